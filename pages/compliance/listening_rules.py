@@ -1,4 +1,4 @@
-"""Compliance: the twenty rules and who acts; gates, deletion and requests."""
+"""Compliance: the rules and who acts; gates, deletion and requests."""
 
 import streamlit as st
 
@@ -12,6 +12,7 @@ from qa_core.ui.views.compliance import (
     listening_rules,
     person_requests,
     rules,
+    sealed_recordings,
 )
 
 viewer = page_frame.open_page("listening_rules", has_title=False)
@@ -21,6 +22,7 @@ st.markdown(_("Listen to help people improve, not to watch them."))
 st.title(_("Compliance"), anchor=False)
 rules.show(viewer)
 person_requests.show_audio_to_confirm(viewer)
+sealed_recordings.show(viewer)
 if viewer.can(Permission.SEE_COMPLIANCE):
     with st.container(key=styles.NOT_PRINTED):
         listening_rules.show_state(viewer)

@@ -27,6 +27,8 @@ class DeclaredOption:
     name: str | None = None
     choices: tuple[str, ...] = ()
     is_repeated: bool = False
+    is_list: bool = False
+    """Whether it takes several of the choices, separated by commas."""
     parse: Callable[[Any], Any] | None = None
 
 

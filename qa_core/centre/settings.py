@@ -10,6 +10,7 @@ of its last day holds. `query.find_changes` lists where a chart starts anew.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,7 +27,7 @@ from qa_core.base.errors import Misuse, require_known
 from qa_core.base.i18n import N_
 from qa_core.storage import audit_log
 from qa_core.storage.records import due_work, store
-from qa_core.storage.records.imports import CENTRE_RULES
+from qa_core.storage.records.imports import CENTRE_RULES, PURGE
 from qa_core.storage.records.settings import SettingValue
 
 
@@ -44,6 +45,9 @@ class Setting:
     low: float | None = None
     high: float | None = None
     choices: tuple[str, ...] = ()
+    each: str = ""
+    """Pattern of each part of a text, where it has parts separated by semicolons."""
+    example: str = ""
     needs: Permission = Permission.MANAGE_SETTINGS
     also: Permission | None = None
     """Another permission that opens it too."""
@@ -76,6 +80,14 @@ class Setting:
                     "{name} may have at most {high} characters.",
                     name=self.name,
                     high=self.high,
+                )
+            parts = (part.strip() for part in text.split(";"))
+            if self.each and not all(re.fullmatch(self.each, part) for part in parts):
+                raise Misuse(
+                    "bad_setting",
+                    "{name} must be written like this: {example}.",
+                    name=self.name,
+                    example=self.example,
                 )
             return text
         try:
@@ -212,5 +224,7 @@ def set_value(
     )
     if name == "shared_number_contacts_a_day":
         due_work.request(session, CENTRE_RULES)
+    if "_retention_" in name:
+        due_work.request(session, PURGE)
     reason = f"from {valid_from}" if valid_from else ""
     audit_log.record(session, viewer.username, "setting_changed", f"{name}={value}", reason)

@@ -22,6 +22,7 @@ def evaluate() -> Output:
 
     after_import.do_due([PUBLICATIONS])
     changes = alerts.evaluate(Viewer.SYSTEM)
+    after_import.do_due()
     yield asdict(changes)
     yield _(
         "{opened} alerts opened, {closed} closed, {standing} still open.",

@@ -38,12 +38,11 @@ def list_gates() -> Output:
 def set_gates(pairs: list[str] = argument("NAME=VALUE…")) -> Lines:
     """Set one gate or several, all or none of them."""
     from qa_core.compliance.conditions import gates
-    from qa_core.upkeep import purge as of_stores
+    from qa_core.upkeep import after_import
 
     entered = parse_pairs(pairs)
     gates.set_gates(Viewer.SYSTEM, entered)
-    if any(name.endswith("_retention_months") for name, _value in entered):
-        of_stores.purge(Viewer.SYSTEM)
+    after_import.do_due()
     states = {state.gate.name: state for state in gates.find_all(Viewer.SYSTEM)}
     for name in dict(entered):
         yield f"{name} = {states[name].value}"

@@ -58,7 +58,7 @@ def examine(deep: bool = False) -> list[Check]:
 
 
 def _rules() -> list[Check]:
-    """Check the rules R1 to R20; where the records cannot be read, nothing is judged."""
+    """Check the rules of the law; where the records cannot be read, nothing is judged."""
     states = {RuleState.IN_ORDER: OK, RuleState.TO_DO: WARN}
     checks = []
     for verdict in purge.judge_rules(Viewer.SYSTEM):

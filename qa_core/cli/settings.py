@@ -71,6 +71,7 @@ def set_setting(
     from qa_core.centre import settings
     from qa_core.ingest.load import recovery
     from qa_core.storage.records import store
+    from qa_core.upkeep import after_import
 
     [(name, value)] = parse_pairs([pair])
     first_day = parse_day(first)
@@ -79,6 +80,7 @@ def set_setting(
         settings.set_value(session, Viewer.SYSTEM, name, value, first_day)
     yield f"{name} = {value or _('not set')}"
     recovery.apply_due_rules()
+    after_import.do_due()
 
 
 @TARGETS.command("list")

@@ -92,8 +92,7 @@ def list_restrictions() -> Output:
     entries = restrictions.find_all(Viewer.SYSTEM)
     count = centre_counts.count_restricted(Viewer.SYSTEM)
     yield {"contacts": count, "restrictions": [item.as_json() for item in entries]}
-    for item in entries:
-        yield f"{item.id}  {item.customer_key or item.advisor_id or item.contact_id}"
+    yield from (f"{item.id}  {item.title}" for item in entries)
     yield _("Contacts left out: {count}", count=count)
 
 
@@ -102,21 +101,48 @@ def add_objection(
     number: list[str] | None = option("A customer's number.", "N"),
     customer: list[str] | None = option("A pseudonym.", "X"),
     contact: list[str] | None = CONTACTS,
+    advisor: str | None = ADVISOR,
 ) -> Output:
-    """Enter objections; they apply at once, and to later imports."""
+    """Enter objections; they apply at once, and to later imports, until they are lifted."""
     from qa_core.upkeep import subjects
 
     keys = [subjects.find_customer(text) for text in (*(number or ()), *(customer or ()))]
     contacts = subjects.read_contacts(contact or ())
-    if not keys and not contacts:
-        raise Misuse("no_objection", "Give --number, --customer or --contact.")
-    outcome = subjects.object_to(Viewer.SYSTEM, keys, contacts)
+    people = [subjects.find_advisor(advisor)] if advisor else []
+    if not keys and not contacts and not people:
+        raise Misuse("no_objection", "Give --number, --customer, --contact or --advisor.")
+    outcome = subjects.object_to(Viewer.SYSTEM, keys, contacts, people)
     yield {
-        "entered": len(keys) + len(contacts),
+        "entered": len(keys) + len(contacts) + len(people),
         "contacts": outcome.contacts,
         "recordings_deleted": outcome.recordings,
     }
     yield outcome.describe()
+
+
+@OBJECTIONS.command("lift")
+def lift_objection(
+    number: int = NUMBER, reason: str = option("Why it is lifted.", "R", default=...)
+) -> Output:
+    """Lift an objection; deleted audio stays deleted."""
+    from qa_core.upkeep import subjects
+
+    outcome = subjects.lift_objection(Viewer.SYSTEM, number, reason)
+    listed = list_objections()
+    yield next(listed)
+    yield _("Lifted. Contacts met: {contacts}.", contacts=outcome.contacts)
+    yield from listed
+
+
+@OBJECTIONS.command("list")
+def list_objections() -> Output:
+    """List the objections in force."""
+    from qa_core.compliance import restrictions
+    from qa_core.storage.records.retention import Objection
+
+    entries = restrictions.find_all(Viewer.SYSTEM, Objection)
+    yield [item.as_json() for item in entries]
+    yield from (f"{item.id}  {item.title}" for item in entries)
 
 
 @EXCLUSIONS.command("list")

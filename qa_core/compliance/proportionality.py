@@ -4,20 +4,15 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-import sqlalchemy as sa
-
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
-from qa_core.centre import members
+from qa_core.centre import members, settings
 from qa_core.compliance.conditions import listened
-from qa_core.compliance.retention import start_of
+from qa_core.compliance.recordings import law
 from qa_core.metrics.kpis.dimensions import Period, add_months
 from qa_core.metrics.law.centre_counts import RecordedShare, count_recorded
-from qa_core.storage import lake, name_merges
-from qa_core.storage.facts.guard import Unscoped
+from qa_core.storage import lake
 from qa_core.storage.records import store
-from qa_core.storage.records.evaluations import EVALUATOR_KINDS, Evaluation
-from qa_core.storage.records.listening import Playback
 from qa_core.storage.records.store import Session
 
 DAYS, MONTHS = 30, 13
@@ -32,12 +27,15 @@ is not allowed. A fair sample of half of them takes all of five once in 32 times
 
 @dataclass(frozen=True)
 class AdvisorListening:
-    """An advisor and how many contacts others listened to; `is_much`: far more than the rest."""
+    """An advisor and how many contacts others listened to; `is_much`: far more than the rest;
+    `is_above`: more than the centre's maximum of that month.
+    """
 
     advisor_id: str
     name: str
     contacts: int
     is_much: bool
+    is_above: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,6 +70,10 @@ class Proportions:
         return [listening for listening in self.listenings if listening.is_much]
 
     @property
+    def above_maximum(self) -> list[AdvisorListening]:
+        return [listening for listening in self.listenings if listening.is_above]
+
+    @property
     def is_nobody_heard(self) -> bool:
         """Return whether contacts are recorded that nobody listens to."""
         return self.centre.recorded_contacts > 0 and not self.listenings
@@ -99,6 +101,39 @@ def find_months() -> list[str]:
     return [month for month in months if month >= f"{span[0]:%Y-%m}"]
 
 
+def find_first_day() -> date:
+    """Return the first day of the oldest month that is judged."""
+    return add_months(environment.today().replace(day=1), 1 - MONTHS)
+
+
+def find_above(session: Session) -> dict[str, int]:
+    """Find the months, newest first, in which advisors were listened to beyond the centre's
+    maximum, and how many of them.
+    """
+    today, ceiling = environment.today(), listened.find_ceiling(session)
+    listenings = listened.find_listenings(session, find_first_day(), today)
+    contacts = {(item.month, item.advisor_id, item.key) for item in listenings}
+    counts = Counter((month, advisor_id) for month, advisor_id, _key in contacts)
+    above = Counter(month for (month, _advisor), count in counts.items() if count > ceiling)
+    return dict(sorted(above.items(), reverse=True))
+
+
+def find_above_share(session: Session, viewer: Viewer) -> dict[str, float]:
+    """Find the months, newest first, in which more was recorded than the centre's share, and
+    how much; none where the data protection officer has entered why.
+    """
+    chosen = settings.current(session)
+    if chosen.recording_share_reason:
+        return {}
+    counts = count_recorded(viewer, find_first_day(), environment.today(), law.load(session))
+    return {
+        month: share.rate
+        for month, share in sorted(counts.months.items(), reverse=True)
+        if share.answered_contacts >= MIN_ANSWERED
+        and (share.rate or 0) * 100 > chosen.recording_share_percent
+    }
+
+
 def find(viewer: Viewer, month: str | None = None) -> Proportions:
     """Count listening by advisor, most first, and recording by team, over a month or the
     last `DAYS` days, today included. Advisors' own playbacks do not count.
@@ -115,15 +150,11 @@ def _count(session: Session, viewer: Viewer, month: str | None) -> Proportions:
     period = Period(last_day - timedelta(days=DAYS - 1), last_day)
     if month:
         period = listened.whole_months(Period(last_day, last_day))
-    recorded = count_recorded(viewer, period.first_day, period.last_day)
-    kept_ids = name_merges.find_kept_names(session)["advisor"]
-    heard = {
-        (kept_ids.get(advisor_id, advisor_id), system, contact_id)
-        for statement in _select_heard(period)
-        for advisor_id, system, contact_id in session.execute(_of_anybody(statement))
-    }
+    recorded = count_recorded(viewer, period.first_day, period.last_day, law.load(session))
+    listenings = listened.find_listenings(session, period.first_day, period.last_day)
     names = members.find_names(session)
-    counts = Counter(advisor_id for advisor_id, *_contact in heard)
+    counts = Counter(advisor_id for advisor_id, _key in {(i.advisor_id, i.key) for i in listenings})
+    ceiling = listened.find_ceiling(session)
     active_advisors = len(recorded.advisors | set(counts))
     others = max(active_advisors - 1, 1)
     listenings = [
@@ -134,41 +165,11 @@ def _count(session: Session, viewer: Viewer, month: str | None) -> Proportions:
             active_advisors > 1
             and count >= MUCH_FROM
             and count > MUCH_RATIO * (counts.total() - count) / others,
+            month is not None and count > ceiling,
         )
         for advisor_id, count in counts.items()
     ]
     listenings.sort(key=lambda one: (-one.contacts, one.name))
     return Proportions(
         period.first_day, period.last_day, tuple(listenings), recorded.shares, active_advisors
-    )
-
-
-def _select_heard(period: Period) -> list[sa.Select]:
-    """Select the contacts that others played or evaluated in a period, with their advisor."""
-    start, end = map(start_of, (period.first_day, period.last_day + timedelta(days=1)))
-    played = sa.select(Playback.advisor_id, Playback.source_system, Playback.contact_id).where(
-        Playback.purpose != "own",
-        Playback.advisor_id.is_not(None),
-        Playback.played_at >= start,
-        Playback.played_at < end,
-    )
-    # One of no known contact still was a listening to its advisor.
-    evaluated = sa.select(
-        Evaluation.advisor_id,
-        Evaluation.source_system,
-        sa.func.coalesce(Evaluation.contact_id, sa.cast(Evaluation.id, sa.String)),
-    ).where(
-        Evaluation.kind.in_(EVALUATOR_KINDS),
-        Evaluation.advisor_id.is_not(None),
-        Evaluation.evaluated_at >= start,
-        Evaluation.evaluated_at < end,
-    )
-    return [played.distinct(), evaluated]
-
-
-def _of_anybody(statement: sa.Select) -> Unscoped:
-    return Unscoped(
-        statement,
-        "The data protection officer sees how much each advisor of the centre is listened to. "
-        "Contacts are only counted.",
     )

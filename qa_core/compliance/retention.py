@@ -1,7 +1,7 @@
 """Retention of each kind of personal data (docs/compliance.md, section 3), and what is due."""
 
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,7 +11,8 @@ from qa_core.access.roles import Viewer
 from qa_core.base import declared, environment
 from qa_core.base.i18n import _, ngettext
 from qa_core.centre import settings
-from qa_core.compliance.conditions import gates
+from qa_core.compliance.conditions import gates, recording_classes
+from qa_core.compliance.conditions.listened import start_of
 from qa_core.compliance.recordings import deletion
 from qa_core.metrics.kpis import formatting
 from qa_core.metrics.kpis.dimensions import add_months
@@ -51,12 +52,18 @@ CLASSES = tuple(
     for row in declared.read(__file__)["kind"]
 )
 """Every kind; the period of before-images is the time for which they are kept."""
+SEALED = "sealed_recordings"
 BY_KIND = {entry.kind: entry for entry in CLASSES}
 
 
 def find_period(session: Session, kind: str) -> int:
-    """Return the period of a kind: the legal maximum, or what was entered if shorter."""
+    """Return the period of a kind: the legal maximum, or what was entered if shorter; of
+    sealed recordings the longest of their classes, 0 without a class.
+    """
     entry = BY_KIND[kind]
+    if kind == SEALED:
+        classes = recording_classes.find_all(session).values()
+        return max((item.months for item in classes), default=0)
     if entry.setting is None:
         return entry.period
     if entry.setting in gates.BY_NAME:
@@ -87,11 +94,6 @@ def make_due(
         else add_months(oldest, period)
     )
     return DueData(kind, count, oldest, newest, last_day + timedelta(days=1))
-
-
-def start_of(day: date) -> datetime:
-    """Return the first moment of a day in the centre's time, in UTC."""
-    return datetime.combine(day, time(), environment.current().zone).astimezone(UTC)
 
 
 def read_whole(session: Session, statement: Any) -> sa.Result:
@@ -155,9 +157,13 @@ def to_day(moment: datetime | date | None) -> date | None:
 
 @dataclass(frozen=True)
 class RecordingKeeper:
-    """The audio of contacts, file and waveform."""
+    """The audio of contacts, file and waveform: kept for quality, or sealed."""
 
     kind: str = "recordings"
+
+    @property
+    def is_sealed(self) -> bool:
+        return self.kind == SEALED
 
     def find_due(self, as_of: date) -> DueData | None:
         with store.reading() as session:
@@ -165,7 +171,7 @@ class RecordingKeeper:
             count, oldest, newest, end = read_whole(
                 session,
                 sa.select(sa.func.count(), *days, sa.func.min(Recording.delete_after)).where(
-                    deletion.is_expired(session, as_of)
+                    deletion.is_expired(session, as_of, self.is_sealed)
                 ),
             ).one()
             due = make_due(session, self.kind, count, oldest, newest)
@@ -173,7 +179,7 @@ class RecordingKeeper:
         return due and replace(due, since=min(due.since, to_day(end) + timedelta(days=1)))
 
     def delete_due(self, as_of: date) -> None:
-        deletion.delete_expired(Viewer.SYSTEM, as_of)
+        deletion.delete_expired(Viewer.SYSTEM, as_of, self.is_sealed)
 
 
 @dataclass(frozen=True)
@@ -201,7 +207,7 @@ class JournalKeeper:
         audit_log.purge(session, start_of(find_oldest_day(session, self.kind, as_of)))
 
 
-KEEPERS = (RecordingKeeper(), JournalKeeper())
+KEEPERS = (RecordingKeeper(), RecordingKeeper(SEALED), JournalKeeper())
 """Data that this room deletes in its own way."""
 
 

@@ -107,7 +107,9 @@ class ImportOptions:
     yes: bool = declare_flag("Accept figures that look implausible.")
     is_stated: bool = False
     purpose: str | None = declare_option(
-        "Purpose of recordings, where no column has it.", choices=PURPOSES
+        "Purposes of recordings, separated by commas, where no column has them.",
+        choices=PURPOSES,
+        is_list=True,
     )
     pattern: str | None = declare_option(
         "Pattern of file names, for recordings without a manifest, such as "
@@ -157,7 +159,9 @@ class ImportOptions:
         for item, option in find_declared(type(self)):
             if option.choices:
                 name = "--" + item.name.replace("_", "-")
-                _require_one_of(name, getattr(self, item.name), option.choices)
+                value = getattr(self, item.name)
+                for part in value.split(",") if value and option.is_list else [value]:
+                    _require_one_of(name, part, option.choices)
         for text in self.words:
             if ":" not in text:
                 raise Misuse("bad_word", "Write {text} as COLUMN:VALUE=MEANING.", text=text)

@@ -292,7 +292,9 @@ def undo(viewer: Viewer, batch_id: str) -> dict[str, Any]:
                     state=_(batches.STATES[batch.state]),
                 )
             rollback.require_last(session, batch)
+        recovery.keep_objections(viewer.username)
         with store.writing() as session:
             session.get_one(ImportBatch, batch_id).state = "undoing"
         rollback.rollback(batch_id, viewer.username)
+        recovery.apply_objections(viewer.username)
     return {"batch": batch_id, "state": "undone"}

@@ -12,6 +12,7 @@ import hmac
 import json
 import logging
 import os
+import re
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -25,15 +26,19 @@ from sqlalchemy.orm import Session
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.storage import system_errors
+from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.base import now
-from qa_core.storage.records.people import Account
+from qa_core.storage.records.listening import ConfirmedEvaluator
+from qa_core.storage.records.people import Account, Advisor, AdvisorAlias
 from qa_core.storage.records.retention import JournalCut
 
 LOG = logging.getLogger("qa_core.journal")
 LOG_SECONDS = 600
 """Seconds between two notes in the server's log."""
+MIN_NAME_LENGTH = 3
+"""Shorter spellings, and bare numbers, mean a person only where they are the whole value."""
 FIRST_MAC = "0" * 64
 PENDING_END = "journal_end"
 """Key in a session's `info`: the end to note once its transaction is committed, by file."""
@@ -68,8 +73,10 @@ class End:
 
 def record(session: Session, actor: str, action: str, object: str = "", reason: str = "") -> None:
     """Append one act to the journal, in the caller's transaction. `store.writing` lets one
-    writer in at a time, so that no two rows get one number.
+    writer in at a time, so that no two rows get one number. Names of the centre's people are
+    masked in the reason: the row outlasts an erasure.
     """
+    reason = _mask_people(session, reason)
     last = session.execute(_NEWEST).first() or _find_cut(session)
     seq, previous = (last.seq + 1, last.mac) if last else (1, FIRST_MAC)
     at = _format_moment(now())
@@ -244,6 +251,38 @@ def count_before(
     old = JournalRow.at < _format_moment(before)
     count, *ends = session.execute(sa.select(sa.func.count(), *moments).where(old)).one()
     return count, *(datetime.fromisoformat(end) if end else None for end in ends)
+
+
+def _mask_people(session: Session, reason: str) -> str:
+    """Mask the names of advisors, accounts and evaluators: a whole name however it is
+    written, a part of one where it begins with a capital.
+    """
+    if not any(map(str.isupper, reason)) and " " not in reason:
+        return reason
+    from qa_core.base.masking import MASK
+
+    columns = Account.display_name, Advisor.name, AdvisorAlias.alias, ConfirmedEvaluator.title
+    names = sa.union(*(sa.select(column.label("name")) for column in columns))
+    usernames = set(session.scalars(sa.select(Account.username)))
+    parts = set()
+    for name in session.scalars(
+        Unscoped(names, "Names are masked in reasons. None is shown.")
+    ).all():
+        if not is_telling(name) or name in usernames:
+            continue
+        if name.casefold() in reason.casefold():
+            reason = re.sub(rf"\b{re.escape(name)}\b", MASK, reason, flags=re.IGNORECASE)
+        parts.update(part for part in name.casefold().split() if is_telling(part))
+
+    def mask_part(match: re.Match[str]) -> str:
+        return MASK if match[0].casefold() in parts and match[0][0].isupper() else match[0]
+
+    return re.sub(r"\w[\w-]+", mask_part, reason)
+
+
+def is_telling(name: str) -> bool:
+    """Return whether a spelling means its person within a sentence too."""
+    return len(name) >= MIN_NAME_LENGTH and not name.isdecimal()
 
 
 def sign(*fields: int | str) -> str:

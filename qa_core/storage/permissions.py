@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from qa_core.base import environment
-from qa_core.storage.records import store
+from qa_core.storage.records import data_map, store
 
-FOLDERS = ("recordings", "secrets", "quarantine", "tmp", "watching")
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -28,7 +27,8 @@ def find_open() -> list[Path]:
 
 def _find_paths() -> Iterator[Path]:
     here = environment.current()
-    folders = [*(here.folder / name for name in FOLDERS), Path(here.lake_url)]
+    names = (name for name in data_map.FILES if "/" not in name)
+    folders = [*(here.folder / name for name in names), Path(here.lake_url)]
     yield from (path for path in folders if path.is_dir())
     file = store.file_of(here.database_url)
     if file is not None:

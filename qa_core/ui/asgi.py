@@ -280,7 +280,7 @@ def _work_unattended() -> None:
     importlib.import_module("qa_core.ui.page_frame")
     forgotten = 0
     while True:
-        after_import.do_due()
+        after_import.do_due(after_import.QUICK)
         purge.purge_daily(_work_beside)
         try:
             if editions.find_due() or integrity.is_due():

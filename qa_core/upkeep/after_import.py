@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from qa_core.access.roles import Viewer
 from qa_core.storage import audit_log, system_errors
 from qa_core.storage.records import due_work, store
-from qa_core.storage.records.imports import ACCREDITED, ALERTS, PUBLICATIONS
+from qa_core.storage.records.imports import ACCREDITED, ALERTS, PUBLICATIONS, PURGE
 
 LOG = logging.getLogger("qa_core")
 
@@ -35,11 +35,21 @@ def _join_accredited() -> None:
     late_joins.join_accredited()
 
 
+def _purge() -> None:
+    from qa_core.upkeep import purge
+
+    purge.purge(Viewer.SYSTEM)
+
+
 WORK: Mapping[str, Callable[[], None]] = {
     ACCREDITED: _join_accredited,
     PUBLICATIONS: _publish_evaluations,
     ALERTS: _evaluate_alerts,
+    PURGE: _purge,
 }
+
+QUICK = tuple(name for name in WORK if name != PURGE)
+"""Work that the served app does at once; it purges in a process beside it."""
 
 _is_wanted = threading.Event()
 

@@ -27,7 +27,7 @@ from qa_core.ingest.load import recovery
 from qa_core.storage import audit_log, lake, replay_list, sealed_files
 from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.lake import tables
-from qa_core.storage.records import store
+from qa_core.storage.records import data_map, store
 from qa_core.storage.records.listening import Recording
 
 FIRST_LINE = "ecoute backup 1"
@@ -36,8 +36,7 @@ SECRET = "backup"
 NEEDED = ("backup", "pseudonyms", "recordings", "journal")
 """Secrets without which a restored centre is not the same."""
 MANIFEST, RECORDS = "backup.json", "records.sqlite"
-FOLDERS = ("quarantine", "watching")
-PARTS = ("recordings", *FOLDERS, "drill_clock", "lake", RECORDS)
+PARTS = tuple(name for name, stored in reversed(data_map.FILES.items()) if stored.is_backed_up)
 """Parts of a home that a backup holds; a restoration moves them into place in this order,
 the records last: with them it is done.
 """
@@ -220,8 +219,8 @@ def _find_files() -> dict[str, Path]:
     files |= {
         f"recordings/{name}": vault.folder() / name for name in filter(vault.NAME.fullmatch, audio)
     }
-    small = [path for name in FOLDERS for path in sorted((here.folder / name).rglob("*"))]
-    small.append(environment.find_drill_file())
+    others = (here.folder / name for name in PARTS if name not in (RECORDS, "lake", "recordings"))
+    small = [path for part in others for path in (part, *sorted(part.rglob("*")))]
     files |= {path.relative_to(here.folder).as_posix(): path for path in small}
     # A recording whose file is missing can be played by nobody, and must stop no backup.
     return {

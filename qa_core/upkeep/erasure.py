@@ -45,8 +45,6 @@ References = set[tuple[str, str | None]]
 without a system may mean any.
 """
 GONE = "…"
-MIN_NAME_LENGTH = 3
-"""Shorter spellings, and bare numbers, are replaced only where they are the whole value."""
 
 
 @dataclass(frozen=True)
@@ -105,13 +103,8 @@ class StoredPerson:
 
     @property
     def _pattern(self) -> re.Pattern[str] | None:
-        names = [re.escape(name) for name in self.names if is_telling(name)]
+        names = [re.escape(name) for name in self.names if audit_log.is_telling(name)]
         return re.compile(rf"\b(?:{'|'.join(names)})\b", re.IGNORECASE) if names else None
-
-
-def is_telling(name: str) -> bool:
-    """Return whether a spelling means its person within a sentence too."""
-    return len(name) >= MIN_NAME_LENGTH and not name.isdecimal()
 
 
 def find_person(session: Session, kind: str, identifier: str) -> StoredPerson:
@@ -151,6 +144,7 @@ def erase(viewer: Viewer, kind: str, identifier: str, actor: str = "system") -> 
         replay_list.drop("exclusion", json.dumps({"advisor_id": identifier}))
         for column in ("customer_key", "advisor_id"):
             replay_list.drop("restriction", restrictions.write_key(**{column: identifier}))
+        replay_list.drop("objection", restrictions.write_key(advisor_id=identifier))
         counts = erase_held(kind, identifier, actor=actor)
     lake.vacuum(at_once=True)
     return counts

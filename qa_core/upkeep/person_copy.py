@@ -19,7 +19,7 @@ from qa_core.compliance.documents import facts
 from qa_core.compliance.documents.blocks import Block, Bullets, Grid, Heading, split_blanks
 from qa_core.compliance.documents.drafting import draft
 from qa_core.compliance.recordings import vault
-from qa_core.storage import lake
+from qa_core.storage import audit_log, lake
 from qa_core.storage.facts.personal_data import ACCOUNT, ADVISOR, CUSTOMER, ColumnContent
 from qa_core.storage.records import data_map, store
 from qa_core.storage.records.base import UtcDateTime
@@ -29,7 +29,7 @@ from qa_core.storage.records.listening import Recording
 from qa_core.storage.records.people import Account, Advisor, AdvisorAlias
 from qa_core.storage.records.store import Session
 from qa_core.upkeep import erasure
-from qa_core.upkeep.erasure import StoredPerson, exempt, is_telling
+from qa_core.upkeep.erasure import StoredPerson, exempt
 
 Rows = list[dict[str, Any]]
 HIDDEN = (ColumnContent.SECRET, ColumnContent.AUDIO)
@@ -126,7 +126,9 @@ def _hide_others(
         names.update(session.scalars(exempt(sa.select(column))))
     for column in (Account.username, Account.display_name):
         names.update(session.scalars(exempt(sa.select(column))))
-    others = StoredPerson(ADVISOR, "", tuple(filter(is_telling, names - set(person.names))))
+    others = StoredPerson(
+        ADVISOR, "", tuple(filter(audit_log.is_telling, names - set(person.names)))
+    )
     texts = {
         column.name
         for entry in (*data_map.find_records().values(), *data_map.LAKE.values())

@@ -23,11 +23,11 @@ from qa_core.metrics.kpis.dimensions import add_months
 from qa_core.quality import retention as quality_retention
 from qa_core.quality.evaluations import publication
 from qa_core.storage import audit_log, lake, replay_list, system_errors
-from qa_core.storage.records import store
+from qa_core.storage.records import due_work, store
 from qa_core.storage.records.base import now
+from qa_core.storage.records.imports import PURGE
 from qa_core.storage.records.retention import Purge
 from qa_core.storage.retention import DueData, Keeper
-from qa_core.upkeep import after_import
 from qa_core.upkeep import retention as import_retention
 
 LOG = logging.getLogger("qa_core")
@@ -112,6 +112,8 @@ def purge(viewer: Viewer, as_of: date | None = None, dry_run: bool = False) -> P
         return PurgeResult(as_of, True, {due.kind: due.count for due in due_kinds if due})
     with store.one_import_at_a_time():
         recovery.finish_interrupted()
+        recovery.keep_objections(viewer.username)
+        asked_at = due_work.find(PURGE)
         open_ones = sa.select(Purge.id).where(Purge.finished_at.is_(None)).order_by(Purge.id)
         with store.reading() as session:
             unfinished = session.scalars(open_ones).all()
@@ -121,16 +123,19 @@ def purge(viewer: Viewer, as_of: date | None = None, dry_run: bool = False) -> P
         _note_for_backups(as_of)
         if not any(keeper.find_due(as_of) for keeper in KEEPERS):
             _clear_leftovers()
-            return PurgeResult(as_of, False, {})
-        with store.writing() as session:
-            started = Purge(as_of=as_of, actor=viewer.username)
-            session.add(started)
-            session.flush()
-            number = started.id
-        certificate = _finish(number)
-    return PurgeResult(
-        as_of, False, {kind: due.count for kind, due in certificate.kinds.items()}, certificate
-    )
+            result = PurgeResult(as_of, False, {})
+        else:
+            with store.writing() as session:
+                started = Purge(as_of=as_of, actor=viewer.username)
+                session.add(started)
+                session.flush()
+                number = started.id
+            certificate = _finish(number)
+            deleted = {kind: due.count for kind, due in certificate.kinds.items()}
+            result = PurgeResult(as_of, False, deleted, certificate)
+        if asked_at and as_of >= environment.today():
+            due_work.settle(PURGE, asked_at)
+    return result
 
 
 def find_overdue(viewer: Viewer) -> list[Overdue]:
@@ -150,7 +155,7 @@ def _find_overdue(_session: store.Session) -> list[Overdue]:
 
 
 def judge_rules(viewer: Viewer) -> list[RuleVerdict]:
-    """Judge the rules R1 to R20 on the stores as they stand. Needs SEE_RULES."""
+    """Judge the rules of the law on the stores as they stand. Needs SEE_RULES."""
     return catalogue.judge_all(viewer, lambda: find_overdue(Viewer.SYSTEM))
 
 
@@ -172,12 +177,6 @@ _DAYS = ("oldest", "newest", "since")
 _purged_through: dict[str, date] = {}
 
 
-def request() -> None:
-    """Request a purge from the server now: a period was shortened."""
-    _purged_through.clear()
-    after_import.wake()
-
-
 def purge_today() -> None:
     """Purge, note for the history how the rules stand, and publish evaluations that are due."""
     purge(Viewer.SYSTEM)
@@ -186,8 +185,8 @@ def purge_today() -> None:
 
 
 def purge_daily(work: Callable[[], None] = purge_today) -> None:
-    """Do the work of the day, once a day in this process. Never fails: what stays overdue is
-    tried again.
+    """Do the work of the day, once a day in this process and when an import or a shorter
+    period asks for a purge. Never fails: what stays overdue is tried again.
     """
     here, today = environment.current().database_url, environment.today()
     if not store.is_ready():
@@ -196,7 +195,7 @@ def purge_daily(work: Callable[[], None] = purge_today) -> None:
         key_rotation.finish()
     except Exception:
         LOG.exception("the rotation of a secret is not finished")
-    if _purged_through.get(here) == today:
+    if _purged_through.get(here) == today and not due_work.is_due(PURGE):
         return
     try:
         work()
@@ -214,7 +213,7 @@ def _note_for_backups(as_of: date) -> None:
     with store.reading() as session:
         for kind, entry in retention.BY_KIND.items():
             period = str(retention.find_period(session, kind))
-            if period != noted.get(kind, str(entry.period)):
+            if entry.setting and period != noted.get(kind, str(entry.period)):
                 replay_list.add("period", kind, value=period)
         months = settings.current(session).backup_retention_months
     oldest_day = add_months(environment.today(), -months)

@@ -21,7 +21,7 @@ from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.base.row_values import read_fields
 from qa_core.centre import settings
-from qa_core.compliance import recordings, retention
+from qa_core.compliance import recordings, restrictions, retention
 from qa_core.compliance.conditions import gates
 from qa_core.ingest.staging.pseudonyms import KEY_LENGTH
 from qa_core.storage import audit_log, replay_list
@@ -109,11 +109,12 @@ def replay(viewer: Viewer, since: datetime, name: str, accept_gaps: bool = False
     for kind, identifiers in erased.items():
         for identifier in identifiers:
             subjects.erase(viewer, **{kind: identifier})
-    objections = [json.loads(entry.key) for entry in by_kind.get("objection", ())]
+    objections = [restrictions.read_key(entry.key) for entry in by_kind.get("objection", ())]
     subjects.object_to(
         viewer,
-        [key for key, _system, _contact in objections if key],
-        [(system, contact) for key, system, contact in objections if not key],
+        [what["customer_key"] for what in objections if what["customer_key"]],
+        [(what["source_system"], what["contact_id"]) for what in objections if what["contact_id"]],
+        [what["advisor_id"] for what in objections if what.get("advisor_id")],
     )
     _leave_out(viewer, by_kind)
     _delete_audio(viewer, by_kind.get("audio", ()))

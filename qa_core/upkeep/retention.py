@@ -1,6 +1,6 @@
 """Deletion by age of what imports keep: people, comments, rows, images and files."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from qa_core.base import environment
 from qa_core.compliance.retention import find_oldest_day, make_due, read_whole, start_of, to_day
+from qa_core.ingest.watch import folder as watched
 from qa_core.storage import lake
 from qa_core.storage.facts.personal_data import ACCOUNT, ADVISOR
 from qa_core.storage.records import data_map, store
@@ -68,18 +69,24 @@ class BatchRowKeeper:
 
 @dataclass(frozen=True)
 class FileKeeper:
-    """Files in a folder of the centre; they go by the day they were last written."""
+    """Files in a folder of the centre, or delivered in watched ones; they go by the day they
+    were last written, or moved there.
+    """
 
     kind: str
     folder: str
 
     def find_due(self, as_of: date) -> DueData | None:
-        days = sorted(_find_day(path) for path in self._find_paths(as_of))
+        days = sorted(_find_day(moment) for _path, moment in self._find_files(as_of))
         with store.reading() as session:
             return make_due(session, self.kind, len(days), days[0], days[-1]) if days else None
 
     def delete_due(self, as_of: date) -> None:
-        paths = self._find_paths(as_of)
+        if self.folder == data_map.DELIVERED:
+            for folder in watched.find_watched():
+                watched.delete_delivered(folder, self._find_start(as_of))
+            return
+        paths = [path for path, _moment in self._find_files(as_of)]
         if self.kind == "quarantine":
             with store.writing() as session:
                 gone = ImportBatch.id.in_([path.stem for path in paths])
@@ -87,19 +94,24 @@ class FileKeeper:
         for path in paths:
             path.unlink(missing_ok=True)
 
-    def _find_paths(self, as_of: date) -> list[Path]:
+    def _find_files(self, as_of: date) -> Iterator[tuple[Path | str, float]]:
+        """Find the files that are due, each with its moment in seconds."""
+        start = self._find_start(as_of)
+        if self.folder == data_map.DELIVERED:
+            for folder in watched.find_watched():
+                yield from ((name, at) for _, name, at in watched.walk_delivered(folder, start))
+            return
+        for path in sorted((environment.current().folder / self.folder).rglob("*")):
+            if path.is_file() and (written_at := path.stat().st_mtime) < start:
+                yield path, written_at
+
+    def _find_start(self, as_of: date) -> float:
         with store.reading() as session:
-            oldest_day = find_oldest_day(session, self.kind, as_of)
-        folder = environment.current().folder / self.folder
-        return [
-            path
-            for path in sorted(folder.rglob("*"))
-            if path.is_file() and _find_day(path) < oldest_day
-        ]
+            return start_of(find_oldest_day(session, self.kind, as_of)).timestamp()
 
 
-def _find_day(path: Path) -> date:
-    return to_day(datetime.fromtimestamp(path.stat().st_mtime, UTC))
+def _find_day(moment: float) -> date:
+    return to_day(datetime.fromtimestamp(moment, UTC))
 
 
 @dataclass(frozen=True)
@@ -155,8 +167,11 @@ KEEPERS = (
     ContactKeeper("survey_comments", lake.HAS_COMMENT, lake.remove_comments),
     BatchRowKeeper("waiting_rows", WaitingRow),
     BatchRowKeeper("before_images", BeforeImage),
-    FileKeeper("quarantine", "quarantine"),
-    FileKeeper("temporary_files", "tmp"),
+    *(
+        FileKeeper(stored.kind, folder)
+        for folder, stored in data_map.FILES.items()
+        if stored.kind not in (None, "recordings", "before_images")
+    ),
     PersonKeeper("closed_accounts", ACCOUNT, _find_closed_accounts),
     PersonKeeper("leavers", ADVISOR, _find_leavers),
 )

@@ -12,10 +12,12 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import N_, _, ngettext
+from qa_core.base.masking import clean_text
 from qa_core.centre import advisors
 from qa_core.compliance import recordings, requests, restrictions
 from qa_core.compliance.conditions import exclusions, notices
+from qa_core.compliance.conditions.accreditations import MAX_REASON
 from qa_core.ingest.load import recovery
 from qa_core.ingest.staging.pseudonyms import (
     KEY_LENGTH,
@@ -145,10 +147,13 @@ def erase(
 
 @dataclass(frozen=True)
 class ActOutcome:
-    """Outcome of an act: stored contacts that it met, and their recordings that were deleted."""
+    """Outcome of an act: stored contacts that it met, and their recordings that were deleted;
+    `unknown`: contacts imported before whose lines are not kept, and cannot be met.
+    """
 
     contacts: int
     recordings: int
+    unknown: int = 0
 
     def describe(self) -> str:
         """Describe it for the person who acted."""
@@ -157,33 +162,58 @@ class ActOutcome:
             contacts=formatting.number(self.contacts),
             count=formatting.number(self.recordings),
         )
-        return met if self.contacts else f"{met} {_('It met nothing: check the number or id.')}"
+        met = met if self.contacts else f"{met} {_('It met nothing: check the number or id.')}"
+        if not self.unknown:
+            return met
+        unknown = ngettext(
+            "{n} contact imported before has no line number: no line can meet it.",
+            "{n} contacts imported before have no line number: no line can meet them.",
+            self.unknown,
+        )
+        return f"{met} {unknown}"
 
 
 def object_to(
-    viewer: Viewer, customers: Sequence[str] = (), contacts: Sequence[tuple[str | None, str]] = ()
+    viewer: Viewer,
+    customers: Sequence[str] = (),
+    contacts: Sequence[tuple[str | None, str]] = (),
+    advisors: Sequence[str] = (),
 ) -> ActOutcome:
-    """Enter objections of customers (pseudonyms) and to contacts (system or None, id),
-    for what is stored and comes later.
+    """Enter objections of customers (pseudonyms) and advisors, and to contacts (system or
+    None, id), for what is stored and comes later, until they are lifted.
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
+    against: list[dict[str, str | None]] = [{"customer_key": key} for key in customers]
+    against += [{"source_system": system, "contact_id": number} for system, number in contacts]
+    against += [{"advisor_id": advisor_id} for advisor_id in advisors]
     with store.one_import_at_a_time():
         recovery.finish_interrupted()
-        against = [[key, None, None] for key in customers]
-        against += [[None, system, number] for system, number in contacts]
-        replay_list.add("objection", *map(json.dumps, against))
+        replay_list.add("objection", *(restrictions.write_key(**what) for what in against))
         with store.writing() as session:
-            session.add_all(
-                Objection(customer_key=key, entered_by=viewer.username) for key in customers
-            )
-            session.add_all(
-                Objection(source_system=system, contact_id=number, entered_by=viewer.username)
-                for system, number in contacts
-            )
-            for _entry in (*customers, *contacts):
-                audit_log.record(session, viewer.username, "objection_entered")
-        met = count_matching(viewer, contacts, customer_key=customers)
+            for what in against:
+                restrictions.add(session, viewer, Objection, **what)
+        met = count_matching(viewer, contacts, customer_key=customers, advisor_id=advisors)
         return ActOutcome(met, recovery.apply_objections(viewer.username))
+
+
+def lift_objection(viewer: Viewer, number: int, reason: str) -> ActOutcome:
+    """Lift an objection, with a reason; what was deleted stays so. Only a person does: neither
+    an undone import nor a later file. Returns the contacts that it had met.
+    """
+    viewer.require(Permission.MANAGE_COMPLIANCE)
+    reason = clean_text(reason, MAX_REASON, "no_reason")
+    with store.one_import_at_a_time():
+        recovery.finish_interrupted()
+        with store.writing() as session:
+            what = restrictions.lift(session, viewer, number, Objection, reason)
+        replay_list.drop("objection", restrictions.write_key(**what))
+        customers = [what["customer_key"]] if what["customer_key"] else []
+        people = [what["advisor_id"]] if what["advisor_id"] else []
+        contacts = [(what["source_system"], what["contact_id"])] if what["contact_id"] else []
+        met = count_matching(viewer, contacts, customer_key=customers, advisor_id=people)
+        lake.mark("customer_objected", customers, contacts, value=False)
+        recovery.apply_objections(viewer.username)  # others may meet the same contacts
+        return ActOutcome(met, 0)
 
 
 def exclude(
@@ -225,8 +255,13 @@ def exclude(
             for entry in entries:
                 exclusions.add(session, viewer, reason, **entry)
         people = [advisor] if advisor else []
-        met = count_matching(viewer, contacts, tracking_number=lines, advisor_id=people)
-        return ActOutcome(met, recordings.delete_forbidden(viewer.username))
+        # Of a caller's number that is one of the lines, its pseudonym is kept.
+        keys = [key for key in map(Pseudonyms.current().find_key, lines) if key]
+        kept = {"tracking_number": lines, "customer_key": keys}
+        met = count_matching(viewer, contacts, **kept, advisor_id=people)
+        lake.mark("private_line", keys)
+        unknown = count_matching(viewer, without="tracking_number") if lines else 0
+        return ActOutcome(met, recordings.delete_forbidden(viewer.username), unknown)
 
 
 def restrict(

@@ -124,6 +124,8 @@ def test_the_number_of_a_customer_is_seen_and_a_place_in_a_list_is_not() -> None
     assert [match.kind for match in find_personal_data("client n° 4821377")] == [
         "identity_document"
     ]
+    for text in ("N° client : 885522", "numéro de client 885522", "dossier client 4455667"):
+        assert [match.kind for match in find_personal_data(text)] == ["identity_document"], text
     assert find_personal_data("le client n° 2 de la liste") == []
     assert find_personal_data("le greffe du tribunal a appelé") == []
 

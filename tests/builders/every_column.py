@@ -69,6 +69,8 @@ def _build(entry: StoredTable, rows: dict[str, Any], customer_key: str) -> dict[
         row |= {"name": OUTSIDER, "title": OUTSIDER}
     if entry.name == "evaluation":
         row |= {"kind": "scored", "state": "published", "given_advisor_id": None}
+    if entry.name == "objection":
+        row["advisor_id"] = None  # it names one person
     if entry.name == "subject_request":
         row["subject_kind"] = "customer"
     return row

@@ -94,7 +94,7 @@ def keep_audio(session: Session, contact_id: str, path: Path) -> Recording:
     the lock of imports where a server may start meanwhile.
     """
     [found] = query.find_recorded(Viewer.SYSTEM, [contact_id])
-    recording = deletion.add(session, deletion.store_audio(path), found, "evaluation")
+    recording = deletion.add(session, deletion.store_audio(path), found, ",".join(gates.PURPOSES))
     session.flush()
     return recording
 

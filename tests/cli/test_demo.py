@@ -27,7 +27,7 @@ from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.quality import calibration
 from qa_core.quality.calibration import contact_choice
 from qa_core.quality.coaching import plans
-from qa_core.storage import lake
+from qa_core.storage import lake, permissions
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.base import Base
@@ -35,6 +35,7 @@ from qa_core.storage.records.changes import ChangeMark
 from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer, ScorecardVersion
 from qa_core.storage.records.imports import ImportBatch
 from qa_core.storage.records.people import Account, Advisor, AdvisorAlias, Membership
+from qa_core.upkeep import purge
 
 PLAN = demo.DemoPlan(last_day=date(2026, 11, 22), months=4, advisors=12, contacts=4_000)
 TINY = demo.DemoPlan(last_day=date(2026, 11, 22), months=2, advisors=6, contacts=400)
@@ -167,6 +168,12 @@ def test_each_role_finds_something_to_look_at(at_home: Path) -> None:
     assert 0 < value("answered", viewer_of(Role.TEAM_LEAD)) < everything / 3
     assert 0 < value("answered", viewer_of(Role.ADVISOR)) < everything / 10
     assert value("evaluation_score", viewer_of(Role.ADVISOR)) > 40
+
+
+def test_the_centre_is_in_order_from_the_first_moment(at_home: Path) -> None:
+    permissions.protect()
+    assert purge.find_overdue(SYSTEM) == []
+    assert [one.rule.number for one in purge.judge_rules(SYSTEM) if one.state.is_red] == []
 
 
 def test_the_lead_coaches_advisors_of_the_team_and_the_action_list_has_entries_at_three_stages(

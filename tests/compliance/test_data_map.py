@@ -110,6 +110,7 @@ def fill() -> None:
     }
     assert {name for name in personal - written if not name.startswith("journal.")} == {
         "recording.file_name",  # written with the audio, see test_subjects
+        "objection.advisor_id",  # this one names the customer
         "account.advisor_id", "evaluation.given_advisor_id",
     }  # fmt: skip
     with store.writing() as session:

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from builders.centres import add_people, contact, land
 from builders.import_files import bring, find_contacts
 from builders.listening_centre import accredit, inform, keep_audio, open_gates
+from builders.platform_files import stage
 from builders.sounds import make
 from streamlit.testing.v1 import AppTest
 
@@ -28,6 +29,7 @@ from qa_core.compliance import requests
 from qa_core.compliance.conditions import exclusions
 from qa_core.files.options import ImportOptions
 from qa_core.ingest.load import recovery
+from qa_core.ingest.staging.excluded_lines import ExcludedLines
 from qa_core.metrics.kpi.measure import measure
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import Recording
@@ -215,3 +217,75 @@ def test_the_data_protection_officer_alone_takes_an_entry_off_the_list(centre: P
     assert exclusions.find_all(dpo) == []
     with pytest.raises(AccessDenied):
         exclusions.remove(dpo, entry.id)
+
+
+LINE = "+33144559999"
+CALLED = "contact_id,started_at,direction,caller,called,outcome,note\n"
+
+
+def find_private() -> list[str]:
+    return [name for name, is_private in find_contacts("private_line") if is_private]
+
+
+def test_every_number_of_a_row_is_compared_with_excluded_lines_at_import(kept: Path) -> None:
+    subjects.exclude(SYSTEM, "representative", line=LINE)
+    rows = (
+        ("d", "inbound", "0611223344", "01 44 55 99 99", ""),  # dialled, and kept nowhere
+        ("e", "outbound", "tel:+33144559999", "0611223344", ""),
+        ("f", "inbound", "0144559999", "0144550000", ""),
+        ("g", "inbound", "0611223344", "0144550000", "0033144559999"),  # a column of no field
+        ("h", "inbound", "0611223344", "0144550000", "144559999 0"),
+    )
+    text = CALLED + "".join(
+        f"{name},{RECENT:%Y-%m-%d %H:%M},{way},{caller},{called},answered,{note}\n"
+        for name, way, caller, called, note in rows
+    )
+    bring(kept, "contacts", text)
+    assert find_private() == ["d", "e", "f", "g"]
+    assert count_contacts() == 7  # they still count: three stored, four of five inbound
+
+    later = f"contact_id,started_at,outcome\nd,{RECENT:%Y-%m-%d %H:%M},answered\n"
+    bring(kept, "contacts", later)  # a file without numbers changes nothing
+    assert find_private() == ["d", "e", "f", "g"]
+
+
+CDR = (
+    '"","{caller}","{called}","from-trunk","""A"" <{caller}>","SIP/trunk-01","SIP/101-0a","Dial",'
+    '"sales,t","{at}","{at}","2026-01-05 10:00:40",40,30,"ANSWERED","DOCUMENTATION","{unique}",""\n'
+)
+
+
+def test_a_platform_export_is_compared_likewise_all_legs_of_a_contact(centre: Path) -> None:
+    subjects.exclude(SYSTEM, "representative", line=LINE)
+    legs = (
+        ("0612345678", "0187654321", "1767603600.10"),
+        ("0612345678", "0144559999", "1767603600.10"),  # passed on to the line
+        ("0612345678", "0187654321", "1767603600.11"),
+    )
+    text = "".join(
+        CDR.format(caller=caller, called=called, unique=unique, at="2026-01-05 10:00:10")
+        for caller, called, unique in legs
+    )
+    _staged, rows = stage(centre, "Master.csv", text)
+    assert [(row["contact_id"], row["excluded_line"]) for row in rows] == [
+        ("1767603600.10", True),
+        ("1767603600.11", False),
+    ]
+
+
+def test_a_short_number_is_a_line_only_where_a_row_has_numbers() -> None:
+    lines = ExcludedLines([LINE, "4501"], "FR")
+    nested = {"participants": [{"address": f"sip:{LINE}@pbx"}, {"address": "+33611223344"}]}
+    assert lines.is_in_record(nested, [])
+    assert lines.is_in_record({}, ["4501"]) and not lines.is_in_record({"seconds": "4501"}, [])
+
+
+def test_stored_contacts_are_met_by_what_is_kept_and_the_others_are_counted(kept: Path) -> None:
+    row = f"k,{RECENT:%Y-%m-%d %H:%M},inbound,{LINE},0144550001,answered,\n"
+    bring(kept, "contacts", CALLED + row)
+    met = subjects.exclude(SYSTEM, "private", line=LINE)
+
+    # `k` was called from the line, whose pseudonym is kept; neither it nor `b` has a line number.
+    assert (met.contacts, met.unknown) == (1, 2)
+    assert find_private() == ["k"]
+    assert "2 contacts imported before have no line number" in met.describe()

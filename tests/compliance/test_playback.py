@@ -228,7 +228,7 @@ def test_a_call_that_may_not_be_kept_is_heard_by_nobody_from_that_moment_on(
 
 def test_proof_of_a_contract_is_kept_and_never_played(heard: int, tmp_path: Path) -> None:
     with store.writing() as session:
-        session.execute(sa.update(Recording).values(purpose="proof"))
+        session.execute(sa.update(Recording).values(kept_as="proof"))
 
     assert not may_play("max")
     with store.reading() as session, pytest.raises(AccessDenied):

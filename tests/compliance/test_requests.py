@@ -10,6 +10,7 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from builders.centres import add_people, contact, land
 from builders.listening_centre import keep_audio
 from builders.sounds import make
@@ -22,7 +23,10 @@ from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.cli import doctor
 from qa_core.cli.app import run
 from qa_core.compliance import requests
+from qa_core.storage import audit_log
 from qa_core.storage.records import store
+from qa_core.storage.records.audit_log import JournalRow
+from qa_core.storage.records.people import Account
 from qa_core.upkeep import subjects
 
 SYSTEM = Viewer.SYSTEM
@@ -140,3 +144,24 @@ def test_the_officer_enters_and_answers_a_request_on_the_page(
         environment.today(),
     )
     assert isinstance(item.due_on, date)
+
+
+def test_a_reason_in_the_audit_log_names_none_of_the_centres_people(
+    centre: Path, add_person: Callable[..., str]
+) -> None:
+    add_person("lea", "team_lead")
+    add_people({"a1": "Zoé Martin", "4501": "Ann"})
+    with store.writing() as session:
+        session.get_one(Account, "lea").display_name = "Léa Petit"
+        for reason in (
+            "plainte de zoé martin contre Petit",
+            "Martin a crié, un petit incident, poste 4501",
+            "quality: Ann's contact was annotated",
+        ):
+            audit_log.record(session, "dora", "contact_picked", "x", reason)
+        texts = sa.select(JournalRow.reason).order_by(JournalRow.seq.desc()).limit(3)
+        assert session.scalars(texts).all() == [
+            "quality: •••'s contact was annotated",
+            "••• a crié, un petit incident, poste 4501",
+            "plainte de ••• contre •••",
+        ]

@@ -1,4 +1,4 @@
-"""The twenty rules: each turns red when the stores break it, none claims what nobody
+"""The rules of the law: each turns red when the stores break it, none claims what nobody
 counted, and each day's state is kept.
 """
 
@@ -24,8 +24,10 @@ from qa_core.cli.app import run
 from qa_core.compliance import proportionality, requests
 from qa_core.compliance.conditions import gates
 from qa_core.compliance.documents import printing
+from qa_core.compliance.documents.facts import DETAILS
 from qa_core.compliance.rules import catalogue, history
 from qa_core.compliance.rules.catalogue import RuleVerdict
+from qa_core.compliance.rules.measures import MEASURES
 from qa_core.storage import audit_log, permissions
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
@@ -37,6 +39,7 @@ from qa_core.upkeep import purge
 
 SYSTEM = Viewer.SYSTEM
 RECENT = datetime.combine(environment.today() - timedelta(days=2), time(9))
+CONSULTED = "works_council_consulted_on"
 CALL = {"advisor_id": "A1", "team": "Nord", "notice_played": True, "talk_seconds": 60.0}
 SHUT = {"R1", "R3", "R4", "R7", "R12", "R19"}
 """What a new centre still has to do: gates, an accreditation, documents and a backup."""
@@ -70,6 +73,7 @@ def build_running_centre(add_person: Callable[..., str], folder: Path) -> None:
     add_person("eve", "evaluator")
     add_people({"A1": "Ann"}, {"Nord": "Lille"})
     open_gates()
+    printing.enter_details(SYSTEM, dict.fromkeys(DETAILS, "x"))
     accredit("eve")
     inform("A1")
     land([contact(RECENT, f"c{n}", recorded=n == 0, **CALL) for n in range(10)])
@@ -100,7 +104,8 @@ def print_documents(count: int | None = None) -> None:
 def test_a_new_centre_has_its_gates_to_do_and_nothing_red(centre: Path) -> None:
     found = judge()
 
-    assert [verdict.rule.number for verdict in found.values()] == [f"R{n}" for n in range(1, 21)]
+    numbers = [verdict.rule.number for verdict in found.values()]
+    assert numbers == [*(f"R{n}" for n in range(1, 22)), "R23"]
     assert find_not_in_order() == SHUT
     assert not any(verdict.state.is_red for verdict in found.values())
     for number in SHUT:
@@ -162,6 +167,7 @@ BREAKS: dict[str, Callable[[], object]] = {
     "R8": lambda: change(sa.update(Playback).values(username="nobody")),
     "R9": stop_it,
     "R10": lambda: change(sa.update(Recording).values(media_type="video/mp4")),
+    "R12": lambda: printing.enter_details(SYSTEM, {"dpo_contact": ""}),
     "R13": add_a_late_request,
     "R14": lambda: change(sa.update(JournalRow).where(JournalRow.seq == 2).values(actor="x")),
     "R15": lambda: change(sa.update(Account).values(password_hash="Violet-Harbour")),
@@ -172,9 +178,9 @@ BREAKS: dict[str, Callable[[], object]] = {
 }
 TO_DO: dict[str, Callable[[], object]] = {
     "R11": lambda: add_an_evaluation(comment="Mr Brown has a cancer"),
-    "R12": lambda: gates.set_gate(SYSTEM, "recording_retention_months", "3"),
+    "R12": lambda: printing.enter_details(SYSTEM, {"refusal_key": "9"}),
 }
-ALSO = {"R4": {"R12"}, "R1": {"R12"}, "R7": set(), "R8": {"R7"}}
+ALSO = {"R4": {"R12"}, "R1": {"R12", "R4"}, "R7": set(), "R8": {"R7"}}
 """Other rules that the same fault breaks: a changed gate asks for new documents."""
 
 
@@ -202,7 +208,7 @@ def test_one_document_printed_is_not_all_of_them(centre: Path) -> None:
     print_documents(1)
     finding = judge()["R12"].finding
 
-    assert finding.evidence.endswith("last changed: 5 of 6")
+    assert "last changed: 5 of 6 · Blanks: Name of the organisation," in finding.evidence
     assert finding.state == "to_do"
 
 
@@ -239,7 +245,7 @@ def test_each_day_is_kept_once_and_says_since_when(running: Path) -> None:
     days = history.find_states(SYSTEM)
     with store.reading() as session:
         [noted] = session.scalars(sa.select(RuleDay).where(RuleDay.day == today))
-    assert (len(days), len(noted.states), noted.states["R13"]) == (39, 20, "to_do")
+    assert (len(days), len(noted.states), noted.states["R13"]) == (39, len(MEASURES), "to_do")
     found = judge()
     assert found["R1"].since == today - timedelta(days=39)
     assert found["R13"].since == today - timedelta(days=3)
@@ -264,7 +270,7 @@ def test_the_doctor_says_every_rule(running: Path, capsys: pytest.CaptureFixture
     checks = {check["name"]: check for check in json.loads(capsys.readouterr().out)["checks"]}
 
     states = {name: check["state"] for name, check in checks.items() if name.startswith("rule_")}
-    assert len(states) == 20
+    assert len(states) == 21
     assert (states["rule_r1"], states["rule_r12"], states["rule_r13"]) == ("ok", "warn", "bad")
     assert "Open requests: 1 of 1" in checks["rule_r13"]["detail"]
 
@@ -279,9 +285,9 @@ def test_managers_read_the_rules_and_change_nothing(
     assert not app.exception and not app.selectbox and not app.text_input
     assert [button.key for button in app.button] == ["saved_views", "sign_out"]
     [answer] = [item.value for item in app.markdown if item.value.startswith("###")]
-    assert "20 of 20" in answer or "20 règles sur 20" in answer
+    assert "21 of 21" in answer or "21 règles sur 21" in answer
     [table] = app.table
-    assert len(table.value) == 20
+    assert len(table.value) == 21
     assert "Ann" not in str(table.value)
 
 
@@ -300,7 +306,7 @@ def test_the_officer_reads_them_first_with_who_acts(
     app = open_app("dora", "listening_rules")
 
     shown = " ".join(item.value for item in app.markdown).replace("\\", "")
-    assert "19 of 20 rules are in order" in shown and "1 rule is red: Data subject rights" in shown
+    assert "20 of 21 rules are in order" in shown and "1 rule is red: Data subject rights" in shown
     assert (
         "R13 · Data subject rights" in shown
         and "Check the requester's identity, and answer." in shown
@@ -351,3 +357,40 @@ def test_one_of_two_advisors_listened_to_alone_stands_out_and_nobody_is_told(cen
     found = proportionality.find(SYSTEM)
     assert not found.is_nobody_heard
     assert [(one.name, one.contacts) for one in found.much_heard] == [("Ann", 5)]
+
+
+def test_what_changed_since_the_works_council_was_consulted_is_named(
+    running: Path, add_person: Callable[..., str]
+) -> None:
+    gates.set_gate(SYSTEM, CONSULTED, "2026-01-05")
+    assert judge()["R4"].state == "in_order"
+    run(["settings", "set", "listening_ceiling=40"])
+    gates.set_gate(SYSTEM, "purposes", "training,quality")
+    add_person("lea", "evaluator")
+    accredit("lea")
+
+    found = judge()["R4"]
+
+    assert found.state == "to_do"
+    assert found.finding.evidence.endswith(
+        "Changed since the consultation: Purposes: training,evaluation,quality → "
+        "training,quality, Listened to per advisor and month: 10 → 40 and Accredited "
+        "listeners: 1 more"
+    )
+    entries = [(CONSULTED, "2026-01-05"), ("recording_retention_months", "3")]
+    gates.set_gates(SYSTEM, entries)
+    assert judge()["R4"].state == "in_order"
+    gates.set_gate(SYSTEM, "recording_retention_months", "6")
+    assert "Recordings kept for (months): 3 → 6" in judge()["R4"].finding.evidence
+
+
+def test_sales_calls_against_the_law_turn_their_rule_red(running: Path) -> None:
+    assert judge()["R21"].state == "in_order"
+    sold = {"direction": "outbound", "purpose_of_call": "sales", "outside_sales_hours": False}
+    calls = [contact(RECENT, f"s{number}", **CALL, **sold) for number in range(2)]
+    calls[0]["prior_consent"] = "express"
+    land(calls, "sales")
+
+    found = judge()["R21"]
+    assert found.state == "not_in_order"
+    assert found.finding.evidence == "Breaches in sales calls of 30 days: 1 of 2"

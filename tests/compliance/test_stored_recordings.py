@@ -238,6 +238,42 @@ def test_a_picture_behind_or_between_the_sound_is_not_kept(
     assert soundfile.SoundFile(io.BytesIO(kept)).frames == pytest.approx(16_000, rel=0.1)
 
 
+JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00" + b"a face " * 9
+
+
+@pytest.mark.parametrize("form", ["wav", "mp3", "ogg", "opus", "flac"])
+@pytest.mark.parametrize("picture", [PNG[:70], JPEG[:70]])
+def test_a_picture_inside_what_claims_to_be_sound_is_refused(
+    form: str, picture: bytes, tmp_path: Path
+) -> None:
+    path = sounds.make(tmp_path / "a", form, seconds=4.0)
+    content = bytearray(path.read_bytes())
+    if form == "mp3":
+        first, _end = list(tags.find_mpeg_frames(path, 0))[20]
+        content[first + 4 : first + 4 + len(picture)] = picture
+    elif form in ("ogg", "opus"):
+        *_, (last, end) = tags.find_ogg_pages(path, 0)
+        page = content[last:end]
+        size, table = 27 + page[26], [len(picture), *page[27 : 27 + page[26]]]
+        page = page[:26] + bytes([len(table), *table]) + picture + page[size:]
+        page[22:26] = bytes(4)
+        page[22:26] = struct.pack("<I", tags._checksum(page))
+        content[last:end] = page
+    else:
+        samples = numpy.frombuffer((b"\0" * 9000 + picture + b"\0" * 9000), "<i2")
+        with path.open("wb") as file:
+            soundfile.write(
+                file.fileno(), samples, 8000, "PCM_16", format=form.upper(), closefd=False
+            )
+        content = path.read_bytes()
+    path.write_bytes(content)
+
+    with pytest.raises(audio.Unfit) as refused:
+        audio.examine(path)
+    # No Opus decoder reads on behind it.
+    assert refused.value.reason == ("damaged_audio" if form == "opus" else "image_attached")
+
+
 def test_tags_behind_the_sound_of_an_mp3_are_not_kept(tmp_path: Path) -> None:
     path = sounds.make(tmp_path / "a", "mp3")
     plain, item = path.read_bytes(), b"Cover Art (Front)\0" + PNG

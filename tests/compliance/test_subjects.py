@@ -20,12 +20,16 @@ from builders.import_files import bring, find_contacts
 from builders.listening_centre import allow_evaluations, keep_audio
 from builders.sounds import make
 
+from qa_core import ingest
 from qa_core.access.roles import Role, Viewer
 from qa_core.base.errors import AccessDenied
 from qa_core.cli.app import run
+from qa_core.compliance.recordings import law
 from qa_core.ingest.staging.pseudonyms import Pseudonyms
+from qa_core.metrics.law.legal_obstacles import LegalAct
 from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.records import store
+from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import CoachingNote, CoachingPlan, Recording
@@ -177,3 +181,81 @@ def test_only_the_data_protection_officer_exports_erases_and_objects(centre_of_t
                 act(viewer, advisor="Zelda")
         with pytest.raises(AccessDenied):
             subjects.object_to(viewer, ["k"])
+
+
+OBJECTING = "contact_id,started_at,advisor,outcome,objected\n"
+
+
+def list_objections(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    capsys.readouterr()
+    assert run(["objections", "list", "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def bring_objection(folder: Path, said: str) -> str:
+    row = f"C2,2026-11-02 09:05:00,Yann,answered,{said}\n"
+    header = OBJECTING.replace("objected", "customer_objected")
+    return bring(folder, "contacts", header + row).batch_id
+
+
+def test_an_objection_of_a_file_outlasts_its_undo_and_a_later_no(
+    centre_of_two: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    batch = bring_objection(tmp_path, "yes")
+    assert live_audio() == ["C1"]
+    [entry] = list_objections(capsys)
+    assert (entry["contact_id"], entry["customer_key"]) == ("C2", None)
+
+    ingest.undo(SYSTEM, batch)
+    assert dict(find_contacts("customer_objected"))["C2"] is True
+    bring_objection(tmp_path, "no")
+    assert dict(find_contacts("customer_objected"))["C2"] is True
+    assert list_objections(capsys) == [entry]
+
+
+def test_a_person_lifts_an_objection_with_a_reason(
+    centre_of_two: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bring_objection(tmp_path, "yes")
+    [entry] = list_objections(capsys)
+    number = str(entry["id"])
+    assert run(["objections", "lift", number, "--reason", " "]) == 1
+    assert run(["objections", "lift", number, "--reason", "a slip of the operator"]) == 0
+    assert "Contacts met: 1" in capsys.readouterr().out
+    assert run(["objections", "lift", number, "--reason", "again"]) == 1
+
+    assert list_objections(capsys) == []
+    assert dict(find_contacts("customer_objected"))["C2"] is False
+    with store.reading() as session:
+        lifted = session.scalars(
+            sa.select(JournalRow).where(JournalRow.action == "objection_lifted")
+        ).one()
+    assert (lifted.object, lifted.reason) == (number, "a slip of the operator")
+    assert live_audio() == ["C1"]  # what was deleted stays so
+
+
+def test_a_lifted_objection_leaves_what_others_object_to(
+    centre_of_two: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    subjects.object_to(SYSTEM, contacts=[(None, "C1")])
+    [ann] = [Pseudonyms.current().find_key(ANN)]
+    subjects.object_to(SYSTEM, [ann])
+    of_ann = next(item for item in list_objections(capsys) if item["customer_key"])
+    subjects.lift_objection(SYSTEM, of_ann["id"], "she agreed in writing")
+    assert find_contacts("customer_objected") == [("C1", True), ("C2", None), ("C3", False)]
+
+
+def test_an_advisor_objects_until_it_is_lifted(
+    centre_of_two: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    met = subjects.object_to(SYSTEM, advisors=["Zelda"])
+    assert (met.contacts, met.recordings) == (2, 1)
+    assert live_audio() == ["C2"]
+    with store.reading() as session:
+        [verdict] = law.judge(session, SYSTEM, LegalAct.EVALUATE, ["C1"])
+        assert verdict.against == "excluded"
+    [entry] = list_objections(capsys)
+    subjects.lift_objection(SYSTEM, entry["id"], "withdrawn by Zelda")
+    with store.reading() as session:
+        [verdict] = law.judge(session, SYSTEM, LegalAct.EVALUATE, ["C1"])
+        assert verdict.against is None

@@ -84,6 +84,8 @@ def test_sections_and_fields_of_the_tables_are_known_ones() -> None:
         "channels",
         "marks",
         "purposes",
+        "call_purposes",
+        "consents",
         "lists",
     }
 

@@ -28,6 +28,7 @@ from qa_core import ingest
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.errors import Misuse, Refusal
+from qa_core.centre import settings
 from qa_core.compliance import key_rotation, recordings
 from qa_core.compliance.recordings import vault
 from qa_core.files.options import ImportOptions
@@ -273,10 +274,14 @@ def test_a_purpose_that_the_centre_has_not_entered_is_refused_and_proof_is_kept_
 
     gates.set_gate(Viewer.SYSTEM, "purposes", "quality")
     sounds.make(open_centre / "sent" / "a.wav")
+    rows = ("a.wav,c1,,,training", "a.wav,c1,,,proof", "a.wav,c1,,,quality")
 
-    report = take(
-        write(open_centre, "a.wav,c1,,,training", "a.wav,c1,,,proof", "a.wav,c1,,,quality")
-    )
+    refused = take(write(open_centre, "a.wav,c1,,,proof"))
+    assert refused.tally.reasons == {"class_not_entered": 1}
+    with store.writing() as session:
+        basis = "proof=60 Code civil, art. 2224"
+        settings.set_value(session, Viewer.SYSTEM, "recording_classes", basis)
+    report = take(write(open_centre, *rows))
 
     assert (report.tally.new, report.tally.reasons) == (2, {"purpose_not_entered": 1})
     assert stored() == [("generic", "c1", "proof"), ("generic", "c1", "quality")]

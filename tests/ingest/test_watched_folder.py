@@ -19,7 +19,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -43,6 +43,7 @@ from qa_core.ingest.watch.queue_log import Follower
 from qa_core.storage import lake
 from qa_core.storage.records import store
 from qa_core.storage.records.imports import ImportBatch
+from qa_core.upkeep import purge
 
 
 @pytest.fixture
@@ -304,6 +305,21 @@ def test_files_taken_are_deleted_when_they_are_as_old_as_was_asked_for(folder: P
     look(folder, keep_days=1)
     assert len(names(folder)) == 2
     look(folder, keep_days=0)
+    assert names(folder) == []
+
+
+def test_files_taken_go_after_thirty_days_also_where_nobody_watches_any_more(
+    folder: Path,
+) -> None:
+    put(folder, "contacts/calls.csv", CALLS)
+    with lock_folder(folder):
+        look(folder)
+    today = environment.today()
+
+    assert purge.purge(Viewer.SYSTEM, today + timedelta(days=30)).deleted == {}
+    assert len(names(folder)) == 2
+    result = purge.purge(Viewer.SYSTEM, today + timedelta(days=31))
+    assert result.deleted["delivered_files"] == 2
     assert names(folder) == []
 
 

@@ -254,7 +254,7 @@ def test_where_recordings_are_kept_only_those_that_can_be_played_are_drawn(liste
                 "source_system": "generic",
                 "contact_id": contact_id,
                 "local_day": FIRST,
-                "purpose": "quality",
+                "purpose": "training,quality",
                 "digest": contact_id,
                 "media_type": "audio/ogg",
             }

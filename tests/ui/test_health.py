@@ -15,8 +15,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from builders.centres import contact, land
+from builders.import_files import find_contacts
 from builders.wires import Wire
 
+from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.i18n import use
 from qa_core.cli.app import run
@@ -24,6 +26,7 @@ from qa_core.storage import lake, permissions
 from qa_core.storage.records import store
 from qa_core.ui import asgi
 from qa_core.ui.server import health
+from qa_core.upkeep import purge
 
 
 @pytest.fixture
@@ -110,6 +113,21 @@ def test_a_sound_centre_is_ready_and_the_answer_sets_no_cookie(ready: Path) -> N
     status, headers, _body = Wire(None).ask("/healthz", method="HEAD")
     assert status == 200 and headers["cache-control"] == "no-store"
     assert Wire(None).ask("/healthz", method="POST")[0] == 405
+
+
+def test_an_import_of_years_ends_with_the_purge_of_what_is_too_old(ready: Path) -> None:
+    days = [date.today() - timedelta(days=365 * years) for years in (0, 1, 2, 3)]
+    rows = "".join(f"{day} 09:00,y{day.year},0612345678,Ann\n" for day in days)
+    file = ready / "history.csv"
+    file.write_text(f"started_at,contact_id,customer,advisor\n{rows}", encoding="utf-8")
+
+    assert run(["import", "contacts", str(file)]) == 0
+
+    known = find_contacts("customer_key is not null", where="contact_id <> 'c1'")
+    assert [is_known for _contact, is_known in known] == [False, False, True, True]
+    assert ask() == (200, [], '{"status":"ready"}')
+    verdicts = {verdict.rule.number: verdict for verdict in purge.judge_rules(Viewer.SYSTEM)}
+    assert [verdicts[rule].state for rule in ("R5", "R6", "R14")] == ["in_order"] * 3
 
 
 @pytest.mark.parametrize(

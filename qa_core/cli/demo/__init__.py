@@ -27,6 +27,7 @@ from qa_core.cli.demo import (
     staff,
 )
 from qa_core.cli.demo.story import STORY, DemoPlan
+from qa_core.compliance import restrictions
 from qa_core.compliance.conditions import gates
 from qa_core.ingest.load import recovery
 from qa_core.metrics.kpi import editions
@@ -187,9 +188,11 @@ def _remove_all(viewer: Viewer) -> None:
     newest_first = done.order_by(ImportBatch.started_at.desc(), ImportBatch.id.desc())
     with store.reading() as session:
         batches = list(session.scalars(newest_first))
+    objections = recovery.find_objecting(batches)
     for batch in batches:
         ingest.undo(viewer, batch)
     with store.writing() as session:
+        restrictions.remove_objections(session, objections)
         session.execute(sa.delete(ImportBatch).where(mine))
         _remove_scorecard(session)
         # They were made of the demo centre; what is left is published anew.

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from qa_core import scoring
 from qa_core.access.roles import Role, Viewer
+from qa_core.base import doors
 from qa_core.cli.demo import remarks
 from qa_core.cli.demo.accounts import Cast, choose_trained
 from qa_core.cli.demo.contacts import BILLING
@@ -224,6 +225,7 @@ def _choose(plan: DemoPlan, told: Entry) -> list[Listenable]:
     return listening_rights.find_listenable(Viewer.SYSTEM, keys, legal, *months)[: told.contacts]
 
 
+@doors.writes("evaluation")
 def _mark(
     session: Session,
     plan: DemoPlan,

@@ -130,13 +130,13 @@ def record_calls(viewer: Viewer, cast: Cast) -> None:
     }
     understood = {call["file"]: audio.examine(FOLDER / call["file"]) for call in calls}
     with store.one_import_at_a_time(), store.writing() as session:
-        kept = 0
+        kept, purposes = 0, ",".join(gates.PURPOSES)
         for row in chosen:
             contact = known.get((row.source_system, row.contact_id))
             if contact is not None and contact.against is None:
                 file: Path = FOLDER / _pick(calls, row.queue, row.reason, chance)["file"]
                 stored = deletion.store_audio(file, understood[file.name])
-                deletion.add(session, stored, contact, row.recording_purpose, batch_id=BATCH)
+                deletion.add(session, stored, contact, purposes, batch_id=BATCH)
                 kept += 1
         audit_log.record(session, viewer.username, "import", BATCH, reason=f"{kept} recordings")
 

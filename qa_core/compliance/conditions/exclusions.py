@@ -18,7 +18,7 @@ from qa_core.metrics.law.legal_obstacles import Exclusions
 from qa_core.storage import audit_log, name_merges, replay_list
 from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.records import store
-from qa_core.storage.records.retention import ListeningExclusion
+from qa_core.storage.records.retention import ListeningExclusion, Objection
 from qa_core.storage.records.store import Session
 
 REASONS = {
@@ -43,12 +43,15 @@ class ExclusionEntry:
 
 
 def load(session: Session) -> Exclusions:
-    """Read what is excluded today, under the ids that advisors have now."""
+    """Read what is excluded today, advisors who object included, under their ids of today."""
     kept_ids = name_merges.find_kept_names(session)["advisor"]
     rows = session.scalars(_of_anybody(sa.select(ListeningExclusion))).all()
+    in_force = sa.select(Objection.advisor_id).where(Objection.lifted_at.is_(None))
+    objecting = session.scalars(_of_anybody(in_force.where(Objection.advisor_id.is_not(None))))
+    advisors = [*objecting, *(row.advisor_id for row in rows if row.advisor_id)]
     return Exclusions(
         frozenset(row.number for row in rows if row.number),
-        frozenset(kept_ids.get(row.advisor_id, row.advisor_id) for row in rows if row.advisor_id),
+        frozenset(kept_ids.get(advisor_id, advisor_id) for advisor_id in advisors),
         frozenset((row.source_system, row.contact_id) for row in rows if row.contact_id),
     )
 

@@ -14,7 +14,8 @@ from qa_core.base.arguments import require_between
 from qa_core.base.errors import Misuse, Refusal, require_known
 from qa_core.base.i18n import N_, _
 from qa_core.storage import audit_log
-from qa_core.storage.records import store
+from qa_core.storage.records import due_work, store
+from qa_core.storage.records.imports import PURGE
 from qa_core.storage.records.listening import Accreditation, GateValue
 
 PURPOSES = ("training", "evaluation", "quality")
@@ -89,6 +90,7 @@ ACCREDIT = "python -m qa_core accredit NAME --until DATE"
 ALL: tuple[Gate, ...] = tuple(_VALUED)
 """Gates with a value; the last one declared has none."""
 LISTENERS = LISTENERS_GATE.name
+CONSULTATION = "works_council_consulted_on"
 BY_NAME = {gate.name: gate for gate in (*ALL, LISTENERS_GATE)}
 
 
@@ -126,16 +128,24 @@ def set_gates(viewer: Viewer, entries: Sequence[tuple[str, str]]) -> None:
     for name, _text in entries:
         require_known(name, BY_NAME, "unknown_gate")
     values = [(name, BY_NAME[name].parse(text)) for name, text in entries]
+    values.sort(key=lambda entry: entry[0] == CONSULTATION)  # it was about the others
     with store.writing() as session:
         for name, value in values:
             session.add(GateValue(name=name, value=value, set_by=viewer.username))
             audit_log.record(session, viewer.username, "gate_set", f"{name}={value}")
+            if BY_NAME[name].kind == "months":
+                due_work.request(session, PURGE)
 
 
 def value_of(session: Session, name: str) -> str | None:
     """Return the newest value of a gate; None where there is none."""
     row = store.remember(session, "gates", _newest).get(name)
     return row.value if row else None
+
+
+def find_purposes(session: Session) -> list[str]:
+    """List the purposes of listening that are in force."""
+    return [name for name in (value_of(session, "purposes") or "").split(",") if name]
 
 
 def retention_months(session: Session, name: str) -> int:
@@ -175,9 +185,7 @@ def require_open(session: Session, purpose: str | None = None) -> None:
         commands = tuple(name_command(name) for name in missing)
         raise Refusal("gate_closed", message, commands, titles=titles, missing=",".join(missing))
     required_purpose = COUNTS_AS.get(purpose, purpose)
-    if required_purpose is not None and required_purpose not in (
-        value_of(session, "purposes") or ""
-    ).split(","):
+    if required_purpose is not None and required_purpose not in find_purposes(session):
         raise Refusal(
             "purpose_not_entered",
             "{purpose} is not among the listening purposes of this centre. The data "

@@ -1,27 +1,32 @@
-"""Contacts listened to, in whatever way, and the centre's ceiling per advisor and month
-(docs/compliance.md, R2): draws, picks, playbacks, calibrations and evaluations together.
+"""Listenings, and the centre's maximum per advisor and month (docs/compliance.md, R2).
+
+A contact counts once in each month in which it was played or evaluated. Imported evaluations
+count too. The maximum of a plan counts by the month of the contact.
 """
 
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
+from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.centre import settings
 from qa_core.metrics.kpis import periods
 from qa_core.metrics.kpis.dimensions import Period
 from qa_core.storage import name_merges
 from qa_core.storage.facts.guard import Unscoped
-from qa_core.storage.records.evaluations import EVALUATOR_KINDS, Evaluation
+from qa_core.storage.records.base import UtcDateTime
+from qa_core.storage.records.evaluations import CALIBRATION, EVALUATOR_KINDS, Evaluation
 from qa_core.storage.records.listening import (
     Calibration,
     CalibrationContact,
     Draw,
     DrawnContact,
+    ListeningPlan,
     Playback,
     Recording,
 )
@@ -46,10 +51,6 @@ class ListenedContact:
     day: date
     plan_id: int | None = None
 
-    @property
-    def month(self) -> str:
-        return f"{self.day:%Y-%m}"
-
 
 @dataclass(frozen=True)
 class ListenedContacts:
@@ -65,10 +66,6 @@ class ListenedContacts:
     def count(self) -> Counter[str]:
         """Count the contacts of each advisor."""
         return Counter(self._advisor_of(item) for item in self.contacts.values())
-
-    def count_months(self) -> Counter[tuple[str, str]]:
-        """Count the contacts of each advisor and month."""
-        return Counter((self._advisor_of(item), item.month) for item in self.contacts.values())
 
     def count_drawn(self, plan_id: int) -> Counter[str]:
         """Count the contacts of each advisor that were drawn for a plan."""
@@ -103,25 +100,129 @@ def find_listened(
     )
 
 
+@dataclass(frozen=True)
+class CountedListening:
+    """Listening to a contact of an advisor, on a day of the centre's calendar."""
+
+    advisor_id: str
+    key: Key
+    day: date
+
+    @property
+    def month(self) -> str:
+        return f"{self.day:%Y-%m}"
+
+
+def find_listenings(
+    session: Session, first_day: date, last_day: date, until: datetime | None = None
+) -> set[CountedListening]:
+    """Find what others than the advisor played or evaluated from one day through another, as
+    far as it was by `until`; each contact once a day. An evaluation counts where it began.
+    """
+    start, end = map(start_of, (first_day, last_day + timedelta(days=1)))
+    end = min(end, until + timedelta(microseconds=1)) if until else end
+    begun = sa.func.coalesce(Evaluation.started_at, Evaluation.evaluated_at)
+    sources = (
+        (Playback, Playback.played_at, Playback.purpose != "own"),
+        (Evaluation, begun, Evaluation.kind.in_((*EVALUATOR_KINDS, CALIBRATION))),
+    )
+    kept_ids = name_merges.find_kept_names(session)["advisor"]
+    listenings = set()
+    for table, moment, condition in sources:
+        columns = (table.id, table.source_system, table.contact_id, table.advisor_id)
+        statement = sa.select(*columns, sa.type_coerce(moment, UtcDateTime())).where(
+            condition, table.advisor_id.is_not(None), moment >= start, moment < end
+        )
+        for row_id, system, contact_id, advisor_id, at in _read(session, statement):
+            key = (system or f"{table.__tablename__} {row_id}", contact_id or "")
+            day = environment.to_local(at).date()
+            listenings.add(CountedListening(kept_ids.get(advisor_id, advisor_id), key, day))
+    return listenings
+
+
+@dataclass(frozen=True)
+class MonthOfListening:
+    """Contacts listened to in a month, and those reserved for it: drawn, or in an open
+    calibration session, and not begun; each an advisor and a key.
+    """
+
+    listened: frozenset[tuple[str, Key]]
+    reserved: frozenset[tuple[str, Key]]
+
+    def count(self) -> Counter[str]:
+        """Count the contacts of each advisor."""
+        return Counter(advisor_id for advisor_id, _key in self.listened | self.reserved)
+
+
+def find_month(session: Session, before: DrawCutoff | None = None) -> MonthOfListening:
+    """Find the listenings of this month, or of the month of `before` as they were then."""
+    moment = before.moment if before else environment.now()
+    month = whole_months(Period(*[environment.to_local(moment).date()] * 2))
+    found = find_listenings(session, month.first_day, month.last_day, moment)
+    begun = sa.select(Evaluation.id).where(Evaluation.started_at <= moment)
+    drawn = (
+        sa.select(DrawnContact)
+        .join(DrawnContact.draw)
+        .join(Draw.plan)
+        .where(
+            DrawnContact.state != "replaced",
+            DrawnContact.id.not_in(
+                begun.with_only_columns(Evaluation.drawn_id).where(Evaluation.drawn_id.is_not(None))
+            ),
+            sa.or_(ListeningPlan.closed_at.is_(None), ListeningPlan.closed_at > moment),
+            _is_due(DrawnContact.due_on, month.first_day),
+        )
+    )
+    if before:
+        drawn = drawn.where(DrawnContact.draw_id < before.draw_id)
+    in_session = (
+        sa.select(CalibrationContact)
+        .join(Calibration)
+        .where(
+            Calibration.opened_at <= moment,
+            sa.or_(Calibration.closed_at.is_(None), Calibration.closed_at > moment),
+            _is_due(Calibration.due_on, month.first_day),
+        )
+    )
+    kept_ids = name_merges.find_kept_names(session)["advisor"]
+    reserved = {
+        (kept_ids.get(row.advisor_id, row.advisor_id), (row.source_system, row.contact_id))
+        for statement in (drawn, in_session)
+        for row in _read(session, statement).scalars()
+        if row.advisor_id
+    }
+    listened = frozenset((item.advisor_id, item.key) for item in found)
+    return MonthOfListening(listened, frozenset(reserved))
+
+
+def _is_due(due_on: sa.ColumnElement[date], first_day: date) -> sa.ColumnElement[bool]:
+    """What was due in an earlier month is reserved no more: it waits for room."""
+    return sa.or_(due_on.is_(None), due_on >= first_day)
+
+
 def find_ceiling(session: Session) -> int:
     """Return how many contacts of an advisor may be listened to in a month."""
     return settings.current(session).listening_ceiling
 
 
-def require_room(session: Session, key: Key, advisor_id: str | None, day: date) -> None:
-    """Refuse one contact more of an advisor whose month is full; one that was listened to
-    already is no more.
+def require_room(session: Session, key: Key, advisor_id: str | None) -> None:
+    """Refuse to listen to one contact more of an advisor whose month is full, or whose room
+    is reserved for others; one that was listened to this month is no more.
     """
-    listened_contacts = find_listened(session, Period(day, day))
-    advisor = listened_contacts.kept_ids.get(advisor_id, advisor_id) if advisor_id else None
-    if advisor is None or key in listened_contacts.contacts:
+    if advisor_id is None:
+        return
+    advisor_id = name_merges.find_kept_names(session)["advisor"].get(advisor_id, advisor_id)
+    month, one = find_month(session), (advisor_id, key)
+    if one in month.listened:
         return
     ceiling = find_ceiling(session)
-    if listened_contacts.count_months()[advisor, f"{day:%Y-%m}"] >= ceiling:
+    counts = Counter(advisor for advisor, _key in month.listened)
+    is_full = counts[advisor_id] >= ceiling
+    if is_full or (one not in month.reserved and month.count()[advisor_id] >= ceiling):
         raise Refusal(
             "advisor_at_maximum",
-            "{count} contacts of this advisor were listened to in that month: the centre's "
-            "monthly maximum. Choose another advisor or month.",
+            "{count} contacts of this advisor are listened to this month: the centre's maximum. "
+            "Choose another advisor, or wait for the next month.",
             count=ceiling,
         )
 
@@ -132,6 +233,11 @@ def whole_months(period: Period) -> Period:
     """
     last_month = period.last_day.replace(day=1)
     return Period(period.first_day.replace(day=1), periods.end_of("month", last_month))
+
+
+def start_of(day: date) -> datetime:
+    """Return the first moment of a day in the centre's time, in UTC."""
+    return datetime.combine(day, time(), environment.current().zone).astimezone(UTC)
 
 
 def _read(session: Session, statement: sa.Select) -> sa.Result:

@@ -12,8 +12,9 @@ from qa_core.base.i18n import _
 from qa_core.centre import settings
 from qa_core.centre.settings import Settings
 from qa_core.compliance import proportionality, retention
-from qa_core.compliance.conditions import accreditations, gates, notices
+from qa_core.compliance.conditions import accreditations, gates, notices, recording_classes
 from qa_core.compliance.conditions.accreditations import AccreditationEntry
+from qa_core.compliance.conditions.recording_classes import RecordingClass
 from qa_core.compliance.documents import capabilities
 from qa_core.compliance.documents.blocks import Blank
 from qa_core.metrics import query
@@ -39,6 +40,7 @@ class Facts:
     teams: tuple[str, ...]
     sites: tuple[str, ...]
     database: str
+    recording_classes: tuple[RecordingClass, ...] = ()
 
     # Read from the lake only for documents that say them.
 
@@ -113,11 +115,24 @@ class Facts:
         return _leave_gate(gate) if value is None else date.fromisoformat(value)
 
     def period(self, kind: str) -> str:
-        """Describe how long that kind of data is kept, or a blank while its gate is closed."""
+        """Describe how long that kind of data is kept, or a blank while its gate is closed. Of
+        recordings, it names each longer obligation, so that every document does.
+        """
         entry = retention.BY_KIND[kind]
         if entry.setting in gates.BY_NAME and entry.setting not in self.gate_values:
             return _leave_gate(entry.setting)
-        return entry.describe_period(self.periods[kind])
+        text = entry.describe_period(self.periods[kind])
+        if kind == "recordings" and self.recording_classes:
+            return f"{text} ({self.longer_obligations})"
+        return text
+
+    @property
+    def longer_obligations(self) -> str:
+        """The longer periods of recordings, each with its legal basis."""
+        return formatting.listing(
+            _("{period} under {basis}", period=item.period, basis=item.legal_basis)
+            for item in self.recording_classes
+        )
 
     def list_periods(self, kinds: Collection[str] = ()) -> list[tuple[str, str, str, str]]:
         """List each kind of data (default: all) with its period, what happens at its end
@@ -131,7 +146,7 @@ class Facts:
                 _(entry.source),
             )
             for entry in retention.CLASSES
-            if not kinds or entry.kind in kinds
+            if self.periods[entry.kind] and (not kinds or entry.kind in kinds)
         ]
 
     def name_purposes(self, purposes: Iterable[str]) -> str:
@@ -169,6 +184,7 @@ def _read(session: Session) -> Facts:
         teams,
         sites,
         session.get_bind().dialect.name,
+        tuple(recording_classes.find_all(session).values()),
     )
 
 

@@ -1,7 +1,6 @@
 """Recordings: encrypted audio, its retention, and journalled playback."""
 
 from qa_core.compliance.recordings.deletion import (
-    PURPOSES,
     delete,
     delete_expired,
     delete_forbidden,

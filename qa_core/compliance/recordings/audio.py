@@ -89,15 +89,17 @@ def examine(path: Path) -> Audio:
         frames, loudest = _read_through(sound, most_bytes // (channels * 2))
     if not frames or (kind == "flac" and frames < frame_count):
         raise Unfit("damaged_audio")
+    facts = frames / rate, _slices(loudest), rate, channels
     if kind in ("wav", "gsm", "flac"):
         if frames * channels * 2 > MAX_WAV_BYTES:
             raise Unfit("too_long")
-        return Audio(path, "audio/wav", frames / rate, _slices(loudest), rate, channels, frames)
-    media_type = {"mp3": "audio/mpeg", "ogg": "audio/ogg"}[kind]
-    head, start = _leave_tags(path, kind, skip)
-    return Audio(
-        path, media_type, frames / rate, _slices(loudest), rate, channels, None, head, start
-    )
+        audio = Audio(path, "audio/wav", *facts, frames)
+    else:
+        media_type = {"mp3": "audio/mpeg", "ogg": "audio/ogg"}[kind]
+        audio = Audio(path, media_type, *facts, None, *_leave_tags(path, kind, skip))
+    if tags.has_picture(read(audio)):
+        raise Unfit("image_attached")
+    return audio
 
 
 def read(audio: Audio) -> Iterator[bytes]:

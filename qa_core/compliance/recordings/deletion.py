@@ -15,23 +15,24 @@ import pyarrow.parquet as pq
 import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base import environment
+from qa_core.base import doors, environment
 from qa_core.centre import members
-from qa_core.compliance.conditions import gates
+from qa_core.compliance.conditions import gates, recording_classes
+from qa_core.compliance.conditions.recording_classes import RecordingClass
 from qa_core.compliance.recordings import audio, vault
 from qa_core.metrics.kpis.dimensions import add_months
 from qa_core.storage import audit_log, replay_list
 from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
-from qa_core.storage.records.listening import Recording
+from qa_core.storage.records.listening import QUALITY, Recording
 from qa_core.storage.records.store import Session
 
 if TYPE_CHECKING:
     from qa_core.metrics.query import RecordedContact
 
-PURPOSES = (*gates.PURPOSES, "proof")
-"""What audio may be kept for; `proof` of a contract is never listened to here."""
+SEALED_MAY = frozenset({"expired", "objected", "proof"})
+"""Rules on quality that do not end an obligation to keep a recording (GDPR art. 17(3)(b))."""
 
 GOING = "recordings_going"
 """In a session's `info`: the files to delete once its transaction is committed."""
@@ -66,6 +67,7 @@ def store_audio(path: Path, sound: audio.Audio | None = None) -> StoredAudio:
     )
 
 
+@doors.writes("recording")
 def add(
     session: Session,
     stored_audio: StoredAudio,
@@ -73,8 +75,12 @@ def add(
     purpose: str,
     recorded_at: datetime | None = None,
     batch_id: str | None = None,
+    kept_as: RecordingClass | None = None,
 ) -> Recording:
-    """Add stored audio as a contact's recording; `recorded_at` (with zone) default: its start."""
+    """Add stored audio as a contact's recording, for these purposes of quality (separated by
+    commas) or sealed as of a class; `recorded_at` (with zone) default: its start.
+    """
+    months = kept_as.months if kept_as else gates.retention_months(session, "recording")
     recorded_at = recorded_at or contact.local_start.replace(tzinfo=environment.current().zone)
     day = min(
         contact.local_start.date(), environment.to_local(recorded_at).date(), environment.today()
@@ -85,10 +91,11 @@ def add(
         advisor_id=known_advisor(session, contact),
         team=contact.team,
         local_day=contact.local_start.date(),
-        purpose=purpose,
+        purpose=kept_as.name if kept_as else purpose,
+        kept_as=kept_as.name if kept_as else None,
         **asdict(stored_audio),
         recorded_at=recorded_at.astimezone(UTC),
-        delete_after=find_end(day, gates.retention_months(session, "recording")),
+        delete_after=find_end(day, months),
         batch_id=batch_id,
     )
     session.add(recording)
@@ -131,15 +138,28 @@ def is_over(recording: Recording, months: int, moment: datetime) -> bool:
     return moment > find_last_moment(recording, months)
 
 
-def is_expired(session: Session, as_of: date | None = None) -> sa.ColumnElement[bool]:
-    """Build the predicate of recordings with a file due on that day (default: now)."""
+def is_expired(
+    session: Session, as_of: date | None = None, is_sealed: bool = False
+) -> sa.ColumnElement[bool]:
+    """Build the predicate of recordings with a file due on that day (default: now): of those
+    for quality, or of the sealed ones by the period of their class.
+    """
     moment = now() if as_of is None else datetime.combine(as_of, time(), environment.current().zone)
-    oldest = find_oldest_day(
-        environment.to_local(moment).date(), gates.retention_months(session, "recording")
+    today = environment.to_local(moment).date()
+    months = {None: gates.retention_months(session, "recording")}
+    if is_sealed:
+        months = {name: item.months for name, item in recording_classes.find_all(session).items()}
+    is_old = (
+        sa.and_(
+            Recording.kept_as.is_(name) if name is None else Recording.kept_as == name,
+            Recording.local_day < find_oldest_day(today, period),
+        )
+        for name, period in months.items()
     )
     return sa.and_(
         Recording.file_name.is_not(None),
-        sa.or_(Recording.delete_after < moment, Recording.local_day < oldest),
+        sa.not_(QUALITY) if is_sealed else QUALITY,
+        sa.or_(Recording.delete_after < moment, *is_old),
     )
 
 
@@ -217,17 +237,19 @@ def _delete_of(session: Session, reasons: Mapping[Key, str], actor: str) -> int:
         (item, reasons[item.source_system, item.contact_id])
         for item in find_live(session, {contact_id for _system, contact_id in reasons})
         if (item.source_system, item.contact_id) in reasons
+        and (item.kept_as is None or reasons[item.source_system, item.contact_id] not in SEALED_MAY)
     ]
     for recording, because in recordings:
         delete(session, recording, because, actor)
     return len(recordings)
 
 
-def delete_expired(viewer: Viewer, as_of: date | None = None) -> int:
+def delete_expired(viewer: Viewer, as_of: date | None = None, is_sealed: bool = False) -> int:
     """Delete expired recordings. Returns how many. Needs MANAGE_COMPLIANCE."""
     viewer.require(Permission.MANAGE_COMPLIANCE)
     with store.writing() as session:
-        statement = sa.select(Recording).where(is_expired(session, as_of)).order_by(Recording.id)
+        is_due = is_expired(session, as_of, is_sealed)
+        statement = sa.select(Recording).where(is_due).order_by(Recording.id)
         recordings = session.scalars(_of_anybody(statement)).all()
         for recording in recordings:
             delete(session, recording, "expired", viewer.username)

@@ -3,15 +3,24 @@
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 
+import pyarrow as pa
+import sqlalchemy as sa
+
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
-from qa_core.compliance.conditions import exclusions, gates, notices
+from qa_core.compliance.conditions import exclusions, gates, notices, recording_classes
 from qa_core.compliance.recordings import deletion
 from qa_core.metrics.law import legal_obstacles, recording_flags
 from qa_core.metrics.law.legal_obstacles import LegalAct, LegalFacts
 from qa_core.metrics.law.recording_flags import RecordedContact
+from qa_core.storage.facts.guard import Unscoped
+from qa_core.storage.facts.schema import CONTACT_KEY
+from qa_core.storage.records import store
 from qa_core.storage.records.base import now
+from qa_core.storage.records.listening import QUALITY, Recording
 from qa_core.storage.records.store import Session
+
+_KEY = (Recording.source_system, Recording.contact_id)
 
 
 def load(
@@ -37,7 +46,22 @@ def load(
         oldest["analysis"],
         notices.find_information_days(session) if information_days is None else information_days,
         exclusions.load(session),
+        frozenset({recording_classes.PROOF, *recording_classes.find_all(session)}),
+        store.remember(session, "sealed_keys", _find_sealed),
     )
+
+
+def _find_sealed(session: Session) -> pa.Table:
+    of_quality = sa.select(*_KEY).where(QUALITY, Recording.file_name.is_not(None))
+    sealed = sa.select(*_KEY).where(sa.not_(QUALITY)).distinct()
+    query = Unscoped(
+        sealed.where(sa.tuple_(*_KEY).not_in(of_quality)),
+        "Which contacts are kept under a longer obligation is the same for everybody. Only their "
+        "keys are read, and they are left out.",
+    )
+    rows = session.execute(query).all()
+    columns = (pa.array([row[place] for row in rows], pa.string()) for place in range(2))
+    return pa.table(list(columns), names=list(CONTACT_KEY))
 
 
 def judge(

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.access.sessions import SignedIn
-from qa_core.base import masking, signed_links
+from qa_core.base import doors, masking, signed_links
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.row_values import build_from_row
 from qa_core.compliance.conditions import accreditations, gates
@@ -25,6 +25,7 @@ from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import PUBLISHED, Evaluation
 from qa_core.storage.records.listening import (
+    QUALITY,
     Calibration,
     CalibrationContact,
     DrawnContact,
@@ -72,23 +73,25 @@ def find_playable(
 ) -> Playable | None:
     """Find the contact's recording this viewer may play (for that purpose); or None."""
     with store.reading() as session:
-        of_contact = sa.select(Recording.id).where(
+        of_contact = sa.select(Recording.id, Recording.purpose).where(
             Recording.source_system == source_system,
             Recording.contact_id == contact_id,
-            Recording.purpose != "proof",
+            QUALITY,
         )
         newest = of_contact.where(Recording.file_name.is_not(None)).order_by(Recording.id.desc())
-        recording_id = session.scalar(_to_be_judged(newest.limit(1)))
-        if recording_id is None:
+        found = session.execute(_to_be_judged(newest.limit(1))).first()
+        if found is None:
             return None
+        recording_id, kept_for = found
         if viewer.role == Role.ADVISOR:
             purposes: tuple[str, ...] = (OWN,)
         else:
-            centre_purposes = (gates.value_of(session, "purposes") or "").split(",")
+            centre_purposes = gates.find_purposes(session)
             purposes = tuple(
                 item
                 for item in gates.PURPOSES
                 if item in centre_purposes
+                and item in kept_for.split(",")
                 and accreditations.is_accredited(session, viewer.username, item)
             )
         if not purposes:
@@ -213,7 +216,11 @@ def _require(
     recording = session.scalar(
         _to_be_judged(sa.select(Recording).where(Recording.id == recording_id))
     )
-    if recording is None or recording.file_name is None or recording.purpose == "proof":
+    if recording is None or recording.file_name is None or recording.kept_as is not None:
+        raise AccessDenied()
+    # The purpose of a listening is in force and one of the recording's; advisors need any of these.
+    in_force = set(recording.purpose.split(",")) & set(gates.find_purposes(session))
+    if not in_force if purpose == OWN else gates.COUNTS_AS.get(purpose, purpose) not in in_force:
         raise AccessDenied()
     if is_over(recording, gates.retention_months(session, "recording"), now()):
         raise AccessDenied()
@@ -235,7 +242,7 @@ def _require(
         raise AccessDenied()
     [contact] = verdicts
     if purpose != OWN:
-        listened.require_room(session, key, contact.advisor_id, contact.local_start.date())
+        listened.require_room(session, key, contact.advisor_id)
     return recording, contact
 
 
@@ -275,6 +282,7 @@ def _has_ground(session: Session, viewer: Viewer, source_system: str, contact_id
     return False
 
 
+@doors.writes("playback")
 def _enter(
     session: Session,
     viewer: Viewer,

@@ -1,8 +1,9 @@
 """Tags in audio files, which may name people or hold pictures, and are not kept."""
 
+import re
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
@@ -18,6 +19,14 @@ BIT_RATES = (
 """Kilobits a second of layer III, for MPEG 2 and 2.5, and for MPEG 1."""
 SAMPLE_RATES = (44_100, 48_000, 32_000)
 REVERSED_BITS = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+
+PICTURE = re.compile(
+    rb"\x89PNG\r\n\x1a\n|GIF8[79]a|\xff\xd8\xff(?:\xe0\x00\x10|\xe1..Exif|\xdb\x00[\x43\x84])"
+    rb"|RIFF....(?:WEBP|AVI )|ftyp(?:heic|heix|avif|mif1|isom|mp4|qt  )|\x1aE\xdf\xa3.{0,32}webm",
+    re.DOTALL,
+)
+"""The beginning of a picture or a film."""
+MAX_PICTURE_START = 48
 
 
 class Misshapen(Exception):
@@ -39,6 +48,18 @@ def find_mpeg_frames(path: Path, start: int) -> Iterator[tuple[int, int]]:
                 position, is_lost = end, False
             else:
                 position, is_lost = data.find(b"\xff", position + 1), True
+
+
+def has_picture(blocks: Iterable[bytes]) -> bool:
+    """Return whether a picture or a film begins in these bytes: inside frames that claim to
+    be sound, it would be kept with them.
+    """
+    end = b""
+    for block in blocks:
+        if PICTURE.search(end + block):
+            return True
+        end = block[-MAX_PICTURE_START:]
+    return False
 
 
 def _starts(data: mmap, position: int, kind: tuple[int, int]) -> bool:

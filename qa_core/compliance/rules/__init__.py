@@ -1,1 +1,1 @@
-"""Rules R1 to R20: how each stands today, since when, and who acts."""
+"""Rules of the law: how each stands today, since when, and who acts."""

@@ -1,4 +1,4 @@
-"""Catalogue of rules R1–R20 (docs/compliance.md, section 1), and the verdict on each."""
+"""Catalogue of the rules of the law (docs/compliance.md, section 1), and the verdict on each."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -84,7 +84,7 @@ class RuleVerdict:
 
 
 def judge_all(viewer: Viewer, find_overdue: Callable[[], Sequence[Overdue]]) -> list[RuleVerdict]:
-    """Judge the twenty rules on the stores as they stand, for the whole centre: counts
+    """Judge the rules on the stores as they stand, for the whole centre: counts
     alone, no names. `find_overdue`: as `upkeep.purge.find_overdue`.
     """
     viewer.require(Permission.SEE_RULES)

@@ -122,10 +122,11 @@ class RuleFacts:
 
     @cached_property
     def live_recordings(self) -> dict[tuple[str, str], str]:
-        """Contacts whose audio is stored, each with the purpose of its recording."""
+        """Contacts whose audio is stored for quality, each with its purposes."""
         return {
             (item.source_system, item.contact_id): item.purpose
             for item in deletion.find_live(self.session)
+            if item.kept_as is None
         }
 
     @cached_property
@@ -139,12 +140,8 @@ class RuleFacts:
         return {key: verdicts[key] for key in self.live_recordings if key in verdicts}
 
     def count_forbidden(self, rule: str) -> int:
-        """Count recordings whose contact breaks that rule first; proof may stay."""
-        codes = Counter(
-            code
-            for key, code in self.verdicts.items()
-            if (code, self.live_recordings[key]) != ("proof", "proof")
-        )
+        """Count recordings whose contact breaks that rule first."""
+        codes = Counter(self.verdicts.values())
         return sum(codes[code] for code in {item.code for item in RULES if item.rule == rule})
 
     def judge_retention(self, rule: str) -> RuleFinding:

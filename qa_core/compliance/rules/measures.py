@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,7 +11,7 @@ from qa_core.access.roles import MINIMUM_ADVISORS, MINIMUM_CONTACTS, Role, Viewe
 from qa_core.base import environment, masking
 from qa_core.base.i18n import _, ngettext
 from qa_core.compliance import audit_report, proportionality, requests
-from qa_core.compliance.conditions import gates, listened, notices
+from qa_core.compliance.conditions import consultation, gates, notices, recording_classes
 from qa_core.compliance.conditions.accreditations import holds_on
 from qa_core.compliance.conditions.evaluators import (
     BEFORE_ACCREDITATION,
@@ -28,8 +28,9 @@ from qa_core.compliance.rules.findings import (
     conclude,
     describe_count,
 )
-from qa_core.metrics.kpis import formatting
-from qa_core.metrics.kpis.dimensions import Period
+from qa_core.metrics import query
+from qa_core.metrics.kpis import formatting, selling
+from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.metrics.law.centre_counts import count_customer_keys, count_personal_texts
 from qa_core.storage import audit_log, permissions
 from qa_core.storage.facts.personal_data import ColumnContent
@@ -43,7 +44,7 @@ from qa_core.storage.records.evaluations import (
     Evaluation,
     EvaluationAnswer,
 )
-from qa_core.storage.records.listening import Accreditation, Playback, Recording
+from qa_core.storage.records.listening import QUALITY, Accreditation, Playback, Recording
 from qa_core.storage.records.people import Account
 
 BACKUP_ACT = "backup_made"
@@ -54,12 +55,11 @@ IS_OTHERS_PLAYBACK = Playback.purpose != "own"
 
 def count_purposes(facts: RuleFacts) -> RuleCount:
     """Count recordings kept, and playbacks of late, for a purpose not entered (R1)."""
-    entered = (gates.value_of(facts.session, "purposes") or "").split(",")
+    entered = gates.find_purposes(facts.session)
     kept = Counter(facts.live_recordings.values())
     # Audio that was kept before a purpose was taken back may still be there.
-    wrong = sum(kept[purpose] for purpose in kept if purpose not in (*entered, "proof"))
-    wrong += facts.count_forbidden("R1")
-    allowed = [name for name in entered if name]
+    wrong = sum(kept[purposes] for purposes in kept if not {*purposes.split(",")} & {*entered})
+    allowed = list(entered)
     allowed += [name for name, real in gates.COUNTS_AS.items() if real in entered]
     played_lately = Playback.played_at >= facts.since, IS_OTHERS_PLAYBACK
     wrong += facts.count(*played_lately, Playback.purpose.not_in(allowed))
@@ -69,9 +69,8 @@ def count_purposes(facts: RuleFacts) -> RuleCount:
 def judge_proportion(facts: RuleFacts) -> RuleFinding:
     """Judge permanent recording, an advisor listened to far more, nobody listened to (R2)."""
     proportions = proportionality.find(Viewer.SYSTEM)
-    today = environment.today()
-    ceiling = listened.find_ceiling(facts.session)
-    months = listened.find_listened(facts.session, Period(today, today)).count_months()
+    above = proportionality.find_above(facts.session)
+    shares = proportionality.find_above_share(facts.session, Viewer.SYSTEM)
     permanent, much = proportions.permanent_shares, proportions.much_heard
     evidence = _(
         "{rate} of {answered} answered contacts recorded in {days} days. Teams with nearly all "
@@ -86,8 +85,13 @@ def judge_proportion(facts: RuleFacts) -> RuleFinding:
     )
     if permanent:
         return conclude(evidence, _("Record only a share of the contacts."))
-    if any(count > ceiling for count in months.values()):
-        message = _("Listen to no more contacts of advisors who are above the monthly maximum.")
+    if above:
+        months = (f"{formatting.month(month)} ({count})" for month, count in above.items())
+        message = _(
+            "Advisors were listened to beyond the monthly maximum: {months}. Proportionality "
+            "names them.",
+            months=formatting.listing(months),
+        )
         return conclude(evidence, message)
     unknown = sum(
         share.unknown_contacts
@@ -99,9 +103,19 @@ def judge_proportion(facts: RuleFacts) -> RuleFinding:
             RuleState.NOT_MEASURABLE,
             describe_count(_("Answered contacts whose recording is unknown"), unknown),
             _("Import the contacts with the column “recorded”, or the recordings themselves."),
-            today,
+            environment.today(),
         )
     to_do = ""
+    if shares:
+        months = (
+            f"{formatting.month(month)} ({formatting.percent(share, 0)})"
+            for month, share in shares.items()
+        )
+        to_do = _(
+            "More was recorded than the centre's share: {months}. Record less, or enter why a "
+            "sample does not suffice.",
+            months=formatting.listing(months),
+        )
     if much:
         to_do = _("Explain why an advisor is listened to far more, or listen to the others too.")
     if proportions.is_nobody_heard:
@@ -127,12 +141,16 @@ def count_advisors(facts: RuleFacts) -> RuleCount:
     """Count audio from before the works council was consulted or its advisor informed (R4)."""
     advisors = notices.find_all(Viewer.SYSTEM)
     waiting = sum(notice.informed_on is None for notice in advisors)
-    is_consulted = gates.value_of(facts.session, "works_council_consulted_on")
+    is_consulted = gates.value_of(facts.session, gates.CONSULTATION)
+    changes = consultation.describe_changes(facts.session)
+    besides = describe_count(_("Advisors without a notice"), waiting, len(advisors))
+    if changes:
+        besides += " · " + _("Changed since the consultation: {what}", what=changes)
     return RuleCount(
         facts.count_forbidden("R4"),
         len(facts.live_recordings),
-        is_to_do=waiting > 0 or not is_consulted,
-        besides=describe_count(_("Advisors without a notice"), waiting, len(advisors)),
+        is_to_do=waiting > 0 or not is_consulted or changes != "",
+        besides=besides,
     )
 
 
@@ -219,10 +237,19 @@ def _list_texts(value: Any) -> Iterator[str]:
 
 
 def count_documents(facts: RuleFacts) -> RuleCount:
-    """Count documents that would be printed differently today (R12)."""
+    """Count documents that would be printed differently today, and their blanks, which are
+    not in order once the centre listens (R12).
+    """
     states = printing.find_all(Viewer.SYSTEM)
     old = sum(state.printed is None or state.is_outdated for state in states)
-    return RuleCount(old, len(states), is_wrong=False, is_to_do=old > 0)
+    blanks = dict.fromkeys(blank for state in states for blank in state.missing)
+    return RuleCount(
+        old,
+        len(states),
+        is_wrong=bool(blanks) and not gates.find_missing(facts.session),
+        is_to_do=old > 0 or bool(blanks),
+        besides=_("Blanks: {what}", what=formatting.listing(blanks)) if blanks else "",
+    )
 
 
 def count_requests(facts: RuleFacts) -> RuleCount:
@@ -324,6 +351,26 @@ def count_emotions(facts: RuleFacts) -> RuleCount:
     return RuleCount(facts.count(wrong), facts.count(Evaluation.id > 0))
 
 
+def count_selling(facts: RuleFacts) -> RuleCount:
+    """Count breaches of the law on telephone selling in the last days (R21)."""
+    today = environment.today()
+    period = Period(today - timedelta(days=DAYS - 1), today)
+    keys = [kpi.key for kpi in selling.ALL]
+    found = query.measure(Viewer.SYSTEM, keys, where=Filters(period)).fillna(0)
+    return RuleCount(int(found["numerator"].sum()), int(found["n"].max()))
+
+
+def judge_sealed(facts: RuleFacts) -> RuleCount | RuleFinding:
+    """Judge the periods of sealed recordings; count those whose class is not entered (R23)."""
+    kept = facts.judge_retention("R23")
+    if kept.missing:
+        return kept
+    is_sealed = sa.not_(QUALITY), Recording.file_name.is_not(None)
+    is_unknown = Recording.kept_as.not_in(recording_classes.find_all(facts.session))
+    unknown = facts.count(*is_sealed, is_unknown)
+    return RuleCount(unknown, facts.count(*is_sealed), is_wrong=False, is_to_do=unknown > 0)
+
+
 MEASURES: dict[str, Callable[[RuleFacts], RuleCount | RuleFinding]] = {
     "R1": count_purposes,
     "R2": judge_proportion,
@@ -345,5 +392,7 @@ MEASURES: dict[str, Callable[[RuleFacts], RuleCount | RuleFinding]] = {
     "R18": count_signatures,
     "R19": count_readable_stores,
     "R20": count_emotions,
+    "R21": count_selling,
+    "R23": judge_sealed,
 }
 """Rule → what it is judged by."""

@@ -20,18 +20,20 @@ from qa_core.storage.lake.tables import quote, select_from_files
 
 NOT_IN_LAKE = (
     "line", "source_system", "contact_id", "advisor", "advisor_name", "site", "updated_at", "team",
-    "started_at", "local_start",
+    "started_at", "local_start", "excluded_line",
 )  # fmt: skip
 NOT_IN_ROW_ID = frozenset(
-    {"line", "source_system", "contact_id", "ticket", "csat_scale", "local_start"}
+    {"line", "source_system", "contact_id", "ticket", "csat_scale", "local_start", "excluded_line"}
 )
 """Columns that are no part of a row's id: the scale is inferred from the column, the
-wall clock follows from the moment, and several contacts may belong to one ticket.
+wall clock follows from the moment, several contacts may belong to one ticket, and lines
+are excluded at any time.
 """
 
 KEY_JOIN = "k.source_system = c.source_system AND k.contact_id = c.contact_id"
 STORED_COLUMNS = (
     "c.source_system", "c.contact_id", "local_start", "advisor_id", "team", "tracking_match",
+    "private_line",
     *(AS_GIVEN[name] for name in ("advisor_id", "team", "customer_key")),
 )  # fmt: skip
 """Columns of a stored contact that are asked for when its row comes again."""
@@ -258,6 +260,13 @@ def prepare_contacts(
             f"'{BY_NUMBER}') ELSE t.tracking_match END"
         )
         carried.append("tracking_match")
+    if "excluded_line" in staged.columns:
+        joins.append(
+            "LEFT JOIN known x ON x.source_system = k.source_system AND x.contact_id = k.contact_id"
+        )
+        own = select.get("private_line", "x.private_line")
+        select["private_line"] = f"CASE WHEN s.excluded_line THEN true ELSE {own} END"
+        carried += [] if "private_line" in carried else ["private_line"]
     direction = staged.select_column("direction", "s.")
     team = select.get("team", "CAST(NULL AS VARCHAR)")
     changes = rules.change(select, "s.local_start", direction, team)

@@ -9,6 +9,7 @@ import duckdb
 import pyarrow.parquet as pq
 from sqlalchemy.orm import Session
 
+from qa_core.base import doors
 from qa_core.base.i18n import N_
 from qa_core.centre import advisors, settings
 from qa_core.centre.rules import number_assignments
@@ -54,6 +55,7 @@ def load(job: LoadJob) -> None:
     LOADERS[job.staged.kind](job)
 
 
+@doors.writes("contacts")
 def load_contacts(job: LoadJob) -> None:
     staged, tally = job.staged, job.tally
     version = lake.version("contacts")
@@ -107,6 +109,7 @@ def load_contacts(job: LoadJob) -> None:
         job.decide("file", "waiting rows were matched to these contacts", joined, joined=joined)
     # Before the batch is done: what is killed until then is made up for.
     apply.apply_if_due()
+    recovery.keep_objections(job.viewer.username, batch_id, prepared.path)
     recovery.apply_objections(job.viewer.username)
     _delete_forbidden(job, prepared)
     job.finish(result)
@@ -145,6 +148,7 @@ def load_assignments(job: LoadJob) -> None:
     job.finish()
 
 
+@doors.writes("contacts")
 def load_attachments(job: LoadJob) -> None:
     staged, tally = job.staged, job.tally
     with open_session(staged) as connection:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -21,7 +22,8 @@ from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.base.masking import mask_contact_details
 from qa_core.compliance import recordings
-from qa_core.compliance.conditions import gates
+from qa_core.compliance.conditions import gates, recording_classes
+from qa_core.compliance.conditions.recording_classes import RecordingClass
 from qa_core.compliance.recordings import audio, deletion, vault
 from qa_core.files.archives import stay_inside
 from qa_core.files.header_text import simplify
@@ -37,8 +39,8 @@ from qa_core.storage.records.listening import Recording
 PURPOSE_WORDS = index_words("purposes", str)
 
 RecordingKey = tuple[str, str, bool]
-"""Key of a recording: system and id of its contact, and whether it is proof of a
-contract. One recording is stored for each key.
+"""Key of a recording: system and id of its contact, and whether it is sealed. One
+recording is stored for each key.
 """
 
 
@@ -51,6 +53,7 @@ class IncomingRecording:
     line: int
     row: dict[str, Any]
     purpose: str = ""
+    kept_as: RecordingClass | None = None
     contact: RecordedContact | None = None
     result: str | None = None
     audio: audio.Audio | None = None
@@ -58,7 +61,7 @@ class IncomingRecording:
 
     @property
     def key(self) -> RecordingKey:
-        return self.contact.source_system, self.contact.contact_id, self.purpose == "proof"
+        return self.contact.source_system, self.contact.contact_id, self.kept_as is not None
 
     @property
     def recorded_at(self) -> datetime | None:
@@ -72,10 +75,11 @@ UNCHANGED, DUPLICATE, UNMATCHED = "unchanged", "duplicate", "unmatched"
 
 @dataclass
 class RecordingRules:
-    """Rules of the centre as of `moment`: purposes, and months of retention."""
+    """Rules of the centre as of `moment`: purposes, months of retention, classes."""
 
     purposes: tuple[str, ...]
     months: int
+    classes: Mapping[str, RecordingClass]
     moment: datetime = field(default_factory=now)
 
 
@@ -87,8 +91,9 @@ def load(job: LoadJob) -> None:
     with store.reading_or_empty() as session:
         gates.require_open(session)
         rules = RecordingRules(
-            (*(gates.value_of(session, "purposes") or "").split(","), "proof"),
+            tuple(gates.find_purposes(session)),
             gates.retention_months(session, "recording"),
+            recording_classes.find_all(session),
         )
     rows = [
         IncomingRecording(row["line"], row)
@@ -129,7 +134,13 @@ def load(job: LoadJob) -> None:
         def write(session: Session, batch_id: str) -> None:
             for item in stored_rows:
                 deletion.add(
-                    session, item.stored, item.contact, item.purpose, item.recorded_at, batch_id
+                    session,
+                    item.stored,
+                    item.contact,
+                    item.purpose,
+                    item.recorded_at,
+                    batch_id,
+                    item.kept_as,
                 )
 
         rejected = (item for item in rows if item.result in results)
@@ -171,25 +182,32 @@ def _check_row(item: IncomingRecording, rules: RecordingRules, purpose: str | No
     """Find the reason why that row may not be stored, or its earlier result; None where
     contact, purpose and retention allow it.
     """
-    purpose_text = simplify(item.row.get("purpose") or purpose or "")
-    item.purpose = PURPOSE_WORDS.get(purpose_text, purpose_text)
-    if not purpose_text:
+    words = re.split("[,;/|+]", item.row.get("class") or item.row.get("purpose") or purpose or "")
+    names = {PURPOSE_WORDS.get(text, text) for word in words if (text := simplify(word))}
+    if not names:
         return "no_purpose"
-    if item.purpose not in recordings.PURPOSES:
+    if names & {*rules.classes, recording_classes.PROOF} or item.row.get("class"):
+        item.kept_as = rules.classes.get("".join(names))
+        if item.kept_as is None:
+            return "class_not_entered"
+    elif not names <= set(gates.PURPOSES):
         return "unknown_purpose"
-    if item.purpose not in rules.purposes:
+    elif not names <= set(rules.purposes):
         return "purpose_not_entered"
+    item.purpose = ",".join(name for name in gates.PURPOSES if name in names)
     if item.result:
         return item.result
-    if item.contact.against and (item.contact.against, item.purpose) != ("proof", "proof"):
-        return item.contact.against
+    against = item.contact.against
+    if against and not (item.kept_as and against in deletion.SEALED_MAY):
+        return against
     notice = item.row.get("notice_played")
     if notice is False or not (notice or item.contact.has_notice):
         return "no_notice"
     days = [item.contact.local_start.date()]
     if item.recorded_at:
         days.append(environment.to_local(item.recorded_at).date())
-    return "expired" if rules.moment > deletion.find_end(min(days), rules.months) else None
+    months = item.kept_as.months if item.kept_as else rules.months
+    return "expired" if rules.moment > deletion.find_end(min(days), months) else None
 
 
 def _find_duplicates(rows: list[IncomingRecording]) -> None:
@@ -234,7 +252,8 @@ def _read_audio(
     item: IncomingRecording, path: Path, stored_recording: Recording | None, is_real: bool
 ) -> None:
     if stored_recording is not None:
-        is_same = stored_recording.purpose == item.purpose and (
+        kept_for = item.kept_as.name if item.kept_as else item.purpose
+        is_same = stored_recording.purpose == kept_for and (
             stored_recording.digest == vault.find_digest(path)
             or vault.holds(stored_recording.file_name, audio.read(audio.examine(path)))
         )
@@ -259,7 +278,7 @@ def _find_file(base: Path, name: str) -> Path | str:
 
 
 def _build_key(recording: Recording) -> RecordingKey:
-    return recording.source_system, recording.contact_id, recording.purpose == "proof"
+    return recording.source_system, recording.contact_id, recording.kept_as is not None
 
 
 def _describe(job: LoadJob, stored_rows: list[IncomingRecording], unmatched: int) -> None:

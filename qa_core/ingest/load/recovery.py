@@ -3,16 +3,20 @@ changed rules and objections are applied.
 """
 
 import contextlib
+from collections.abc import Sequence
+from pathlib import Path
 
+import pyarrow.parquet as pq
 import sqlalchemy as sa
 
 from qa_core.base.errors import Refusal
-from qa_core.compliance import recordings
+from qa_core.compliance import recordings, restrictions
 from qa_core.ingest.load import batches, rollback
 from qa_core.ingest.matching import late_joins
 from qa_core.ingest.rules import apply
 from qa_core.ingest.staging.tally import ImportTally
-from qa_core.storage import lake
+from qa_core.storage import lake, replay_list
+from qa_core.storage.lake.tables import quote
 from qa_core.storage.records import due_work, store
 from qa_core.storage.records.imports import CENTRE_RULES, ImportBatch
 from qa_core.storage.records.retention import Objection
@@ -48,6 +52,7 @@ def finish_batches() -> list[str]:
         else:
             _finish_or_fail(batch_id)
     if unfinished:
+        keep_objections("system")
         apply_objections("system")
         recordings.delete_forbidden("system")
     return [batch_id for batch_id, _state in unfinished]
@@ -89,15 +94,46 @@ def apply_due_rules() -> int:
         return apply.apply_if_due()
 
 
+def keep_objections(actor: str, batch_id: str = "", path: Path | None = None) -> None:
+    """Enter an objection for every contact that objects in a file of contacts (Parquet), or
+    in the lake, so that neither an undo nor a later file lifts it (docs/compliance.md, R3).
+    The caller holds the lock of imports.
+    """
+    if path and "customer_objected" not in pq.read_schema(path).names:
+        return
+    with store.reading() as session:
+        entered = restrictions.find_in_force(session, Objection)
+    customers = [item.customer_key for item in entered if item.customer_key]
+    with lake.working() as connection:
+        rows = f"read_parquet({quote(str(path))})" if path else "contacts"
+        objecting = f"SELECT source_system, contact_id FROM {rows} WHERE customer_objected"
+        if not path:  # there, objections of customers have marked their contacts
+            objecting += " AND (customer_key IS NULL OR NOT list_contains(?, customer_key))"
+        contacts = connection.execute(objecting, [] if path else [customers]).fetchall()
+    if contacts:
+        with store.writing() as session:
+            keys = restrictions.add_objections(session, actor, contacts, batch_id)
+        replay_list.add("objection", *keys)
+
+
+def find_objecting(batch_ids: Sequence[str]) -> set[tuple[str, str]]:
+    """Find the contacts of these batches that object."""
+    with lake.working() as connection:
+        keys = "SELECT source_system, contact_id FROM contacts WHERE customer_objected"
+        theirs = connection.execute(f"{keys} AND list_contains(?, batch_id)", [batch_ids])
+        return set(theirs.fetchall())
+
+
 def apply_objections(actor: str) -> int:
     """Mark stored contacts by the objections, and delete the audio that they forbid.
     The caller holds the lock of imports. Returns the number of recordings deleted.
     """
     with store.reading() as session:
-        entered = session.scalars(sa.select(Objection)).all()
+        entered = restrictions.find_in_force(session, Objection)
     if not entered:
         return 0
-    lake.mark_objected(
+    lake.mark(
+        "customer_objected",
         [item.customer_key for item in entered if item.customer_key],
         [(item.source_system, item.contact_id) for item in entered if item.contact_id],
     )

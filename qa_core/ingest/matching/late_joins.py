@@ -5,6 +5,7 @@ import logging
 import pyarrow as pa
 import sqlalchemy as sa
 
+from qa_core.base import doors
 from qa_core.centre import advisors, settings
 from qa_core.centre.rules.active_rules import source_value
 from qa_core.ingest.matching import evaluation_rows, pending_rows
@@ -61,6 +62,7 @@ def join_accredited() -> None:
             apply.apply_to_evaluations(session)
 
 
+@doors.writes("contacts")
 def fill_teams(batch_id: str) -> None:
     """Fill in teams of contacts without one, now that this batch names advisors' teams."""
     if lake.version("contacts") < 0 or lake.has_commit(batch_id):

@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy as sa
 
+from qa_core.base import doors
 from qa_core.ingest.matching import attach, contact_match
 from qa_core.ingest.rules import apply
 from qa_core.ingest.staging.staged import unscoped_import_rows
@@ -53,6 +54,7 @@ def join_arrived(arrived_batch: str, tolerance_seconds: float) -> dict[str, int]
     return {kind: count for kind, count in joined.items() if count}
 
 
+@doors.writes("contacts")
 def _join_batch(batch_id: str, kind: str, arrived_batch: str, tolerance: float) -> int:
     with store.reading() as session:
         ticket, customer = (

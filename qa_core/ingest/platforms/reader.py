@@ -41,6 +41,7 @@ from qa_core.ingest.platforms.fields import MOMENT, Cells, Item, RejectedRecord,
 from qa_core.ingest.profiles.contacts import require_only
 from qa_core.ingest.staging import quarantine, reason_texts
 from qa_core.ingest.staging.arrays import map_texts
+from qa_core.ingest.staging.excluded_lines import PARTIES, ExcludedLines
 from qa_core.ingest.staging.pseudonyms import (
     Pseudonyms,
     find_outside_number,
@@ -87,6 +88,9 @@ class ExportReader:
     centre: Zone
     pseudonyms: Pseudonyms
     progress: Progress
+    lines: ExcludedLines
+    excluded: set[int] = field(default_factory=set)
+    """Lines of the records that have a number of an excluded line."""
     decisions: list[Decision] = field(default_factory=list)
     tally: ImportTally = field(default_factory=ImportTally)
     records: int = 0
@@ -360,6 +364,8 @@ class ExportReader:
             try:
                 unread = self._find_unread(item, taught)
                 record = self.platform.build_record(number, item)
+                if self.lines.is_in_record(item, [record.get(name) for name in PARTIES]):
+                    self.excluded.add(record["line"])
                 for value_kind, value in unread:
                     self.unread.setdefault(value_kind, Counter())[value] += 1
                 yield record
@@ -499,6 +505,7 @@ def stage_platform(
         centre,
         Pseudonyms.current(may_create=not options.dry_run),
         progress,
+        ExcludedLines.current(),
     )
     by_person = SET_BY_PERSON if options.profile else ""
     export.decide("file", "read as an export of {platform}", by_person, platform=platform.title)
@@ -624,6 +631,11 @@ def _fold(
     )
     before = export.tally.skipped
     try:
+        if export.excluded and group:  # a leg on such a line excludes the whole contact
+            legs_of = f"FROM read_parquet({quote(str(records))}) WHERE"
+            theirs = f"{group} IN (SELECT {group} {legs_of} list_contains(?, line))"
+            lines = connection.execute(f"SELECT line {legs_of} {theirs}", [[*export.excluded]])
+            export.excluded |= {line for (line,) in lines.fetchall()}
         with ExitStack() as stack:
             for part in range(parts):
                 where = f"WHERE hash({group}) % {parts} = {part}" if parts > 1 else ""
@@ -671,6 +683,10 @@ def _finish(export: ExportReader, table: pa.Table, kind: str) -> pa.Table:
     started = table.column("started_at").to_numpy().astype("M8[us]")
     columns = {name: table.column(name) for name in table.column_names}
     columns["local_start"] = pa.array(export.centre.to_local(started), MOMENT)
+    if export.lines and kind == "contacts":
+        columns["excluded_line"] = pc.is_in(
+            columns["line"].cast(pa.int64()), pa.array(export.excluded, pa.int64())
+        )
     if "tracking_number" in columns:
         columns["tracking_number"] = normalise_numbers(columns["tracking_number"].combine_chunks())
     if kind == "tracking" and "tracking_number" in columns:

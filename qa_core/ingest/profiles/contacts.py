@@ -21,6 +21,7 @@ from qa_core.ingest.columns.timezones import Zone
 from qa_core.ingest.columns.vocabulary import CHANNELS
 from qa_core.ingest.profiles import outcomes, starts
 from qa_core.ingest.profiles.handle_time import build_times, decide_times, describe_taken_off
+from qa_core.ingest.profiles.telephone_selling import build_selling
 from qa_core.ingest.staging.arrays import as_moments, as_numbers, as_words, map_texts
 from qa_core.ingest.staging.declaration import Column, Field, Profile, ValueType, build_fields
 from qa_core.ingest.staging.pseudonyms import is_extension, normalise_numbers
@@ -54,6 +55,8 @@ FIELDS = build_fields(
     ("survey_comment", ValueType.TEXT),
     ("recorded notice_played customer_objected stopped_by_advisor private_line", ValueType.BOOLEAN),
     ("recording_purpose", ValueType.TEXT),
+    ("purpose_of_call prior_consent customer_zone", ValueType.TEXT),
+    ("sales_refused", ValueType.BOOLEAN),
 )
 """A header of a contact or a ticket names the contact; where another column does,
 `claim` uses it as the ticket."""
@@ -359,7 +362,8 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
         columns["channel"] = read_channel(batch.read_text("channel"))
     if context.has("updated_at"):
         columns["updated_at"] = as_moments(starts.build_moment(context, batch, "updated_at")[0])
-    _build_people(context, batch, direction, columns)
+    customers = _build_people(context, batch, direction, columns)
+    columns |= build_selling(columns, customers)
     for name, value in context.options.only.items():
         if name not in columns:
             columns[name] = pa.array([value] * len(batch), pa.string())
@@ -423,7 +427,9 @@ def _build_people(
     batch: RowBatch,
     direction: np.ndarray | None,
     columns: dict[str, pa.Array],
-) -> None:
+) -> pa.Array:
+    """Build advisor and customer; return the customers' numbers as the file has them."""
+    customer = pa.nulls(len(batch), pa.string())
     for name, cells in batch.read_texts("advisor", "advisor_name").items():
         words = pc.utf8_lower(pc.replace_substring(cells, "_", " "))
         nobody = pc.is_in(words, value_set=pa.array(sorted(_NO_ADVISOR)))
@@ -438,6 +444,7 @@ def _build_people(
         columns["customer_key"] = context.pseudonyms.find_keys(customer)
         if "advisor" not in columns:
             columns["advisor"] = extension
+    return customer
 
 
 def _read_party(context: FileContext, batch: RowBatch, name: str) -> pa.Array:

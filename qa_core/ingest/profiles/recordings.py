@@ -1,4 +1,4 @@
-"""Manifests of recordings: file, contact, time, whether the notice was played, purpose."""
+"""Manifests of recordings: file, contact, time, whether the notice was played, purpose or class."""
 
 from collections.abc import Mapping
 
@@ -17,7 +17,9 @@ FIELDS = (
         for field in contacts.FIELDS
         if field.name in ("contact_id", "source_system", "notice_played")
     ),
-    *build_fields("recordings", ("recorded_at", ValueType.MOMENT), ("purpose", ValueType.TEXT)),
+    *build_fields(
+        "recordings", ("recorded_at", ValueType.MOMENT), ("purpose class", ValueType.TEXT)
+    ),
 )
 
 
@@ -27,7 +29,7 @@ def decide_columns(context: FileContext) -> None:
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
-    columns = batch.read_texts("file", "contact_id", "source_system", "purpose")
+    columns = batch.read_texts("file", "contact_id", "source_system", "purpose", "class")
     if context.has("recorded_at"):
         columns["recorded_at"] = as_moments(build_moment(context, batch, "recorded_at")[0])
     if context.has("notice_played"):

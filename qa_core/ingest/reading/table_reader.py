@@ -36,6 +36,7 @@ from qa_core.ingest.reading import registry
 from qa_core.ingest.staging import quarantine
 from qa_core.ingest.staging.arrays import to_numpy
 from qa_core.ingest.staging.declaration import Profile
+from qa_core.ingest.staging.excluded_lines import PARTIES, ExcludedLines
 from qa_core.ingest.staging.pseudonyms import Pseudonyms, mask_cell
 from qa_core.ingest.staging.staged import SCHEMAS, Staged, open_writer
 from qa_core.ingest.staging.tally import ImportTally
@@ -358,6 +359,7 @@ class _RowReader:
                 pq.ParquetWriter(staged.rejected_rows, quarantine.REJECTED_SCHEMA)
             )
             writer: pq.ParquetWriter | None = None
+            lines = ExcludedLines.current() if staged.kind == "contacts" else None
             used = {column.index for column in context.columns.values()}
             for block in self._read_blocks(1):
                 batch = RowBatch(
@@ -367,6 +369,9 @@ class _RowReader:
                 )
                 self._reject_cut_row(batch)
                 built = context.profile.build(context, batch)
+                if lines:
+                    parties = batch.read_texts(*PARTIES).values()
+                    built |= {"excluded_line": pa.array(lines.find_rows(block.cells, parties))}
                 self._mark_footers(batch, block)
                 keep = batch.reasons == None  # noqa: E711 (element by element)
                 table = _as_table(staged.kind, batch, built)

@@ -9,7 +9,7 @@ import duckdb
 import pyarrow as pa
 import sqlalchemy as sa
 
-from qa_core.base import environment
+from qa_core.base import doors, environment
 from qa_core.centre import advisors
 from qa_core.centre.rules import number_assignments
 from qa_core.centre.rules.active_rules import SPELLED_COLUMNS, ActiveRules, source_value
@@ -66,6 +66,7 @@ def apply_to_evaluations(session: Session) -> None:
         evaluation.team, evaluation.given_team = team or filled_team, "" if filled_team else None
 
 
+@doors.writes("contacts")
 def _apply_to_contacts() -> int:
     if lake.version("contacts") < 0:
         return 0

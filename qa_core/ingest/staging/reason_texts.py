@@ -42,7 +42,8 @@ REJECTED = {
     "unknown_evaluator": N_(
         "the evaluator has no account and is not confirmed by the data protection officer"
     ),
-    "unknown_purpose": N_("a purpose other than training, evaluation, quality, proof"),
+    "unknown_purpose": N_("a purpose other than training, evaluation, quality"),
+    "class_not_entered": N_("a class that the data protection officer has not entered"),
     "unknown_word": N_("an unknown word for this column"),
     "unlike_pattern": N_("a file name that does not fit the pattern"),
 }

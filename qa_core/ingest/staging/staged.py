@@ -113,7 +113,8 @@ SCHEMAS: dict[str, dict[str, pa.DataType]] = {
     # `source_system`: the one that the row names, null for the whole file's.
     # `customer_key`: the pseudonym. `advisor`: the file's own text, not yet resolved by
     # aliases; `advisor_name`: the name beside it where the file has both. `updated_at`
-    # tells which of two rows of one contact is newer. `started_at` is UTC, `local_start`
+    # tells which of two rows of one contact is newer; `excluded_line`: whether a number of
+    # the row is one of an excluded line. `started_at` is UTC, `local_start`
     # the centre's wall clock; other moments (answered_at, ended_at …) are seconds here.
     "contacts": {
         **{
@@ -126,6 +127,7 @@ SCHEMAS: dict[str, dict[str, pa.DataType]] = {
         "advisor_name": pa.string(),
         "site": pa.string(),
         "updated_at": MOMENT,
+        "excluded_line": pa.bool_(),
     },
     "tracking": {
         "contact_id": pa.string(),
@@ -187,6 +189,7 @@ SCHEMAS: dict[str, dict[str, pa.DataType]] = {
         "recorded_at": MOMENT,
         "notice_played": pa.bool_(),
         "purpose": pa.string(),
+        "class": pa.string(),
     },
 }
 """Columns that `rows` may have, by kind, in this order."""

@@ -315,11 +315,7 @@ class Watch:
             days = settings.current(session).working_file_retention_days
         days = min(days, days if self.keep_days is None else self.keep_days)
         before = environment.now().timestamp() - days * 86400
-        for folder in (TAKEN_FOLDER, REFUSED_FOLDER):
-            with suppress(FileNotFoundError):
-                for _root, _folders, names, place in os.fwalk(self.folder / folder):
-                    for name in names:
-                        _delete_old(name, place, before)
+        delete_delivered(self.folder, before)
 
     def _notice_log(self, path: Path) -> None:
         live = path.with_name("queue_log")
@@ -443,9 +439,12 @@ def lock_folder(folder: Path) -> Iterator[None]:
     lock_files = environment.current().folder / "watching"
     lock_files.mkdir(parents=True, exist_ok=True, mode=0o700)
     digest = hashlib.sha256(str(folder.absolute()).encode()).hexdigest()[:16]
-    with (lock_files / f"{digest}.lock").open("w") as file:
+    with (lock_files / f"{digest}.lock").open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            file.truncate(0)
+            file.write(str(folder.absolute()))
+            file.flush()
         except OSError as error:
             raise Refusal(
                 "watched_already",
@@ -453,6 +452,34 @@ def lock_folder(folder: Path) -> Iterator[None]:
                 path=str(folder),
             ) from error
         yield
+
+
+def find_watched() -> Iterator[Path]:
+    """Find the folders that are or were watched."""
+    for file in (environment.current().folder / "watching").glob("*.lock"):
+        if name := file.read_text(encoding="utf-8"):
+            yield Path(name)
+
+
+def walk_delivered(folder: Path, before: float) -> Iterator[tuple[int, str, float]]:
+    """Walk the files taken or refused before that moment (seconds): the descriptor of their
+    folder, open until the next one; their name; when they were moved.
+    """
+    for subfolder in (TAKEN_FOLDER, REFUSED_FOLDER):
+        with suppress(OSError):
+            for _root, _folders, names, place in os.fwalk(folder / subfolder):
+                for name in names:
+                    with suppress(OSError):
+                        moved_at = os.stat(name, dir_fd=place, follow_symlinks=False).st_ctime
+                        if moved_at < before:
+                            yield place, name, moved_at
+
+
+def delete_delivered(folder: Path, before: float) -> None:
+    """Delete the files taken or refused before that moment (seconds)."""
+    for place, name, _moved_at in walk_delivered(folder, before):
+        with suppress(OSError):
+            os.unlink(name, dir_fd=place)
 
 
 def _find_mapping_kind(name: str | None) -> str | None:
@@ -470,12 +497,6 @@ def _as_refusal(error: Exception) -> Refusal:
             "failed", "The import failed unexpectedly ({error}).", error=type(error).__name__
         )
     )
-
-
-def _delete_old(name: str, place: int, before: float) -> None:
-    with suppress(OSError):
-        if os.stat(name, dir_fd=place, follow_symlinks=False).st_ctime < before:
-            os.unlink(name, dir_fd=place)
 
 
 def _reraise(error: OSError) -> None:

@@ -3,7 +3,8 @@ language: letters without accents in lower case, the best header of a field firs
 
 Sections: `fields` with headers of a field in files of every kind; a kind of file with
 headers of its fields; `outcomes`, `directions`, `answers` (yes and no), `states` (which
-mean yes or no), `channels`, `marks` and `purposes` with the words of a meaning; `lists`.
+mean yes or no), `channels`, `marks`, `purposes` of recordings, `call_purposes` and
+`consents` with the words of a meaning; `lists`.
 """
 
 import tomllib

@@ -32,6 +32,7 @@ _SUBJECTS = {
     FactTable.LISTENED: ANALYSES,
     FactTable.MISSED: IDENTITIES,
     FactTable.CUSTOMERS: IDENTITIES,
+    FactTable.SELLING: IDENTITIES,
 }
 CUTS = (
     "direction", "channel", "queue", "reason", "outcome", "declared", "surveyed", "site", "team",

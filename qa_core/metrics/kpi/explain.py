@@ -3,6 +3,7 @@ why, the settings in force, where the rows came from, and what the value would b
 other formulas in use. Nothing that `measure` would hide.
 """
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -18,7 +19,15 @@ from qa_core.metrics.kpi.freshness import find_freshness
 from qa_core.metrics.kpi.measure import beside_the_lake, build_query, find_rows, vary
 from qa_core.metrics.kpi.result_rows import Row
 from qa_core.metrics.kpi.statements import MetricQuery
-from qa_core.metrics.kpis import ADVISOR_MEANS, CALLERS, LISTENING, MISSES, FactTable, Kpi
+from qa_core.metrics.kpis import (
+    ADVISOR_MEANS,
+    CALLERS,
+    LISTENING,
+    MISSES,
+    SELLING,
+    FactTable,
+    Kpi,
+)
 from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.storage import engine
 from qa_core.storage.facts.guard import Scoped
@@ -38,6 +47,7 @@ KINDS: Mapping[Permission, tuple[str, ...]] = {
     Permission.SEE_TRACKING: ("contacts", "tracking", "spend"),
     Permission.SEE_SCORES: ("evaluations",),
     Permission.SEE_CALIBRATIONS: (),
+    Permission.SEE_TEAMS: ("contacts",),
 }
 """What the KPIs that take a permission are made from."""
 
@@ -293,6 +303,8 @@ def _universe(
             LISTENING.c,
             lambda statement: Scoped(statement.add_cte(listened_contacts), question.viewer),
         )
+    if kpi.subject == FactTable.SELLING:
+        return SELLING, SELLING.c, functools.partial(statements.with_selling, question)
     if kpi.subject == FactTable.EVALUATION_ANSWERS:
         return statements.evaluations_of(
             question, with_errors=kpi.key.startswith("critical_accuracy")

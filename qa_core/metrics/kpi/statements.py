@@ -24,6 +24,8 @@ from qa_core.metrics.kpis import (
     MISSES,
     OUTGOING,
     RECEIVED,
+    SALES,
+    SELLING,
     Contribution,
     FactTable,
     Kpi,
@@ -243,6 +245,43 @@ def on_listening(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
     return Scoped(statement.add_cte(listened_contacts), question.viewer)
 
 
+def on_selling(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
+    """Select the sales calls, each beside the earlier ones to the same consumer."""
+    statement = question.select(SELLING.c, _list_columns(question, kpis, SELLING.c))
+    return with_selling(question, statement.where(SALES))
+
+
+def with_selling(question: MetricQuery, statement: sa.Select) -> Scoped:
+    """Complete a statement on SELLING with its CTE, of the period and the filters."""
+    every = EVERY_CONTACT.c
+    started_at = CONTACTS.c.started_at
+    order = (started_at, CONTACTS.c.source_system, CONTACTS.c.contact_id)
+    alike = (CONTACTS.c.customer_number, CONTACTS.c.direction, CONTACTS.c.purpose_of_call)
+    same = {"partition_by": alike, "order_by": order}
+    fourth = sa.func.lag(started_at, sa.literal_column(str(ATTEMPTS))).over(**same)
+    refused = sa.func.max(sa.case((CONTACTS.c.sales_refused, started_at)))
+    refused = refused.over(**same, rows=(None, -1))
+
+    def is_within(before: sa.ColumnElement[datetime], days: int) -> sa.ColumnElement[bool]:
+        seconds = sa.extract("epoch", started_at - before)
+        return sa.and_(before.is_not(None), seconds <= number(f"{days * 86_400}.0"))
+
+    calls = sa.select(
+        *CONTACTS.c,
+        is_within(fourth, ATTEMPT_DAYS).label("is_beyond_four"),
+        is_within(refused, REFUSAL_DAYS).label("is_after_refusal"),
+        every.is_own,
+    )
+    calls = on_every_contact(calls).cte("calls")
+    own = sa.select(*(calls.c[column.name] for column in SELLING.c)).where(calls.c.is_own)
+    return Scoped(
+        statement.where(*conditions_on(question, SELLING.c)).add_cte(own.cte("selling")),
+        question.viewer,
+        beyond="All sales calls to a consumer count together. Of those by others, only the times "
+        "are used.",
+    )
+
+
 def listening_of(question: MetricQuery) -> sa.CTE:
     """Select the contacts of the period and the filters, and whether somebody listened to each."""
     same = sa.and_(
@@ -425,12 +464,17 @@ BUILDERS = {
     FactTable.MISSED: on_misses,
     FactTable.CUSTOMERS: on_callers,
     FactTable.LISTENED: on_listening,
+    FactTable.SELLING: on_selling,
     FactTable.EVALUATION_ANSWERS: on_answers,
     FactTable.ADVISORS: on_advisors,
     FactTable.SPEND: on_attributed,
 }
 
 
+ATTEMPTS, ATTEMPT_DAYS, REFUSAL_DAYS = 4, 30, 60
+"""Sales calls to one consumer in so many days, and days without one after a refusal (Code
+de la consommation D. 223-9).
+"""
 DAYS_AROUND = {FactTable.CONTACTS: 0, FactTable.MISSED: NEIGHBOUR_DAYS}
 """How many days around the period statements on contacts alone look at."""
 
@@ -442,6 +486,8 @@ def months_of(question: MetricQuery, subject: FactTable) -> dict[str, str | None
     """
     if subject == FactTable.CUSTOMERS:
         return dimension_sql.months(Period(last_day=question.where.period.last_day))
+    if subject == FactTable.SELLING:
+        return dimension_sql.months(question.where.period, before=REFUSAL_DAYS + 1)
     around = DAYS_AROUND.get(subject, 0)
     return dimension_sql.months(question.where.period, before=around, after=around)
 

@@ -14,6 +14,7 @@ from qa_core.metrics.kpis import (
     recording,
     repeats,
     satisfaction,
+    selling,
     tracking,
 )
 from qa_core.metrics.kpis.declaration import (
@@ -46,6 +47,8 @@ from qa_core.metrics.kpis.rows import (
     NOT_OF_INTERVALS,
     OUTGOING,
     RECEIVED,
+    SALES,
+    SELLING,
     TOTALS,
 )
 
@@ -57,6 +60,7 @@ ALL: tuple[Kpi, ...] = (
     *quality.ALL,
     *tracking.ALL,
     *recording.ALL,
+    *selling.ALL,
 )
 BY_KEY: Mapping[str, Kpi] = {kpi.key: kpi for kpi in ALL}
 

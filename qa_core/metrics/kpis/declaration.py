@@ -58,6 +58,7 @@ class FactTable(StrEnum):
     MISSED = "missed_contacts"
     CUSTOMERS = "customers"
     LISTENED = "listened_contacts"
+    SELLING = "sales_calls"
     EVALUATION_ANSWERS = "evaluation_answers"
     ADVISORS = "advisors"
     SPEND = "spend"

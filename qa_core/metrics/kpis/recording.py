@@ -1,13 +1,32 @@
 """Recording: how much of what is said is kept, and how much of that somebody listened to."""
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import N_
 from qa_core.metrics.kpis.declaration import CONTACT_DIMENSIONS, FactTable, Kpi, KpiKind, Unit
-from qa_core.metrics.kpis.exclusions import ANSWERED_ONLY, exclude
+from qa_core.metrics.kpis.exclusions import ANSWERED_ONLY, Exclusion, exclude
 from qa_core.metrics.kpis.rows import ANSWERED, LISTENING, ratio
 from qa_core.storage.facts.schema import CONTACTS
+
+FOR_QUALITY = (
+    "training", "evaluation", "quality", "quality of service",
+    "formation", "évaluation", "qualité", "qualite", "qualité de service",
+)  # fmt: skip
+"""Purposes of recordings that are no longer obligation, as files write them."""
+
+
+def _is_sealed(columns: Any) -> sa.ColumnElement[bool]:
+    purpose = sa.func.lower(columns.recording_purpose)
+    is_other = purpose.not_in([sa.literal_column(f"'{word}'", sa.Text) for word in FOR_QUALITY])
+    return sa.func.coalesce(is_other, sa.literal_column("false", sa.Boolean))
+
+
+def _exclude_sealed(columns: Any) -> Exclusion:
+    return exclude("longer_obligation", N_("kept under a longer obligation"), _is_sealed(columns))
+
 
 ALL: tuple[Kpi, ...] = (
     Kpi(
@@ -21,11 +40,15 @@ ALL: tuple[Kpi, ...] = (
         KpiKind.RATIO,
         Unit.RATE,
         "down",
-        ratio(CONTACTS.c.recorded, sa.and_(ANSWERED, CONTACTS.c.recorded.is_not(None))),
+        ratio(
+            CONTACTS.c.recorded,
+            sa.and_(ANSWERED, CONTACTS.c.recorded.is_not(None), sa.not_(_is_sealed(CONTACTS.c))),
+        ),
         Permission.SEE_CALL_STATISTICS,
         CONTACT_DIMENSIONS,
         exclusions=(
             *ANSWERED_ONLY,
+            _exclude_sealed(CONTACTS.c),
             exclude(
                 "recording_unknown",
                 N_("The source does not say whether it was recorded"),
@@ -46,11 +69,15 @@ ALL: tuple[Kpi, ...] = (
         KpiKind.RATIO,
         Unit.RATE,
         "neither",
-        ratio(LISTENING.c.is_listened, LISTENING.c.recorded),
+        ratio(
+            LISTENING.c.is_listened,
+            sa.and_(LISTENING.c.recorded, sa.not_(_is_sealed(LISTENING.c))),
+        ),
         Permission.SEE_CALL_STATISTICS,
         CONTACT_DIMENSIONS,
         FactTable.LISTENED,
         exclusions=(
+            _exclude_sealed(LISTENING.c),
             exclude(
                 "recording_unknown",
                 N_("The source does not say whether it was recorded"),

@@ -65,6 +65,20 @@ LISTENED_CONTACTS = sa.table(
 )
 """Contacts that somebody listened to, brought from the records by query.listened_contacts."""
 
+SELLING = _like(
+    "selling",
+    CONTACTS,
+    (),
+    sa.column("is_beyond_four", sa.Boolean),
+    sa.column("is_after_refusal", sa.Boolean),
+)
+"""The sales calls, and whether each came after four in 30 days, or within 60 days of a
+refusal, by anybody in the centre.
+"""
+SALES = sa.and_(
+    SELLING.c.direction == word(Direction.OUTBOUND), SELLING.c.purpose_of_call == word("sales")
+)
+
 CRITICAL_CLASSES = ("customer", "business", "compliance")
 EVALUATED = _like(
     "evaluated",

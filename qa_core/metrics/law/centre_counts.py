@@ -3,9 +3,8 @@ docs/compliance.md), keys of customers that are no pseudonyms (R16), restricted 
 """
 
 import functools
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 
 import pyarrow as pa
@@ -14,13 +13,14 @@ import sqlalchemy as sa
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment, masking
 from qa_core.metrics.kpis.rows import ANSWERED
+from qa_core.metrics.law.legal_obstacles import LegalFacts
 from qa_core.metrics.law.recording_flags import text_or_none
 from qa_core.storage import engine, lake, restrictions
 from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.facts.personal_data import ColumnContent, find_columns
 from qa_core.storage.facts.schema import CONTACTS
 from qa_core.storage.records import store
-from qa_core.storage.records.listening import Recording
+from qa_core.storage.records.listening import QUALITY, Recording
 
 _AUDIO = sa.table(
     "with_audio", sa.column("source_system", sa.Text), sa.column("contact_id", sa.Text)
@@ -45,19 +45,25 @@ class RecordedShare:
 
 @dataclass(frozen=True)
 class RecordingCounts:
-    """Shares by team, the highest first, and the advisors who answered anything."""
+    """Shares by team, the highest first, the advisors who answered anything, and the share of
+    the whole centre by month.
+    """
 
     shares: tuple[RecordedShare, ...] = ()
     advisors: frozenset[str] = frozenset()
+    months: Mapping[str, RecordedShare] = field(default_factory=dict)
 
 
-def count_recorded(viewer: Viewer, first_day: date, last_day: date) -> RecordingCounts:
+def count_recorded(
+    viewer: Viewer, first_day: date, last_day: date, legal: LegalFacts
+) -> RecordingCounts:
     """Count from one day through another. The data protection officer counts for the
     whole centre, and sees no contact.
 
     A contact is recorded if its source reports it, or if its audio is or was stored
-    here. Where the source does not report it, other contacts of a system whose audio
-    comes here are not recorded.
+    here, also where it is deleted since. Where the source does not report it, other
+    contacts of a system whose audio comes here are not recorded. Contacts that are kept
+    under a longer obligation do not count.
     """
     viewer.require(Permission.SEE_COMPLIANCE)
     if lake.span() is None:
@@ -74,6 +80,7 @@ def count_recorded(viewer: Viewer, first_day: date, last_day: date) -> Recording
         sa.select(
             c.team,
             c.advisor_id,
+            c.month,
             sa.func.count(is_recorded).label("known"),
             sa.func.count().filter(is_recorded).label("recorded"),
             sa.func.count().filter(is_recorded.is_(None), is_phone).label("unknown"),
@@ -90,8 +97,9 @@ def count_recorded(viewer: Viewer, first_day: date, last_day: date) -> Recording
             ANSWERED,
             c.local_start >= datetime.combine(first_day, time.min),
             c.local_start < datetime.combine(last_day + timedelta(days=1), time.min),
+            sa.not_(legal.build_sealed_test()),
         )
-        .group_by(c.team, c.advisor_id)
+        .group_by(c.team, c.advisor_id, c.month)
     )
     query = Unscoped(
         statement,
@@ -101,28 +109,29 @@ def count_recorded(viewer: Viewer, first_day: date, last_day: date) -> Recording
     keys = [pa.array([key[position] for key in audio], pa.string()) for position in range(2)]
     frame = engine.current().run(
         query,
-        {_AUDIO.name: pa.table(keys, names=_AUDIO.c.keys())},
+        {**legal.tables, _AUDIO.name: pa.table(keys, names=_AUDIO.c.keys())},
         first_month=f"{first_day:%Y-%m}",
         last_month=f"{last_day:%Y-%m}",
     )
-    counts: dict[str | None, Counter[str]] = {}
-    for row in frame.itertuples():
-        counts.setdefault(text_or_none(row.team), Counter()).update(
-            known=int(row.known), recorded=int(row.recorded), unknown=int(row.unknown)
-        )
-    shares = [
-        RecordedShare(team, count["known"], count["recorded"], count["unknown"])
-        for team, count in counts.items()
-    ]
+    names = ("known", "recorded", "unknown")
+    teams, months = (
+        {
+            text_or_none(group): [int(rows[name].sum()) for name in names]
+            for group, rows in frame.groupby(column, dropna=False)
+        }
+        for column in ("team", "month")
+    )
+    shares = [RecordedShare(team, *counts) for team, counts in teams.items()]
     shares.sort(key=lambda share: (-(share.rate or 0), share.team or ""))
-    return RecordingCounts(tuple(shares), frozenset(frame["advisor_id"].dropna()))
+    by_month = {month: RecordedShare(None, *counts) for month, counts in months.items()}
+    return RecordingCounts(tuple(shares), frozenset(frame["advisor_id"].dropna()), by_month)
 
 
 def _find_audio(first_day: date, last_day: date) -> list[tuple[str, str]]:
     """Find the contacts of those days whose audio is stored, or was until it was deleted."""
     keys = sa.select(Recording.source_system, Recording.contact_id).distinct()
     query = Unscoped(
-        keys.where(Recording.local_day.between(first_day, last_day)),
+        keys.where(Recording.local_day.between(first_day, last_day), QUALITY),
         "The data protection officer checks recording in the whole centre. Only keys of contacts "
         "with audio are counted.",
     )
@@ -146,20 +155,25 @@ def count_restricted(viewer: Viewer) -> int:
 
 
 def count_matching(
-    viewer: Viewer, contacts: Sequence[tuple[str | None, str]] = (), **values: Sequence[str]
+    viewer: Viewer,
+    contacts: Sequence[tuple[str | None, str]] = (),
+    without: str | None = None,
+    **values: Sequence[str],
 ) -> int:
     """Count the stored contacts of the whole centre that are among these (system or None,
-    id), or have one of these values in one of these columns. No contact is shown.
+    id), or have one of these values in one of these columns, or none in the column
+    `without`. No contact is shown.
     """
     viewer.require(Permission.SEE_COMPLIANCE)
-    if lake.span() is None or not (contacts or any(values.values())):
+    if lake.span() is None or not (contacts or without or any(values.values())):
         return 0
     c = CONTACTS.c
     is_one = (
         sa.and_(c.contact_id == number, c.source_system == system if system else sa.true())
         for system, number in contacts
     )
-    is_met = sa.or_(*is_one, *(c[name].in_(wanted) for name, wanted in values.items()))
+    is_unknown = [c[without].is_(None)] if without else []
+    is_met = sa.or_(*is_one, *is_unknown, *(c[name].in_(some) for name, some in values.items()))
     query = Unscoped(
         sa.select(sa.func.count().label("contacts")).select_from(CONTACTS).where(is_met),
         "The data protection officer sees how many contacts an act met. Only that number is read.",

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from qa_core.base.i18n import N_
 from qa_core.storage import engine
 from qa_core.storage.facts.guard import Unscoped
-from qa_core.storage.facts.schema import CONTACTS, arrow_schema
+from qa_core.storage.facts.schema import CONTACT_KEY, CONTACTS, arrow_schema
 
 
 class LegalAct(StrEnum):
@@ -60,13 +60,18 @@ class Exclusions:
         )
 
 
+_SEALED = sa.table("sealed", *(sa.column(name, sa.Text) for name in CONTACT_KEY))
+_NO_KEYS = pa.table({name: pa.array([], pa.string()) for name in CONTACT_KEY})
+
+
 @dataclass(frozen=True)
 class LegalFacts:
     """Facts that the rules need besides the contact, as of one moment of the centre's
     clock.
 
     `information_days`: advisor id → the day they were informed; `oldest_recording` and
-    `oldest_analysis`: contacts before these days are over.
+    `oldest_analysis`: contacts before these days are over; `recording_classes` (R23), and
+    `sealed_keys`: contacts with a sealed recording and none for quality.
     """
 
     moment: datetime = datetime.max
@@ -76,13 +81,25 @@ class LegalFacts:
     oldest_analysis: date = date.min
     information_days: Mapping[str, date] = field(default_factory=dict)
     exclusions: Exclusions = Exclusions()
+    recording_classes: frozenset[str] = frozenset({"proof"})
+    sealed_keys: pa.Table = field(default_factory=lambda: _NO_KEYS, compare=False)
 
     @property
     def tables(self) -> dict[str, pa.Table]:
         """Build the tables that a statement with `find_obstacle` reads besides the lake."""
         ids, days = list(self.information_days), list(self.information_days.values())
         columns = [pa.array(ids, pa.string()), pa.array(days, pa.date32())]
-        return {"informed": pa.table(columns, names=["advisor_id", "informed_on"])}
+        informed = pa.table(columns, names=["advisor_id", "informed_on"])
+        return {"informed": informed, _SEALED.name: self.sealed_keys}
+
+    def build_sealed_test(self) -> sa.ColumnElement[bool]:
+        """Build the predicate of the contacts that are kept under a longer obligation alone."""
+        keys = (_SEALED.c[name] == _c[name] for name in CONTACT_KEY)
+        return _is(sa.or_(self.names_class(), sa.exists().where(*keys)))
+
+    def names_class(self) -> sa.ColumnElement[bool]:
+        """Build the predicate of the contacts whose own data names a class."""
+        return _is(sa.func.lower(_c.recording_purpose).in_(sorted(self.recording_classes)))
 
 
 _c = CONTACTS.c
@@ -209,14 +226,21 @@ RULES: tuple[LegalRule, ...] = (
     ),
     LegalRule(
         "proof",
-        N_("kept as proof of a contract"),
-        "R1",
-        _EVERY,
-        lambda facts: _is(_c.recording_purpose == sa.literal_column("'proof'", sa.Text)),
+        N_("kept under a longer obligation"),
+        "R23",
+        frozenset({LegalAct.STORE}),
+        LegalFacts.names_class,
+    ),
+    LegalRule(
+        "proof",
+        N_("kept under a longer obligation"),
+        "R23",
+        _EVERY - {LegalAct.STORE},
+        LegalFacts.build_sealed_test,
     ),
 )
-"""Every rule that a contact itself can break; the first that applies is named. Proof comes
-last: audio that is kept as proof may break this one.
+"""Every rule that a contact itself can break; the first that applies is named. The longer
+obligation comes last: audio that is sealed may break this one.
 """
 TITLES: Mapping[str, str] = {rule.code: rule.title for rule in RULES}
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from qa_core import scoring
 from qa_core.access import people
 from qa_core.access.roles import Permission, Role, Viewer
-from qa_core.base import environment, masking
+from qa_core.base import doors, environment, masking
 from qa_core.base.arguments import require_between
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_
@@ -148,6 +148,7 @@ def open_session(
         return calibration.id
 
 
+@doors.writes("calibration_contact")
 def build_contacts(
     contacts: Iterable[listening_rights.Listenable], reference_evaluator: str | None = None
 ) -> list[CalibrationContact]:

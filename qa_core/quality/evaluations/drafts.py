@@ -11,11 +11,11 @@ import sqlalchemy as sa
 from qa_core import scoring
 from qa_core.access import people
 from qa_core.access.roles import Permission, Role, Viewer
-from qa_core.base import environment, masking
+from qa_core.base import doors, environment, masking
 from qa_core.base.errors import AccessDenied, Refusal, require_version
 from qa_core.base.i18n import N_
 from qa_core.base.row_values import build_from_row, read_fields
-from qa_core.compliance.conditions import accreditations, gates
+from qa_core.compliance.conditions import accreditations, gates, listened
 from qa_core.compliance.recordings import law
 from qa_core.metrics.law import evaluator_contact
 from qa_core.quality import scorecards
@@ -71,6 +71,7 @@ class Draft:
     """Set once it is submitted."""
 
 
+@doors.writes("evaluation")
 def open_draft(
     session: Session,
     viewer: Viewer,
@@ -99,6 +100,9 @@ def open_draft(
     if earlier is not None:
         return earlier
     scorecard_row = _require_published(session.get(ScorecardVersion, grid_id))
+    if kind != SELF:
+        key = about.get("source_system") or "", about.get("contact_id") or ""
+        listened.require_room(session, key, about.get("advisor_id"))
     evaluation = Evaluation(
         **(about | same),
         grid_id=scorecard_row.id,

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import selectinload
 
 from qa_core import scoring
+from qa_core.base import doors
 from qa_core.base.row_values import read_fields, write_fields
 from qa_core.centre import advisors
 from qa_core.centre.advisors import normalise_name
@@ -95,6 +96,7 @@ class EvaluationImporter:
             )
             self._remembered |= set(session.scalars(_unscoped(images)))
 
+    @doors.writes("evaluation")
     def import_one(self, item: ImportedEvaluation) -> str:
         """Write one evaluation, identified by its external key; return `new`, `updated`
         or `unchanged`.

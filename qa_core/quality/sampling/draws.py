@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from qa_core.access import accounts
 from qa_core.access.roles import Permission, Viewer
+from qa_core.base import doors
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.base.i18n import N_
 from qa_core.base.row_values import build_from_row, read_fields
@@ -378,6 +379,7 @@ def _store(session: Session, viewer: Viewer, plan: ListeningPlan, result: DrawRe
     return draw_row.id
 
 
+@doors.writes("drawn_contact")
 def build_drawn_row(
     draw_id: int, position: int, entry: DrawEntry, due_on: date | None
 ) -> DrawnContact:

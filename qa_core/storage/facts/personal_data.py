@@ -74,7 +74,7 @@ class Stored:
 
     `whose` are its numbers, days and codes by default · `kind`: its retention class ·
     `since`: the column by which its age is counted · `part_of`: the column that names the
-    row it goes with · `because`: why it has no retention class.
+    row it goes with · `because`: why it has no retention class · `is_backed_up`: of folders.
     """
 
     whose: tuple[str, ...] = ()
@@ -82,6 +82,7 @@ class Stored:
     since: str | None = None
     part_of: str | None = None
     because: str = ""
+    is_backed_up: bool = False
 
 
 NOBODY = Stored()

@@ -101,6 +101,12 @@ CONTACTS = sa.Table(
     sa.Column("stopped_by_advisor", sa.Boolean),
     sa.Column("private_line", sa.Boolean),
     _text("recording_purpose"),
+    # Outbound calls (R21): sales · service · survey; express · running_contract · no
+    _text("purpose_of_call"),
+    _text("prior_consent"),
+    sa.Column("sales_refused", sa.Boolean),
+    _text("customer_zone"),
+    sa.Column("outside_sales_hours", sa.Boolean),  # on the consumer's clock
     # What the source said where the centre says otherwise (merged advisors, spellings,
     # opening hours, shared numbers); null: unchanged.
     _text("given_queue"),

@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -191,17 +191,29 @@ def _find_advisors(_version: int, _lake: Path) -> frozenset[str]:
         return frozenset(name for (name,) in connection.execute(" UNION ".join(selects)).fetchall())
 
 
-def mark_objected(customer_keys: Collection[str], contacts: Collection[ContactKey]) -> None:
-    """Enter an objection on every contact of these customers, and on these contacts (a
-    system of None: of any system).
+def mark(
+    column: str,
+    customer_keys: Collection[str] = (),
+    contacts: Iterable[ContactKey] = (),
+    value: bool = True,
+) -> None:
+    """Set one of the `RESTRAINTS` on every contact of these customers, and on these contacts
+    (a system of None: of any system).
     """
-    tests = [f"customer_key = {tables.quote(key)}" for key in customer_keys]
+    ids: dict[str | None, list[str]] = {}
     for system, contact_id in contacts:
-        test = f"contact_id = {tables.quote(contact_id)}"
-        tests.append(f"({test} AND source_system = {tables.quote(system)})" if system else test)
+        ids.setdefault(system, []).append(contact_id)
+    tests = [_is_among("customer_key", customer_keys)] if customer_keys else []
+    for system, numbers in ids.items():
+        of_system = f" AND source_system = {tables.quote(system)}" if system else ""
+        tests.append(f"({_is_among('contact_id', numbers)}{of_system})")
     if tests:
-        condition = f"customer_objected IS NOT TRUE AND ({' OR '.join(tests)})"
-        _change(condition, {"customer_objected": "true"})
+        condition = f"{column} IS NOT {value} AND ({' OR '.join(tests)})"
+        _change(condition, {column: str(value).lower()})
+
+
+def _is_among(column: str, values: Collection[str]) -> str:
+    return f"{column} IN ({', '.join(map(tables.quote, values))})"
 
 
 def touch() -> None:

@@ -101,27 +101,29 @@ LAKE = {
     for table in (schema.CONTACTS, schema.SPEND, schema.INTERVALS)
 }
 
+DELIVERED = "delivered files"
+"""What a watched folder has taken or refused, outside of QA_HOME."""
 FILES: Mapping[str, Stored] = {
-    "records.sqlite": Stored(PERSONS, because="the records: see their tables"),
-    "lake": Stored(PERSONS, because="the lake: see its tables"),
+    "records.sqlite": Stored(PERSONS, because="the records: see their tables", is_backed_up=True),
+    "lake": Stored(PERSONS, because="the lake: see its tables", is_backed_up=True),
     "lake/undo": Stored(PERSONS, "before_images", because="contacts before an import"),
     "lake/sums": Stored((ADVISOR,), because="deleted with the contacts that they sum up"),
-    "recordings": Stored((CUSTOMER, ADVISOR), "recordings"),
-    "quarantine": Stored(PERSONS, "quarantine"),
-    "watching": Stored((CUSTOMER, ADVISOR), because="calls in progress, erased by key"),
+    "recordings": Stored((CUSTOMER, ADVISOR), "recordings", is_backed_up=True),
+    "quarantine": Stored(PERSONS, "quarantine", is_backed_up=True),
+    "watching": Stored(
+        (CUSTOMER, ADVISOR), because="calls in progress, erased by key", is_backed_up=True
+    ),
     "tmp": Stored(PERSONS, "temporary_files"),
     "restoring": Stored(PERSONS, because="removed once a restore is done"),
     "errors.log": Stored(because="tracebacks without values, a few megabytes at most"),
     "secrets": Stored(because="keys, and keyed digests of erased persons"),
     "identity.toml": NOBODY,
     "engine_checks.json": NOBODY,
-    "drill_clock": NOBODY,
+    "drill_clock": Stored(is_backed_up=True),
     ".imports.lock": NOBODY,
     ".demo.lock": NOBODY,
     "backups": Stored(PERSONS, because="outside QA_HOME; erased again when one is restored"),
-    "delivered files": Stored(
-        PERSONS, "temporary_files", because="deleted in a watched folder, ours nowhere else"
-    ),
+    DELIVERED: Stored(PERSONS, "delivered_files"),
     "published": Stored((ACCOUNT,), because="sums of groups; see edition and edition_table"),
 }
 """Files and folders of QA_HOME, and what lies outside of it."""

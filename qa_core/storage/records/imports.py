@@ -113,7 +113,10 @@ ACCREDITED = "accredited evaluations"
 ALERTS = "alerts"
 """Due work: evaluating the alert rules."""
 
-AFTER_IMPORT = (PUBLICATIONS, ALERTS)
+PURGE = "purge"
+"""Due work: deleting what is past its retention."""
+
+AFTER_IMPORT = (PUBLICATIONS, ALERTS, PURGE)
 """Due work that follows every import and undo, in order (`upkeep.after_import`)."""
 
 

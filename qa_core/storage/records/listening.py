@@ -14,6 +14,7 @@ from qa_core.storage.records.base import ADVISOR, Base, Numbered, now, parts, re
 Audio = data.declare(str, data.AUDIO, data.CUSTOMER, data.ADVISOR, on_erasure=data.BLANK)
 Waveform = data.declare(list[Any], data.AUDIO, data.CUSTOMER, data.ADVISOR, on_erasure=data.BLANK)
 ByAdvisor = data.declare(data.Json, data.IDENTIFIER, data.ADVISOR, on_erasure=data.CUT)
+RecordingClassName = data.declare(str, data.FACT, kind="sealed_recordings")
 UNTIL_CLOSED = "proof of who could listen; anonymous once the account is erased"
 
 
@@ -85,7 +86,9 @@ class Recording(
     local_day: Mapped[date] = mapped_column(index=True)
     """Day of the contact; with `team` and `advisor_id`, decides the scope of a reader."""
     purpose: Mapped[data.Code]
-    """training · evaluation · quality · proof"""
+    """One or more of training · evaluation · quality, separated by commas; or `kept_as`"""
+    kept_as: Mapped[RecordingClassName | None]
+    """Class of a longer obligation (docs/compliance.md, R23): sealed; null: kept for quality."""
     file_name: Mapped[Audio | None] = mapped_column(unique=True)
     """Under QA_HOME/recordings; null once deleted."""
     digest: Mapped[data.Seal]
@@ -105,6 +108,24 @@ class Recording(
     """undone · expired · objected · no_notice · stopped_by_advisor · private_line ·
     excluded · erased
     """
+
+
+QUALITY = Recording.kept_as.is_(None)
+"""Predicate of the recordings that are kept for quality, and not sealed (R23)."""
+
+
+class SealedOpening(
+    Numbered,
+    holds=data.Stored((data.CUSTOMER, data.ADVISOR), "deleted_recordings", part_of="recording_id"),
+):
+    """Opening of a sealed recording: the data protection officer asks, a manager confirms."""
+
+    recording_id: Mapped[int] = reference("recording.id", "CASCADE", index=True)
+    reason: Mapped[data.ContactText]
+    asked_by: Mapped[data.Username]
+    asked_at: Mapped[datetime] = mapped_column(default=now)
+    confirmed_by: Mapped[data.Username | None]
+    confirmed_at: Mapped[datetime | None]
 
 
 class Playback(Numbered, holds=data.Stored((data.ADVISOR, data.ACCOUNT), "playbacks", "played_at")):

@@ -97,17 +97,25 @@ class RuleDay(Base, holds=data.NOBODY):
     """Number of the rule → in_order · to_do · not_in_order · not_measurable"""
 
 
-class Objection(Numbered, holds=data.Stored((data.CUSTOMER,), because=UNTIL_LIFTED)):
-    """A customer's objection to being recorded and listened to: of all their contacts, by
-    pseudonym, or of one contact. It holds for what comes later too.
+class Objection(
+    Numbered, holds=data.Stored((data.CUSTOMER, data.ADVISOR), "requests", "lifted_at")
+):
+    """Objection to being recorded and listened to, of a customer (by pseudonym), an advisor or
+    one contact. Later contacts are met too, until a person lifts it with a reason.
     """
 
     customer_key: Mapped[ObjectingCustomer | None] = mapped_column(index=True)
+    advisor_id: Mapped[data.OwnAdvisorId | None] = reference(
+        ADVISOR, "CASCADE", onupdate="CASCADE", index=True
+    )
     contact_id: Mapped[ForbiddenContact | None] = mapped_column(index=True)
     source_system: Mapped[data.Code | None]
     """Of the contact; null: of whichever system has it."""
     entered_by: Mapped[data.Username]
     entered_at: Mapped[datetime] = mapped_column(default=now)
+    lifted_by: Mapped[data.Username | None]
+    lifted_at: Mapped[datetime | None]
+    lifted_because: Mapped[data.ContactText | None]
 
 
 class ListeningExclusion(

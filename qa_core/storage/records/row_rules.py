@@ -38,7 +38,12 @@ from qa_core.storage.records.people import (
     SignInThrottle,
     TeamLead,
 )
-from qa_core.storage.records.retention import ListeningExclusion, MonthlyFigure, Restriction
+from qa_core.storage.records.retention import (
+    ListeningExclusion,
+    MonthlyFigure,
+    Objection,
+    Restriction,
+)
 
 BY_SCOPE: tuple[type[Base], ...] = (
     Evaluation, DrawnContact, CalibrationContact, Recording, Playback, CoachingPlan, MonthlyFigure,
@@ -48,7 +53,7 @@ BY_SCOPE: tuple[type[Base], ...] = (
 WITHOUT_VIEWERS: tuple[type[Base], ...] = (
     Advisor, AdvisorAlias, Membership, AdvisorNotice, Account, TeamLead, ManagedSite, LoginSession,
     SavedView, SecondFactor, ExternalIdentity, SignInThrottle, AccountRequest, ServiceToken,
-    ListeningExclusion, Restriction, JournalRow, WaitingRow, BeforeImage,
+    ListeningExclusion, Objection, Restriction, JournalRow, WaitingRow, BeforeImage,
 )  # fmt: skip
 """Tables without a scope: only `centre` and `access` read their own without a reason."""
 

@@ -46,7 +46,9 @@ _VERSION = "data_version"
 MAX_RESULTS = 1000
 CENTRE = ("people", "centre_rules", "settings", "targets", "retention", "editions")
 """Subjects of the records that a figure of contacts depends on."""
-OF_CONTACTS = {FactTable.CONTACTS, FactTable.MISSED, FactTable.CUSTOMERS, FactTable.SPEND}
+OF_CONTACTS = {
+    FactTable.CONTACTS, FactTable.MISSED, FactTable.CUSTOMERS, FactTable.SELLING, FactTable.SPEND,
+}  # fmt: skip
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")

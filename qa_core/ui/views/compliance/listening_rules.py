@@ -17,7 +17,7 @@ from qa_core.storage.records import store
 from qa_core.ui.frame import gate, layout
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import actions, cards, download_links, tables
-from qa_core.upkeep import integrity, purge, purge_certificate  # noqa: F401  declares its download
+from qa_core.upkeep import after_import, integrity, purge, purge_certificate  # noqa: F401  declares its download
 
 
 def show_state(viewer: Viewer) -> None:
@@ -162,6 +162,11 @@ def _show_exceeded(proportions: proportionality.Proportions) -> None:
             "The data protection officer asks for the reason."
         )
         st.warning(escape(f"{finding} {who}"), icon=":material/hearing:")
+    if names := [share.name for share in proportions.above_maximum]:
+        finding = _(
+            "Listened to beyond the monthly maximum: {names}.", names=formatting.listing(names)
+        )
+        st.warning(escape(finding), icon=":material/hearing:")
     if proportions.is_nobody_heard:
         finding = _("Contacts are recorded, but nobody listens to them.")
         who = _("Who acts: managers. They say what the recordings are for, or stop recording.")
@@ -216,7 +221,7 @@ def _ask_value(state: gates.GateState, column: Any) -> None:
             with actions.perform(Permission.MANAGE_COMPLIANCE) as acting:
                 gates.set_gate(acting, entry.name, value)
                 if entry.kind == "months":
-                    purge.request()
+                    after_import.wake()
 
 
 def _ask(entry: gates.Gate, value: str | None) -> str:

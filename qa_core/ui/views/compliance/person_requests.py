@@ -120,7 +120,7 @@ def _find_subject(kind: str, text: str) -> str:
     return find(text.strip())
 
 
-def _name_restricted(item: restrictions.RestrictionEntry) -> str:
+def _name_restricted(item: restrictions.LastingEntry) -> str:
     what = item.advisor_id or item.contact_id or f"•• {item.customer_key[-2:]}"
     return f"{what} · {formatting.local_day(item.entered_at)}"
 

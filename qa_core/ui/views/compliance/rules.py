@@ -1,4 +1,4 @@
-"""The rules at a glance: the twenty rules, who acts, and their history."""
+"""The rules at a glance: the rules, who acts, and their history."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -34,7 +34,7 @@ WEIGHTS = {
 
 
 def show(viewer: Viewer) -> None:
-    """Show the answer at a glance, who acts by when, the twenty rules and their history."""
+    """Show the answer at a glance, who acts by when, the rules and their history."""
     verdicts = purge.judge_rules(viewer)
     _show_glance(verdicts)
     waiting = [verdict for verdict in verdicts if verdict.state != RuleState.IN_ORDER]
@@ -42,7 +42,7 @@ def show(viewer: Viewer) -> None:
     if waiting:
         st.subheader(_("Who acts, by when"), anchor=False)
         _show_waiting(waiting)
-    st.subheader(_("The twenty rules"), anchor=False)
+    st.subheader(_("Rules"), anchor=False)
     _show_rules(verdicts)
     _show_history(viewer, verdicts)
 

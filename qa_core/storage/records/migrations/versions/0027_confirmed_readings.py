@@ -9,7 +9,7 @@ from alembic import op
 from qa_core.storage.records.base import Base
 
 revision = "0027"
-down_revision = "0023"
+down_revision = "0024"
 
 
 def upgrade() -> None:

@@ -1,0 +1,41 @@
+"""Openings of sealed recordings: asked for, agreed to, fetched."""
+
+import streamlit as st
+
+from qa_core.access.roles import Permission, Viewer
+from qa_core.base.i18n import _
+from qa_core.compliance.recordings import sealed
+from qa_core.ui.frame.markdown import escape
+from qa_core.ui.widgets import actions, download_links
+from qa_core.upkeep import subjects
+
+
+def show(viewer: Viewer) -> None:
+    """Show the openings that wait or may be fetched; the officer asks for one."""
+    is_officer = viewer.can(Permission.MANAGE_COMPLIANCE)
+    openings = sealed.find_all(viewer)
+    if not is_officer and not openings:
+        return
+    st.subheader(_("Recordings under a longer obligation"), anchor=False)
+    st.caption(
+        _("The data protection officer asks, a manager of the team agrees. Both are recorded.")
+    )
+    for item in openings:
+        what = f"{item.id} · {item.contact} · {item.kept_as} · {item.reason}"
+        if item.is_open and is_officer:
+            download_links.show_download(
+                "sealed_recording", label=what, key=str(item.id), forms=("audio",), number=item.id
+            )
+        elif is_officer:
+            st.caption(escape(what))
+        elif st.button(escape(_("Agree: {what}", what=what)), key=f"sealed_{item.id}"):
+            with actions.perform(Permission.SEE_RULES) as acting:
+                sealed.agree(acting, item.id)
+    if is_officer:
+        with st.form("sealed", border=True):
+            text = st.text_input(_("Contact"), key="sealed_contact")
+            reason = st.text_input(_("Reason"), key="sealed_reason")
+            if st.form_submit_button(_("Ask to open")):
+                with actions.perform(Permission.MANAGE_COMPLIANCE) as acting:
+                    [contact] = subjects.read_contacts([text.strip()])
+                    sealed.ask(acting, *contact, reason)
