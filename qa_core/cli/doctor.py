@@ -211,6 +211,8 @@ def _stores(deep: bool = False) -> tuple[str, str]:
 
 
 def _imports() -> tuple[str, str]:
+    from qa_core.ingest.load import layouts
+
     with store.reading() as session:
         forgotten = session.scalar(
             sa.select(sa.func.count()).where(
@@ -218,10 +220,18 @@ def _imports() -> tuple[str, str]:
             )
         )
         count = session.scalar(sa.select(sa.func.count()).where(ImportBatch.state == "done"))
+        waiting = layouts.find_waiting(session)
     if forgotten:
         return WARN, _(
             "{count} imports are unfinished. The next import finishes or undoes them.",
             count=forgotten,
+        )
+    if waiting:
+        return WARN, _(
+            "Files wait until somebody confirms how they are read: {commands}",
+            commands=" · ".join(
+                f"python -m qa_core import {row.kind} {row.waiting}" for row in waiting
+            ),
         )
     return OK, str(count)
 

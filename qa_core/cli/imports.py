@@ -26,6 +26,7 @@ LISTED_BATCHES = 20
 
 
 BATCHES = ROOT.add_group("batches", "What was imported, and undoing it.")
+LAYOUTS = ROOT.add_group("layouts", "Readings of files that somebody confirmed.")
 MAPPINGS = ROOT.add_group("mappings", "Mappings kept under a name, for import --profile NAME.")
 
 
@@ -63,6 +64,10 @@ def import_files(
     for report in reports:
         print(report.as_text(), file=sys.stderr if as_json or report.is_refused else sys.stdout)
     after_import.do_due()
+    # A dry run that only asks has done what it should.
+    failed = (report.is_refused and report.verdict != "asks" for report in reports)
+    if options.dry_run:
+        return REFUSED if any(failed) else DONE
     return REFUSED if any(report.is_refused for report in reports) else DONE
 
 
@@ -226,6 +231,39 @@ def list_mappings() -> Output:
             f"{row['name']}  {row['kind']}  "
             + " · ".join(f"{field} ← {column}" for field, column in row.get("columns", {}).items())
         )
+
+
+@LAYOUTS.command("list")
+def list_layouts() -> Output:
+    """List the layouts whose reading was confirmed, and those that wait for it."""
+    from qa_core.ingest.load import layouts
+    from qa_core.metrics.kpis import formatting
+
+    rows = layouts.find_layouts(Viewer.SYSTEM)
+    yield rows
+    for row in rows:
+        at = formatting.local_moment(row["confirmed_at"]) if row["confirmed_at"] else row["waiting"]
+        yield f"{row['layout']}  {row['kind']}  {row['system']}  {row['confirmed_by'] or '–'}  {at}"
+
+
+@LAYOUTS.command("show")
+def show_layout(layout: str = argument("ID")) -> Output:
+    """Show what was confirmed of a layout: columns, answers, counts."""
+    from qa_core.ingest.load import layouts
+
+    row = layouts.get_layout(Viewer.SYSTEM, layout)
+    yield row
+    for name in ("columns", "options", "facts"):
+        for key, value in row[name].items():
+            yield f"{name}: {key} = {value}"
+
+
+LAYOUTS.act(
+    "forget",
+    "ingest.load.layouts:forget",
+    "Forget a layout: the next file of it asks again.",
+    argument("ID"),
+)
 
 
 @BATCHES.command("undo")

@@ -32,6 +32,13 @@ PURPOSES = ("training", "evaluation", "quality", "proof")
 """Purposes of recordings."""
 IGNORE = "ignore"
 """Name instead of a field: the column is left aside."""
+EXPECTED = ("received", "answered", "abandoned", "first_day", "last_day")
+"""Counts and days that a person may expect of a file."""
+_ANSWERS = (
+    "columns", "ignored", "timezone", "date_order", "start_date", "decimal", "units", "scales",
+    "words", "only",
+)  # fmt: skip
+"""Options that answer questions about a file."""
 
 
 def require_kind(kind: str) -> None:
@@ -49,8 +56,9 @@ class ImportOptions:
     a column left aside, kept in `ignored`), `units` fields to one of
     `UNITS`, `scales` fields to "least-greatest", `words` "COLUMN:VALUE" to what that
     value means, `only` fields to the one value that all rows of the file have; pairs
-    will do as well. `yes` accepts what the import would ask about. Raises Misuse when a
-    value could not be meant.
+    will do as well. `yes` accepts implausible figures, `confirm` the reading of a layout.
+    `is_stated`: a person has said beforehand how such files are read, as in an
+    `import.toml`. Raises Misuse when a value could not be meant.
     """
 
     system: str | None = declare_option(
@@ -90,7 +98,14 @@ class ImportOptions:
     only: Mapping[str, str] = declare_pairs(
         "A value that all rows share, such as outcome=abandoned.", "FIELD=VALUE", "--only"
     )
-    yes: bool = declare_flag("Accept odd results that the import asked about.")
+    expect: Mapping[str, str] = declare_pairs(
+        "Refuse the file unless it has this: received, answered, abandoned, first_day, last_day.",
+        "NAME=VALUE",
+        "--expect",
+    )
+    confirm: str | None = declare_option("Confirm the reading printed for this layout.", "LAYOUT")
+    yes: bool = declare_flag("Accept figures that look implausible.")
+    is_stated: bool = False
     purpose: str | None = declare_option(
         "Purposes of recordings, separated by commas, where no column has them.",
         choices=PURPOSES,
@@ -118,8 +133,10 @@ class ImportOptions:
         object.__setattr__(
             self, "columns", {name: column for name, column in pairs if name != IGNORE}
         )
-        for name in ("units", "scales", "words", "only"):
+        for name in ("units", "scales", "words", "only", "expect"):
             object.__setattr__(self, name, dict(getattr(self, name)))
+        for name in self.expect:
+            _require_one_of("--expect", name, EXPECTED)
         if self.timezone is not None:
             try:
                 ZoneInfo(self.timezone)
@@ -161,10 +178,38 @@ class ImportOptions:
 
     def as_reading_options(self) -> dict[str, Any]:
         """Collect the options that change what is read: same digest and options, same import."""
-        silent = ("dry_run", "save_mapping", "yes")
+        silent = ("dry_run", "save_mapping", "yes", "expect", "confirm", "is_stated")
         names = [item.name for item in fields(self) if item.name not in silent]
         values = ((name, getattr(self, name)) for name in names)
         return {name: _as_plain(value) for name, value in values if value not in (None, {}, ())}
+
+    @classmethod
+    def load(cls, content: Mapping[str, Any]) -> ImportOptions:
+        """Load options as `as_reading_options` collects them."""
+        start = content.get("start_date")
+        return cls(**{**content, "start_date": date.fromisoformat(start) if start else None})
+
+    @property
+    def has_answers(self) -> bool:
+        return any(getattr(self, name) for name in _ANSWERS)
+
+    def without_answers(self) -> ImportOptions:
+        nothing = ImportOptions()
+        return replace(self, **{name: getattr(nothing, name) for name in _ANSWERS})
+
+    def with_answer(self, text: str) -> ImportOptions:
+        """Add an option as the command line has it, such as `--map queue=Skill`."""
+        name, _space, value = text.partition(" ")
+        for item, option in find_declared(type(self)):
+            if name != (option.name or "--" + item.name.replace("_", "-")):
+                continue
+            if option.is_repeated:
+                pairs = [*getattr(self, item.name).items(), *option.parse([value])]
+                return replace(self, **{item.name: pairs})
+            return replace(
+                self, **{item.name: option.parse(value) if option.parse else value or True}
+            )
+        return self
 
     def with_defaults(self, mapping: ImportOptions) -> ImportOptions:
         """Complete these options from a saved mapping; those set here win."""

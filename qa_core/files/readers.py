@@ -5,6 +5,7 @@ import collections
 import csv
 import io
 import itertools
+import re
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -34,6 +35,20 @@ SAMPLE_LINES = 200
 MAX_CELL_LENGTH = 200_000
 BLOCK_BYTES = 1 << 20
 PARQUET = b"PAR1"
+TEXT_TYPES = tuple(
+    (re.compile(pattern, re.IGNORECASE), name)
+    for pattern, name in (
+        (rb"BEGIN:VCARD", "vCard"),
+        (rb"From \S+ +\w{3} \w{3} ", "mailbox"),
+        (rb"(?:Return-Path|Received|Delivered-To|MIME-Version|Message-ID): ", "e-mail"),
+        (
+            rb"(?:-- (?:MySQL|MariaDB|PostgreSQL|phpMyAdmin)|/\*!|(?:CREATE TABLE|INSERT INTO) )",
+            "SQL",
+        ),
+        (rb"\[?\d\d?[./]\d\d?[./]\d{2,4},? \d\d?:\d\d(?::\d\d)?(?:\]| -) [^;,\t:]+: ", "chat"),
+    )
+)
+"""Beginnings of texts that are no tables."""
 OTHER_TYPES = (
     (b"%PDF", "PDF"), (b"\x89PNG", "PNG"), (b"\xff\xd8\xff", "JPEG"), (b"GIF8", "GIF"),
     (b"RIFF", "WAV"), (b"ID3", "MP3"), (b"OggS", "Ogg"), (b"Rar!", "RAR"), (b"7z\xbc\xaf", "7z"),
@@ -117,6 +132,9 @@ def _refuse_other_types(content: archives.Content, start: bytes) -> None:
         (b"<html", b"<!doctype", b"<?xml", b"<table")
     ):
         raise archives.refuse_type(content.name, "HTML or XML")
+    for pattern, name in TEXT_TYPES:
+        if pattern.match(text):
+            raise archives.refuse_type(content.name, name)
 
 
 def _find_unmarked_utf16(start: bytes) -> str | None:

@@ -11,24 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import pyarrow.parquet as pq
 
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
-from qa_core.base.errors import Refusal
-from qa_core.base.masking import MASK
-from qa_core.files import readers
-from qa_core.files.archives import open_content
-from qa_core.files.options import ImportOptions
-from qa_core.ingest.columns import header_matching, table_bounds
 from qa_core.ingest.reading.examination import (
     ClockHour,
     Examination,
     FigureEffect,
     Overlap,
-    ShownRow,
 )
-from qa_core.ingest.reading.registry import get_profile
+from qa_core.ingest.reading.reading import FREE_TEXT, find_days, find_rows
 from qa_core.ingest.staging.staged import Staged
 from qa_core.metrics import query
 from qa_core.metrics.kpis.dimensions import Filters, Period
@@ -43,7 +35,6 @@ HEADLINE = (
     "first_contact_resolution_declared",
     "csat",
 )
-FREE_TEXT = ("survey_comment", "comment")
 
 Merge = Callable[[], lake.MergeResult]
 """Merge of the import into the lake."""
@@ -53,7 +44,7 @@ def examine(
     connection: duckdb.DuckDBPyConnection, staged: Staged, merge: Merge | None = None
 ) -> Examination:
     """Examine `staged` beside the facts of `connection`; `merge` is tried on a copy of the lake."""
-    first, last = _find_days(connection, staged)
+    first, last = find_days(connection, staged)
     is_contacts = staged.kind == "contacts" and first is not None
     return Examination(
         rows=find_rows(staged),
@@ -69,63 +60,6 @@ def examine(
         comments=tuple(column for name, column in staged.mapping.items() if name in FREE_TEXT),
         effects=measure_effects(merge) if merge else (),
     )
-
-
-def find_columns(
-    path: Path, kind: str, options: ImportOptions
-) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Find the headers of a refused file, and the fields that they name; nothing without any."""
-    try:
-        vocabulary = header_matching.build_vocabulary(get_profile(kind, None).fields)
-        source = readers.open_source(
-            open_content(path, options.encoding),
-            options,
-            lambda rows: header_matching.score_rows(rows, vocabulary),
-        )
-        headers = table_bounds.find_header(
-            source.sample(table_bounds.SAMPLE_ROWS), vocabulary, tuple(options.columns.values())
-        ).names
-    except (Refusal, OSError):
-        return (), {}
-    headers_by_field = {
-        hit[0].name: text
-        for text in reversed(headers)
-        if text not in options.ignored
-        and (hit := header_matching.find_field(header_matching.parse_header(text), vocabulary))
-    }
-    return headers, headers_by_field | {
-        field: column for field, column in options.columns.items() if column in headers
-    }
-
-
-def find_rows(staged: Staged) -> tuple[ShownRow, ...]:
-    """Read the first rows as the file has them and as they were understood."""
-    if not staged.before:
-        return ()
-    rows = pq.read_table(staged.rows, filters=[("line", "in", list(staged.before))]).to_pylist()
-    typed = {row["line"]: row for row in reversed(rows)}  # of several on a line, the first
-    return tuple(ShownRow(line, staged.before[line], _mask(typed[line])) for line in sorted(typed))
-
-
-def _mask(row: dict[str, Any]) -> dict[str, Any]:
-    hidden = {name: MASK for name in FREE_TEXT if row.get(name)}
-    if row.get("customer_key"):
-        hidden["customer_key"] = f"•• {row['customer_key'][-2:]}"
-    return {
-        name: hidden.get(name, value)
-        for name, value in row.items()
-        if name != "line" and value is not None
-    }
-
-
-def _find_days(
-    connection: duckdb.DuckDBPyConnection, staged: Staged
-) -> tuple[date | None, date | None]:
-    for clock in ("local_start", "day", "answered_at"):
-        if clock in staged.columns:
-            days = f"SELECT CAST(min({clock}) AS DATE), CAST(max({clock}) AS DATE) FROM staged"
-            return connection.execute(days).fetchone()
-    return None, None
 
 
 def _find_clock_hours(

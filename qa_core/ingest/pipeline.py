@@ -19,9 +19,11 @@ from qa_core.files import uploads
 from qa_core.files.archives import refuse_special
 from qa_core.files.decision import Decision
 from qa_core.files.options import ImportOptions, require_kind
+from qa_core.ingest.confirmation import Confirmation
 from qa_core.ingest.load import batches, load, recovery, rollback
 from qa_core.ingest.reading import file_names, plausibility, table_reader
-from qa_core.ingest.reading.report import FileReport
+from qa_core.ingest.reading.reading import Reading
+from qa_core.ingest.reading.report import UNCONFIRMED, FileReport
 from qa_core.ingest.staging.duckdb_session import one_database, open_session
 from qa_core.ingest.staging.staged import Staged
 from qa_core.storage import lake, system_errors
@@ -68,18 +70,20 @@ def run_upload(
 def _import_file(
     viewer: Viewer, kind: str, path: Path, name: str, options: ImportOptions, progress: Progress
 ) -> FileReport:
+    reading = Reading(kind=kind)
     report = _report_refusals(
-        name, options, lambda: _load_file(viewer, kind, path, name, options, progress)
+        name,
+        options,
+        reading,
+        lambda: _load_file(viewer, kind, path, name, options, reading, progress),
     )
     if report.is_refused and options.dry_run:
-        from qa_core.ingest import dry_run
-
-        report.headers, report.mapping = dry_run.find_columns(path, kind, options)
+        _system, report.headers, report.mapping = table_reader.find_columns(path, kind, options)
     return report
 
 
 def _report_refusals(
-    name: str, options: ImportOptions, work: Callable[[], FileReport]
+    name: str, options: ImportOptions, reading: Reading, work: Callable[[], FileReport]
 ) -> FileReport:
     """Return the report of that work; where it is refused, or the system fails it, a
     report with the refusal.
@@ -92,22 +96,24 @@ def _report_refusals(
         refusal = system_errors.find_refusal(error)
         if refusal is None:
             raise
-        return FileReport(file=name, dry_run=options.dry_run, refusal=refusal)
+        reading.is_refused = refusal.code not in (UNCONFIRMED, plausibility.IMPLAUSIBLE)
+        reading.must_confirm |= refusal.code == plausibility.IMPLAUSIBLE
+        return FileReport(file=name, dry_run=options.dry_run, refusal=refusal, reading=reading)
 
 
 def _load_file(
-    viewer: Viewer, kind: str, path: Path, name: str, options: ImportOptions, progress: Progress
+    viewer: Viewer,
+    kind: str,
+    path: Path,
+    name: str,
+    options: ImportOptions,
+    reading: Reading,
+    progress: Progress,
 ) -> FileReport:
     if kind == "recordings" and path.exists() and not file_names.is_manifest(path):
-        return _load_staged(
-            viewer,
-            file_names.stage_files(path, options),
-            name,
-            options,
-            progress,
-            options.system,
-            None,
-        )
+        staged, system = file_names.stage_files(path, options), options.system
+        confirmation = Confirmation(reading, options)
+        return _load_staged(viewer, staged, name, options, progress, system, confirmation)
     refuse_special(path)
     if not path.exists():
         raise Refusal("no_file", "There is no file {path}.", path=name)
@@ -118,19 +124,20 @@ def _load_file(
     if known is not None:
         _save_mapping(viewer, known, options)
         return known
-    reading = options.with_defaults(saved) if saved else options
+    completed = options.with_defaults(saved) if saved else options
     profile = options.profile if saved else None
     if saved:
-        reading = replace(reading, profile=saved.profile)
-    staged = table_reader.stage(
-        path,
-        kind,
-        reading,
-        progress=progress,
-        system=profile,
-        digest=digest,
-    )
-    return _load_staged(viewer, staged, name, options, progress, reading.system or profile, profile)
+        completed = replace(completed, profile=saved.profile, is_stated=True)
+    confirmation = Confirmation(reading, completed, path, profile)
+
+    def stage(options: ImportOptions) -> Staged:
+        return table_reader.stage(
+            path, kind, options, progress=progress, system=profile, digest=digest
+        )
+
+    staged = confirmation.read(stage)
+    system = confirmation.options.system or profile
+    return _load_staged(viewer, staged, name, options, progress, system, confirmation)
 
 
 def run_staged(viewer: Viewer, staged: Staged, name: str, options: ImportOptions) -> FileReport:
@@ -138,10 +145,15 @@ def run_staged(viewer: Viewer, staged: Staged, name: str, options: ImportOptions
     its temporary files. Needs MANAGE_IMPORTS.
     """
     viewer.require(Permission.MANAGE_IMPORTS)
+    reading = Reading(kind=staged.kind)
+    confirmation = Confirmation(reading, options)
     return _report_refusals(
         name,
         options,
-        lambda: _load_staged(viewer, staged, name, options, ignore_progress, options.system, None),
+        reading,
+        lambda: _load_staged(
+            viewer, staged, name, options, ignore_progress, options.system, confirmation
+        ),
     )
 
 
@@ -152,14 +164,19 @@ def _load_staged(
     options: ImportOptions,
     progress: Progress,
     system: str | None,
-    profile: str | None,
+    confirmation: Confirmation,
 ) -> FileReport:
     try:
-        report = _open_report(staged, name, profile, options)
+        report = _open_report(staged, name, confirmation.profile, options)
+        report.reading = confirmation.reading
         with ExitStack() as stack:
             if staged.kind == "contacts":
                 stack.enter_context(one_database(staged))
-            _check_plausibility(viewer, staged, options, report)
+            plausibility.require_few_rejected(staged)
+            report.plausibility = confirmation.build(staged)
+            if not options.dry_run:
+                report.confirmed_options = confirmation.require()
+            _require_plausible(viewer, staged, options, report)
             if not options.dry_run:
                 stack.enter_context(store.one_import_at_a_time())
                 recovery.finish_interrupted()
@@ -183,14 +200,10 @@ def _load_staged(
         staged.discard()
 
 
-def _check_plausibility(
+def _require_plausible(
     viewer: Viewer, staged: Staged, options: ImportOptions, report: FileReport
 ) -> None:
-    """Report what looks odd. Raises Refusal when that must be accepted first."""
-    plausibility.require_few_rejected(staged)
-    if staged.kind == "contacts" and staged.accepted >= plausibility.MIN_HANDLE_ROWS:
-        with open_session(staged) as connection:
-            report.plausibility = plausibility.check(connection, staged)
+    """Raise Refusal where what looks odd must be accepted first."""
     accepted = plausibility.require_accepted(staged, report.plausibility, options)
     if accepted:
         codes = ", ".join(oddity.code for oddity in accepted)

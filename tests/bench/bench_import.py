@@ -19,20 +19,20 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
 HEADER = [
-    "Call ID",
-    "Start time",
-    "Queue",
-    "Agent",
-    "Caller number",
-    "Outcome",
-    "Wait (s)",
-    "Talk (s)",
-    "Hold (s)",
-    "Wrap (s)",
-    "Transfers",
-    "Resolved",
-    "Reason",
-    "Satisfaction",
+    "contact_id",
+    "started_at",
+    "queue",
+    "advisor",
+    "customer",
+    "outcome",
+    "wait_seconds",
+    "talk_seconds",
+    "hold_seconds",
+    "wrap_seconds",
+    "transfers",
+    "declared_resolved",
+    "reason",
+    "csat",
 ]
 
 
@@ -56,7 +56,7 @@ def write_calls(path: Path, rows: int, seed: int = 7, share_changed: float = 0.0
                 draw.randint(0, 40),
                 draw.randint(5, 120),
                 int(draw.random() < 0.1),
-                draw.choice("YN"),
+                draw.choice(("yes", "no")),
                 draw.choice(reasons),
                 draw.choice(["", "", "3", "4", "5"]),
             ]
@@ -71,7 +71,7 @@ def write_calls(path: Path, rows: int, seed: int = 7, share_changed: float = 0.0
                     f"Queue {number % 12}",
                     agent,
                     caller,
-                    "Answered" if answered else "Abandoned",
+                    "answered" if answered else "abandoned",
                     *measured,
                 ]
             )

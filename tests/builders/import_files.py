@@ -5,6 +5,8 @@ imports.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from builders.listening_centre import allow_evaluations
 from qa_core import ingest
 from qa_core.access.roles import Viewer
 from qa_core.files.options import ImportOptions
-from qa_core.ingest.reading.report import FileReport
+from qa_core.ingest.reading.report import UNCONFIRMED, FileReport
 from qa_core.storage import lake
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer
@@ -45,6 +47,31 @@ def write(folder: Path, name: str, text: str) -> Path:
     return path
 
 
+def run_confirmed(
+    viewer: Viewer, kind: str, paths: Iterable[Path | str], options: ImportOptions | None = None
+) -> list[FileReport]:
+    """Import files as somebody does who confirms each reading that leaves no question open."""
+    reports = []
+    for path in paths:
+        [report] = ingest.run(viewer, kind, [path], options)
+        is_open = report.is_refused and report.refusal.code == UNCONFIRMED
+        if is_open and not report.reading.questions:
+            confirmed = replace(options or ImportOptions(), confirm=report.reading.layout)
+            [report] = ingest.run(viewer, kind, [path], confirmed)
+        reports.append(report)
+    return reports
+
+
+def describe_question(report: FileReport) -> dict[str, Any]:
+    """The JSON of a refused file, with the first question about it as its error."""
+    described = report.as_json()
+    for question in described["reading"]["questions"][:1]:
+        options = [item for item in report.refusal.options if not item.startswith("--confirm")]
+        named = {"code": question["code"], "message": question["message"], "options": options}
+        described["error"] |= named
+    return described
+
+
 def bring(
     folder: Path, kind: str, text: str, name: str | None = None, **options: Any
 ) -> FileReport:
@@ -56,7 +83,7 @@ def bring(
     path = write(
         folder, name or f"{kind}-{hashlib.sha256(text.encode()).hexdigest()[:8]}.csv", text
     )
-    report = ingest.run(Viewer.SYSTEM, kind, [path], ImportOptions(**options))[0]
+    report = run_confirmed(Viewer.SYSTEM, kind, [path], ImportOptions(**options))[0]
     assert not report.is_refused, report.as_text()
     report.tally.require_identity(report.file)
     if not report.dry_run:

@@ -24,11 +24,11 @@ from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.ui import asgi
 
-CALLS = """Call Id,Agent,Date,Time,Topic,Answered (Y/N),Resolved,Speed of answer in seconds,AvgTalkDuration,Satisfaction rating
-ID0001,Diane,2026-01-27,9:12:58,Contract,Y,Y,10,0:02:00,5
-ID0002,Becky,2026-01-27,9:30:00,Technical,Y,N,30,0:04:00,2
-ID0003,Stewart,2026-01-27,10:01:00,Contract,N,N,,,
-ID0004,Diane,2026-01-28,11:00:00,Payment,Y,Y,20,0:03:00,4
+CALLS = """contact_id,advisor,date,time,reason,answered,declared_resolved,wait_seconds,talk_seconds,csat
+ID0001,Diane,2026-01-27,9:12:58,Contract,yes,yes,10,120,5
+ID0002,Becky,2026-01-27,9:30:00,Technical,yes,no,30,240,2
+ID0003,Stewart,2026-01-27,10:01:00,Contract,no,no,,,
+ID0004,Diane,2026-01-28,11:00:00,Payment,yes,yes,20,180,4
 """  # noqa: E501
 
 
@@ -61,7 +61,7 @@ def test_an_import_accounts_for_every_row_and_the_numbers_follow(calls, capsys):
     assert code == 0
     assert report["read"] == 4 == report["new"]
     assert report["quarantine"] is None
-    assert report["mapping"]["contact_id"] == "Call Id"
+    assert report["mapping"]["contact_id"] == "contact_id"
 
     code, answer = ask(
         capsys,

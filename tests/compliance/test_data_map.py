@@ -151,7 +151,7 @@ LEADS_TO_NOBODY = {
 WORDS_ABOUT_NO_CONTACT = {
     *("accreditation.reason", "confirmed_evaluator.reason", "annotation.title", "irritant.note"),
     *("calibration.title", "coaching_note.text", "coaching_plan.goal", "import_batch.file_name"),
-    *("saved_view.name", "service_token.purpose"),
+    *("confirmed_reading.waiting", "saved_view.name", "service_token.purpose"),
 }
 
 

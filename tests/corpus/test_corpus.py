@@ -8,9 +8,9 @@ import csv
 from pathlib import Path
 
 import pytest
+from builders.import_files import describe_question, run_confirmed
 from builders.listening_centre import allow_evaluations
 
-from qa_core import ingest
 from qa_core.access.roles import Viewer
 from qa_core.files.options import ImportOptions
 from qa_core.ingest.reading.report import FileReport
@@ -43,7 +43,7 @@ def read_table() -> list[dict[str, str]]:
 
 
 def parse_options(text: str) -> ImportOptions:
-    """`--word Result:VM=voicemail | --yes` as the options of an import."""
+    """`--word Result:VM=voicemail | --only direction=inbound` as the options of an import."""
     chosen: dict[str, object] = {}
     for part in filter(None, (part.strip() for part in text.split("|"))):
         name, _space, value = part.removeprefix("--").partition(" ")
@@ -60,7 +60,8 @@ def parse_options(text: str) -> ImportOptions:
 
 def import_case(case: dict[str, str]) -> FileReport:
     path = HERE / "files" / case["file"]
-    return ingest.run(Viewer.SYSTEM, case["kind"], [path], parse_options(case["options"]))[0]
+    options = parse_options(case["options"])
+    return run_confirmed(Viewer.SYSTEM, case["kind"], [path], options)[0]
 
 
 @pytest.mark.parametrize(
@@ -70,7 +71,7 @@ def test_a_file_gives_its_right_numbers_or_a_question(centre: Path, case: dict[s
     if case["kind"] == "evaluations":
         allow_evaluations("Ann", "Bob")
     report = import_case(case)
-    said = report.as_json()
+    said = describe_question(report)
     if case["verdict"] not in ("sure", "guess"):
         assert said.get("error", {}).get("code") == case["verdict"], report.as_text()
         assert case["verdict"] in REFUSED or said["error"]["options"], "a question has answers"
@@ -88,8 +89,7 @@ def test_a_file_gives_its_right_numbers_or_a_question(centre: Path, case: dict[s
 @pytest.mark.parametrize(
     ("file", "options", "weight"),
     [
-        ("contradiction.csv", "--yes", {"rows": 3, "answer_rate": 0.6}),
-        ("flags_alone.csv", "--yes", {"rows": 8, "answer_rate": None}),
+        ("contradiction.csv", "--map outcome=Outcome", {"rows": 3, "answer_rate": 0.6}),
         ("total_with_wait.csv", "", {"rows": 6, "handle_seconds_more": 35}),
         ("ids_by_day.csv", "", {"rows": 3, "contacts": 3}),
         ("ids_growing.csv", "", {"rows": 3, "contacts": 6}),
@@ -104,7 +104,7 @@ def test_a_decision_says_how_many_rows_it_moves_and_what_the_figure_would_be(
 
 def test_a_question_about_outcomes_says_the_answer_rate_by_each_column(centre: Path) -> None:
     case = {"kind": "contacts", "file": "contradiction.csv", "options": ""}
-    message = import_case(case).as_json()["error"]["message"]
+    message = describe_question(import_case(case))["error"]["message"]
     assert "Outcome 90.0 %, Answered (Y/N) 60.0 %" in message
 
 

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 from builders.forked_python import forked_python
 from builders.import_files import CALLS, SURVEYS, bring, find_contacts, find_facts, write
-from builders.listening_centre import allow_evaluations
 
 from qa_core import ingest
 from qa_core.access.roles import Viewer
@@ -21,7 +20,7 @@ from qa_core.base import environment
 from qa_core.files import uploads
 from qa_core.files.options import ImportOptions
 from qa_core.ingest.load import batches
-from qa_core.ingest.reading.report import FileReport, find_option
+from qa_core.ingest.reading.report import FileReport
 from qa_core.ingest.staging import reason_texts
 from qa_core.storage.records import store
 
@@ -158,28 +157,6 @@ def test_what_a_person_says_goes_over_a_saved_mapping(centre: Path) -> None:
     )
 
     assert "queue" not in report.mapping
-
-
-def test_decisions_name_the_option_that_overrides_them(centre: Path) -> None:
-    report = rehearse(centre, "contacts", CALLS)
-
-    options = {decision.field: find_option(decision, "contacts") for decision in report.decisions}
-
-    assert options["channel"] == "--map channel=COLUMN"
-    assert options["file"] == "--encoding E --delimiter D"
-
-
-def test_the_maximum_of_a_criterion_is_changed_by_its_scale(centre: Path) -> None:
-    allow_evaluations()
-    report = rehearse(
-        centre,
-        "evaluations",
-        "evaluation_id,date,advisor,evaluator,Greeting (/5)\nE1,2026-03-02,Nadia,Rita,4\n",
-    )
-
-    options = [find_option(item, "evaluations") for item in report.decisions]
-
-    assert "--scale Greeting (/5)=MIN-MAX" in options
 
 
 def test_every_reason_of_a_rejected_row_is_said_in_words(centre: Path) -> None:

@@ -26,8 +26,8 @@ FILES = {
     "tracking": TRACKING,
     "surveys": SURVEYS,
     "spend": "day,source,campaign,amount,currency\n2026-03-01,Google,Spring,10,EUR\n",
-    "intervals": "date,interval,queue,offered,answered,abandoned\n"
-    "2026-03-02,09:00,Sales,10,8,2\n2026-03-02,09:30,Sales,12,11,1\n",
+    "intervals": "start,queue,received,answered,abandoned\n"
+    "2026-03-02 09:00,Sales,10,8,2\n2026-03-02 09:30,Sales,12,11,1\n",
     "advisors": "advisor_id,name,team,site,from\nDiane,Diane Leroy,South,Lille,2026-01-01\n",
     "evaluations": "contact_id,evaluator,evaluated_at,grid,score\nC1,Eve,2026-03-05,Service,80\n",
     "recordings": "contact_id,file\nC1,one.wav\n",

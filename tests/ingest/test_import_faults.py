@@ -32,6 +32,7 @@ from builders.import_files import (
     find_evaluations,
     find_facts,
     find_waiting,
+    run_confirmed,
     write,
 )
 from builders.listening_centre import allow_evaluations
@@ -93,7 +94,7 @@ def import_mutants(folder: Path, count: int, seed: int) -> Counter[str]:
         path = folder / "mutant.csv"
         path.write_bytes(mutate(rng, text.encode()))
         try:
-            (report,) = ingest.run(Viewer.SYSTEM, kind, [path])
+            (report,) = run_confirmed(Viewer.SYSTEM, kind, [path])
         except Exception as error:
             raise AssertionError(
                 f"mutant {number} of seed {seed}: {path.read_bytes()!r}"

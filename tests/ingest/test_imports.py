@@ -50,7 +50,7 @@ REPORT_KEYS = {
         "skipped",
     ),
     *("folded_kinds", "skipped_kinds", "reasons", "blanked", "quarantine", "decisions"),
-    *("verdict", "plausibility"),
+    *("verdict", "plausibility", "reading"),
 }
 
 
@@ -75,7 +75,7 @@ def test_the_report_has_the_shape_of_the_contract(centre: Path) -> None:
     assert set(document) == REPORT_KEYS
     assert set(document["decisions"][0]) == {"field", "decision", "evidence"}
     refused = ingest.run(Viewer.SYSTEM, "contacts", [write(centre, "empty.csv", "")])[0].as_json()
-    assert set(refused) == {"file", "verdict", "error"} and set(refused["error"]) == {
+    assert set(refused) == {"file", "verdict", "error", "reading"} and set(refused["error"]) == {
         "code",
         "message",
         "options",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders.import_files import bring, write
+from builders.import_files import bring, describe_question, run_confirmed, write
 
 from qa_core import ingest
 from qa_core.access.roles import Viewer
@@ -59,11 +59,11 @@ def measured(*keys: str) -> dict[str, Any]:
 def refused(
     folder: Path, text: str, kind: str = "intervals", **options: Any
 ) -> tuple[str, tuple[str, ...]]:
-    report = ingest.run(
-        SYSTEM, kind, [write(folder, "refused.csv", text)], ImportOptions(**options)
-    )[0]
+    path = write(folder, "refused.csv", text)
+    [report] = run_confirmed(SYSTEM, kind, [path], ImportOptions(**options))
     assert report.is_refused, report.as_text()
-    return report.refusal.code, tuple(report.refusal.options)
+    error = describe_question(report)["error"]
+    return error["code"], tuple(error["options"])
 
 
 def said(report: FileReport, field: str) -> list[str]:

@@ -221,3 +221,14 @@ def test_a_call_that_begins_before_the_clock_goes_back_has_waited_no_hour_less(
     _staged, rows = stage(centre, "cdr.csv", head + row + zoned)
     assert pick(rows, "wait_seconds", "talk_seconds") == [(20.0, 60.0), (20.0, 60.0)]
     assert str(rows[1]["started_at"]) == "2026-01-05 07:00:00"
+
+
+def test_an_announcement_without_a_second_channel_is_no_answer(centre: Path) -> None:
+    times = ("2026-01-05 13:00:00", "2026-01-05 13:00:00", "2026-01-05 13:00:20")
+    played = [
+        csv_row("0612345678", "0187654321", *times, 20, "ANSWERED", f"176761{n}.1", to="", app=app)
+        for n, app in enumerate(("Playback", "BackGround", "Hangup"), 4410)
+    ]
+    text = "\n".join([ANSWERED, *played]) + "\n"
+    rows = stage(centre, "Master.csv", text)[1]
+    assert [row["outcome"] for row in rows] == ["answered", *["unanswered"] * 3]

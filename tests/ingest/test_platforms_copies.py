@@ -148,8 +148,8 @@ def test_a_copy_with_rounded_numbers_is_refused(centre: Path, name: str) -> None
 def test_moments_whose_seconds_a_spreadsheet_has_cut_are_asked_about(centre: Path) -> None:
     cut = rewrite(localise(parse(TABLES["asterisk_cdr"])), r"(\d\d/.*:\d\d):\d\d", r"\1")
     refusal = refuse(centre, save(cut))
-    assert refusal.code == "seconds_lost" and refusal.options == ("--yes",)
-    assert len(read(centre, save(cut), yes=True)) == 2
+    assert refusal.code == "seconds_lost" and refusal.options == ("--profile asterisk_cdr",)
+    assert len(read(centre, save(cut), profile="asterisk_cdr")) == 2
 
 
 def test_dates_that_leave_their_order_open_are_asked_about(centre: Path) -> None:
@@ -163,10 +163,13 @@ def test_words_are_taught_to_the_reader_of_a_platform(centre: Path) -> None:
     text = TABLES["asterisk_cdr"].replace("NO ANSWER", "Manqué")
     refusal = refuse(centre, text)
     assert refusal.code == "unknown_words"
-    assert refusal.options == ("--word disposition:Manqué=MEANING", "--yes")
+    assert refusal.options == ("--word disposition:Manqué=MEANING",)
     outcomes = [row[3] for row in read(centre, text, words={"disposition:Manqué": "abandoned"})]
     assert outcomes == ["answered", "abandoned"]
-    assert [row[3] for row in read(centre, text, yes=True)] == ["answered", None]
+    assert [row[3] for row in read(centre, text, words={"disposition:Manqué": "missing"})] == [
+        "answered",
+        None,
+    ]
     with pytest.raises(Misuse):
         stage(centre, "copy.csv", text, words={"disposition:Manqué": "inbound"})
     assert refuse(centre, text, words={"dcontext:x": "answered"}).code == "unknown_column"

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from builders.import_files import bring, find_contacts, write
+from builders.import_files import bring, describe_question, find_contacts, run_confirmed, write
 from builders.listening_centre import allow_evaluations
 
 from qa_core import ingest
@@ -44,9 +44,9 @@ def calls(rows: int, **columns: object) -> str:
 
 def refuse(folder: Path, text: str, kind: str = "contacts", **options: object) -> dict:
     path = write(folder, "asked.csv", text)
-    report = ingest.run(Viewer.SYSTEM, kind, [path], ImportOptions(**options))[0]
+    report = run_confirmed(Viewer.SYSTEM, kind, [path], ImportOptions(**options))[0]
     assert report.is_refused, report.as_text()
-    return report.as_json()
+    return describe_question(report)
 
 
 def test_taught_words_are_kept_in_a_saved_mapping(centre: Path) -> None:

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from builders import sounds
 from builders.centres import contact, land
 from builders.forked_python import forked_python
-from builders.import_files import bring
+from builders.import_files import bring, run_confirmed
 from builders.listening_centre import accredit, open_gates
 from builders.special_files import special_files
 
@@ -78,7 +78,7 @@ def write(folder: Path, *rows: str, header: str = HEADER) -> Path:
 
 
 def take(path: Path, **options: Any) -> FileReport:
-    (report,) = ingest.run(Viewer.SYSTEM, "recordings", [path], ImportOptions(**options))
+    (report,) = run_confirmed(Viewer.SYSTEM, "recordings", [path], ImportOptions(**options))
     assert not report.is_refused, report.as_text()
     report.tally.require_identity(report.file)
     return report

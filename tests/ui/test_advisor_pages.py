@@ -14,11 +14,11 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 from builders.centres import add_people, contact, evaluation, land
-from builders.import_files import bring
+from builders.import_files import bring, run_confirmed
 from builders.shown_texts import text_of
 from streamlit.testing.v1 import AppTest
 
-from qa_core import ingest, stats
+from qa_core import stats
 from qa_core.access.roles import Role, TeamSpan, Viewer
 from qa_core.analysis import charts, comparisons, peers
 from qa_core.base.errors import AccessDenied
@@ -270,7 +270,7 @@ def test_alike_advisors_get_the_group_s_value_and_a_test_in_words(centre: Path) 
 def test_the_page_says_that_the_eight_agents_of_the_five_thousand_calls_cannot_be_told_apart(
     centre: Path, open_app: Callable[..., AppTest], add_person: Callable[..., str]
 ) -> None:
-    report = ingest.run(
+    report = run_confirmed(
         SYSTEM, "contacts", [Path(REAL) / "contacts" / "five_thousand_calls.csv"], ImportOptions()
     )[0]
     assert not report.is_refused

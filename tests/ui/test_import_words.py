@@ -1,29 +1,36 @@
-"""The form in which a person says what words of a file mean."""
+"""Answers to the questions about a file, on the Imports page."""
 
 from __future__ import annotations
 
 from streamlit.testing.v1 import AppTest
 
 
-def show_form() -> None:
+def show_answers() -> None:
     import streamlit as st
 
+    from qa_core.base.errors import Refusal
     from qa_core.files.options import ImportOptions
-    from qa_core.ui.views.admin import import_mapping
+    from qa_core.ingest.reading.reading import AnswerOption, Question
+    from qa_core.ui.views.admin import import_mapping, imports
 
-    import_mapping.ask_words("contacts", "file", ["Result:VM", "Result:OK1"])
+    counts = {"received": 3, "answered": 2, "abandoned": 1}
+    answers = (
+        AnswerOption("--word Result:VM=voicemail", counts),
+        AnswerOption("--map ignore=Extra"),
+        AnswerOption("--confirm 12345"),
+    )
+    question = Question(Refusal("unknown_words", "What does {word} mean?", word="VM"), answers)
+    imports._show_answers("contacts", "file", 0, question)
+    imports._show_question("contacts", "file", Refusal("implausible", "Odd.", ("--yes",)))
     options = import_mapping.complete(ImportOptions(), "contacts", "file")
-    st.text(f"{sorted(options.words.items())} {options.yes}")
-    st.button("accept", on_click=import_mapping.accept, args=("contacts", "file"))
+    st.text(f"{options.words} {options.ignored} {options.yes}")
 
 
-def test_chosen_meanings_and_an_acceptance_become_options() -> None:
-    page = AppTest.from_function(show_form).run()
-    labels = [box.label.replace("\\", "") for box in page.selectbox]
-    assert labels == ["Result:VM", "Result:OK1"]
-    assert {"Voicemail", "Inbound", "no value"} <= set(page.selectbox[0].options)
-    page.selectbox[0].select("voicemail")
-    next(button for button in page.button if "again" in button.label).click().run()
-    assert page.text[0].value == "[('Result:VM', 'voicemail')] False"
-    next(button for button in page.button if button.label == "accept").click().run()
-    assert page.text[0].value == "[('Result:VM', 'voicemail')] True"
+def test_answers_show_their_counts_and_become_options() -> None:
+    page = AppTest.from_function(show_answers).run()
+    labels = [button.label for button in page.button]
+    assert len(labels) == 3  # the confirmation is the button of the import itself
+    assert "received 3" in labels[0] and "abandoned 1" in labels[0]
+    for number in range(3):
+        page.button[number].click().run()
+    assert page.text[-1].value == "{'Result:VM': 'voicemail'} ('Extra',) True"

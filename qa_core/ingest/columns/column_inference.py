@@ -28,7 +28,7 @@ from qa_core.ingest.columns.timezones import Zone
 from qa_core.ingest.staging.arrays import to_numpy
 from qa_core.ingest.staging.declaration import Column, Profile, ValueType
 from qa_core.ingest.staging.pseudonyms import Pseudonyms
-from qa_core.storage.facts.schema import Outcome
+from qa_core.storage.facts.schema import Direction, Outcome
 
 MAX_UNKNOWN_SHARE = 0.5
 MAX_WORDS = 60
@@ -68,6 +68,19 @@ WORD_LISTS: Mapping[ValueType, Mapping[str, object]] = {
 }
 _LEFT_ASIDE = (ValueType.BOOLEAN, ValueType.HANDLER, ValueType.LABEL)
 """Types whose column is no such field where most of its words are unknown."""
+DEFAULT_SCALES = {"csat": (1, 5), "ces": (1, 7), "score": (0, 100)}
+"""Scales of ratings that need no confirmation."""
+_COMPUTED = (
+    "duration",
+    "handle_seconds",
+    "call_seconds",
+    "missed",
+    "voicemail",
+    "caller",
+    "called",
+)
+"""Fields from which others are computed."""
+DECLARED_WORDS = frozenset((*Outcome, *Direction, "yes", "no", "true", "false", "1", "0"))
 _NUMBERS = (ValueType.NUMBER, ValueType.WHOLE, ValueType.MARK, ValueType.CRITERION)
 _EVIDENCE = {
     ValueType.MOMENT: timestamps.MomentEvidence,
@@ -89,6 +102,8 @@ class FileContext:
     decisions: list[Decision] = field(default_factory=list)
     guesses: set[str] = field(default_factory=set)
     """Fields that rest on a default or a guess, not on the words of the file."""
+    inferred: set[str] = field(default_factory=set)
+    """Fields that a person must confirm, found before the readings are decided."""
     blanked: dict[str, Counter[str]] = field(default_factory=dict)
     """Values made missing: column of the file → reason → count."""
     unread: dict[int, vocabulary.WordEvidence] = field(default_factory=dict)
@@ -107,6 +122,61 @@ class FileContext:
         """Return whether the file carries every one of these fields."""
         return all(name in self.columns for name in names)
 
+    def find_inferred(self) -> set[str]:
+        """Find the fields that rest on more than declared headers, ISO dates, plain numbers
+        and declared words.
+        """
+        of_tool = bool(self.profile.signatures)
+        inferred = self.guesses | self.inferred
+        for name, column in self.columns.items():
+            evidence, reading = self.evidence.get(name), self.readings.get(name)
+            declared = column.field.name
+            is_declared = column.header.text.strip() == declared not in _COMPUTED
+            is_plain = True
+            if isinstance(reading, timestamps.MomentReading):
+                is_plain = reading.is_plain(self.profile.date_order if of_tool else None)
+            elif isinstance(reading, durations.DurationReading):
+                is_plain = reading.unit == "s" and (evidence.numbers.is_plain or of_tool)
+                is_plain &= of_tool or not (evidence.full_clocks or evidence.pairs)
+            elif isinstance(reading, numbers.NumberReading):
+                scale = DEFAULT_SCALES.get(name, (reading.low, reading.high))
+                is_plain = evidence.is_plain and (reading.low, reading.high) == scale
+                is_plain &= column.field.value_type != ValueType.CRITERION
+                is_plain &= not (reading.zero_is_missing or reading.factor != 1)
+            elif name in self.words and self.words[name] and evidence:
+                known = self.words[name] if of_tool else DECLARED_WORDS
+                is_plain = all(simplify(word) in known for word in evidence.seen)
+            if not (is_declared or of_tool) or not is_plain:
+                inferred.add(name)
+        return inferred
+
+    def find_covered_words(self) -> dict[str, list[str]]:
+        """Find the words of each column of outcome, direction, yes or no, as the file has them."""
+        return {
+            column.header.text: sorted(self.evidence[name].seen)
+            for name, column in self.columns.items()
+            if name in self.words and self.words[name] and name in self.evidence
+        }
+
+    def find_settled(self) -> dict[str, Any]:
+        """Find the date order, units and scales that were inferred, as options."""
+        readings = [(name, self.readings.get(name)) for name in self.columns]
+        orders = {
+            order
+            for _name, reading in readings
+            if isinstance(reading, timestamps.MomentReading)
+            and (order := reading.order or reading.short_order)
+        }
+        settled: dict[str, Any] = {"scales": dict(self.scales)}
+        if len(orders) == 1:
+            settled["date_order"] = orders.pop()
+        settled["units"] = {
+            name: reading.unit
+            for name, reading in readings
+            if isinstance(reading, durations.DurationReading) and self.evidence[name].numbers.total
+        }
+        return {name: value for name, value in settled.items() if value}
+
     def get_header(self, field_name: str) -> str:
         return self.columns[field_name].header.text
 
@@ -119,6 +189,7 @@ class FileContext:
     def drop_column(self, field_name: str, decision: str, seen: object = "", **places: Any) -> None:
         """Stop using the column of that field, and record why."""
         self.decide(field_name, decision, seen, **places)
+        self.inferred.add(field_name)
         del self.columns[field_name]
         self.readings.pop(field_name, None)
 
@@ -140,6 +211,7 @@ class FileContext:
         for name in field_names:
             if self.has(name) and not self.evidence[name].total:
                 self.drop_column(name, "the column {column} is empty")
+                self.inferred.discard(name)
 
     def is_needed(self, field_name: str) -> bool:
         """Return whether a file of this kind means nothing without the column of that field."""

@@ -51,6 +51,12 @@ class NumberEvidence(ColumnEvidence):
     bare_long: int = 0
     odd_example: str = ""
 
+    @property
+    def is_plain(self) -> bool:
+        """Return whether no cell has a comma, a per cent sign or a maximum."""
+        spelled = self.comma_decimal, self.comma_three, self.percents
+        return not (any(spelled) or self.denominators)
+
     def _add(self, values: pa.Array) -> None:
         self.example = self.example or values[0].as_py()
         self.total += len(values)

@@ -264,6 +264,12 @@ class MomentReading:
     has_ranges: bool = False  # what looks like an offset behind UTC is the end of a range
     is_timeless: bool = False  # a day of 1899 or 1900 stands for no day; else for no moment
 
+    def is_plain(self, declared_order: str | None = None) -> bool:
+        """Return whether all cells are ISO 8601 or clocks, or in the order that a tool declares."""
+        is_iso = set(self.shapes) <= {"year_first", *CLOCKS} and not self.is_swapped
+        orders = {self.order, self.short_order} - {None}
+        return (is_iso or orders == {declared_order}) and not self.has_ranges
+
     def read(self, values: pa.Array) -> Moments:
         """Convert cells (empty ones null) to dates and times."""
         length = len(values)

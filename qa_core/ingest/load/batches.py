@@ -20,6 +20,7 @@ from qa_core.centre import advisors
 from qa_core.compliance import recordings
 from qa_core.files.decision import Decision
 from qa_core.files.options import ImportOptions
+from qa_core.ingest.load import layouts
 from qa_core.ingest.matching import attach
 from qa_core.ingest.reading import registry
 from qa_core.ingest.reading.report import FileReport
@@ -37,6 +38,7 @@ from qa_core.storage.records.centre_rules import TrackingAssignment
 from qa_core.storage.records.imports import (
     AFTER_IMPORT,
     BeforeImage,
+    ConfirmedReading,
     ImportBatch,
     SavedMapping,
     WaitingRow,
@@ -208,6 +210,10 @@ def start(
         write(session, batch.id)
         batch.counts = report.tally.as_counts()
         save_mapping(session, viewer, batch, options)
+        if report.confirmed_options is not None:
+            layouts.record(
+                session, viewer, report.reading, staged, report.confirmed_options, batch.id
+            )
     report.batch_id = batch.id
     return batch
 
@@ -245,6 +251,7 @@ def rollback_records(session: Session, batch_id: str) -> None:
     session.execute(sa.delete(TrackingAssignment).filter_by(batch_id=batch_id))
     session.execute(sa.delete(WaitingRow).filter_by(batch_id=batch_id))
     session.execute(sa.delete(BeforeImage).filter_by(batch_id=batch_id))
+    session.execute(sa.delete(ConfirmedReading).filter_by(batch_id=batch_id))
     quarantine.build_path(batch_id).unlink(missing_ok=True)
 
 
@@ -344,11 +351,7 @@ def find_mapping(session: Session, name: str, kind: str) -> ImportOptions | None
     saved = session.get(SavedMapping, name)
     if saved is None or saved.kind != kind:
         return None
-    content = dict(saved.content)
-    start_date = content.pop("start_date", None)
-    return ImportOptions(
-        **content, start_date=date.fromisoformat(start_date) if start_date else None
-    )
+    return ImportOptions.load(saved.content)
 
 
 def find_mappings(viewer: Viewer, kind: str) -> list[str]:

@@ -26,7 +26,7 @@ def find_key_scope(
     (None: nothing), and the decision about it. Raises Refusal where some repeated ids
     belong to several contacts and others to one.
     """
-    if "contact_id" not in staged.columns:
+    if staged.kind != "contacts" or "contact_id" not in staged.columns:
         return None, None
     known_scope = _find_known_scope(connection, staged)
     rows, ids, repeats, other_ids, other_rows, same_day = connection.execute(
@@ -36,13 +36,13 @@ def find_key_scope(
     contacts = rows - (repeats or 0)
     params = {"column": column, "ids": ids, "others": other_ids, "rows": rows, "contacts": contacts}
     is_mixed = (other_rows or 0) > MAX_REUSED_SHARE * rows and other_ids < MAX_IDS * ids
-    if known_scope is None and is_mixed and not options.yes:
+    if known_scope is None and is_mixed and "contact_id" not in options.columns:
         raise Refusal(
             "mixed_ids",
             "In {column}, {ids} ids repeat; {others} of them belong to several contacts (other "
-            "days or customers). Accept it if the same id is the same contact ({contacts} "
-            "contacts). Or leave the column aside: then every row is a contact ({rows} contacts).",
-            options=("--yes", f"--map ignore={column}"),
+            "days or customers). Name the column if the same id is the same contact ({contacts} "
+            "contacts). Or leave it aside: then every row is a contact ({rows} contacts).",
+            options=(f"--map contact_id={column}", f"--map ignore={column}"),
             **params,
         )
     if known_scope is None and (is_mixed or (other_rows or 0) <= MAX_REUSED_SHARE * rows):

@@ -37,6 +37,10 @@ _DATE = re.compile(rf"^(?:\d{{4}}-\d{{2}}-\d{{2}} \d{{1,2}}:\d{{2}}:\d{{2}}|{LOC
 _UNIQUE = re.compile(r"^(?:[\w.-]+-)?\d{9,10}\.\d+$")
 _CHANNEL = re.compile(r"^(?P<peer>[A-Za-z0-9]+/[^/;]+?)(?:-[0-9a-f]{6,}(?:;\d)?|;\d)?$")
 _OUTCOMES = index_tool_words("asterisk_cdr", "outcomes")
+_ANNOUNCEMENTS = (
+    "playback", "background", "waitexten", "hangup", "busy", "congestion", "goto", "chanspy",
+)  # fmt: skip
+"""Applications that answer the line without anybody on a second channel."""
 _BY_DISPOSITION = N_("answered only by the queue: abandoned; answered by voicemail: voicemail")
 _FROM_OUTSIDE = re.compile(
     r"from-(?:trunk|pstn|did)|ext-did|incoming|inbound|entrant", re.IGNORECASE
@@ -129,6 +133,9 @@ def _find_outcome(cells: Cells, outcome: str | None) -> str | None:
     # The queue itself answers the line: without a second channel nobody spoke with the caller.
     if outcome == "answered" and application == "queue" and not cells["dstchannel"]:
         return "abandoned"
+    is_alone = "dstchannel" in cells and not cells["dstchannel"]
+    if outcome == "answered" and application in _ANNOUNCEMENTS and is_alone:
+        return "unanswered"
     return outcome
 
 

@@ -184,20 +184,34 @@ class ExportReader:
                 unread.append(((name, "bad_duration"), str(value)))
         return unread
 
+    @property
+    def is_named(self) -> bool:
+        """Return whether a person has named the platform for this very file or its layout."""
+        return self.options.profile == self.platform.name and not self.options.is_stated
+
+    def find_undeclared(self) -> dict[str, list[str]]:
+        """Find the words that the platform does not declare, by column, taught ones too."""
+        taught = zip(self.platform.words, self.find_taught(), strict=True)
+        words = {column.title: list(known) for column, known in taught if known}
+        for (name, _reason), values in self.unread.items():
+            words.setdefault(name, []).extend(values)
+        return words
+
     def require_understood(self) -> None:
         """Count values not understood as missing. Raises Refusal beyond a few, unless accepted."""
         for (name, reason), values in self.unread.items():
             self.tally.blanked.setdefault(name, Counter())[reason] += values.total()
-            if values.total() <= MAX_UNREAD * self.records or self.options.yes:
+            is_word = reason == "unknown_word"
+            is_accepted = self.is_named and not is_word
+            if values.total() <= MAX_UNREAD * self.records or is_accepted:
                 continue
             shown = [value for value, _count in values.most_common(SHOWN_VALUES)]
-            is_word = reason == "unknown_word"
             words = (f"--word {name}:{value}=MEANING" for value in shown if is_word)
             raise self.refuse(
                 "unknown_words" if is_word else "unreadable_numbers",
                 "{count} values of {column} are not understood as {platform} writes it: {seen}. "
                 "Say what they mean, or accept them as missing.",
-                options=(*words, "--yes"),
+                options=tuple(words) or (f"--profile {self.platform.name}",),
                 count=values.total(),
                 column=name,
                 seen=", ".join(shown),
@@ -309,13 +323,14 @@ class ExportReader:
                 seen.add(cells)
                 if pc.any(pc.match_substring_regex(cells, r":\d{2}:\d{2}")).as_py():
                     seconds.add(index)
-        if evidence and not seconds and not self.options.yes:
+        self.notes["local_dates"] = bool(evidence)
+        if evidence and not seconds and not self.is_named:
             raise self.refuse(
                 "seconds_lost",
                 "A spreadsheet has cut the seconds from the times in {name}, an export of "
                 "{platform}. Waiting times are off by up to a minute. Import the export "
                 "itself, or accept it as it is.",
-                options=("--yes",),
+                options=(f"--profile {self.platform.name}",),
             )
         readings: dict[int, timestamps.MomentReading] = {}
         certain: list[tuple[str, str]] = []
@@ -517,7 +532,8 @@ def stage_platform(
         export.zone.describe_changes(export.decide)
     if platform.finish:
         platform.finish(export)
-    before = _sample_records(records, rows) if options.dry_run else {}
+    undeclared = export.find_undeclared()
+    before = _sample_records(records, rows)
     records.unlink()
     tally = export.tally
     tally.read = (
@@ -549,6 +565,10 @@ def stage_platform(
         tally=tally,
         accepted=staged_rows,
         before=before,
+        inferred=frozenset(
+            {*undeclared, *(("started_at",) if export.notes.get("local_dates") else ())}
+        ),
+        words=undeclared,
         pseudonymised=(platform.mapping["customer"],) if "customer" in platform.mapping else (),
         legs=legs,
     )

@@ -151,10 +151,7 @@ def refuse_totals(context: FileContext) -> None:
         raise Refusal(
             "totals_not_contacts",
             "Each row of this file holds totals ({columns}), not one contact. Import it as totals.",
-            options=(
-                "python -m qa_core import intervals FILE",
-                *(f"--map ignore={text}" for text in totals if len(totals) == 1),
-            ),
+            options=("python -m qa_core import intervals FILE",),
             columns=", ".join(totals),
         )
     if not any(context.has(name) for name in _CONTACT_FIELDS):
@@ -174,7 +171,7 @@ def _refuse_leads(context: FileContext) -> None:
         any(context.has(name) for name in _CALL_FIELDS)
         or (outcome is not None and outcome.known_share > 1 / 2)
         or (context.has("contact_id") and _CALL.search(context.columns["contact_id"].header.words))
-        or context.options.yes
+        or "direction" in context.options.only
     ):
         return
     headers = {header_matching.parse_header(text).words for text in context.headers}
@@ -186,8 +183,12 @@ def _refuse_leads(context: FileContext) -> None:
             "leads_not_contacts",
             "This looks like a list of people or leads ({columns}). No column gives the "
             "direction, the duration or the person who answered. Import the calls of your "
-            "telephony, or accept the file if each row is a contact.",
-            options=("--yes",),
+            "telephony. If each row is a contact, name such a column, or give the direction.",
+            options=(
+                "--map talk_seconds=COLUMN",
+                "--map advisor=COLUMN",
+                "--only direction=outbound|inbound",
+            ),
             columns=", ".join(sorted(persons)),
         )
 
@@ -224,6 +225,7 @@ def _find_placeholders(context: FileContext) -> None:
         shared = [item["values"] for item in counts if item["counts"] > MAX_SHARED * len(cells)]
         if shared and name != "called":
             context.notes.setdefault("placeholders", {})[name] = pa.array(shared, pa.string())
+            context.inferred.add("customer")
             message = N_("numbers on more than {share} % of the rows identify no customer")
             context.decide(name, message, str(len(shared)), share=f"{100 * MAX_SHARED:g}")
 
@@ -310,6 +312,7 @@ def _decide_system(context: FileContext) -> None:
     if context.options.system:
         system = context.options.system
         context.drop_column("source_system", VALUE, SET_BY_PERSON, value=system)
+        context.inferred.discard("source_system")
     else:
         context.decide("source_system", "the system of each contact, from the column {column}")
 
@@ -514,12 +517,13 @@ def _require_order(context: FileContext) -> None:
     for name in ("answered_at", "ended_at"):
         column = context.get_header(name) if context.has(name) else ""
         count = context.blanked.get(column, {}).get("negative_duration", 0)
-        if count >= MIN_EARLY and count > MAX_EARLY * rows and not context.options.yes:
+        is_requested = name in context.options.columns
+        if count >= MIN_EARLY and count > MAX_EARLY * rows and not is_requested:
             raise Refusal(
                 "moments_out_of_order",
                 "{column} is earlier than the start or the answer on {count} of {rows} contacts. "
-                "Say what the column is, leave it aside, or accept that these times are missing.",
-                options=("--map FIELD=COLUMN", f"--map ignore={column}", "--yes"),
+                "Say what the column is, leave it aside, or name it: then these times are missing.",
+                options=(f"--map {name}={column}", f"--map ignore={column}"),
                 column=column,
                 count=count,
                 rows=rows,

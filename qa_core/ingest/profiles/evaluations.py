@@ -56,6 +56,7 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
         if (
             text
             and index not in used
+            and text not in columns
             and not find_field(header, vocabulary)
             and not {"id", "date"} & set(header.words.split())
         ):
@@ -143,7 +144,7 @@ def _require_same_total(context: FileContext, criteria: list[str]) -> None:
     reading = NumberReading(context.readings["score"].decimal)
     totals, _bad, _off = reading.read(sample.read_text("score"))
     comparable = ~np.isnan(totals) & ~np.isnan(shares)
-    if not comparable.any() or context.options.yes:
+    if not comparable.any() or "score" in context.options.columns:
         return
     scales = (earned, shares, 10 * shares, 20 * shares, 100 * shares, 5 * shares)
     agreed = max(
@@ -153,10 +154,10 @@ def _require_same_total(context: FileContext, criteria: list[str]) -> None:
     if agreed < _MAX_ROWS:
         raise Refusal(
             "total_and_criteria",
-            "{column} does not match the total of the criteria {criteria}. Leave the total "
-            "aside, or the columns that are not criteria.",
+            "{column} does not match the total of the criteria {criteria}. Name the score if it "
+            "is right, or leave it aside, or the columns that are not criteria.",
             options=(
-                "--yes",
+                f"--map score={column.header.text}",
                 *(f"--map ignore={name}" for name in (column.header.text, *criteria)),
             ),
             column=column.header.text,

@@ -131,13 +131,17 @@ def decide_outcome(context: FileContext) -> None:
 def _require_times(context: FileContext, plan: OutcomePlan) -> None:
     """Raise Refusal where nothing tells which of the contacts without a flag were answered."""
     times = ("talk_seconds", "duration", "handle_seconds", "call_seconds")
-    if any(context.has(name) for name in times) or context.options.yes:
+    if any(context.has(name) for name in times):
         return
     raise Refusal(
         "flags_alone",
         "{columns} flag some contacts, but no column says which other contacts were answered. "
-        "Name that column, or accept that all of them were answered.",
-        options=("--map answered=COLUMN", "--map talk_seconds=COLUMN", "--yes"),
+        "Name that column, or say that all of them were answered.",
+        options=(
+            "--map answered=COLUMN",
+            "--map talk_seconds=COLUMN",
+            "--only outcome=answered",
+        ),
         columns=", ".join(context.get_header(name) for name in plan.ranks),
     )
 
@@ -356,10 +360,11 @@ def build_outcome(
     if not plan.is_known:
         return None
     parts = {name: batch.read_meanings(name, ranks, NOT_SAID) for name, ranks in plan.ranks.items()}
-    columns = list(parts)
     if answer is not None and plan.by_answer:
         parts["answered_at"] = np.where(answer, WEAKLY_ANSWERED, UNANSWERED).astype(np.int8)
-        columns.append("answered_at")
+    # The column that a person has named decides.
+    columns = sorted(parts, key=lambda name: name not in context.options.columns)
+    parts = {name: parts[name] for name in columns}
     merged, odd = np.full(len(batch), NOT_SAID, np.int8), np.zeros(len(batch), bool)
     for part in parts.values():
         odd |= (merged == ANSWERED) & (part >= UNANSWERED)
@@ -373,8 +378,6 @@ def build_outcome(
         open_ended = merged <= NOT_FLAGGED
         merged[open_ended & (talk > 0)] = WEAKLY_ANSWERED
         merged[open_ended & (talk == 0)] = UNANSWERED
-    elif plan.by_talk and context.options.yes:
-        merged[merged == NOT_FLAGGED] = WEAKLY_ANSWERED
     merged[merged == NOT_FLAGGED] = plan.not_flagged
     merged[merged <= NOT_FLAGGED] = plan.rest
     reading: DurationReading | None = context.readings.get("talk_seconds")
@@ -454,23 +457,21 @@ def _format_rate(counts: Counter[str]) -> str:
 def require_agreement(context: FileContext) -> None:
     """Raise Refusal where columns contradict each other on many rows, unless that is accepted."""
     plan: OutcomePlan = context.notes["outcome"]
-    if context.options.yes:
+    fields = [*plan.ranks, *(("answered_at",) if plan.by_answer else ())]
+    if any(name in context.options.columns for name in fields):
         return
-    names = [context.get_header(name) for name in plan.ranks]
-    if plan.by_answer:
-        names.append(context.get_header("answered_at"))
+    names = [context.get_header(name) for name in fields]
+    decides = tuple(f"--map {name}={context.get_header(name)}" for name in fields)
     if plan.columns.is_more_than_few(plan.rows):
         raise Refusal(
             "contradicting_outcomes",
             "{columns} contradict each other on how {count} of {rows} contacts ended (line "
-            "{examples}). Answer rate by each column: {rates}. Leave one column aside, or "
-            "accept it: then {first} decides.",
-            options=(*(f"--map ignore={name}" for name in names), "--yes"),
+            "{examples}). Answer rate by each column: {rates}. Say which column decides.",
+            options=decides,
             columns=", ".join(names),
             count=plan.columns.rows,
             rows=plan.rows,
             examples="; ".join(plan.columns.examples),
-            first=names[0],
             rates=", ".join(
                 f"{context.get_header(name)} {_format_rate(alone)} %"
                 for name, alone in plan.alone.items()
@@ -482,8 +483,8 @@ def require_agreement(context: FileContext) -> None:
         raise Refusal(
             "outcome_and_talk",
             "{columns} and the talk time in {talk} contradict each other on {count} of {rows} "
-            "contacts (line {examples}). Accept it if the outcome is right, or say what {talk} is.",
-            options=("--yes", f"--map duration={talk}", f"--map ignore={talk}"),
+            "contacts (line {examples}). Name {columns} if they are right, or say what {talk} is.",
+            options=(*decides[:1], f"--map duration={talk}", f"--map ignore={talk}"),
             columns=", ".join(names),
             talk=talk,
             count=plan.durations.rows,

@@ -25,6 +25,8 @@ MIN_REJECTED = 2
 MIN_HANDLE_ROWS = 5
 MAX_REJECTED = 0.05
 MIN_HANDLE_SECONDS, MAX_HANDLE_SECONDS = 15, 7_200
+IMPLAUSIBLE = "implausible"
+"""Code of the refusal of figures that a person must accept."""
 LONG_HANDLE_TIME = "long_handle_time"
 MAX_RATE_CHANGE = 0.3
 MAX_TIME_FACTOR = 3
@@ -120,7 +122,6 @@ def require_few_rejected(staged: Staged, by_law: int = 0) -> None:
             *dict.fromkeys(
                 option for code, _n in reasons for option in _ANSWERS.get(code, ()) if not is_export
             ),
-            f"settings set max_rejected_percent={100 * rejected // rows + 1}",
         ),
         rejected=rejected,
         rows=rows,
@@ -149,7 +150,7 @@ def require_accepted(
     guessed = [oddity for oddity in oddities if oddity.field in staged.guesses | ALWAYS_GUESSED]
     if guessed and not options.yes:
         raise Refusal(
-            "implausible",
+            IMPLAUSIBLE,
             "{found} The file does not say enough to be sure. Say what its columns are, or "
             "accept it as it is.",
             options=(

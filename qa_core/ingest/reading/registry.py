@@ -58,6 +58,11 @@ def is_platform(name: str | None) -> bool:
     return name in {platform.name for platform in find_platforms()}
 
 
+def is_known(name: str | None) -> bool:
+    """Return whether a profile or a platform has that name; saved mappings have others."""
+    return is_platform(name) or name in {profile.name for profile in find_profiles()}
+
+
 def _find_any_platform(sample: Sample, name: str | None) -> Platform | None:
     if name is not None:
         return next((platform for platform in find_platforms() if platform.name == name), None)

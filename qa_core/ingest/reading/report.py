@@ -10,15 +10,18 @@ from qa_core.base import i18n
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import _
 from qa_core.files.decision import Decision
-from qa_core.files.options import UNITS
-from qa_core.ingest.reading.registry import find_profiles
+from qa_core.files.options import ImportOptions
+from qa_core.ingest.reading.reading import Reading
 from qa_core.ingest.staging import reason_texts
-from qa_core.ingest.staging.declaration import ValueType
 from qa_core.ingest.staging.tally import COUNTS, ImportTally
 
 if TYPE_CHECKING:
     from qa_core.ingest.reading.examination import Examination
     from qa_core.ingest.reading.plausibility import Oddity
+
+
+UNCONFIRMED = "unconfirmed_reading"
+"""Code of the refusal of a file whose reading a person must confirm first."""
 
 
 @dataclass
@@ -44,6 +47,9 @@ class FileReport:
     plausibility: list[Oddity] = field(default_factory=list)
     examination: Examination | None = None
     """Further findings of a dry run."""
+    reading: Reading = field(default_factory=Reading)
+    confirmed_options: ImportOptions | None = None
+    """Options under which the reading was confirmed with this import, if it was."""
 
     @property
     def is_refused(self) -> bool:
@@ -52,8 +58,8 @@ class FileReport:
     @property
     def verdict(self) -> str:
         """Return whether the reading is `sure`, `asks` for one of the options, or is `refused`."""
-        if self.refusal is None:
-            return "sure"
+        if self.refusal is None or self.refusal.code == UNCONFIRMED:
+            return self.reading.verdict
         return "asks" if self.refusal.answers else "refused"
 
     def as_json(self) -> dict[str, Any]:
@@ -64,7 +70,8 @@ class FileReport:
                 "message": i18n.format_refusal(self.refusal),
                 "options": list(self.refusal.options),
             }
-            return {"file": self.file, "verdict": self.verdict, "error": error}
+            head = {"file": self.file, "verdict": self.verdict, "error": error}
+            return head | {"reading": self.reading.as_json()}
         return {
             "file": self.file,
             "verdict": self.verdict,
@@ -75,12 +82,16 @@ class FileReport:
             "quarantine": str(self.quarantine) if self.quarantine else None,
             "decisions": [decision.as_json() for decision in self.decisions],
             "plausibility": [oddity.as_json() for oddity in self.plausibility],
+            "reading": self.reading.as_json(),
         }
 
     def as_text(self) -> str:
         """Format the report for a terminal, in the current language."""
         if self.refusal is not None:
-            return f"{self.file}: {i18n.format_for_operator(self.refusal)}"
+            head = f"{self.file}: {i18n.format_for_operator(self.refusal)}"
+            is_reading = self.refusal.code == UNCONFIRMED
+            lines = [f"  {line}" for line in self.reading.as_lines()] if is_reading else []
+            return "\n".join([head, *lines])
         tally = self.tally
         counts = {name: getattr(tally, name) for name in COUNTS}
         shown = (f"{count} {_(name)}" for name, count in counts.items() if count or name == "read")
@@ -92,12 +103,11 @@ class FileReport:
             places = {"profile": self.profile, "system": self.system}
             lines.append(_("Read as {profile}, from the system {system}.", **places))
             lines.extend(f"{name} ← {column}" for name, column in self.mapping.items())
+            lines.extend(self.reading.as_lines())
         for decision in self.decisions:
             texts = decision.as_json()
             evidence = f" ({texts['evidence']})" if texts["evidence"] else ""
-            option = find_option(decision, self.kind) if self.dry_run else ""
-            option = option and f" [{option}]"
-            lines.append(f"{texts['field']}: {texts['decision']}{evidence}{option}")
+            lines.append(f"{texts['field']}: {texts['decision']}{evidence}")
         for title, kinds in (
             (_("skipped"), tally.skipped_kinds),
             (_("folded"), tally.folded_kinds),
@@ -119,48 +129,3 @@ class FileReport:
             lines.append(_("Rejected rows: {path}", path=str(self.quarantine)))
         head = f"{self.file}: {' · '.join(shown)}"
         return "\n".join([head, *(f"  {line}" for line in lines)])
-
-
-_BY_PLACE = {
-    "encoding": "--encoding E --delimiter D",
-    "good": "--encoding E",
-    "sheet": "--sheet NAME",
-    "zone": "--timezone TZ",
-    "platform": "--profile NAME",
-    "day": "--start-date DATE",
-    "currency": "--map currency=COLUMN",
-}
-"""Options by the name of a place in the decision's message."""
-
-
-def find_option(decision: Decision, kind: str) -> str:
-    """Find the option that would override that decision; empty where none does."""
-    places = dict(decision.params)
-    for name, option in _BY_PLACE.items():
-        if name in places:
-            return option
-    if "possible" in places:
-        return f"--scale {decision.field}=MIN-MAX"
-    if "names" in places or "batch" in places or "joined" in places:
-        return ""
-    if decision.field == "file":
-        return "--map FIELD=COLUMN" if "columns" in places or "line" in places else ""
-    if decision.field == "customer" and "columns" in places:
-        return "--map ignore=COLUMN"
-    fields = {
-        item.name: item.value_type
-        for profile in reversed(find_profiles())
-        if profile.kind == kind
-        for item in profile.fields
-    }
-    reads = fields.get(decision.field)
-    if "column" in places:
-        if reads == ValueType.MOMENT:
-            return "--date-order dmy|mdy|ymd"
-        if reads == ValueType.DURATION:
-            return f"--unit {decision.field}={'|'.join(UNITS)}"
-        if reads in (ValueType.MARK, ValueType.CRITERION):
-            return f"--scale {decision.field}=MIN-MAX"
-        if reads in (ValueType.NUMBER, ValueType.WHOLE):
-            return "--decimal ,|."
-    return f"--map {decision.field}=COLUMN" if reads else ""

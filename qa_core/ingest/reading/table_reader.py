@@ -4,6 +4,7 @@ all their cells, and typed rows are written without any clear identity.
 
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -34,6 +35,7 @@ from qa_core.ingest.profiles.contacts import ZERO_COLUMNS
 from qa_core.ingest.reading import registry
 from qa_core.ingest.staging import quarantine
 from qa_core.ingest.staging.arrays import to_numpy
+from qa_core.ingest.staging.declaration import Profile
 from qa_core.ingest.staging.excluded_lines import PARTIES, ExcludedLines
 from qa_core.ingest.staging.pseudonyms import Pseudonyms, mask_cell
 from qa_core.ingest.staging.staged import SCHEMAS, Staged, open_writer
@@ -43,6 +45,8 @@ from qa_core.storage.facts.schema import Outcome
 
 SKIP_REASONS = ("footer", "not_given")
 """Reasons that are no fault of the row: it is skipped, not rejected."""
+HARMLESS = re.compile(r"^(?:\d{1,5}(?:[.,]\d{1,3})?|(?:[\d./-]{8,10}[ T])?\d\d?:\d\d(?::\d\d)?)$")
+"""Cell of an unused column that may be shown: a short number, a time; no day of birth."""
 REFITTED_ROWS = 100
 """Rows looked at for columns whose cells are of another kind than their header."""
 
@@ -103,19 +107,7 @@ def _stage_table(
     system: str | None,
     digest: str,
 ) -> Staged:
-    profile = registry.get_profile(kind, options.profile)
-    vocabulary = header_matching.build_vocabulary(profile.fields)
-    source = readers.open_source(
-        content, options, lambda rows: header_matching.score_rows(rows, vocabulary)
-    )
-    sample = source.sample(table_bounds.SAMPLE_ROWS)
-    if options.profile is None:
-        profile = registry.recognise_profile(kind, [row for _line, row in sample]) or profile
-        vocabulary = header_matching.build_vocabulary(profile.fields)
-    header = table_bounds.find_header(sample, vocabulary, tuple(options.columns.values()))
-    header, header_decisions = header_rows.choose_table(header, source, vocabulary)
-    if not header_decisions:
-        header, header_decisions = header_rows.complete_header(header, sample, vocabulary)
+    profile, source, sample, header, header_decisions = _find_table(content, kind, options)
     columns = header_matching.match_columns(
         profile, list(header.names), options.columns, options.ignored
     )
@@ -166,7 +158,55 @@ def _stage_table(
         context.zone.describe_changes(context.decide)
         if profile.finish:
             profile.finish(context)
+        named = {"file"} if header_decisions else set()
+        staged.inferred = frozenset(context.find_inferred() | named)
+        staged.words, staged.settled = context.find_covered_words(), context.find_settled()
     return staged
+
+
+def _find_table(
+    content: Content, kind: str, options: ImportOptions
+) -> tuple[Profile, readers.Source, list[tuple[int, list[str]]], table_bounds.HeaderRow, list]:
+    """Find the profile, the rows, the first of them, and the header with its decisions."""
+    profile = registry.get_profile(kind, options.profile)
+    vocabulary = header_matching.build_vocabulary(profile.fields)
+    source = readers.open_source(
+        content, options, lambda rows: header_matching.score_rows(rows, vocabulary)
+    )
+    sample = source.sample(table_bounds.SAMPLE_ROWS)
+    if options.profile is None:
+        profile = registry.recognise_profile(kind, [row for _line, row in sample]) or profile
+        vocabulary = header_matching.build_vocabulary(profile.fields)
+    header = table_bounds.find_header(sample, vocabulary, tuple(options.columns.values()))
+    header, header_decisions = header_rows.choose_table(header, source, vocabulary)
+    if not header_decisions:
+        header, header_decisions = header_rows.complete_header(header, sample, vocabulary)
+    return profile, source, sample, header, header_decisions
+
+
+def find_columns(
+    path: Path, kind: str, options: ImportOptions, system: str | None = None
+) -> tuple[str, tuple[str, ...], dict[str, str]]:
+    """Find the system and the headers of a file, and the fields that they name; nothing
+    where it cannot be read.
+    """
+    try:
+        content = open_content(path, options.encoding)
+        platform, _export = _find_platform(content, kind, options)
+        if platform is not None:
+            return options.system or system or platform.name, platform.shown, {}
+        profile, _source, _sample, header, _decisions = _find_table(content, kind, options)
+    except (Refusal, OSError):
+        return "", (), {}
+    vocabulary = header_matching.build_vocabulary(profile.fields)
+    named = {
+        hit[0].name: text
+        for text in reversed(header.names)
+        if text not in options.ignored
+        and (hit := header_matching.find_field(header_matching.parse_header(text), vocabulary))
+    }
+    named |= {field: text for field, text in options.columns.items() if text in header.names}
+    return options.system or system or profile.name, header.names, named
 
 
 @contextmanager
@@ -420,6 +460,12 @@ class _RowReader:
                 else mask_cell(row[column.index].strip())
                 for column in self.context.columns.values()
             }
+            for at in set(range(len(row))) - {
+                column.index for column in self.context.columns.values()
+            }:
+                if self.context.headers[at] and (cell := row[at].strip()):
+                    cells = staged.unused_cells.setdefault(self.context.headers[at], [])
+                    cells.append(cell if HARMLESS.match(cell) else mask_cell(cell))
 
     def _find_shown_columns(self) -> set[int]:
         return {
@@ -482,6 +528,7 @@ def null_out_zero_placeholders(staged: Staged, context: FileContext) -> None:
     replaced.replace(staged.rows)
     for name in emptied:
         context.decide(name, "0 on unanswered contacts is read as not measured", counts[name][0])
+    context.inferred.update(emptied)
 
 
 def _is_blank(cells: pa.Array) -> np.ndarray:

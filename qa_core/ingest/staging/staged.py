@@ -53,6 +53,14 @@ class Staged:
     accepted: int = 0
     guesses: frozenset[str] = frozenset()
     """Fields that rest on a default or a guess, not on the words of the file."""
+    inferred: frozenset[str] = frozenset()
+    """Fields whose reading a person must confirm, once for the layout."""
+    words: dict[str, list[str]] = field(default_factory=dict)
+    """Words of the columns of outcome, direction, yes or no, by column."""
+    settled: dict[str, Any] = field(default_factory=dict)
+    """Date order, units and scales that were inferred, as options of an import."""
+    unused_cells: dict[str, list[str]] = field(default_factory=dict)
+    """First cells of columns without a field, masked unless they are dates or short numbers."""
     before: dict[int, dict[str, str]] = field(default_factory=dict)
     """First rows as the file has them, by line: cells of the columns in use, identities
     masked.

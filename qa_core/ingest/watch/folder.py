@@ -27,9 +27,10 @@ from qa_core.centre import settings
 from qa_core.files.archives import move, open_file, open_parent, refuse_special, stay_inside
 from qa_core.files.options import KINDS, ImportOptions
 from qa_core.ingest import pipeline
+from qa_core.ingest.load import layouts
 from qa_core.ingest.reading import table_reader
 from qa_core.ingest.reading.registry import find_kind
-from qa_core.ingest.reading.report import FileReport
+from qa_core.ingest.reading.report import UNCONFIRMED, FileReport
 from qa_core.ingest.watch.queue_log import LOG_NAME, Follower
 from qa_core.storage import system_errors
 from qa_core.storage.records import store
@@ -225,6 +226,11 @@ class Watch:
         if refusal is None:
             self.report(report)
             self._archive(path, sighting.state, report)
+        elif refusal.code == UNCONFIRMED:  # somebody must confirm how it is read
+            self.refused += 1
+            layouts.note_printed(report.reading, waiting=str(path))
+            self._report_once(refusal, path)
+            self._postpone(sighting)
         elif refusal.code in ("no_file", "no_regular_file"):  # it became a link meanwhile
             self._sightings.pop(path, None)
         elif refusal.code == "unreadable_file":  # the sender may still grant access
@@ -361,11 +367,11 @@ class Watch:
         sighting.delay = min(MAX_WAIT, sighting.delay * 2 or FIRST_WAIT)
         sighting.next_try = time.monotonic() + sighting.delay
 
-    def _report_once(self, refusal: Refusal) -> None:
-        key = (refusal.code, str(refusal))
+    def _report_once(self, refusal: Refusal, path: Path | None = None) -> None:
+        key = (refusal.code, str(path or refusal))
         if key not in self._reported_problems:
             self._reported_problems.add(key)
-            self.report(refusal)
+            self.report(FileReport(str(path), refusal=refusal) if path else refusal)
 
     def _find_instructions(self, path: Path) -> Instructions:
         """Find the instructions: beside the file, in its folders, of the command. Raises Misuse."""
@@ -406,7 +412,9 @@ def read_instructions(path: Path) -> Instructions:
     kind = content.pop("kind", None)
     mappings = dict.fromkeys(("columns", "units", "scales", "words", "only"), Mapping)
     expected = {**mappings, "start_date": date, "yes": bool}
-    unwanted = {"dry_run", "save_mapping", "purpose", "pattern"}
+    unwanted = {
+        "dry_run", "save_mapping", "purpose", "pattern", "expect", "confirm", "is_stated",
+    }  # fmt: skip
     known = {item.name for item in fields(ImportOptions)} - unwanted
     wrong = [
         name
@@ -421,7 +429,8 @@ def read_instructions(path: Path) -> Instructions:
             wrong=", ".join(wrong) or f"kind = {kind}",
             known=", ".join(["kind", *sorted(known)]) if wrong else ", ".join(KINDS),
         )
-    return Instructions(kind, replace(ImportOptions(), **content))
+    is_stated = bool(content.get("columns") or content.get("profile"))
+    return Instructions(kind, replace(ImportOptions(), **content, is_stated=is_stated))
 
 
 @contextmanager

@@ -75,6 +75,32 @@ class SavedMapping(Base, holds=data.NOBODY):
     saved_at: Mapped[datetime] = mapped_column(default=now)
 
 
+class ConfirmedReading(Base, holds=data.NOBODY):
+    """Reading of files of one layout, confirmed by a person or still to be confirmed."""
+
+    layout: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[data.Code]
+    system: Mapped[data.Code]
+    mapping: Mapped[dict[str, Any]]
+    """Field → header that it is read from; a later file must have all of these headers."""
+    headers: Mapped[data.Codes]
+    options: Mapped[dict[str, Any]]
+    """Answers of the person, and what was inferred of dates, units and scales."""
+    words: Mapped[dict[str, Any]]
+    """Words of outcome, direction, yes or no that the confirmation covers, by header."""
+    facts: Mapped[dict[str, Any]]
+    """Counts by fact; no rows, no samples."""
+    printed: Mapped[data.Codes]
+    """Headline counts that were printed while the reading waits."""
+    waiting: Mapped[data.FreeText | None]
+    """Watched file that waits for the confirmation."""
+    batch_id: Mapped[data.Code | None] = mapped_column(index=True)
+    """The import that was confirmed; null where the layout was known before."""
+    confirmed_by: Mapped[data.Username | None]
+    confirmed_at: Mapped[datetime | None]
+    updated_at: Mapped[datetime] = mapped_column(default=now)
+
+
 CENTRE_RULES = "conventions"
 """Due work: applying the centre's rules to everything stored."""
 

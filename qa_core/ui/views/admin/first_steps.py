@@ -15,6 +15,7 @@ from qa_core.metrics.kpis import formatting
 from qa_core.storage.records import store
 from qa_core.ui.frame import cached, gate, menu
 from qa_core.ui.frame.markdown import escape
+from qa_core.ui.views.admin import imports
 from qa_core.ui.views.admin.names import KIND_TITLES
 from qa_core.ui.widgets import actions, cards, download_links
 
@@ -33,6 +34,8 @@ def show(viewer: Viewer) -> None:
         st.progress(done / len(Step), _("{n} of {all}", n=done, all=len(Step)))
     for number, step in enumerate(Step, 1):
         _show_step(viewer, set_up, step, number)
+    if viewer.can(Permission.MANAGE_IMPORTS):
+        imports.show_waiting(viewer)
     _show_samples()
 
 

@@ -1,4 +1,4 @@
-"""Mapping of a file's columns and words, and the acceptance of what looks odd."""
+"""Mapping of a file's columns, and the answers to questions about it."""
 
 import json
 from dataclasses import replace
@@ -8,56 +8,25 @@ import streamlit as st
 
 from qa_core.base.i18n import _
 from qa_core.files.options import IGNORE, ImportOptions
-from qa_core.ingest.columns.taught_words import MEANINGS
 from qa_core.ingest.reading.registry import get_profile
 from qa_core.ingest.reading.report import FileReport
 from qa_core.metrics.kpis import formatting
-from qa_core.ui.frame import layout
-from qa_core.ui.frame.markdown import escape
 from qa_core.ui.views.admin import import_fields
-
-OFFERED_MEANINGS = [word for word in MEANINGS if word not in ("true", "false")]
 
 
 def complete(options: ImportOptions, kind: str, file_id: str) -> ImportOptions:
     """Return the common options with the answers about the columns of one file."""
-    return replace(options, **_find(kind, file_id))
-
-
-def put(kind: str, file_id: str, field: str, column: str) -> None:
-    """Callback: map this column to that field, or to `ignore`."""
     answers = _find(kind, file_id)
-    changed = (
-        {"ignored": (*answers["ignored"], column)}
-        if field == IGNORE
-        else {"columns": {**answers["columns"], field: column}}
-    )
-    st.session_state[_key(kind, file_id)] = answers | changed
+    options = replace(options, columns=answers["columns"], ignored=answers["ignored"])
+    for text in answers["answers"]:
+        options = options.with_answer(text)
+    return options
 
 
-def accept(kind: str, file_id: str) -> None:
-    """Callback: accept the import in spite of its questions."""
-    st.session_state[_key(kind, file_id)] = {**_find(kind, file_id), "yes": True}
-
-
-def ask_words(kind: str, file_id: str, asked: list[str]) -> None:
-    """Show a form with one choice for each word, given as `COLUMN:VALUE`."""
-    with st.form(f"{_key(kind, file_id)}_words"):
-        st.markdown(_("What do these words of the file mean?"))
-        titles = {word: import_fields.title_of_meaning(word) for word in OFFERED_MEANINGS}
-        prefix = f"{_key(kind, file_id)}_word_"
-        chosen = {
-            word: layout.select(st, escape(word), titles, f"{prefix}{word}", is_optional=True)
-            for word in asked
-        }
-        if st.form_submit_button(_("Read the file again this way"), icon=":material/refresh:"):
-            answers = _find(kind, file_id)
-            words = {word: meaning for word, meaning in chosen.items() if meaning}
-            st.session_state[_key(kind, file_id)] = {
-                **answers,
-                "words": {**answers["words"], **words},
-            }
-            st.rerun()
+def answer(kind: str, file_id: str, option: str) -> None:
+    """Callback: take this option of the command line as the answer to a question."""
+    before = _find(kind, file_id)
+    st.session_state[_key(kind, file_id)] = {**before, "answers": (*before["answers"], option)}
 
 
 def ask(kind: str, file_id: str, report: FileReport) -> None:
@@ -133,7 +102,7 @@ def _take(kind: str, file_id: str, changed: dict[str, str]) -> None:
 
 
 def _find(kind: str, file_id: str) -> dict[str, Any]:
-    nothing = {"columns": {}, "ignored": (), "words": {}, "yes": False}
+    nothing = {"columns": {}, "ignored": (), "answers": ()}
     return st.session_state.get(_key(kind, file_id), nothing)
 
 

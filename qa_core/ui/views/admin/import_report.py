@@ -9,6 +9,7 @@ import streamlit as st
 
 from qa_core.base.i18n import N_, _
 from qa_core.ingest.reading.examination import Examination
+from qa_core.ingest.reading.reading import BASES, Fact, Reading
 from qa_core.ingest.reading.report import FileReport
 from qa_core.ingest.staging import quarantine, reason_texts
 from qa_core.metrics.kpis import formatting, get_kpi
@@ -49,6 +50,7 @@ def show(report: FileReport) -> None:
     elif report.dry_run:
         st.info(_("Nothing is written yet. The import would do this:"))
     show_counts(report.tally.as_counts())
+    _show_reading(report.reading)
     for oddity in report.plausibility:
         st.warning(escape(oddity.format()), icon=":material/help:")
     if report.examination is not None:
@@ -58,6 +60,29 @@ def show(report: FileReport) -> None:
     show_decisions([decision.as_json() for decision in report.decisions], report.dry_run)
     if report.quarantine and report.quarantine.exists():
         show_quarantine(report.quarantine)
+
+
+def _show_reading(reading: Reading) -> None:
+    """Show what was understood of the file: facts on the left, the first rows on the right."""
+    if not reading.facts:
+        return
+    left, right = st.columns([3, 2])
+    with left:
+        columns = (
+            tables.text_column(_("What the file says"), lambda fact: fact.text, width="large"),
+            tables.text_column(_("Taken from"), _describe_basis),
+        )
+        tables.show(reading.facts, columns, "import_facts")
+    with right, st.container(gap="xxsmall"):
+        for row in reading.rows:
+            st.text(row)
+        if reading.unused:
+            st.caption(_("Columns not used: {columns}", columns=escape(", ".join(reading.unused))))
+
+
+def _describe_basis(fact: Fact) -> str:
+    basis = _(BASES[fact.basis])
+    return _("{what}: {text}", what=basis, text=fact.column) if fact.column else basis
 
 
 def show_counts(counts: Mapping[str, Any]) -> None:
@@ -113,7 +138,9 @@ def show_quarantine(path: Path) -> None:
 
 def _describe_state(report: FileReport) -> str:
     if report.is_refused:
-        return _("cannot be read")
+        return _("asks") if report.reading.questions else _("cannot be read")
+    if report.verdict == "asks":
+        return _("to be confirmed")
     return _("already known") if report.recognised else _("ready")
 
 

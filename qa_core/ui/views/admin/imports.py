@@ -11,18 +11,19 @@ import streamlit as st
 
 from qa_core import ingest
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base import environment
+from qa_core.base import environment, i18n
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.files import uploads
-from qa_core.files.options import DATE_ORDERS, DECIMALS, KINDS, ImportOptions
-from qa_core.ingest.load import batches
+from qa_core.files.options import DATE_ORDERS, DECIMALS, IGNORE, KINDS, ImportOptions
+from qa_core.ingest.load import batches, layouts
+from qa_core.ingest.reading.reading import PROVISIONAL, Question, describe_counts
 from qa_core.ingest.reading.report import FileReport
 from qa_core.metrics.kpi.freshness import SOURCE_TITLES
 from qa_core.metrics.kpis import formatting
 from qa_core.ui.frame import gate, layout
 from qa_core.ui.frame.markdown import escape
-from qa_core.ui.views.admin import import_mapping, import_report
+from qa_core.ui.views.admin import import_fields, import_mapping, import_report
 from qa_core.ui.widgets import actions, cards, tables
 from qa_core.upkeep import after_import
 
@@ -30,18 +31,6 @@ MAX_UPLOAD_MB = 20
 """Largest file that the server accepts: `server.maxUploadSize` in .streamlit/config.toml."""
 REHEARSED, IMPORTED = "import_rehearsed", "import_landed"
 """Reports of the dry runs, by file, and of the files that were imported last."""
-WIDGETS = {
-    "profile": "import_profile",
-    "date-order": "import_order",
-    "timezone": "import_timezone",
-    "decimal": "import_decimal",
-    "delimiter": "import_delimiter",
-    "sheet": "import_sheet",
-    "encoding": "import_encoding",
-}
-"""Keys of the widgets of options with one value, by the name of the option."""
-PAIRS = {"unit": "import_units", "scale": "import_scales"}
-"""The same for options with one value per field."""
 ORDERS = {
     "dmy": N_("day, month, year"),
     "mdy": N_("month, day, year"),
@@ -68,25 +57,48 @@ def ask_file(viewer: Viewer) -> None:
     reports = [_rehearse(viewer, kind, file, options) for file in sent]
     shown = _choose(reports) if len(sent) > 1 else 0
     file, report = sent[shown], reports[shown]
-    if report.refusal is not None:
-        _show_question(kind, file.file_id, report.refusal)
-    else:
+    for number, question in enumerate(report.reading.questions):
+        _show_answers(kind, file.file_id, number, question)
+    if report.refusal is None:
         import_report.show(report)
+    elif not report.reading.questions:
+        _show_question(kind, file.file_id, report.refusal)
     import_mapping.ask(kind, file.file_id, report)
     new = [
-        file
-        for file, report in zip(sent, reports, strict=True)
-        if not report.is_refused and not report.recognised
+        (file, other.reading)
+        for file, other in zip(sent, reports, strict=True)
+        if not other.is_refused and not other.recognised and _is_decided(other, report)
     ]
     if not new:
         return
     label = _("Import these rows")
+    if report.reading.must_confirm:
+        label = _("This is right: import it")
     if len(sent) > 1:
         label = ngettext("Import {count} file", "Import {count} files", len(new), count=len(new))
     if container.button(label, type="primary", icon=":material/check:"):
-        st.session_state[IMPORTED] = [_import(kind, file, options) for file in new]
+        st.session_state[IMPORTED] = [
+            _import(kind, file, replace(options, confirm=reading.layout, expect=reading.expected))
+            for file, reading in new
+        ]
         forget_dry_runs()
         st.rerun()
+
+
+def _is_decided(report: FileReport, shown: FileReport) -> bool:
+    """Return whether the reading of a file is sure, or what the person is looking at."""
+    reading = report.reading
+    return not reading.questions and (
+        not reading.must_confirm or reading.layout == shown.reading.layout
+    )
+
+
+def show_waiting(viewer: Viewer) -> None:
+    """Name the watched files that wait until somebody confirms how they are read."""
+    for row in layouts.find_layouts(viewer):
+        if row["basis"] == "waiting":
+            text = _("Waits until somebody confirms how it is read: {file}", file=row["waiting"])
+            st.info(escape(text), icon=":material/hourglass_empty:")
 
 
 def forget_dry_runs() -> None:
@@ -149,60 +161,46 @@ def _run(viewer: Viewer, kind: str, sent: Any, options: ImportOptions) -> FileRe
 
 
 def _show_question(kind: str, file_id: str, refusal: Refusal) -> None:
-    """Show why the file cannot be read; for a question, its answers as buttons."""
+    """Show why the file is refused; what a person may accept has a button."""
     gate.show_refusal(refusal)
-    answers = [option for option in refusal.options if _is_answer(option)]
-    words = [
-        option.removeprefix("--word ").removesuffix("=MEANING")
-        for option in refusal.options
-        if option.startswith("--word ") and ":VALUE" not in option
-    ]
-    if words:
-        import_mapping.ask_words(kind, file_id, words)
-    if answers:
-        with st.container(horizontal=True):
-            for option in answers:
-                title, key = escape(_describe_answer(option)), f"answer_{option}"
-                layout.show_button("", title, key, _answer, kind, file_id, option)
-    elif any(option.startswith("--start-date") for option in refusal.options):
-        st.caption(_("Enter the first day above, under: {title}", title=_("More about the file")))
+    if "--yes" in refusal.options:
+        title, act = _("Yes, import it this way"), import_mapping.answer
+        layout.show_button("", title, "answer_yes", act, kind, file_id, "--yes")
     elif any(option.startswith("--map") for option in refusal.options):
         st.caption(_("Match each column with its field below, then read the file again."))
 
 
-def _is_answer(option: str) -> bool:
-    name, value = _split(option)
-    if name == "yes":
-        return True
-    is_known = name in WIDGETS or (name in (*PAIRS, "map") and "=" in value)
-    # Words in capitals are still to be filled in.
-    to_fill_in = ("COLUMN", "NAME", "DATE", "MIN-MAX", "|")
-    return is_known and not any(container in value for container in to_fill_in)
+def _show_answers(kind: str, file_id: str, number: int, question: Question) -> None:
+    """Show a question about the file, its answers as buttons with the counts they lead to."""
+    with cards.card(gap="small"):
+        st.markdown(escape(i18n.format_refusal(question.refusal)))
+        with st.container(horizontal=True):
+            for answer in question.answers:
+                if answer.option.startswith(("--start-date ", "--confirm ")):
+                    continue
+                title = _describe_answer(answer.option)
+                if answer.effect is not None:
+                    title = f"{title} ({describe_counts(answer.effect)})"
+                key, act = f"answer_{number}_{answer.option}", import_mapping.answer
+                layout.show_button("", escape(title), key, act, kind, file_id, answer.option)
+        if any(answer.option.startswith("--start-date ") for answer in question.answers):
+            place = _("More about the file")
+            st.caption(_("Enter the first day above, under: {title}", title=place))
+        if question.is_provisional:
+            st.caption(_(PROVISIONAL))
 
 
 def _describe_answer(option: str) -> str:
-    name, value = _split(option)
-    if name == "yes":
-        return _("Yes, import it this way")
-    if name == "date-order" and value in DATE_ORDERS:
+    name, _space, value = option.partition(" ")
+    if name == "--date-order":
         return _(ORDERS[value])
-    return value
-
-
-def _answer(kind: str, file_id: str, option: str) -> None:
-    name, value = _split(option)
-    if name == "yes":
-        import_mapping.accept(kind, file_id)
-    elif name == "map":
+    if name == "--word":
+        return import_fields.title_of_meaning(value.rpartition("=")[2])
+    if name == "--map":
         field, _equals, column = value.partition("=")
-        import_mapping.put(kind, file_id, field, column)
-    else:
-        _put_option(name, value)
-
-
-def _split(option: str) -> tuple[str, str]:
-    name, _space, value = option.removeprefix("--").partition(" ")
-    return name, value
+        title = _("leave out") if field == IGNORE else import_fields.title(field)
+        return f"{column} → {title}"
+    return value
 
 
 def _show_imported(reports: list[FileReport]) -> None:
@@ -223,10 +221,8 @@ def _ask_options(viewer: Viewer, kind: str) -> ImportOptions | None:
     with st.expander(_("More about the file"), icon=":material/tune:"):
         first, second, third = st.columns(3)
         saved = batches.find_mappings(viewer, kind)
-        if st.session_state.get(WIDGETS["profile"]) not in (None, *saved):
-            saved = [*saved, st.session_state[WIDGETS["profile"]]]
         profile = first.selectbox(
-            _("Saved mapping"), saved, index=None, key=WIDGETS["profile"], placeholder=_("none")
+            _("Saved mapping"), saved, index=None, key="import_profile", placeholder=_("none")
         )
         save_as = first.text_input(_("Save the mapping as"), key="import_save")
         system = first.text_input(
@@ -238,27 +234,27 @@ def _ask_options(viewer: Viewer, kind: str) -> ImportOptions | None:
             key="import_system",
         )
         units = first.text_input(
-            _("Units of durations"), key=PAIRS["unit"], placeholder="talk_seconds=min"
+            _("Units of durations"), key="import_units", placeholder="talk_seconds=min"
         )
         inferred = {"is_optional": True, "placeholder": _("as inferred")}
         orders = {code: _(ORDERS[code]) for code in DATE_ORDERS}
-        order = layout.select(second, _("Date order"), orders, WIDGETS["date-order"], **inferred)
+        order = layout.select(second, _("Date order"), orders, "import_order", **inferred)
         start = second.date_input(
             _("First day, if rows have no date"), value=None, key="import_start"
         )
         zones, usual = sorted(available_timezones()), environment.current().timezone
         timezone = second.selectbox(
-            _("Time zone of the file"), zones, None, key=WIDGETS["timezone"], placeholder=usual
+            _("Time zone of the file"), zones, None, key="import_timezone", placeholder=usual
         )
-        scales = second.text_input(_("Rating scales"), key=PAIRS["scale"], placeholder="csat=1-10")
+        scales = second.text_input(_("Rating scales"), key="import_scales", placeholder="csat=1-10")
         signs = {sign: sign for sign in DECIMALS}
-        decimal = layout.select(third, _("Decimal sign"), signs, WIDGETS["decimal"], **inferred)
+        decimal = layout.select(third, _("Decimal sign"), signs, "import_decimal", **inferred)
         delimiter = third.text_input(
-            _("Cell separator"), key=WIDGETS["delimiter"], placeholder="; , tab |"
+            _("Cell separator"), key="import_delimiter", placeholder="; , tab |"
         )
-        sheet = third.text_input(_("Sheet of the workbook"), key=WIDGETS["sheet"])
+        sheet = third.text_input(_("Sheet of the workbook"), key="import_sheet")
         encoding = third.text_input(
-            _("Encoding"), key=WIDGETS["encoding"], placeholder="utf-8, cp1252"
+            _("Encoding"), key="import_encoding", placeholder="utf-8, cp1252"
         )
     with actions.show_refusals():
         return ImportOptions(
@@ -276,15 +272,6 @@ def _ask_options(viewer: Viewer, kind: str) -> ImportOptions | None:
             scales=_parse_pairs(scales, "csat"),
         )
     return None
-
-
-def _put_option(name: str, value: str) -> None:
-    """Callback: put the answer to a question of an import into its field."""
-    if name in WIDGETS:
-        st.session_state[WIDGETS[name]] = value
-    else:
-        before = st.session_state.get(PAIRS[name], "")
-        st.session_state[PAIRS[name]] = f"{before}, {value}" if before else value
 
 
 def _parse_pairs(text: str, usual: str) -> dict[str, str]:

@@ -1,0 +1,215 @@
+"""Questions that a file leaves open: all of them are collected at once, by taking the likeliest
+answers for granted, with the headline counts that each answer leads to.
+"""
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from qa_core.base import environment
+from qa_core.base.errors import Misuse, Refusal
+from qa_core.base.i18n import N_
+from qa_core.files.header_text import simplify
+from qa_core.files.options import ImportOptions
+from qa_core.ingest.columns import vocabulary
+from qa_core.ingest.load import layouts, reused_ids
+from qa_core.ingest.reading import plausibility
+from qa_core.ingest.reading.reading import (
+    MAX_ANSWERS,
+    AnswerOption,
+    Counts,
+    Question,
+    count_headline,
+)
+from qa_core.ingest.reading.registry import get_profile
+from qa_core.ingest.staging.duckdb_session import open_session
+from qa_core.ingest.staging.staged import Staged
+
+MAX_QUESTIONS, MAX_TRIES, MAX_TRIED_COLUMNS = 16, 40, 8
+MAX_TRIED_ROWS = 3_000_000
+"""Rows that are read to find questions and effects; later answers have no effect printed."""
+NO_QUESTIONS = frozenset(
+    ("unknown_profile", "unknown_column", "unknown_field", "columns_of_export", "other_kind")
+)
+"""Refusals of an option that was given, which is obeyed or refused."""
+_OPEN = ("--yes", "--delimiter D", "--encoding E", "--sheet NAME", "--timezone TZ")
+"""Options that are no answer, or that only the person can complete."""
+_CHOICE = re.compile(r"^(.*[ =])(\S+(?:\|\S+)+)$")
+_OUTCOMES = ("answered", "abandoned", "unanswered", "missing")
+_DIRECTIONS = ("inbound", "outbound", "internal", "missing")
+_TRUTHS = ("yes", "no", "missing")
+
+
+@dataclass
+class OpenQuestion:
+    """Question being collected: its candidate answers, and the one taken for granted."""
+
+    refusal: Refusal
+    options: tuple[str, ...]
+    chosen: int = 0
+
+    @property
+    def answer(self) -> str | None:
+        return self.options[self.chosen] if self.chosen < len(self.options) else None
+
+
+@dataclass
+class Interpreter:
+    """Reading of one file under several options. `headers` and `mapping`: its columns, and
+    the fields that they are recognised as.
+    """
+
+    stage: Callable[[ImportOptions], Staged]
+    headers: tuple[str, ...]
+    mapping: Mapping[str, str]
+    questions: list[OpenQuestion] = field(default_factory=list)
+    options: ImportOptions = field(default_factory=ImportOptions)
+    headline: Counts = field(default_factory=dict)
+    tries: int = 0
+    rows: int = 0
+
+    def interpret(self, options: ImportOptions) -> Staged:
+        """Read the file; answers are taken for granted where it leaves questions open. Raises
+        Refusal where no answer helps.
+        """
+        known: dict[tuple[str, ...], list[OpenQuestion]] = {}
+        while True:
+            self.options = self._complete(options)
+            try:
+                staged, self.headline = self._read(self.options)
+            except Misuse:
+                raise
+            except Refusal as refusal:
+                key = (refusal.code, *refusal.options)
+                if key in known:
+                    for question in known[key]:
+                        question.chosen += 1
+                else:
+                    known[key] = [*self._open_questions(refusal)]
+                    self.questions += known[key]
+                is_answerable = any(question.answer for question in known[key])
+                if not is_answerable or len(self.questions) > MAX_QUESTIONS:
+                    raise
+                continue
+            return staged
+
+    def measure(self, options: ImportOptions) -> list[Question]:
+        """Build the questions, each answer with the counts that it leads to."""
+        return [self._measure_question(options, question) for question in self.questions]
+
+    def _measure_question(self, options: ImportOptions, question: OpenQuestion) -> Question:
+        others = [other for other in self.questions if other is not question]
+        base = self._complete(options, others)
+        is_provisional = question.answer is not None
+        answers = []
+        for text in dict.fromkeys((question.answer, *question.options)):
+            if text is None or len(answers) == MAX_ANSWERS:
+                continue
+            is_possible, effect = self.find_effect(base.with_answer(_fill(text)))
+            if not is_possible and (answers or not is_provisional):
+                continue
+            if effect is not None and text.startswith("--map ignore="):
+                effect = {**effect, "lost": text.removeprefix("--map ignore=")}
+            answers.append(AnswerOption(text, effect))
+        return Question(question.refusal, tuple(answers), is_provisional and bool(answers))
+
+    def find_effect(self, options: ImportOptions) -> tuple[bool, Counts | None]:
+        """Return whether the file can be read so, and the counts; none beyond the limits."""
+        if self.tries >= MAX_TRIES or self.rows >= MAX_TRIED_ROWS:
+            return True, None
+        try:
+            staged, counts = self._read(options)
+        except Refusal:
+            return False, None
+        staged.discard()
+        return True, counts
+
+    def _read(self, options: ImportOptions) -> tuple[Staged, Counts]:
+        self.tries += 1
+        staged = self.stage(options)
+        try:
+            self.rows += staged.tally.read
+            plausibility.require_few_rejected(staged)
+            with open_session(staged) as connection:
+                scope, _decision = reused_ids.find_key_scope(connection, staged, options)
+                return staged, count_headline(connection, staged, scope)
+        except BaseException:
+            staged.discard()
+            raise
+
+    def _fits(self, answer: str, column: str, refusal: Refusal) -> bool:
+        """Return whether a column holds what a question asks for."""
+        try:
+            self._read(self.options.with_answer(answer))[0].discard()
+        except Refusal as other:
+            return other.code != refusal.code and other.params.get("column") != column
+        return True
+
+    def _complete(
+        self, options: ImportOptions, questions: Iterable[OpenQuestion] | None = None
+    ) -> ImportOptions:
+        for question in self.questions if questions is None else questions:
+            if question.answer:
+                options = options.with_answer(_fill(question.answer))
+        return options
+
+    def _open_questions(self, refusal: Refusal) -> Iterator[OpenQuestion]:
+        """Split a refusal into questions with candidate answers: one per word, else one."""
+        if refusal.code in NO_QUESTIONS:
+            return
+        options = [option for option in refusal.answers if option.startswith("--")]
+        words = [option for option in options if option.endswith("=MEANING") and ":" in option]
+        words = [option for option in words if not option.endswith(":VALUE=MEANING")]
+        for option in words:
+            column, _colon, word = option.removeprefix("--word ")[: -len("=MEANING")].partition(":")
+            field_name = refusal.params.get("field") or next(
+                (name for name, text in self.mapping.items() if text == column), column
+            )
+            prefix = option.removesuffix("MEANING")
+            meanings = tuple(prefix + item for item in _rank_meanings(field_name, word))
+            asked = Refusal(
+                refusal.code,
+                N_("What does {word} mean in the column {column}?"),
+                (option,),
+                word=word,
+                column=column,
+            )
+            yield OpenQuestion(asked, meanings)
+        if not words:
+            expanded = (answer for item in options for answer in self._expand(item, refusal))
+            rest = dict.fromkeys(expanded)
+            if rest:
+                yield OpenQuestion(refusal, tuple(rest))
+
+    def _expand(self, option: str, refusal: Refusal) -> Iterator[str]:
+        if option in _OPEN or "FIELD=" in option or "VALUE=MEANING" in option:
+            return
+        if option.endswith("=COLUMN"):
+            used = set(self.mapping.values())
+            free = [name for name in self.headers if name and name not in used]
+            name = option.removeprefix("--map ").removesuffix("=COLUMN")
+            for column in layouts.find_similar(name, free)[:MAX_TRIED_COLUMNS]:
+                if self._fits(f"--map {name}={column}", column, refusal):
+                    yield f"--map {name}={column}"
+        elif match := _CHOICE.match(option):
+            yield from (match[1] + choice for choice in match[2].split("|"))
+        else:
+            yield option
+
+
+def _fill(option: str) -> str:
+    """Fill in a day that only the person knows, to go on with."""
+    is_day = option.startswith("--start-date ")
+    return f"--start-date {environment.today()}" if is_day else option
+
+
+def _rank_meanings(field_name: str, word: str) -> Iterable[str]:
+    """List the meanings that a word may have, the likeliest first."""
+    if field_name == "direction":
+        return _DIRECTIONS
+    if get_profile("contacts", None).get_field(field_name) and field_name != "outcome":
+        return _TRUTHS
+    close = difflib.get_close_matches(simplify(word), list(vocabulary.OUTCOMES), 1, 0.75)
+    likely = [str(vocabulary.OUTCOMES[name]) for name in close]
+    return dict.fromkeys((*likely, *_OUTCOMES))
