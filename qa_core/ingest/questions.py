@@ -14,6 +14,7 @@ from qa_core.files.header_text import simplify
 from qa_core.files.options import ImportOptions
 from qa_core.ingest.columns import vocabulary
 from qa_core.ingest.load import layouts, reused_ids
+from qa_core.ingest.matching import machines
 from qa_core.ingest.reading import plausibility
 from qa_core.ingest.reading.reading import (
     MAX_ANSWERS,
@@ -25,6 +26,7 @@ from qa_core.ingest.reading.reading import (
 from qa_core.ingest.reading.registry import get_profile
 from qa_core.ingest.staging.duckdb_session import open_session
 from qa_core.ingest.staging.staged import Staged
+from qa_core.storage.records import store
 
 MAX_QUESTIONS, MAX_TRIES, MAX_TRIED_COLUMNS = 16, 40, 8
 MAX_TRIED_ROWS = 3_000_000
@@ -133,6 +135,9 @@ class Interpreter:
             plausibility.require_few_rejected(staged)
             with open_session(staged) as connection:
                 scope, _decision = reused_ids.find_key_scope(connection, staged, options)
+                if staged.kind == "contacts":
+                    with store.reading_or_empty() as session:
+                        machines.find_answers(connection, staged, options, session)
                 return staged, count_headline(connection, staged, scope)
         except BaseException:
             staged.discard()
@@ -176,7 +181,16 @@ class Interpreter:
                 column=column,
             )
             yield OpenQuestion(asked, meanings)
-        if not words:
+        if refusal.code == machines.MACHINE_OR_PERSON:
+            for prefix in dict.fromkeys(option.rpartition("=")[0] for option in options):
+                asked = Refusal(
+                    refusal.code,
+                    N_("Is {name} a machine or a person?"),
+                    tuple(option for option in options if option.startswith(f"{prefix}=")),
+                    name=prefix.partition(":")[2],
+                )
+                yield OpenQuestion(asked, asked.options)
+        elif not words:
             expanded = (answer for item in options for answer in self._expand(item, refusal))
             rest = dict.fromkeys(expanded)
             if rest:

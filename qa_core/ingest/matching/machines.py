@@ -33,6 +33,8 @@ their share of an advisor's calls, from which on they are no accident.
 MIN_MINUTES = 30
 """Different minutes in the starts of a file below which its times are rounded."""
 SHOWN = 6
+MACHINE_OR_PERSON = "machine_or_person"
+"""Code of the question."""
 
 
 def _compile(*lists: str) -> re.Pattern[str]:
@@ -93,14 +95,26 @@ def settle(
     machine alone keeps no advisor. Raises Refusal where a name looks like a machine and
     neither the file nor the roster nor the options say.
     """
+    answers, handlers = find_answers(connection, staged, options, session)
+    has_names = any(name in staged.columns for name in (*ADVISOR_COLUMNS, *PLACES))
+    if has_names and ("handled_by" in staged.columns or handlers):
+        _complete(connection, staged, handlers)
+    return answers
+
+
+def find_answers(
+    connection: duckdb.DuckDBPyConnection, staged: Staged, options: ImportOptions, session: Session
+) -> tuple[Answers, Mapping[tuple[str, str], Handler]]:
+    """Find what was said of the names of a file, and which queues and channels are machines.
+    Raises Refusal as `settle`.
+    """
     answers = Answers.read(staged, options)
-    open_fields = [name for name in (*ADVISOR_COLUMNS, *PLACES) if name in staged.columns]
     places = _find_places(connection, staged, answers)
     asked = [*_find_advisors(connection, staged, answers, session), *places.asked]
     if asked:
         shown = asked[:SHOWN]
         raise Refusal(
-            "machine_or_person",
+            MACHINE_OR_PERSON,
             "{names} may be machines. Say which are people and which are machines. The list of "
             "advisors can say it too, in the column kind.",
             options=(
@@ -117,9 +131,7 @@ def settle(
             ),
             names=", ".join(name for _field, name in asked),
         )
-    if open_fields and ("handled_by" in staged.columns or places.handlers):
-        _complete(connection, staged, places.handlers)
-    return answers
+    return answers, places.handlers
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,7 @@ _SOURCES: Mapping[str, tuple[str, ...]] = {
     "ratings": ("csat", "nps", "ces", "score"),
 }
 """Fields that a fact may rest on, the first one first."""
+_TEXTS = ("outcome", "customer_key", "advisor", "handled_by")
 _BY_DURATION = ("duration", "handle_seconds", "call_seconds", "answered_at", "ended_at")
 Counts = dict[str, Any]
 
@@ -253,7 +254,7 @@ def create_contacts_view(
             f"{staged.select_system()}, contact_id{again} ORDER BY {order}line DESC) = 1"
         )
     direction = f"coalesce({select('direction')}, 'inbound')"
-    texts = (f"{select(name)} AS {name}" for name in ("outcome", "customer_key", "advisor"))
+    texts = (f"{select(name)} AS {name}" for name in _TEXTS)
     amounts = (f"{select(name, kind='DOUBLE')} AS {name}" for name in (*_TIMES, "csat", "nps"))
     connection.execute(
         f"CREATE OR REPLACE TEMP VIEW read_contacts AS SELECT {direction} AS direction, "
@@ -357,9 +358,11 @@ def _build_contact_facts(
         message = N_("{customers} customers; the commonest has {share} of the contacts")
         yield _rest_on(staged, "customers", message, counts, "computed")
     if with_advisor:
-        # The counts of people and machines by `handled_by` belong here.
-        counts = {"advisors": advisors, "contacts": with_advisor}
+        counts: Counts = {"advisors": advisors, "contacts": with_advisor}
         message = N_("{advisors} advisors on {contacts} contacts")
+        if "handled_by" in staged.columns:
+            counts["handlers"] = count_by("handled_by")
+            message = N_("{advisors} advisors on {contacts} contacts; by: {handlers}")
         yield _rest_on(staged, "answered_by", message, counts, "computed")
     for name, median in zip(_TIMES, medians, strict=True):
         if median is not None:
@@ -442,7 +445,7 @@ def _show(name: str, value: Any) -> str:
     if name == "weekdays":
         return " · ".join(map(formatting.number, value.values()))
     if isinstance(value, Mapping):
-        dimension = "direction" if name == "ways" else "outcome"
+        dimension = {"ways": "direction", "handlers": "handled_by"}.get(name, "outcome")
         named = (
             f"{formatting.name(dimension, key)} {formatting.number(count)}"
             for key, count in value.items()
