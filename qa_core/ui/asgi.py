@@ -58,6 +58,7 @@ DOWNLOAD_ROOMS = (
     "analysis.irritants.texts",
     "compliance.audit_report",
     "compliance.documents.printing",
+    "compliance.recordings.sealed",
     "upkeep.purge_certificate",
     "ingest.samples",
     "upkeep.subjects",

@@ -212,7 +212,7 @@ def test_wrong_usage_exits_with_two_and_one_clear_line(centre, capsys, arguments
         (("kpi", "received", "--set", "servce_level_seconds=20"), "service_level_seconds?"),
         (("import", "contcts", "x.csv"), "Did you mean contacts?"),
         (("people", "add", "zoe", "--role", "manger"), "Did you mean manager?"),
-        (("kpi", "happiness"), "listened_rate."),
+        (("kpi", "happiness"), "sales_after_refusal."),
     ],
 )
 def test_a_misspelt_name_is_answered_with_the_one_that_it_resembles(

@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from builders.centres import add_people, contact, land
+from builders.import_files import run_confirmed
 from builders.listening_centre import accredit, build_draw, inform, keep_audio, open_gates
 from builders.sounds import make
 
-from qa_core import ingest
 from qa_core.access import accounts
 from qa_core.access.roles import Viewer
 from qa_core.base import doors, environment, i18n
@@ -29,7 +29,6 @@ from qa_core.compliance import proportionality, recordings
 from qa_core.compliance.conditions import accreditations, gates, listened, recording_classes
 from qa_core.compliance.documents import drafting, facts
 from qa_core.compliance.recordings import deletion, sealed
-from qa_core.files.options import ImportOptions
 from qa_core.metrics.kpi.measure import measure
 from qa_core.metrics.law import legal_obstacles
 from qa_core.metrics.law.legal_obstacles import Exclusions
@@ -159,7 +158,7 @@ def viewer_of(username: str) -> Viewer:
 def bring(folder: Path, kind: str, text: str) -> str | None:
     path = folder / f"{kind}.csv"
     path.write_text(text, encoding="utf-8")
-    [report] = ingest.run(SYSTEM, kind, [path], ImportOptions())
+    [report] = run_confirmed(SYSTEM, kind, [path])
     if report.is_refused:
         return ",".join(report.tally.reasons) or report.refusal.code
     kinds = (*report.tally.reasons, *report.tally.skipped_kinds)
