@@ -463,7 +463,7 @@ def test_no_file_that_leaves_holds_a_row_of_somebody_else(at_home: Centre) -> No
                 at_home.search(ran, principal, kind, answer, str(parameters))
     print(ran)
     assert not ran.foreign, "\n".join(sorted(set(ran.foreign)))
-    assert ran.cells == {"downloads": 2 * 8 * 13}
+    assert ran.cells == {"downloads": 2 * 8 * 14}
     assert ran.own["manager"] and ran.own["team_lead"] and ran.own["advisor"]
 
 
@@ -505,6 +505,7 @@ def list_parameters(centre: Centre, viewer: Viewer, kind: str) -> list[dict[str,
         "sample": [{"name": "contacts", "form": "csv"}],
         "copy_of_person": [{"number": number, "form": "zip"} for number in (1, 2)],
         "purge_certificate": [{"number": 1, "form": "docx"}],
+        "sealed_recording": [{"number": 1, "form": "audio"}],
     }
     return asked.get(kind, [{}])
 

@@ -172,6 +172,7 @@ def say(page, text: str) -> None:
 def enter_day(within, label: str, day) -> None:
     """Type a day: part by part, as the field takes it."""
     parts = within.get_by_role("group", name=label, exact=True).get_by_role("spinbutton")
+    parts.nth(2).wait_for(timeout=MAX_MILLISECONDS / ATTEMPTS)
     for part, digits in zip(parts.all(), (f"{day:%d}", f"{day:%m}", f"{day:%Y}"), strict=True):
         part.press_sequentially(digits)
     # A press beside it closes the calendar, which hides what is below or above the field.
@@ -329,12 +330,12 @@ def enter_gates(page, day) -> None:
             card.get_by_role("button", name="Enter").click()
             popover = page.get_by_test_id("stPopoverBody")
             popover.get_by_role("button", name="Save", exact=True).wait_for()
-            if kind == "day":
-                enter_day(popover, title, day)
-            elif kind == "purposes":
-                choose(page, popover, title, "training", "evaluation")
             # A popover that closed meanwhile is opened again, as a person would.
             with suppress(TimeoutError):
+                if kind == "day":
+                    enter_day(popover, title, day)
+                elif kind == "purposes":
+                    choose(page, popover, title, "training", "evaluation")
                 save = popover.get_by_role("button", name="Save", exact=True)
                 save.click(timeout=MAX_MILLISECONDS / ATTEMPTS)
                 break
