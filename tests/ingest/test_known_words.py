@@ -87,6 +87,7 @@ def test_sections_and_fields_of_the_tables_are_known_ones() -> None:
         "call_purposes",
         "consents",
         "lists",
+        "handlers",
     }
 
     for language in tables.LANGUAGES:

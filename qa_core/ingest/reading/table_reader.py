@@ -359,7 +359,7 @@ class _RowReader:
                 pq.ParquetWriter(staged.rejected_rows, quarantine.REJECTED_SCHEMA)
             )
             writer: pq.ParquetWriter | None = None
-            lines = ExcludedLines.current() if staged.kind == "contacts" else None
+            excluded = ExcludedLines.current() if staged.kind == "contacts" else None
             used = {column.index for column in context.columns.values()}
             for block in self._read_blocks(1):
                 batch = RowBatch(
@@ -369,9 +369,9 @@ class _RowReader:
                 )
                 self._reject_cut_row(batch)
                 built = context.profile.build(context, batch)
-                if lines:
+                if excluded:
                     parties = batch.read_texts(*PARTIES).values()
-                    built |= {"excluded_line": pa.array(lines.find_rows(block.cells, parties))}
+                    built |= {"excluded_line": pa.array(excluded.find_rows(block.cells, parties))}
                 self._mark_footers(batch, block)
                 keep = batch.reasons == None  # noqa: E711 (element by element)
                 table = _as_table(staged.kind, batch, built)

@@ -42,6 +42,7 @@ from qa_core.storage.records.retention import (
     ListeningExclusion,
     MonthlyFigure,
     Objection,
+    Rectification,
     Restriction,
 )
 
@@ -53,7 +54,7 @@ BY_SCOPE: tuple[type[Base], ...] = (
 WITHOUT_VIEWERS: tuple[type[Base], ...] = (
     Advisor, AdvisorAlias, Membership, AdvisorNotice, Account, TeamLead, ManagedSite, LoginSession,
     SavedView, SecondFactor, ExternalIdentity, SignInThrottle, AccountRequest, ServiceToken,
-    ListeningExclusion, Objection, Restriction, JournalRow, WaitingRow, BeforeImage,
+    ListeningExclusion, Objection, Restriction, Rectification, JournalRow, WaitingRow, BeforeImage,
 )  # fmt: skip
 """Tables without a scope: only `centre` and `access` read their own without a reason."""
 

@@ -27,23 +27,24 @@ from qa_core.ui.server import health, proxies
 from qa_core.upkeep import after_import
 
 
-class _Errors(logging.Handler):
-    """Count of the errors that went into the server log."""
+class _Errors(logging.Filter):
+    """Count of the errors that went into the server log; it lets everything through."""
 
     count = 0
 
-    def emit(self, record: logging.LogRecord) -> None:
-        self.count += 1
+    def filter(self, record: logging.LogRecord) -> bool:
+        self.count += record.levelno >= logging.ERROR
+        return True
 
 
-_errors = _Errors(logging.ERROR)
+_errors = _Errors()
 _requests: Counter[str] = Counter()
 _lock = threading.Lock()
 
 
 def start() -> None:
     """Count errors from now on."""
-    logging.getLogger().addHandler(_errors)
+    logging.getLogger("qa_core").addFilter(_errors)
 
 
 def note_request(status: int) -> None:
