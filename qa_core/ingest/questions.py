@@ -92,7 +92,14 @@ class Interpreter:
                     self.questions += known[key]
                 is_answerable = any(question.answer for question in known[key])
                 if not is_answerable or len(self.questions) > MAX_QUESTIONS:
-                    raise
+                    ignored = [
+                        question.refusal
+                        for question in self.questions
+                        if (question.answer or "").startswith("--map ignore=")
+                    ]
+                    # The column is missing because the answer before left it out.
+                    is_follow = bool(ignored) and refusal.code == "missing_column"
+                    raise ignored[-1] if is_follow else refusal
                 continue
             return staged
 

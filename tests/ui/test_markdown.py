@@ -92,6 +92,8 @@ PLAIN_TEXTS = {
         "f'**{title}** {cards.NOTHING}'",
         "remedy",
     ],
+    "server/open_metrics": ["sa.func.count()"],
+    "views/admin/imports": ["field"],
     "views/performance/traffic": ["line"],
     "views/performance/waiting_times": [
         "cards.describe_unidentified(recovery.wit",
