@@ -99,7 +99,7 @@ class Interpreter:
                     ]
                     # The column is missing because the answer before left it out.
                     is_follow = bool(ignored) and refusal.code == "missing_column"
-                    raise ignored[-1] if is_follow else refusal
+                    raise (ignored[-1] if is_follow else refusal) from None
                 continue
             return staged
 

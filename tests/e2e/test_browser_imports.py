@@ -67,10 +67,8 @@ def test_a_first_file_is_rehearsed_imported_and_taken_back(new_page, let_in, ser
 def test_a_file_that_cannot_be_read_says_what_to_do(new_page, let_in, server) -> None:
     page = open_imports(new_page, let_in)
     send(page, write(server.folder, "odd.csv", ODD))
-    page.get_by_test_id("stAlert").filter(
-        has_text="Columns: ref, when it was, who, result"
-    ).wait_for()
-    page.get_by_test_id("stExpander").filter(has_text="Columns and fields").wait_for()
+    page.get_by_text("Columns: ref, when it was, who, result").first.wait_for()
+    page.get_by_role("button", name="when it was →").wait_for()
     settle(page)
     assert "Traceback" not in page.content()
     assert page.get_by_role("button", name="Import these rows").count() == 0
@@ -89,7 +87,7 @@ def test_an_ambiguous_date_is_a_question_that_the_page_answers(new_page, let_in,
     page.get_by_role("button", name="day, month, year").click()
     page.get_by_text("Effect on the figures").wait_for()
     page.get_by_text("Days of the file: 2 Mar – 3 Apr 2026").wait_for()
-    page.get_by_role("button", name="Import these rows").wait_for()
+    page.get_by_role("button", name="This is right: import it").wait_for()
 
 
 def test_several_files_are_examined_and_imported_at_once(new_page, let_in, server) -> None:

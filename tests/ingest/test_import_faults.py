@@ -28,6 +28,7 @@ from builders.import_files import (
     SURVEYS,
     TRACKING,
     bring,
+    describe_question,
     find_contacts,
     find_evaluations,
     find_facts,
@@ -342,7 +343,8 @@ def test_a_file_whose_one_needed_column_holds_no_numbers_is_refused(centre: Path
     path = write(
         centre, "spend.csv", "day,campaign,amount\n2026-03-01,Spring,EUR\n2026-03-02,Spring,EUR\n"
     )
-    assert ingest.run(Viewer.SYSTEM, "spend", [path])[0].refusal.code == "unreadable_numbers"
+    error = describe_question(ingest.run(Viewer.SYSTEM, "spend", [path])[0])["error"]
+    assert error["code"] == "unreadable_numbers"
 
 
 @pytest.mark.long
