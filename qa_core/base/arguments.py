@@ -28,7 +28,7 @@ class DeclaredOption:
     choices: tuple[str, ...] = ()
     is_repeated: bool = False
     is_list: bool = False
-    """Whether it takes several of the choices, separated by commas."""
+    """True: it takes several of the choices, separated by commas."""
     parse: Callable[[Any], Any] | None = None
 
 

@@ -173,8 +173,10 @@ _SECRET_WORDS = (
 _SECRET = r"(?=\S*[A-Za-z])(?=\S*[\d_#!&*$%])[^\s,;:()]{5,}"
 _DOCUMENTS = (
     re.compile(
-        r"\b(?:(?:client|abonn[ée]|assur[ée]|contrat|customer)e?\s(?:n[°o]\.?|num[ée]ro|number|no\.)|"
-        r"(?:n[°o]\.?|num[ée]ro)\s?(?:de\s|d['’])?(?:client|abonn[ée]|assur[ée]|contrat)|dossier\sclient)"
+        r"\b(?:(?:client|abonn[ée]|assur[ée]|contrat|customer)e?"
+        r"\s(?:n[°o]\.?|num[ée]ro|number|no\.)|"
+        r"(?:n[°o]\.?|num[ée]ro)\s?(?:de\s|d['’])?(?:client|abonn[ée]|assur[ée]|contrat)|"
+        r"dossier\sclient)"
         r"\s?:?\s?[A-Z]{0,3}[\s-]?\d{4,}\b",
         re.IGNORECASE,
     ),

@@ -220,13 +220,12 @@ def _imports() -> tuple[str, str]:
             )
         )
         count = session.scalar(sa.select(sa.func.count()).where(ImportBatch.state == "done"))
-        waiting = layouts.find_waiting(session)
     if forgotten:
         return WARN, _(
             "{count} imports are unfinished. The next import finishes or undoes them.",
             count=forgotten,
         )
-    if waiting:
+    if waiting := layouts.find_waiting(Viewer.SYSTEM):
         return WARN, _(
             "Files wait until somebody confirms how they are read: {commands}",
             commands=" · ".join(

@@ -42,7 +42,7 @@ MAX_TEXT = 500
 EXTENDED_MONTHS = 3
 """Months for an answer in all, where it is extended (GDPR art. 12(3))."""
 SIGNED_IN = "signed in"
-"""How the identity of somebody who asks in the product was checked."""
+"""Identity check of somebody who asks in the product."""
 REMIND_DAYS = 7
 """Days before the due day from which a request is pressing."""
 

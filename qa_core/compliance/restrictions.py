@@ -23,7 +23,7 @@ from qa_core.storage.records.store import Session
 
 MAX_REASON = 500
 SUBJECT = ("customer_key", "advisor_id", "source_system", "contact_id")
-"""What names the person or the contact."""
+"""Columns that name the person or the contact."""
 Lasting = type[Restriction] | type[Objection]
 
 

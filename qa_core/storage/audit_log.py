@@ -39,6 +39,7 @@ LOG_SECONDS = 600
 """Seconds between two notes in the server's log."""
 MIN_NAME_LENGTH = 3
 """Shorter spellings, and bare numbers, mean a person only where they are the whole value."""
+_WORD = re.compile(r"\w[\w-]+")
 FIRST_MAC = "0" * 64
 PENDING_END = "journal_end"
 """Key in a session's `info`: the end to note once its transaction is committed, by file."""
@@ -262,22 +263,27 @@ def _mask_people(session: Session, reason: str) -> str:
     from qa_core.base.masking import MASK
 
     columns = Account.display_name, Advisor.name, AdvisorAlias.alias, ConfirmedEvaluator.title
-    names = sa.union(*(sa.select(column.label("name")) for column in columns))
-    usernames = set(session.scalars(sa.select(Account.username)))
-    parts = set()
-    for name in session.scalars(
-        Unscoped(names, "Names are masked in reasons. None is shown.")
-    ).all():
-        if not is_telling(name) or name in usernames:
-            continue
-        if name.casefold() in reason.casefold():
+    statement = sa.union(*(sa.select(column.label("name")) for column in columns))
+    names = session.scalars(Unscoped(statement, "Names are masked in reasons. None is shown."))
+    text = reason.casefold()
+    capitals = {word.casefold() for word in _WORD.findall(reason) if word[0].isupper()}
+    # Few of the names share a word with the reason: only these are looked at closely.
+    shared = {
+        name: parts
+        for name in names
+        if (parts := capitals.intersection(name.casefold().split())) or name.casefold() in text
+    }
+    usernames = set(session.scalars(sa.select(Account.username))) if shared else set()
+    masked = set()
+    for name, parts in shared.items():
+        if is_telling(name) and name not in usernames:
             reason = re.sub(rf"\b{re.escape(name)}\b", MASK, reason, flags=re.IGNORECASE)
-        parts.update(part for part in name.casefold().split() if is_telling(part))
+            masked.update(filter(is_telling, parts))
 
     def mask_part(match: re.Match[str]) -> str:
-        return MASK if match[0].casefold() in parts and match[0][0].isupper() else match[0]
+        return MASK if match[0].casefold() in masked and match[0][0].isupper() else match[0]
 
-    return re.sub(r"\w[\w-]+", mask_part, reason)
+    return _WORD.sub(mask_part, reason)
 
 
 def is_telling(name: str) -> bool:

@@ -176,7 +176,7 @@ class Wall:
                     headers["Content-Length"] = str(len(body))
                 for name, value in headers_for(path).items():
                     headers[name] = value
-                open_metrics.note_request(message["status"])
+                open_metrics.note_answer(message["status"])
             elif is_replaced and message["type"] == "http.response.body":
                 message = {**message, "body": b"" if message.get("more_body") else b"Not Found"}
             elif is_replaced:

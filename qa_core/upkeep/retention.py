@@ -69,24 +69,19 @@ class BatchRowKeeper:
 
 @dataclass(frozen=True)
 class FileKeeper:
-    """Files in a folder of the centre, or delivered in watched ones; they go by the day they
-    were last written, or moved there.
-    """
+    """Files in a folder of the centre; they go by the day they were last written."""
 
     kind: str
     folder: str
 
     def find_due(self, as_of: date) -> DueData | None:
-        days = sorted(_find_day(moment) for _path, moment in self._find_files(as_of))
+        start = _find_start(self.kind, as_of)
+        days = sorted(_find_day(moment) for _path, moment in self._find_files(start))
         with store.reading() as session:
             return make_due(session, self.kind, len(days), days[0], days[-1]) if days else None
 
     def delete_due(self, as_of: date) -> None:
-        if self.folder == data_map.DELIVERED:
-            for folder in watched.find_watched():
-                watched.delete_delivered(folder, self._find_start(as_of))
-            return
-        paths = [path for path, _moment in self._find_files(as_of)]
+        paths = [path for path, _moment in self._find_files(_find_start(self.kind, as_of))]
         if self.kind == "quarantine":
             with store.writing() as session:
                 gone = ImportBatch.id.in_([path.stem for path in paths])
@@ -94,20 +89,30 @@ class FileKeeper:
         for path in paths:
             path.unlink(missing_ok=True)
 
-    def _find_files(self, as_of: date) -> Iterator[tuple[Path | str, float]]:
-        """Find the files that are due, each with its moment in seconds."""
-        start = self._find_start(as_of)
-        if self.folder == data_map.DELIVERED:
-            for folder in watched.find_watched():
-                yield from ((name, at) for _, name, at in watched.walk_delivered(folder, start))
-            return
+    def _find_files(self, start: float) -> Iterator[tuple[Path | str, float]]:
+        """Find the files from before that moment (seconds), each with its own."""
         for path in sorted((environment.current().folder / self.folder).rglob("*")):
             if path.is_file() and (written_at := path.stat().st_mtime) < start:
                 yield path, written_at
 
-    def _find_start(self, as_of: date) -> float:
-        with store.reading() as session:
-            return start_of(find_oldest_day(session, self.kind, as_of)).timestamp()
+
+@dataclass(frozen=True)
+class DeliveredKeeper(FileKeeper):
+    """Files that were delivered into watched folders; they go by the day they were moved."""
+
+    def delete_due(self, as_of: date) -> None:
+        for folder in watched.find_watched():
+            watched.delete_delivered(folder, _find_start(self.kind, as_of))
+
+    def _find_files(self, start: float) -> Iterator[tuple[Path | str, float]]:
+        for folder in watched.find_watched():
+            yield from ((name, at) for _, name, at in watched.walk_delivered(folder, start))
+
+
+def _find_start(kind: str, as_of: date) -> float:
+    """Find the moment (seconds) before which data of that kind is due."""
+    with store.reading() as session:
+        return start_of(find_oldest_day(session, kind, as_of)).timestamp()
 
 
 def _find_day(moment: float) -> date:
@@ -168,7 +173,7 @@ KEEPERS = (
     BatchRowKeeper("waiting_rows", WaitingRow),
     BatchRowKeeper("before_images", BeforeImage),
     *(
-        FileKeeper(stored.kind, folder)
+        (DeliveredKeeper if folder == data_map.DELIVERED else FileKeeper)(stored.kind, folder)
         for folder, stored in data_map.FILES.items()
         if stored.kind not in (None, "recordings", "before_images")
     ),

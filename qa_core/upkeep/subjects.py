@@ -40,8 +40,6 @@ from qa_core.upkeep import erasure, person_copy, purge
 
 LINE = re.compile(r"\+?[0-9]{2,15}")
 """Number of a line or an extension, normalised."""
-BY_HAND = "by_hand"
-"""Why audio was deleted: the officer decided it."""
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.\w+")
 
 
@@ -355,8 +353,8 @@ def delete_audio(
     with_forbidden: bool = False,
 ) -> purge.Certificate:
     """Delete the audio of contacts (system or None, id), and all that a rule forbids to keep
-    with `with_forbidden`, at once and also in restored backups. Raises Refusal where there is
-    none.
+    with `with_forbidden`, at once and also in restored backups; sealed recordings stay until
+    their period ends. Raises Refusal where there is none.
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     reason = masking.clean_text(reason, requests.MAX_TEXT, "no_reason")
@@ -365,13 +363,13 @@ def delete_audio(
             days = RuleFacts(session, list).forbidden if with_forbidden else {}
             for item in deletion.find_live(session, [number for _system, number in contacts]):
                 key = (item.source_system, item.contact_id)
-                if {key, (None, item.contact_id)} & set(contacts):
+                if item.kept_as is None and {key, (None, item.contact_id)} & set(contacts):
                     days[key] = item.local_day
         if not days:
             raise Refusal("no_audio", N_("No audio is kept of this. Check the id."))
-        replay_list.add("audio", *map(json.dumps, days), value=BY_HAND)
+        replay_list.add("audio", *map(json.dumps, days), value=deletion.BY_HAND)
         with store.writing() as session:
-            recordings.delete_of(session, days, BY_HAND, viewer.username)
+            recordings.delete_of(session, days, deletion.BY_HAND, viewer.username)
             number = purge.begin_certificate(session, viewer, "recordings", [*days.values()])
         return purge.close_certificate(number, reason)
 

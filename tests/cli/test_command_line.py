@@ -24,12 +24,13 @@ from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.ui import asgi
 
-CALLS = """contact_id,advisor,date,time,reason,answered,declared_resolved,wait_seconds,talk_seconds,csat
+CALLS = """contact_id,advisor,date,time,reason,answered,declared_resolved,\
+wait_seconds,talk_seconds,csat
 ID0001,Diane,2026-01-27,9:12:58,Contract,yes,yes,10,120,5
 ID0002,Becky,2026-01-27,9:30:00,Technical,yes,no,30,240,2
 ID0003,Stewart,2026-01-27,10:01:00,Contract,no,no,,,
 ID0004,Diane,2026-01-28,11:00:00,Payment,yes,yes,20,180,4
-"""  # noqa: E501
+"""
 
 
 @pytest.fixture

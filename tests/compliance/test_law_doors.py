@@ -95,7 +95,7 @@ def test_whatever_writes_these_tables_is_a_registered_door() -> None:
     assert set(TRIED) | set(NOT_TRIED) == set(doors.DOORS)
 
 
-# The doors, each of which says why it stays shut, or None.
+# Doors: each returns why it stays shut, or None.
 
 TRIED = {
     "qa_core.compliance.recordings.deletion.add": ("store",),

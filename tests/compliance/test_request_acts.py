@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from builders.centres import add_people, contact, evaluation, land
 from builders.import_files import bring, find_contacts
 from builders.listening_centre import keep_audio
+from builders.running_centre import build_running_centre
 from builders.sounds import make
 from streamlit.testing.v1 import AppTest
 
@@ -24,8 +25,12 @@ from qa_core.access import accounts
 from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.centre import settings
 from qa_core.cli.app import run
 from qa_core.compliance import audit_report, requests, restrictions
+from qa_core.compliance.conditions import gates, recording_classes
+from qa_core.compliance.recordings import deletion
+from qa_core.metrics import query
 from qa_core.storage import lake
 from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.records import store
@@ -309,6 +314,27 @@ def test_audio_is_deleted_with_a_reason_and_a_genuine_certificate(
     # No purpose is entered here, so that a rule forbids the other one.
     subjects.delete_audio(SYSTEM, [], "no purpose", with_forbidden=True)
     assert find_audio() == set()
+
+
+def test_lawful_and_sealed_audio_is_no_audio_that_a_rule_forbids(
+    centre: Path, add_person: Callable[..., str], tmp_path: Path
+) -> None:
+    build_running_centre(add_person, tmp_path)  # c0 is kept for three purposes, all in force
+    [found] = query.find_recorded(SYSTEM, ["c1"])
+    with store.writing() as session:
+        settings.set_value(session, SYSTEM, "recording_classes", "mifid=60 AMF")
+        mifid = recording_classes.find_all(session)["mifid"]
+        sound = deletion.store_audio(make(tmp_path / "c1.wav"))
+        deletion.add(session, sound, found, "", kept_as=mifid)
+
+    for contacts in ([], [(None, "c1")]):
+        with pytest.raises(Refusal, match="No audio is kept"):
+            subjects.delete_audio(SYSTEM, contacts, "tidying", with_forbidden=True)
+    assert find_audio() == {"c0", "c1"}
+
+    gates.set_gate(SYSTEM, "purposes", "training")
+    with pytest.raises(Refusal):
+        subjects.delete_audio(SYSTEM, [], "tidying", with_forbidden=True)
 
 
 def test_restricting_and_lifting_leave_their_reason(kept: Path) -> None:

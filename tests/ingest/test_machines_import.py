@@ -1,4 +1,4 @@
-"""Who took the contacts of a file: a column, a word, the roster, or a question where a name,
+"""Handlers of the contacts of a file: a column, a word, the roster, or a question where a name,
 hours or concurrent calls look like a machine.
 """
 
@@ -167,12 +167,13 @@ def test_the_roster_that_names_a_machine_later_changes_the_stored_contacts_and_b
 
 
 def test_a_file_says_itself_who_took_each_contact(centre: Path) -> None:
-    text = """contact_id,started_at,agent,agent type,outcome,talk_seconds,bot duration,wait after bot
+    text = """contact_id,started_at,agent,agent type,outcome,talk_seconds,\
+bot duration,wait after bot
 A1,2026-10-01 09:00:00,Alix,Bot,answered,40,,
 A2,2026-10-01 09:05:00,Marie,Human,answered,100,,
 A3,2026-10-01 09:10:00,Paul,Handed over,answered,90,35,12
 A4,2026-10-01 09:15:00,,Handed over,abandoned,,30,50
-"""  # noqa: E501
+"""
     bring(centre, "contacts", text)
     columns = ("handled_by", "advisor_id", "talk_seconds", "machine_seconds")
     assert find_contacts(*columns, "handover_wait_seconds") == [

@@ -1,4 +1,4 @@
-"""What was inferred of a file is confirmed by a person, once per layout, until it drifts."""
+"""Inferences about a file are confirmed by a person, once per layout, until it drifts."""
 
 from __future__ import annotations
 

@@ -231,7 +231,7 @@ def test_every_contact_of_the_period_is_in_the_frame_or_outside_for_its_first_re
         (*once, "not_recorded", "too_short", "too_long", "already_evaluated"), 1
     )
     assert result.frame == 5 and set(keys(result)) < {f"zoe{number}" for number in range(5)}
-    # 18 inbound contacts of the month; the internal call and that of the next month are
+    # 18 inbound contacts of the month; the internal call and the one of next month are
     # no part of it.
     assert result.frame + sum(result.excluded.values()) == 18
     assert dict(result.short) == {"new": 4}

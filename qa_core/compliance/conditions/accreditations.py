@@ -80,7 +80,7 @@ def accredit(
                 "can be accredited.",
                 name=username,
             )
-        centre_purposes = (gates.value_of(session, "purposes") or "").split(",")
+        centre_purposes = gates.find_purposes(session)
         own_purposes = (
             list(dict.fromkeys(purposes))
             or [purpose for purpose in gates.PURPOSES if purpose in centre_purposes]

@@ -196,7 +196,7 @@ def find_month(session: Session, before: DrawCutoff | None = None) -> MonthOfLis
 
 
 def _is_due(due_on: sa.ColumnElement[date], first_day: date) -> sa.ColumnElement[bool]:
-    """What was due in an earlier month is reserved no more: it waits for room."""
+    """Select what is reserved: due in an earlier month, it waits for room instead."""
     return sa.or_(due_on.is_(None), due_on >= first_day)
 
 

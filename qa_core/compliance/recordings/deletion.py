@@ -31,8 +31,10 @@ from qa_core.storage.records.store import Session
 if TYPE_CHECKING:
     from qa_core.metrics.query import RecordedContact
 
-SEALED_MAY = frozenset({"expired", "objected", "proof"})
-"""Rules on quality that do not end an obligation to keep a recording (GDPR art. 17(3)(b))."""
+BY_HAND = "by_hand"
+"""Reason of a deletion: the officer decided it."""
+SEALED_MAY = frozenset({"expired", "objected", "proof", BY_HAND})
+"""Reasons that do not end an obligation to keep a recording (GDPR art. 17(3)(b))."""
 
 GOING = "recordings_going"
 """In a session's `info`: the files to delete once its transaction is committed."""

@@ -20,6 +20,7 @@ from qa_core.compliance.retention import Overdue
 from qa_core.metrics.kpis import formatting
 from qa_core.metrics.law.legal_obstacles import RULES, LegalAct
 from qa_core.storage.facts.guard import Unscoped
+from qa_core.storage.records.listening import Recording
 from qa_core.storage.records.store import Session
 
 DAYS = 30
@@ -124,11 +125,11 @@ class RuleFacts:
     @cached_property
     def live_recordings(self) -> dict[tuple[str, str], str]:
         """Contacts whose audio is stored for quality, each with its purposes."""
-        return {
-            (item.source_system, item.contact_id): item.purpose
-            for item in deletion.find_live(self.session)
-            if item.kept_as is None
-        }
+        return {(item.source_system, item.contact_id): item.purpose for item in self._of_quality}
+
+    @cached_property
+    def _of_quality(self) -> list[Recording]:
+        return [item for item in deletion.find_live(self.session) if item.kept_as is None]
 
     @cached_property
     def verdicts(self) -> dict[tuple[str, str], str | None]:
@@ -142,17 +143,16 @@ class RuleFacts:
 
     @cached_property
     def forbidden(self) -> dict[tuple[str, str], date]:
-        """Contacts whose audio no rule lets keep, or whose purpose is not in force, each with
-        its day; proof may stay.
+        """Contacts whose audio for quality no rule lets keep, or none of whose purposes is in
+        force, each with its day.
         """
-        purposes = (*(gates.value_of(self.session, "purposes") or "").split(","), "proof")
-        found = {}
-        for item in deletion.find_live(self.session):
+        in_force = set(gates.find_purposes(self.session))
+        days = {}
+        for item in self._of_quality:
             key = (item.source_system, item.contact_id)
-            is_lawful = self.verdicts.get(key) in (None, item.purpose)  # proof, kept as proof
-            if item.purpose not in purposes or not is_lawful:
-                found[key] = item.local_day
-        return found
+            if self.verdicts.get(key) or not in_force & set(item.purpose.split(",")):
+                days[key] = item.local_day
+        return days
 
     def count_forbidden(self, rule: str) -> int:
         """Count recordings whose contact breaks that rule first."""

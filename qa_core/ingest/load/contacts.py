@@ -203,6 +203,7 @@ def prepare_contacts(
     select = {name: f's."{name}"' for name in own_columns}
     joins = ["FROM staged s JOIN keyed k USING (line)"]
     carried = [*own_columns]
+    reads_stored = False
     if {"advisor", "advisor_name"} & set(staged.columns):
         connection.register("names", build_names_table(resolved_names.ids))
         text, name = (
@@ -231,9 +232,7 @@ def prepare_contacts(
         carried.append("team")
     elif from_memberships:
         # The team of an earlier file stays while the advisor is the same.
-        joins.append(
-            "LEFT JOIN known c ON c.source_system = k.source_system AND c.contact_id = k.contact_id"
-        )
+        reads_stored = True
         select["team"] = (
             f"CASE WHEN {source_value('advisor_id')} = n.advisor_id THEN "
             f"coalesce({source_value('team')}, m.team) ELSE m.team END"
@@ -251,33 +250,29 @@ def prepare_contacts(
         carried.append(given_team)
     if rules.has_assignments and {"source", "medium", "campaign"} & set(own_columns):
         # A campaign that the file names overrides the one of its tracking number.
-        joins.append(
-            "LEFT JOIN known t ON t.source_system = k.source_system AND t.contact_id = k.contact_id"
-        )
+        reads_stored = True
         names = [name for name in ("source", "medium", "campaign") if name in own_columns]
         stated_columns = ", ".join(f's."{name}"' for name in names)
         select["tracking_match"] = (
-            f"CASE WHEN coalesce({stated_columns}) IS NOT NULL THEN nullif(t.tracking_match, "
-            f"'{BY_NUMBER}') ELSE t.tracking_match END"
+            f"CASE WHEN coalesce({stated_columns}) IS NOT NULL THEN nullif(c.tracking_match, "
+            f"'{BY_NUMBER}') ELSE c.tracking_match END"
         )
         carried.append("tracking_match")
     if "excluded_line" in staged.columns:
-        joins.append(
-            "LEFT JOIN known x ON x.source_system = k.source_system AND x.contact_id = k.contact_id"
-        )
-        own = select.get("private_line", "x.private_line")
+        reads_stored = True
+        own = select.get("private_line", "c.private_line")
         select["private_line"] = f"CASE WHEN s.excluded_line THEN true ELSE {own} END"
         carried += [] if "private_line" in carried else ["private_line"]
     if rules.machines and "advisor_id" in select and "handled_by" not in select:
         # What an earlier file said of the same contact stays.
-        joins.append(
-            "LEFT JOIN known h ON h.source_system = k.source_system AND h.contact_id = k.contact_id"
-        )
-        select["handled_by"] = source_value("handled_by").replace("c.", "h.")
+        reads_stored = True
+        select["handled_by"] = source_value("handled_by")
         carried.append("handled_by")
     if "handled_by" in select:
         select[AS_GIVEN["handled_by"]] = "CAST(NULL AS VARCHAR)"
         carried.append(AS_GIVEN["handled_by"])
+    if reads_stored:
+        joins.append(f"LEFT JOIN known c ON {KEY_JOIN}")
     direction = staged.select_column("direction", "s.")
     team = select.get("team", "CAST(NULL AS VARCHAR)")
     changes = rules.change(select, "s.local_start", direction, team)

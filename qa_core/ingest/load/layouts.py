@@ -165,10 +165,12 @@ def get_layout(viewer: Viewer, layout: str) -> dict[str, Any]:
     return layouts[layout]
 
 
-def find_waiting(session: Session) -> list[ConfirmedReading]:
-    """Find the readings of watched files that wait for a confirmation."""
+def find_waiting(viewer: Viewer) -> list[ConfirmedReading]:
+    """Find the readings of watched files that wait for a confirmation. Needs MANAGE_IMPORTS."""
+    viewer.require(Permission.MANAGE_IMPORTS)
     waiting = ConfirmedReading.waiting.is_not(None), ConfirmedReading.confirmed_at.is_(None)
-    return list(session.scalars(sa.select(ConfirmedReading).where(*waiting)))
+    with store.reading() as session:
+        return list(session.scalars(sa.select(ConfirmedReading).where(*waiting)))
 
 
 def forget(viewer: Viewer, layout: str) -> None:

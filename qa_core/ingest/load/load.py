@@ -253,12 +253,12 @@ def load_advisors(job: LoadJob) -> None:
     rows = pq.read_table(job.staged.rows).sort_by("line").to_pylist()
 
     def write(session: Session, batch_id: str) -> None:
-        directory, machines = advisors.Directory.load(session), members.find_machines(session)
+        directory, before = advisors.Directory.load(session), members.find_machines(session)
         counts = Counter(advisors.import_row(session, batch_id, directory, row) for row in rows)
         job.tally.add(RowComparison(counts["new"], counts["updated"], counts["unchanged"]))
         job.tally.require_identity(job.report.file)
         rules = ActiveRules.load(session)
-        if rules.hours or rules.kept_names["advisor"] or machines != rules.machines:
+        if rules.hours or rules.kept_names["advisor"] or before != rules.machines:
             due_work.request(session, CENTRE_RULES)
 
     if job.options.dry_run:

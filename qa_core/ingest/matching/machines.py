@@ -1,5 +1,5 @@
-"""Who took the contacts of a file: what it says of machines, what the roster says, and the
-question where a name, hours or concurrent calls look like a machine and neither says.
+"""Handlers of the contacts of a file, people or machines: by the file, by the roster, or by a
+question where a name, hours or concurrent calls look like a machine.
 """
 
 import re

@@ -48,7 +48,7 @@ Counts = dict[str, Any]
 
 @dataclass(frozen=True)
 class Fact:
-    """What was understood about one subject. `basis`: column, words, default, computed, or
+    """Understanding of one subject. `basis`: column, words, default, computed, or
     before (confirmed earlier). `samples`: cells of its column, identities masked.
     """
 
@@ -231,7 +231,7 @@ def count_headline(
         }
     if staged.kind != "contacts":
         return {"rows": staged.accepted}
-    create_contacts_view(connection, staged, scope)
+    create_contacts_table(connection, staged, scope)
     received, answered, abandoned = connection.execute(
         "SELECT count(*), count(*) FILTER (outcome = 'answered'), "
         "count(*) FILTER (outcome IN ('abandoned', 'unanswered')) "
@@ -240,10 +240,10 @@ def count_headline(
     return {"received": received, "answered": answered, "abandoned": abandoned}
 
 
-def create_contacts_view(
+def create_contacts_table(
     connection: duckdb.DuckDBPyConnection, staged: Staged, scope: str | None
 ) -> None:
-    """Create the view `read_contacts`: one row per contact, defaults filled in."""
+    """Create the table `read_contacts`: one row per contact, defaults filled in."""
     select = staged.select_column
     newest = ""
     if "contact_id" in staged.columns:
@@ -257,7 +257,7 @@ def create_contacts_view(
     texts = (f"{select(name)} AS {name}" for name in _TEXTS)
     amounts = (f"{select(name, kind='DOUBLE')} AS {name}" for name in (*_TIMES, "csat", "nps"))
     connection.execute(
-        f"CREATE OR REPLACE TEMP VIEW read_contacts AS SELECT {direction} AS direction, "
+        f"CREATE OR REPLACE TEMP TABLE read_contacts AS SELECT {direction} AS direction, "
         f"{', '.join((*texts, *amounts))}, local_start, {select('csat_scale')} AS csat_scale "
         f"FROM staged {newest}"
     )

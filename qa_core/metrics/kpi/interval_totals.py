@@ -33,7 +33,7 @@ FROM_TOTALS = "from_totals"
 
 MIXED_HANDLING = "mixed_handling"
 """Note of a value of people with intervals, in a centre whose machines took contacts too."""
-APART = "handled_by"
+NOT_IN_TOTALS = "handled_by"
 """Dimension by which intervals cannot be cut, although their contacts belong to it."""
 
 MAX = {"hour": 60, "half_hour": 30, "day": 1_440, "weekday": 1_440, "week": 10_080}
@@ -60,7 +60,7 @@ def find_totals(question: MetricQuery, kpis: Sequence[Kpi]) -> list[Record]:
         not summed_kpis
         or lake.version("intervals") < 0
         or not dimension_sql.dimensions_of(question.by, question.where)
-        <= {*INTERVAL_DIMENSIONS, APART}
+        <= {*INTERVAL_DIMENSIONS, NOT_IN_TOTALS}
     ):
         return []
     if not lake.files("intervals", **months):
@@ -91,7 +91,7 @@ def find_totals(question: MetricQuery, kpis: Sequence[Kpi]) -> list[Record]:
 
 def add_totals(question: MetricQuery, kpis: Sequence[Kpi], records: list[Record]) -> list[Record]:
     """Add interval sums to contact sums, by group; groups without contacts come last."""
-    if APART in dimension_sql.dimensions_of(question.by, question.where):
+    if NOT_IN_TOTALS in dimension_sql.dimensions_of(question.by, question.where):
         return _note_left_out(question, kpis, records)
     totals = find_totals(question, kpis)
     if not totals:
@@ -118,8 +118,8 @@ def _note_left_out(
     question: MetricQuery, kpis: Sequence[Kpi], records: list[Record]
 ) -> list[Record]:
     """Note how many contacts of intervals each group would have if these named the handler."""
-    values = tuple(pair for pair in question.where.values if pair[0] != APART)
-    by = tuple(name for name in question.by if name != APART)
+    values = tuple(pair for pair in question.where.values if pair[0] != NOT_IN_TOTALS)
+    by = tuple(name for name in question.by if name != NOT_IN_TOTALS)
     whole = replace(question, by=by, where=replace(question.where, values=values))
     left_out = {whole.key_of(record): record["present"] for record in find_totals(whole, kpis)}
     notes = [f"{kpi.key}__note:totals_left_out" for kpi in kpis if kpi.sums]

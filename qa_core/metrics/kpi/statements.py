@@ -266,8 +266,8 @@ def with_selling(question: MetricQuery, statement: sa.Select) -> Scoped:
     every = EVERY_CONTACT.c
     started_at = CONTACTS.c.started_at
     order = (started_at, CONTACTS.c.source_system, CONTACTS.c.contact_id)
-    alike = (CONTACTS.c.customer_number, CONTACTS.c.direction, CONTACTS.c.purpose_of_call)
-    same = {"partition_by": alike, "order_by": order}
+    consumer = (CONTACTS.c.customer_number, CONTACTS.c.direction, CONTACTS.c.purpose_of_call)
+    same = {"partition_by": consumer, "order_by": order}
     fourth = sa.func.lag(started_at, sa.literal_column(str(ATTEMPTS))).over(**same)
     refused = sa.func.max(sa.case((CONTACTS.c.sales_refused, started_at)))
     refused = refused.over(**same, rows=(None, -1))

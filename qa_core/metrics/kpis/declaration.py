@@ -91,7 +91,7 @@ class KpiInputs:
     sparse_components: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     scales: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     has_machines: bool = False
-    """Whether machines took any contact of the lake; without, nothing is asked about them."""
+    """True: machines took contacts of the lake; else nothing is asked about them."""
 
     @cached_property
     def short_seconds(self) -> sa.BindParameter[float]:

@@ -1,9 +1,11 @@
 """Why rows are left out of KPIs: the reasons that several share, each declared once."""
 
+from collections.abc import Callable
+
 import sqlalchemy as sa
 
 from qa_core.base.i18n import N_
-from qa_core.metrics.kpis.declaration import Exclusion, Predicate
+from qa_core.metrics.kpis.declaration import Exclusion, KpiInputs, Predicate
 from qa_core.metrics.kpis.rows import (
     ANSWERED,
     ATTRIBUTED,
@@ -23,6 +25,12 @@ _c = CONTACTS.c
 def exclude(code: str, title: str, rows: Predicate) -> Exclusion:
     """Declare an exclusion that no setting changes."""
     return Exclusion(code, title, lambda inputs: rows)
+
+
+def exclude_pending(is_complete: Callable[[KpiInputs], Predicate]) -> Exclusion:
+    """Declare the exclusion of contacts whose repeat window is not complete."""
+    title = N_("The repeat window is not complete in the data")
+    return Exclusion("pending", title, lambda inputs: sa.not_(is_complete(inputs)))
 
 
 OTHER_DIRECTION = exclude("other_direction", N_("Outbound or internal"), sa.not_(COUNTED_DIRECTION))

@@ -14,8 +14,20 @@ from qa_core.metrics.kpis.declaration import (
     Predicate,
     Unit,
 )
-from qa_core.metrics.kpis.exclusions import ANSWERED_ONLY, INBOUND, UNKNOWN_CALLER, exclude
-from qa_core.metrics.kpis.rows import ANSWERED, KNOWN_CUSTOMER, ratio
+from qa_core.metrics.kpis.exclusions import (
+    ANSWERED_ONLY,
+    INBOUND,
+    UNKNOWN_CALLER,
+    exclude,
+    exclude_pending,
+)
+from qa_core.metrics.kpis.rows import (
+    ANSWERED,
+    KNOWN_CUSTOMER,
+    has_no_repeat,
+    is_followed_up,
+    ratio,
+)
 from qa_core.metrics.kpis.satisfaction import NOT_SURVEYED
 from qa_core.storage.facts.schema import CONTACTS
 
@@ -26,10 +38,8 @@ def _is_complete(inputs: KpiInputs) -> Predicate:
     """Return whether the data reach far enough before and after the contact to judge it."""
     if not inputs.span:
         return sa.false()
-    return _c.started_at.between(
-        sa.literal(inputs.span[0] + inputs.window, sa.DateTime),
-        sa.literal(inputs.span[1] - inputs.window, sa.DateTime),
-    )
+    first = sa.literal(inputs.span[0] + inputs.window, sa.DateTime)
+    return sa.and_(_c.started_at >= first, is_followed_up(inputs))
 
 
 def _by_repeat(inputs: KpiInputs) -> Contribution:
@@ -44,10 +54,7 @@ def _by_repeat(inputs: KpiInputs) -> Contribution:
     denominator = sa.and_(first, complete)
     return Contribution(
         denominator=denominator,
-        hits=sa.and_(
-            denominator,
-            sa.or_(_c.seconds_to_next.is_(None), _c.seconds_to_next > inputs.window_seconds),
-        ),
+        hits=sa.and_(denominator, has_no_repeat(inputs)),
         pending=sa.and_(first, sa.not_(complete)),
         unknown_identity=sa.and_(ANSWERED, sa.not_(KNOWN_CUSTOMER)),
     )
@@ -59,11 +66,7 @@ _NOT_FIRST = Exclusion(
     N_("Not a first contact: the customer was already answered within the repeat window"),
     lambda inputs: _c.seconds_since_previous <= inputs.window_seconds,
 )
-_PENDING = Exclusion(
-    "pending",
-    N_("The repeat window is not complete in the data"),
-    lambda inputs: sa.not_(_is_complete(inputs)),
-)
+_PENDING = exclude_pending(_is_complete)
 _UNDECLARED = exclude(
     "undeclared", N_("The advisor declared nothing"), _c.declared_resolved.is_(None)
 )

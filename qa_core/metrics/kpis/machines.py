@@ -10,7 +10,6 @@ from qa_core.base.i18n import N_
 from qa_core.metrics.kpis.declaration import (
     CONTACT_DIMENSIONS,
     Contribution,
-    Exclusion,
     Kpi,
     KpiInputs,
     KpiKind,
@@ -24,6 +23,7 @@ from qa_core.metrics.kpis.exclusions import (
     RECEIVED_ONLY,
     UNKNOWN_CALLER,
     exclude,
+    exclude_pending,
 )
 from qa_core.metrics.kpis.rows import (
     ANSWERED,
@@ -34,6 +34,8 @@ from qa_core.metrics.kpis.rows import (
     MACHINE_ALONE,
     RECEIVED,
     amount_of,
+    has_no_repeat,
+    is_followed_up,
     ratio,
 )
 from qa_core.storage.facts.schema import CONTACTS
@@ -45,15 +47,9 @@ _handler_unknown = KpiNote(
 
 
 def _machine_share(inputs: KpiInputs) -> Contribution:
-    """Where no contact of the centre is a machine's, nothing is known of machines."""
+    """Build the share; no data where no contact of the centre is a machine's."""
     required = ANSWERED if inputs.has_machines else sa.false()
     return ratio(BY_MACHINE, ANSWERED, required, (_handler_unknown,))(inputs)
-
-
-def _is_complete(inputs: KpiInputs) -> Predicate:
-    if not inputs.span:
-        return sa.false()
-    return _c.started_at <= sa.literal(inputs.span[1] - inputs.window, sa.DateTime)
 
 
 def _lasting(handler: Predicate) -> Callable[[KpiInputs], Contribution]:
@@ -62,12 +58,11 @@ def _lasting(handler: Predicate) -> Callable[[KpiInputs], Contribution]:
     known = sa.and_(answered, KNOWN_CUSTOMER)
 
     def parts(inputs: KpiInputs) -> Contribution:
-        complete = _is_complete(inputs)
+        complete = is_followed_up(inputs)
         counted = sa.and_(known, complete)
-        is_last = sa.or_(_c.seconds_to_next.is_(None), _c.seconds_to_next > inputs.window_seconds)
         return Contribution(
             denominator=counted,
-            hits=sa.and_(counted, is_last),
+            hits=sa.and_(counted, has_no_repeat(inputs)),
             pending=sa.and_(known, sa.not_(complete)),
             unknown_identity=sa.and_(answered, sa.not_(KNOWN_CUSTOMER)),
         )
@@ -87,11 +82,7 @@ _NOT_HANDED_OVER = exclude(
 _WAIT_UNKNOWN = exclude(
     "wait_unknown", N_("The wait is not known"), _c.handover_wait_seconds.is_(None)
 )
-_PENDING = Exclusion(
-    "pending",
-    N_("The repeat window is not complete in the data"),
-    lambda inputs: sa.not_(_is_complete(inputs)),
-)
+_PENDING = exclude_pending(is_followed_up)
 
 _declare = partial(Kpi, needs=Permission.SEE_CALL_STATISTICS, dimensions=CONTACT_DIMENSIONS)
 _declare_lasting = partial(

@@ -147,6 +147,18 @@ BY_PERSON = _c.handled_by.is_distinct_from(word(Handler.MACHINE))
 """Contacts that a person took or should have taken, after a machine or not."""
 
 
+def is_followed_up(inputs: KpiInputs) -> Predicate:
+    """Return whether the data reach as far after the contact as its repeat window."""
+    if not inputs.span:
+        return sa.false()
+    return _c.started_at <= sa.literal(inputs.span[1] - inputs.window, sa.DateTime)
+
+
+def has_no_repeat(inputs: KpiInputs) -> Predicate:
+    """Return whether the customer has no further contact within the repeat window."""
+    return sa.or_(_c.seconds_to_next.is_(None), _c.seconds_to_next > inputs.window_seconds)
+
+
 def of_people(inputs: KpiInputs, rows: Predicate) -> Predicate:
     """Narrow these contacts to the ones that people took."""
     return sa.and_(rows, BY_PERSON) if inputs.has_machines else rows

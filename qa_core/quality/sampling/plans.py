@@ -129,7 +129,7 @@ def find_plans(viewer: Viewer) -> list[PlanState]:
 
 @dataclass(frozen=True)
 class PlannedListening:
-    """What a plan has for each of its advisors: purpose, days, and how many contacts."""
+    """Part of a plan for each of its advisors: purpose, days, and number of contacts."""
 
     purpose: str
     starts_on: date

@@ -36,7 +36,7 @@ class Direction(StrEnum):
 
 
 class Handler(StrEnum):
-    """Who took a contact; `MACHINE`: alone. Not known (null) counts as a person."""
+    """Handler of a contact; `MACHINE`: alone. Not known (null) counts as a person."""
 
     PERSON = "person"
     MACHINE = "machine"

@@ -102,7 +102,7 @@ LAKE = {
 }
 
 DELIVERED = "delivered files"
-"""What a watched folder has taken or refused, outside of QA_HOME."""
+"""Files that a watched folder has taken or refused, outside of QA_HOME."""
 FILES: Mapping[str, Stored] = {
     "records.sqlite": Stored(PERSONS, because="the records: see their tables", is_backed_up=True),
     "lake": Stored(PERSONS, because="the lake: see its tables", is_backed_up=True),

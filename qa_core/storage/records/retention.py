@@ -195,19 +195,19 @@ class SubjectRequest(Numbered, holds=data.Stored(data.PERSONS, "requests", "answ
     contact_id: Mapped[data.ContactId | None]
     """The contact that an exclusion is asked for."""
     details: Mapped[RequestText | None]
-    """What is asked, in the person's words."""
+    """Wish of the person, in their words."""
     received_on: Mapped[date]
     due_on: Mapped[date]
     extended_because: Mapped[RequestText | None]
     """Why it takes two months more (art. 12(3)); null: it does not."""
     identity_checked_by: Mapped[data.Username | None]
     identity_check: Mapped[RequestText | None]
-    """How the identity was checked."""
+    """Way in which the identity was checked."""
     answered_on: Mapped[date | None]
     answered_by: Mapped[data.Username | None]
     answer: Mapped[RequestText | None]
     is_refused: Mapped[bool] = mapped_column(default=False)
-    """Whether the answer refuses what is asked (art. 12(4))."""
+    """True: the answer refuses what is asked (art. 12(4))."""
     audio_confirmed_by: Mapped[data.Username | None]
     """The second person who agreed that audio is handed out."""
     entered_by: Mapped[data.Username]

@@ -38,7 +38,7 @@ class _Errors(logging.Filter):
 
 
 _errors = _Errors()
-_requests: Counter[str] = Counter()
+_answers: Counter[str] = Counter()
 _lock = threading.Lock()
 
 
@@ -47,10 +47,10 @@ def start() -> None:
     logging.getLogger("qa_core").addFilter(_errors)
 
 
-def note_request(status: int) -> None:
+def note_answer(status: int) -> None:
     """Count one answer of the server."""
     with _lock:
-        _requests[str(status)] += 1
+        _answers[str(status)] += 1
 
 
 class Counts(Collector):
@@ -62,7 +62,7 @@ class Counts(Collector):
         yield _label(
             "ecoute_not_ready", "Reasons of /healthz.", "reason", dict.fromkeys(reasons, 1)
         )
-        yield _label("ecoute_http_responses", "Answers.", "status", dict(_requests), True)
+        yield _label("ecoute_http_responses", "Answers.", "status", dict(_answers), True)
         yield CounterMetricFamily("ecoute_errors", "Errors in the server log.", _errors.count)
         if {"no_records", "old_records", "records_unreadable"} & set(reasons):
             return

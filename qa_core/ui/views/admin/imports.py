@@ -95,10 +95,9 @@ def _is_decided(report: FileReport, shown: FileReport) -> bool:
 
 def show_waiting(viewer: Viewer) -> None:
     """Name the watched files that wait until somebody confirms how they are read."""
-    for row in layouts.find_layouts(viewer):
-        if row["basis"] == "waiting":
-            text = _("Waits until somebody confirms how it is read: {file}", file=row["waiting"])
-            st.info(escape(text), icon=":material/hourglass_empty:")
+    for row in layouts.find_waiting(viewer):
+        text = _("Waits until somebody confirms how it is read: {file}", file=row.waiting)
+        st.info(escape(text), icon=":material/hourglass_empty:")
 
 
 def forget_dry_runs() -> None:

@@ -18,7 +18,12 @@ from qa_core.storage.records import store
 from qa_core.ui.frame import gate, layout
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import actions, cards, download_links, tables
-from qa_core.upkeep import after_import, integrity, purge, purge_certificate  # noqa: F401  declares its download
+from qa_core.upkeep import (
+    after_import,
+    integrity,
+    purge,
+    purge_certificate,  # noqa: F401  declares its download
+)
 
 
 def show_state(viewer: Viewer) -> None:

@@ -83,7 +83,7 @@ PERFORM: Mapping[str, Callable[..., str]] = {
     "delete_audio": _delete_audio,
     "erase": _erase,
 }
-"""What does each declared act; it returns what the act met."""
+"""Function of each declared act; it returns the outcome in words."""
 CHOICES = {"reason": exclusions.REASONS, "field": {name: name for name in rectified.FIELDS}}
 
 

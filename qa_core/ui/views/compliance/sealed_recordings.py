@@ -3,10 +3,11 @@
 import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base.i18n import _
+from qa_core.base.i18n import N_, _
 from qa_core.compliance.recordings import sealed
 from qa_core.ui.frame.markdown import escape
-from qa_core.ui.widgets import actions, download_links
+from qa_core.ui.widgets import act_form, actions, download_links
+from qa_core.ui.widgets.act_form import ActField
 from qa_core.upkeep import subjects
 
 
@@ -32,10 +33,10 @@ def show(viewer: Viewer) -> None:
             with actions.perform(Permission.SEE_RULES) as acting:
                 sealed.agree(acting, item.id)
     if is_officer:
-        with st.form("sealed", border=True):
-            text = st.text_input(_("Contact"), key="sealed_contact")
-            reason = st.text_input(_("Reason"), key="sealed_reason")
-            if st.form_submit_button(_("Ask to open")):
-                with actions.perform(Permission.MANAGE_COMPLIANCE) as acting:
-                    [contact] = subjects.read_contacts([text.strip()])
-                    sealed.ask(acting, *contact, reason)
+        fields = ActField("contact", N_("Contact")), ActField("reason", N_("Reason"))
+        act_form.show("sealed", N_("Ask to open"), fields, _ask)
+
+
+def _ask(acting: Viewer, contact: str, reason: str) -> None:
+    [key] = subjects.read_contacts([contact])
+    sealed.ask(acting, *key, reason)
