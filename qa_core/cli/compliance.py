@@ -186,7 +186,8 @@ def _find_rows() -> list[dict[str, Any]]:
             "expects": state.gate.expects,
         }
         for state in sorted(
-            (*gates.find_all(Viewer.SYSTEM), of_listeners), key=lambda state: state.gate.act
+            (*gates.find_all(Viewer.SYSTEM), of_listeners),
+            key=lambda state: gates.ACTS.index(state.gate.act),
         )
     ]
 

@@ -42,6 +42,7 @@ from qa_core.ui.server import (
     health,
     identity_routes,
     kpi_api,
+    mail_routes,
     open_metrics,
     proxies,
     session_routes,
@@ -206,7 +207,7 @@ def _may_be_page(path: str) -> bool:
     from qa_core.ui.frame import menu
 
     names = {"", menu.HOME, *(page.key for page in menu.all_pages())}
-    return path.strip("/") in names or path.startswith("/component/")
+    return path.strip("/") in names or path.startswith(("/component/", mail_routes.PATH))
 
 
 def find_signed_in(request: Request) -> sessions.SignedIn | None:
@@ -225,6 +226,7 @@ def check_start() -> None:
             environment.secret(name)
         environment.find_proxies()
         environment.find_metrics_readers()
+        environment.find_mail_server()
         open_metrics.start()
         identity.find_providers()
         store.migrate()
@@ -270,6 +272,7 @@ def _work_unattended() -> None:
     for, whether anybody is signed in or not.
     """
     from qa_core import ingest
+    from qa_core.delivery import worker
     from qa_core.metrics.kpi import editions
     from qa_core.upkeep import after_import, integrity, purge
 
@@ -286,6 +289,7 @@ def _work_unattended() -> None:
         try:
             if editions.find_due() or integrity.is_due():
                 _work_beside()
+            worker.work()
             # By another process, or by a person, as well.
             if (deletion := audit_report.find_last_deletion()) != forgotten:
                 importlib.import_module("qa_core.ui.frame.cached").forget()
@@ -444,6 +448,7 @@ ROUTES = (
     *identity_routes.ROUTES,
     *session_routes.ROUTES,
     *kpi_api.ROUTES,
+    *mail_routes.ROUTES,
     *health.ROUTES,
     *open_metrics.ROUTES,
     Route("/download/{ticket}", _download, methods=["GET"]),

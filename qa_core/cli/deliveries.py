@@ -1,0 +1,51 @@
+"""`deliveries`: what goes out by mail and webhook, to whom, and its outcome."""
+
+from qa_core.access.roles import Viewer
+from qa_core.base.i18n import _, ngettext
+from qa_core.cli.output import Lines, Output, describe_done
+from qa_core.cli.registry import NAME, NUMBER, ROOT, flag, option
+
+DELIVERIES = ROOT.add_group("deliveries", "What goes out by mail and webhook, and its outcome.")
+
+
+@DELIVERIES.command("list")
+def list_deliveries(due: bool = flag("Only what is due.")) -> Output:
+    """List the deliveries, the newest first."""
+    from qa_core.delivery import ledger
+
+    entries = ledger.find_all(Viewer.SYSTEM, due)
+    yield [entry.as_json() for entry in entries]
+    for entry in entries:
+        reason = f" ({_(ledger.REASONS[entry.reason])})" if entry.reason else ""
+        state = _(ledger.STATES[entry.state])
+        yield f"{entry.id:6} {entry.username:20} {entry.kind:8} {entry.period:12} {state}{reason}"
+
+
+@DELIVERIES.command("due")
+def send_due() -> Output:
+    """Send what is due now, as the served app does by itself."""
+    from qa_core.delivery import worker
+
+    sent = worker.work()
+    yield {"sent": sent}
+    yield ngettext("{n} message was sent.", "{n} messages were sent.", sent)
+
+
+@DELIVERIES.command("preview")
+def preview(
+    name: str = NAME,
+    kind: str = option("digest|notices|alerts", "KIND", default="digest"),
+) -> Lines:
+    """Print the mail that this person would get now; nothing is sent."""
+    from qa_core.delivery import worker
+
+    yield from worker.preview(name, kind).splitlines()
+
+
+@DELIVERIES.command("retry")
+def retry(number: int = NUMBER) -> Lines:
+    """Make a failed delivery due again."""
+    from qa_core.delivery import ledger
+
+    ledger.retry(Viewer.SYSTEM, number)
+    yield describe_done(str(number))

@@ -1,0 +1,69 @@
+"""Addresses of the links in mails: confirm an address, stop mails. They take no sign-in.
+
+Opening a link changes nothing, because mail programs open links by themselves: the page has a
+button, and only its POST, or that of a mail program (RFC 8058), does the act.
+"""
+
+import html
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from qa_core.access import mail_choices
+from qa_core.base import i18n
+from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_, _
+from qa_core.ui.server import browser
+from qa_core.ui.server.identity_routes import limit
+
+PATH = "/mail/"
+QUESTIONS = {
+    mail_choices.CONFIRM: (N_("Use this address for your mails from Écoute?"), N_("Confirm")),
+    "digest": (N_("Stop the digests?"), N_("Stop")),
+    "notices": (N_("Stop the mails about what is new for you?"), N_("Stop")),
+    "alerts": (N_("Stop the mails about new alerts?"), N_("Stop")),
+}
+ANSWERS = {
+    mail_choices.CONFIRM: N_("Your address is confirmed."),
+    "digest": N_("You get no more digests."),
+    "notices": N_("You get no more mails about what is new."),
+    "alerts": N_("You get no more mails about alerts."),
+}
+
+
+@limit
+def _ask(request: Request, _body: bytes) -> Response:
+    browser.use_language_of(request)
+    try:
+        act = mail_choices.read_ticket(request.path_params["ticket"])["act"]
+    except Refusal as refusal:
+        return PlainTextResponse(i18n.format_refusal(refusal), 404)
+    question, label = (html.escape(_(text)) for text in QUESTIONS[act])
+    button = f'<form method="post"><button type="submit">{label}</button></form>'
+    return _build_page(f"<p>{question}</p>{button}")
+
+
+@limit
+def _act(request: Request, _body: bytes) -> Response:
+    browser.use_language_of(request)
+    try:
+        act = mail_choices.follow(request.path_params["ticket"])
+    except Refusal as refusal:
+        return PlainTextResponse(i18n.format_refusal(refusal), 404)
+    return _build_page(f"<p>{html.escape(_(ANSWERS[act]))}</p>")
+
+
+def _build_page(body: str) -> Response:
+    head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+    style = "font:18px/1.5 Helvetica,Arial,sans-serif;max-width:32em;margin:15vh auto;padding:1em"
+    return HTMLResponse(
+        f'<!DOCTYPE html><html lang="{i18n.language()}"><head>{head}<title>Écoute</title></head>'
+        f'<body style="{style}"><h1>Écoute</h1>{body}</body></html>'
+    )
+
+
+ROUTES = (
+    Route(PATH + "{ticket}", _ask, methods=["GET"]),
+    Route(PATH + "{ticket}", _act, methods=["POST"]),
+)
