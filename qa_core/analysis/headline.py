@@ -9,9 +9,7 @@ from typing import Any
 import pandas as pd
 
 from qa_core.access.roles import Viewer
-from qa_core.analysis import alerts, attention, exports, targets
-from qa_core.analysis.alerts import Alert
-from qa_core.analysis.attention import AttentionItem
+from qa_core.analysis import exports, targets
 from qa_core.analysis.series import Series, SettingSpan, build_series
 from qa_core.base import environment
 from qa_core.metrics import query
@@ -49,18 +47,6 @@ class Headline:
         return formatting.short_title(kpi), value, change
 
 
-@dataclass(frozen=True)
-class Attention:
-    """What the Overview lists: open alerts, unusual trends, and clear changes."""
-
-    alerts: tuple[Alert, ...]
-    trends: list[Series]
-    worse: list[AttentionItem]
-    better: list[AttentionItem]
-    was_tried: bool
-    """Whether anything could be compared."""
-
-
 def find_headline(
     viewer: Viewer, keys: Sequence[str], choice: str = periods.DEFAULT
 ) -> Headline | None:
@@ -90,18 +76,6 @@ def find_headline(
         exports.find_currency(viewer),
         period.last_day > until,
     )
-
-
-def find_attention(viewer: Viewer, headline: Headline) -> Attention:
-    """Find what the Overview lists beside these figures."""
-    events = alerts.find(viewer)
-    alerted = {event.rule.kpi for event in events if event.rule.dimension is None}
-    tried = attention.compare_rates(viewer, headline.where, headline.compare, headline.series)
-    compared = [item for item in tried if item is not None]
-    worse, better = attention.split(compared)
-    was_tried = bool(compared) or any(trend.signals for trend in headline.series.values())
-    trends = attention.find_unusual(headline.series, alerted, MAX_TRENDS)
-    return Attention(events[:MAX_ALERTS], trends, worse, better, was_tried)
 
 
 def measure_headline(

@@ -225,7 +225,7 @@ def find_mail_server() -> MailServer | None:
         port = parts.port or (465 if parts.scheme == "smtps" else 587)
     except ValueError:
         is_known = False
-    sender, public_url = os.environ.get("QA_MAIL_FROM", ""), os.environ.get("QA_PUBLIC_URL", "")
+    sender, public_url = os.environ.get("QA_MAIL_FROM", ""), find_public_url()
     if not (is_known and "@" in sender and public_url.startswith(("https://", "http://"))):
         raise Refusal(
             "bad_mail_server",
@@ -235,8 +235,13 @@ def find_mail_server() -> MailServer | None:
         )
     return MailServer(
         parts.hostname, port, parts.scheme == "smtps", unquote(parts.username or ""), sender,
-        public_url.rstrip("/"),
+        public_url,
     )  # fmt: skip
+
+
+def find_public_url() -> str:
+    """Read QA_PUBLIC_URL: the address of Écoute in links; empty without it."""
+    return os.environ.get("QA_PUBLIC_URL", "").rstrip("/")
 
 
 def find_mail_password() -> str | None:

@@ -49,7 +49,7 @@ def set_gates(pairs: list[str] = argument("NAME=VALUE…")) -> Lines:
     after_import.do_due()
     states = {state.gate.name: state for state in gates.find_all(Viewer.SYSTEM)}
     for name in dict(entered):
-        yield f"{name} = {states[name].value}"
+        yield f"{name} = {states[name].value or gates.OFF}"
     yield _describe_next()
 
 

@@ -10,9 +10,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 from qa_core.access.roles import Role, Viewer
-from qa_core.analysis import alerts, attention, board, headline
+from qa_core.analysis import alerts, attention, board, exports, headline
 from qa_core.analysis.alerts import Alert
+from qa_core.analysis.attention import AttentionItem
 from qa_core.analysis.headline import Headline
+from qa_core.analysis.series import Series
 from qa_core.base import environment
 from qa_core.base.i18n import _, ngettext
 from qa_core.metrics import query
@@ -26,7 +28,7 @@ NAMING = frozenset({"advisor", "evaluator"})
 
 
 @dataclass(frozen=True)
-class Section:
+class MailSection:
     title: str
     lines: tuple[str, ...]
 
@@ -38,7 +40,7 @@ class Digest:
     subject: str
     title: str
     period: str
-    sections: tuple[Section, ...]
+    sections: tuple[MailSection, ...]
     link_label: str
     page: str
     parameters: Mapping[str, str]
@@ -51,6 +53,18 @@ class Digest:
             **{name: getattr(self, name) for name in names},
             "link": build_address(home, self.page, self.parameters),
         }
+
+
+@dataclass(frozen=True)
+class Attention:
+    """What the Overview lists: open alerts, unusual trends, and clear changes."""
+
+    alerts: tuple[Alert, ...]
+    trends: list[Series]
+    worse: list[AttentionItem]
+    better: list[AttentionItem]
+    was_tried: bool
+    """Whether anything could be compared."""
 
 
 def build_address(home: str, page: str, parameters: Mapping[str, str] = {}) -> str:
@@ -85,7 +99,7 @@ def is_open_to(viewer: Viewer) -> bool:
 
 def describe_alerts(viewer: Viewer, events: Iterable[Alert]) -> tuple[str, ...]:
     """Describe alerts that name nobody, as the pages do."""
-    currency = headline.exports.find_currency(viewer)
+    currency = exports.find_currency(viewer)
     return tuple(
         f"**{alerts.describe_slice(event)}** – {alerts.describe(event, currency)}"
         for event in events
@@ -102,12 +116,24 @@ def build_foot(viewer: Viewer) -> tuple[str, ...]:
     )
 
 
+def find_attention(viewer: Viewer, found: Headline) -> Attention:
+    """Find what the Overview lists beside these figures."""
+    events = alerts.find(viewer)
+    alerted = {event.rule.kpi for event in events if event.rule.dimension is None}
+    tried = attention.compare_rates(viewer, found.where, found.compare, found.series)
+    compared = [item for item in tried if item is not None]
+    worse, better = attention.split(compared)
+    was_tried = bool(compared) or any(trend.signals for trend in found.series.values())
+    trends = attention.find_unusual(found.series, alerted, headline.MAX_TRENDS)
+    return Attention(events[: headline.MAX_ALERTS], trends, worse, better, was_tried)
+
+
 def _build_of_teams(viewer: Viewer) -> Digest | None:
     """Build what leads and managers get: the Overview, and what waits for them."""
     found = headline.find_headline(viewer, (*headline.FIRST, *headline.SECOND))
     if found is None:
         return None
-    seen = headline.find_attention(viewer, found)
+    seen = find_attention(viewer, found)
     trends = [f"**{formatting.short_title(one.kpi)}** – {one.finding.text}" for one in seen.trends]
     events = describe_alerts(viewer, seen.alerts)
     room = max(1, headline.MAX_ITEMS - len(trends) - len(seen.alerts))
@@ -176,7 +202,7 @@ def _build(
         f"{title} – {formatting.period(period)}",
         title,
         formatting.period(period),
-        tuple(Section(name, lines) for name, lines in sections if lines),
+        tuple(MailSection(name, lines) for name, lines in sections if lines),
         _("Open in Écoute"),
         page,
         {name: str(value) for name, value in days.items()} if has_period else {},
@@ -192,5 +218,5 @@ def _describe_figures(found: Headline) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _texts(items: Iterable[headline.AttentionItem], severity: str) -> tuple[str, ...]:
+def _texts(items: Iterable[AttentionItem], severity: str) -> tuple[str, ...]:
     return tuple(item.text for item in items if item.severity == severity)

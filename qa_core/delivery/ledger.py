@@ -14,8 +14,10 @@ from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
-from qa_core.base.i18n import N_
+from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_, _
 from qa_core.base.row_values import build_from_row, read_fields
+from qa_core.metrics.kpis import formatting
 from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
@@ -29,7 +31,7 @@ STATES = {
     DROPPED: N_("not sent"),
     FAILED: N_("failed"),
 }
-REASONS = {
+CAUSES = {
     "left": N_("the account is closed"),
     "no_permission": N_("the role or the teams no longer allow it"),
     "no_address": N_("no confirmed address"),
@@ -51,7 +53,6 @@ CLAIM_TIME = timedelta(minutes=10)
 WAITS = tuple(timedelta(minutes=minutes) for minutes in (5, 30, 120, 360, 720))
 """Waits before each further attempt; after the last one it has failed."""
 MAX_LISTED = 500
-_WHOLE = "The ledger is read for the server that sends, and for the lists of those in charge."
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class DeliveryEntry:
     kind: str
     period: str
     state: str
-    reason: str | None
+    cause: str | None
     attempts: int
     message_id: str
     due_at: datetime
@@ -71,7 +72,7 @@ class DeliveryEntry:
     sent_at: datetime | None
 
     def as_json(self) -> dict[str, object]:
-        names = ("id", "username", "kind", "period", "state", "reason", "attempts", "message_id")
+        names = ("id", "username", "kind", "period", "state", "cause", "attempts", "message_id")
         moments = ("due_at", "next_at", "sent_at")
         return read_fields(self, names) | {
             name: (at := getattr(self, name)) and at.isoformat() for name in moments
@@ -88,7 +89,7 @@ def enter(session: Session, username: str, kind: str, period: str, due_at: datet
         return
     is_open = Delivery.state == DUE
     session.execute(
-        sa.update(Delivery).where(*theirs, is_open).values(state=DROPPED, reason="superseded")
+        sa.update(Delivery).where(*theirs, is_open).values(state=DROPPED, cause="superseded")
     )
     session.add(
         Delivery(
@@ -102,18 +103,18 @@ def enter(session: Session, username: str, kind: str, period: str, due_at: datet
     )
 
 
-def claim(skipped_kinds: tuple[str, ...] = ()) -> DeliveryEntry | None:
-    """Claim the delivery that has been due for longest; None where none is. Writers queue, so
-    that no other process gets it too.
+def claim(only_kind: str | None = None) -> DeliveryEntry | None:
+    """Claim the delivery that has been due for longest, of that kind if one is given; None
+    where none is. Writers queue, so that no other process gets it too.
     """
     moment = now()
     is_free = sa.or_(
         Delivery.state == DUE,
         sa.and_(Delivery.state == SENDING, Delivery.claimed_until <= moment),
     )
-    due = sa.select(Delivery).where(
-        is_free, Delivery.next_at <= moment, Delivery.kind.not_in(skipped_kinds)
-    )
+    due = sa.select(Delivery).where(is_free, Delivery.next_at <= moment)
+    if only_kind is not None:
+        due = due.where(Delivery.kind == only_kind)
     with store.writing() as session:
         row = session.scalar(_read(due.order_by(Delivery.due_at, Delivery.id).limit(1)))
         if row is None:
@@ -124,32 +125,32 @@ def claim(skipped_kinds: tuple[str, ...] = ()) -> DeliveryEntry | None:
         return build_from_row(DeliveryEntry, row)
 
 
-def settle(entry: DeliveryEntry, state: str, reason: str | None = None) -> None:
+def settle(entry: DeliveryEntry, state: str, cause: str | None = None) -> None:
     """Note the end of an attempt."""
-    values = {"state": state, "reason": reason, "claimed_until": None}
+    values = {"state": state, "cause": cause, "claimed_until": None}
     if state == SENT:
         values["sent_at"] = now()
     _update(entry, values)
 
 
-def postpone(entry: DeliveryEntry, reason: str) -> None:
+def postpone(entry: DeliveryEntry, cause: str) -> None:
     """Note that an attempt failed: the next one waits longer, and after the last there is
     none.
     """
     if entry.attempts > len(WAITS):
-        settle(entry, FAILED, reason)
+        settle(entry, FAILED, cause)
         return
     next_at = now() + WAITS[entry.attempts - 1]
-    _update(entry, {"state": DUE, "reason": reason, "claimed_until": None, "next_at": next_at})
+    _update(entry, {"state": DUE, "cause": cause, "claimed_until": None, "next_at": next_at})
 
 
-def drop_open(reason: str, before: datetime | None = None) -> int:
+def drop_open(cause: str, before: datetime | None = None) -> int:
     """Drop what is due, before a moment if one is given; returns the number."""
     is_open = [Delivery.state.in_((DUE, SENDING))]
     if before is not None:
         is_open.append(Delivery.due_at < before)
     with store.writing() as session:
-        drop = sa.update(Delivery).where(*is_open).values(state=DROPPED, reason=reason)
+        drop = sa.update(Delivery).where(*is_open).values(state=DROPPED, cause=cause)
         return session.execute(drop).rowcount
 
 
@@ -158,7 +159,8 @@ def retry(viewer: Viewer, number: int) -> None:
     viewer.require(Permission.MANAGE_SETTINGS)
     with store.writing() as session:
         again = sa.update(Delivery).where(Delivery.id == number, Delivery.state == FAILED)
-        session.execute(again.values(state=DUE, attempts=0, next_at=now()))
+        if not session.execute(again.values(state=DUE, attempts=0, next_at=now())).rowcount:
+            raise Refusal("not_failed", "Delivery {number} has not failed.", number=number)
 
 
 def find_all(viewer: Viewer, only_due: bool = False) -> list[DeliveryEntry]:
@@ -170,6 +172,15 @@ def find_all(viewer: Viewer, only_due: bool = False) -> list[DeliveryEntry]:
     with store.reading() as session:
         found = session.scalars(_read(rows.limit(MAX_LISTED))).all()
         return [build_from_row(DeliveryEntry, row) for row in found]
+
+
+def describe(entry: DeliveryEntry) -> str:
+    """Describe the state of a delivery with its reason and moment, in the language spoken."""
+    parts = [_(STATES[entry.state])]
+    if entry.cause is not None:
+        parts.append(_(CAUSES[entry.cause]))
+    parts.append(formatting.local_moment(entry.sent_at or entry.due_at))
+    return " · ".join(parts)
 
 
 def find_own_last(viewer: Viewer) -> DeliveryEntry | None:
@@ -214,4 +225,6 @@ def _build_id(username: str, kind: str, period: str) -> str:
 
 
 def _read(statement: sa.Select) -> Unscoped:
-    return Unscoped(statement, _WHOLE)
+    return Unscoped(
+        statement, "The ledger is read by the server that sends, and for lists of those in charge."
+    )

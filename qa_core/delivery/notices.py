@@ -47,7 +47,7 @@ class NoticeKind:
 
 
 @dataclass(frozen=True)
-class Notice:
+class WaitingNotice:
     """Things of one kind that wait for a viewer, in the language spoken."""
 
     kind: str
@@ -57,7 +57,7 @@ class Notice:
 
 def find_notices(
     viewer: Viewer, after: datetime | None = None, until: datetime | None = None
-) -> list[Notice]:
+) -> list[WaitingNotice]:
     """Find what waits for the viewer; with `after` and `until`, what began to wait then."""
     notices = []
     for kind in KINDS:
@@ -70,7 +70,7 @@ def find_notices(
         ]
         if moments:
             text = ngettext(*kind.forms, len(moments))
-            notices.append(Notice(kind.name, text, kind.page))
+            notices.append(WaitingNotice(kind.name, text, kind.page))
     return notices
 
 

@@ -31,9 +31,9 @@ MAX_BACK = timedelta(days=7)
 WEEKLY_ROLES = (Role.TEAM_LEAD, Role.MANAGER, Role.ADVISOR)
 
 
-def enter_due(moment: datetime) -> None:
-    """Enter in the ledger what is due at that moment for each open account. Needs the gate to
-    be open. What was due before it was opened, or before a restore, is not entered.
+def enter_due(moment: datetime, only_webhook: bool = False) -> None:
+    """Enter in the ledger what is due at that moment for each open account. Nothing is while
+    the gate is closed, and nothing that was due before it was opened, or before a restore.
     """
     with store.writing() as session:
         start = find_start(session)
@@ -41,18 +41,18 @@ def enter_due(moment: datetime) -> None:
             return
         choices = mail_choices.find_all(session)
         month, newest = find_newest_month(session), find_newest_alert(session, start)
-        for username in _find_accounts(session):
+        for username in [] if only_webhook else _find_accounts(session):
             own = choices.get(username, MailChoices())
             viewer = accounts.get_viewer(session, username)
             for kind, period, due_at in find_periods(viewer, own, month, newest, moment):
                 if start <= due_at <= moment:
                     ledger.enter(session, username, kind, period, due_at)
         for username, asked_at in mail_choices.find_asked(session):
-            if asked_at >= start:
+            if asked_at >= start and not only_webhook:
                 period = mail_choices.name_moment(asked_at)
                 ledger.enter(session, username, CONFIRM, period, asked_at)
         for row in session.scalars(sa.select(Webhook)):
-            if newest is not None and newest[1] >= row.created_at:
+            if newest is not None and newest[1] >= max(start, row.created_at):
                 ledger.enter(session, row.username, WEBHOOK, str(newest[0]), newest[1])
 
 
@@ -141,8 +141,9 @@ def _find_accounts(session: Session) -> list[str]:
 
 
 def _read(session: Session, statement: sa.Select) -> sa.ScalarResult:
-    reason = "What is due is found for every account. Only names and choices of mail are read."
-    return session.scalars(Unscoped(statement, reason))
+    return session.scalars(
+        Unscoped(statement, "What is due is found for every account. Only their names are read.")
+    )
 
 
 def _find_working_day(day: date, step: int) -> date:

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from email.message import EmailMessage
+from functools import partial
 from smtplib import SMTP
 from typing import Any
 
@@ -17,8 +18,8 @@ from qa_core.base.errors import AccessDenied, Refusal, require_known
 from qa_core.base.i18n import N_, _
 from qa_core.centre import settings
 from qa_core.compliance.conditions import gates
-from qa_core.delivery import digests, ledger, mail, notices, schedule
-from qa_core.delivery.digests import Digest, Section
+from qa_core.delivery import digests, ledger, mail, notices, schedule, webhook
+from qa_core.delivery.digests import Digest, MailSection
 from qa_core.delivery.ledger import DeliveryEntry
 from qa_core.quality import data_version
 from qa_core.storage import system_errors
@@ -31,15 +32,16 @@ MAX_READS = 3
 
 
 class Dropped(Exception):
-    """Nothing is sent; the argument is its code of `ledger.REASONS`."""
+    """Nothing is sent; the argument is its code of `ledger.CAUSES`."""
 
 
 def work() -> int:
-    """Send what is due; returns the number of mails and messages sent. Does nothing while mail
-    is not set up. A message that could not be sent stays due.
+    """Send what is due; returns the number of mails and messages sent. While mail is not set
+    up, only the webhook is told. What could not be sent stays due.
     """
     server = environment.find_mail_server()
-    if not store.is_ready() or server is None:
+    only_kind = None if server else schedule.WEBHOOK
+    if not store.is_ready():
         return 0
     with store.reading() as session:
         is_open = gates.find_delivery_start(session) is not None
@@ -48,7 +50,7 @@ def work() -> int:
         return 0
     if restored := schedule.find_last_restore():
         ledger.drop_open("restored", restored)
-    schedule.enter_due(now())
+    schedule.enter_due(now(), only_webhook=server is None)
     sent = 0
     with ExitStack() as stack:
         connection: list[SMTP] = []
@@ -58,10 +60,10 @@ def work() -> int:
                 connection.append(stack.enter_context(mail.connect(server)))
             mail.send(connection[0], message)
 
-        while (entry := ledger.claim()) is not None:
+        while (entry := ledger.claim(only_kind)) is not None:
             outcome = _deliver(server, entry, send)
             sent += outcome == ledger.SENT
-            if outcome == "unreachable":
+            if outcome == "unreachable" and entry.kind != schedule.WEBHOOK:
                 break
     return sent
 
@@ -90,24 +92,33 @@ def preview(username: str, kind: str) -> str:
             return mail.render_text(digest.as_values(home))
     except Dropped as dropped:
         message = N_("Nothing would be sent: {reason}.")
-        raise Refusal("dropped", message, reason=_(ledger.REASONS[str(dropped)])) from None
+        raise Refusal("dropped", message, reason=_(ledger.CAUSES[str(dropped)])) from None
 
 
-def _deliver(server: MailServer, entry: DeliveryEntry, send: Callable[[Any], None]) -> str:
+def _deliver(server: MailServer | None, entry: DeliveryEntry, send: Callable[[Any], None]) -> str:
     """Make one attempt; returns the state or how it failed."""
     try:
         with _as_reader(entry) as (viewer, choices):
-            message = _compose(server, entry, viewer, choices)
-        send(message)
+            if entry.kind == schedule.WEBHOOK:
+                act = partial(webhook.post, entry.username, _build_message(entry, viewer))
+            else:
+                act = partial(send, _compose(server, entry, viewer, choices))
+        act()
     except Dropped as dropped:
         ledger.settle(entry, ledger.DROPPED, str(dropped))
         return ledger.DROPPED
+    except webhook.NotAllowed:
+        ledger.settle(entry, ledger.FAILED, "not_allowed")
+        return ledger.FAILED
     except mail.Refused as error:
-        LOG.warning("delivery %s was refused: %s", entry.id, error.__cause__)
+        LOG.warning(
+            "delivery %s was refused (%s)", entry.id, type(error.__cause__ or error).__name__
+        )
         ledger.settle(entry, ledger.FAILED, "refused")
         return ledger.FAILED
     except mail.Unreachable as error:
-        LOG.warning("delivery %s: the server did not take it: %s", entry.id, error.__cause__)
+        cause = type(error.__cause__ or error).__name__
+        LOG.warning("delivery %s: the server did not take it (%s)", entry.id, cause)
         ledger.postpone(entry, "unreachable")
         return "unreachable"
     except Exception as error:
@@ -177,7 +188,7 @@ def _build_content(entry: DeliveryEntry, viewer: Viewer) -> Digest | None:
     match entry.kind:
         case schedule.NOTICES:
             return _build_notices(entry, viewer)
-        case schedule.ALERTS if viewer.can(Permission.SEE_ALERTS):
+        case schedule.ALERTS | schedule.WEBHOOK if viewer.can(Permission.SEE_ALERTS):
             return _build_alerts(entry, viewer)
         case schedule.DIGEST if digests.is_open_to(viewer):
             return digests.build(viewer, entry.period)
@@ -191,7 +202,7 @@ def _build_notices(entry: DeliveryEntry, viewer: Viewer) -> Digest:
     earliest = entry.due_at - schedule.MAX_BACK
     after = earliest if last is None else max(last.due_at, earliest)
     lines = tuple(notice.text for notice in notices.find_notices(viewer, after, entry.due_at))
-    sections = (Section(_("Since the last mail"), lines),) if lines else ()
+    sections = (MailSection(_("Since the last mail"), lines),) if lines else ()
     title = _("New in Écoute for you")
     return Digest(title, title, "", sections, _("Open in Écoute"), "my_account", {}, ())
 
@@ -199,9 +210,18 @@ def _build_notices(entry: DeliveryEntry, viewer: Viewer) -> Digest:
 def _build_alerts(entry: DeliveryEntry, viewer: Viewer) -> Digest:
     """Build the mail of the alerts opened since the last such mail."""
     lines = find_new_alerts(entry, viewer)
-    sections = (Section(_("What needs a look"), lines),) if lines else ()
+    sections = (MailSection(_("What needs a look"), lines),) if lines else ()
     title, foot = _("New alerts"), digests.build_foot(viewer)
     return Digest(title, title, "", sections, _("Open in Écoute"), "overview", {}, foot)
+
+
+def _build_message(entry: DeliveryEntry, viewer: Viewer) -> webhook.AlertMessage:
+    """Build what the webhook is told. Raises Dropped where nothing is."""
+    digest = _read_content(entry, viewer)
+    lines = tuple(line for section in digest.sections for line in section.lines)
+    link = digests.build_address(environment.find_public_url(), digest.page)
+    name = entry.message_id.strip("<>").partition("@")[0]
+    return webhook.AlertMessage(name, digest.title, lines, link, " · ".join(digest.foot))
 
 
 def find_new_alerts(entry: DeliveryEntry, viewer: Viewer) -> tuple[str, ...]:
@@ -234,7 +254,7 @@ def _build_confirmation(server: MailServer, entry: DeliveryEntry, viewer: Viewer
         "subject": _("Confirm your address"),
         "title": _("Confirm your address"),
         "period": "",
-        "sections": (Section(_("Écoute"), (text, _("The link works once, for 24 hours."))),),
+        "sections": (MailSection(_("Écoute"), (text, _("The link works once, for 24 hours."))),),
         "link_label": _("Confirm"),
         "link": f"{server.public_url}/mail/{ticket}",
         "foot": (),

@@ -43,7 +43,7 @@ class Delivery(Numbered, holds=data.Stored((data.ACCOUNT,), "deliveries", "due_a
     """Week, month or day, or the number of an alert."""
     state: Mapped[data.Code] = mapped_column(default="due", index=True)
     """due · sending · sent · dropped · failed"""
-    reason: Mapped[data.Code | None]
+    cause: Mapped[data.Code | None]
     """Code: why it was dropped, or how the last attempt failed."""
     attempts: Mapped[int] = mapped_column(default=0)
     message_id: Mapped[data.Code]
