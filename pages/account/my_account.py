@@ -14,9 +14,7 @@ languages = {None: _("As the browser"), "en": "English", "fr": "Français"}
 left, right = st.columns(2)
 
 with left:
-    st.subheader(_("Waiting for you"), anchor=False)
     mail.show_notices(viewer)
-
     st.subheader(_("Language"), anchor=False)
     chosen = st.selectbox(
         _("Language of the pages"),

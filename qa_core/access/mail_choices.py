@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from qa_core.access.roles import Role, Viewer
 from qa_core.base import signed_links
 from qa_core.base.errors import AccessDenied, Refusal
+from qa_core.base.i18n import N_
 from qa_core.base.row_values import build_from_row
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
@@ -24,7 +25,12 @@ from qa_core.storage.records.people import Account
 
 DIGEST_ROLES = frozenset({Role.TEAM_LEAD, Role.MANAGER, Role.EXECUTIVE})
 """Roles that get their digest unless they decline it; advisors get theirs by choice."""
-SUBJECTS = ("digest", "notices", "alerts")
+SUBJECT_TITLES = {
+    "digest": N_("Digest"),
+    "notices": N_("What is new for me, once a day"),
+    "alerts": N_("New alerts, at once"),
+}
+SUBJECTS = tuple(SUBJECT_TITLES)
 CONFIRM = "confirm"
 """Kind of the delivery that holds the link to confirm an address."""
 LINK_TIME = timedelta(hours=24)

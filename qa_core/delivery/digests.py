@@ -147,7 +147,7 @@ def _build_of_teams(viewer: Viewer) -> Digest | None:
         look = (attention.conclude((), (), seen.was_tried).text,)
     sections = (
         (_("What needs a look"), look),
-        (_("What got better"), better),
+        (_("What stands out"), better),
         (_("Waiting for you"), tuple(waiting)),
         (_("Figures"), _describe_figures(found)),
     )
@@ -176,7 +176,9 @@ def _build_board(viewer: Viewer, month: str) -> Digest | None:
     figures = board.find_figures(viewer)
     if figures is None or f"{figures.last_day:%Y-%m}" != month:
         return None
-    lines = board.build_lines(figures)
+    lines = [
+        line for line in board.build_lines(figures) if not formatting.is_missing(line.row.value)
+    ]
     figures_section = tuple(
         f"{formatting.short_title(get_kpi(line.kpi.key))}: **{line.value}** · {line.target.text}"
         for line in lines

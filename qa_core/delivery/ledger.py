@@ -68,12 +68,12 @@ class DeliveryEntry:
     attempts: int
     message_id: str
     due_at: datetime
-    next_at: datetime
+    blocked_until: datetime
     sent_at: datetime | None
 
     def as_json(self) -> dict[str, object]:
         names = ("id", "username", "kind", "period", "state", "cause", "attempts", "message_id")
-        moments = ("due_at", "next_at", "sent_at")
+        moments = ("due_at", "blocked_until", "sent_at")
         return read_fields(self, names) | {
             name: (at := getattr(self, name)) and at.isoformat() for name in moments
         }
@@ -98,7 +98,7 @@ def enter(session: Session, username: str, kind: str, period: str, due_at: datet
             period=period,
             message_id=_build_id(username, kind, period),
             due_at=due_at,
-            next_at=due_at,
+            blocked_until=due_at,
         )
     )
 
@@ -108,26 +108,27 @@ def claim(only_kind: str | None = None) -> DeliveryEntry | None:
     where none is. Writers queue, so that no other process gets it too.
     """
     moment = now()
-    is_free = sa.or_(
-        Delivery.state == DUE,
-        sa.and_(Delivery.state == SENDING, Delivery.claimed_until <= moment),
-    )
-    due = sa.select(Delivery).where(is_free, Delivery.next_at <= moment)
-    if only_kind is not None:
-        due = due.where(Delivery.kind == only_kind)
+    due = sa.select(Delivery).where(_is_due(moment, only_kind))
     with store.writing() as session:
         row = session.scalar(_read(due.order_by(Delivery.due_at, Delivery.id).limit(1)))
         if row is None:
             return None
-        row.state, row.claimed_until = SENDING, moment + CLAIM_TIME
+        row.state, row.blocked_until = SENDING, moment + CLAIM_TIME
         row.attempts += 1
         session.flush()
         return build_from_row(DeliveryEntry, row)
 
 
+def count_due(only_kind: str | None = None) -> int:
+    """Count what may be sent now, of that kind if one is given."""
+    due = sa.select(sa.func.count()).where(_is_due(now(), only_kind))
+    with store.reading() as session:
+        return session.scalar(_read(due))
+
+
 def settle(entry: DeliveryEntry, state: str, cause: str | None = None) -> None:
     """Note the end of an attempt."""
-    values = {"state": state, "cause": cause, "claimed_until": None}
+    values = {"state": state, "cause": cause}
     if state == SENT:
         values["sent_at"] = now()
     _update(entry, values)
@@ -140,8 +141,9 @@ def postpone(entry: DeliveryEntry, cause: str) -> None:
     if entry.attempts > len(WAITS):
         settle(entry, FAILED, cause)
         return
-    next_at = now() + WAITS[entry.attempts - 1]
-    _update(entry, {"state": DUE, "cause": cause, "claimed_until": None, "next_at": next_at})
+    _update(
+        entry, {"state": DUE, "cause": cause, "blocked_until": now() + WAITS[entry.attempts - 1]}
+    )
 
 
 def drop_open(cause: str, before: datetime | None = None) -> int:
@@ -159,7 +161,7 @@ def retry(viewer: Viewer, number: int) -> None:
     viewer.require(Permission.MANAGE_SETTINGS)
     with store.writing() as session:
         again = sa.update(Delivery).where(Delivery.id == number, Delivery.state == FAILED)
-        if not session.execute(again.values(state=DUE, attempts=0, next_at=now())).rowcount:
+        if not session.execute(again.values(state=DUE, attempts=0, blocked_until=now())).rowcount:
             raise Refusal("not_failed", "Delivery {number} has not failed.", number=number)
 
 
@@ -200,6 +202,12 @@ def find_last_sent(session: Session, username: str, kind: str) -> DeliveryEntry 
     )
     row = session.scalar(_read(sent.order_by(Delivery.due_at.desc()).limit(1)))
     return row and build_from_row(DeliveryEntry, row)
+
+
+def _is_due(moment: datetime, only_kind: str | None) -> sa.ColumnElement[bool]:
+    is_open = Delivery.state.in_((DUE, SENDING))
+    of_kind = sa.true() if only_kind is None else Delivery.kind == only_kind
+    return sa.and_(is_open, Delivery.blocked_until <= moment, of_kind)
 
 
 def _update(entry: DeliveryEntry, values: dict[str, object]) -> None:

@@ -56,7 +56,7 @@ def build_message(
     if stop_link is not None:
         message["List-Unsubscribe"] = f"<{stop_link}>"
         message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    values = {**content, "stop_link": stop_link, "home": server.public_url}
+    values = {**content, "stop_link": stop_link}
     message.set_content(_render("mail.txt", values))
     message.add_alternative(_render("mail.html", values), subtype="html")
     return message
@@ -108,7 +108,11 @@ def render_text(content: Mapping[str, Any]) -> str:
 
 
 def _render(name: str, values: Mapping[str, Any]) -> str:
-    return _templates().get_template(name).render(_=_, language=i18n.language(), **values)
+    return (
+        _templates()
+        .get_template(name)
+        .render(language=i18n.language(), stop_label=_("Stop these mails"), **values)
+    )
 
 
 @functools.cache

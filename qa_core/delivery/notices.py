@@ -145,6 +145,7 @@ def _find_imports(viewer: Viewer) -> Moments:
     return [row.updated_at for row in layouts.find_waiting(viewer)]
 
 
+ACCREDITATIONS_END = NN_("{n} accreditation ends soon", "{n} accreditations end soon")
 KINDS = (
     NoticeKind(
         "evaluation_published",
@@ -185,14 +186,14 @@ KINDS = (
         "accreditation_ends",
         Permission.LISTEN,
         "my_account",
-        NN_("Your accreditation ends soon", "Your accreditation ends soon"),
+        ACCREDITATIONS_END,
         _find_ending_accreditation,
     ),
     NoticeKind(
         "accreditations_end",
         Permission.MANAGE_COMPLIANCE,
         "listening_rules",
-        NN_("{n} accreditation ends soon", "{n} accreditations end soon"),
+        ACCREDITATIONS_END,
         _find_ending_accreditations,
     ),
     NoticeKind(

@@ -35,12 +35,10 @@ class Dropped(Exception):
     """Nothing is sent; the argument is its code of `ledger.CAUSES`."""
 
 
-def work() -> int:
-    """Send what is due; returns the number of mails and messages sent. While mail is not set
-    up, only the webhook is told. What could not be sent stays due.
+def enter_due() -> int:
+    """Enter in the ledger what is due, and return how much may be sent now. While mail is not
+    set up, that is the webhook alone; while the gate is closed, what was due is dropped.
     """
-    server = environment.find_mail_server()
-    only_kind = None if server else schedule.WEBHOOK
     if not store.is_ready():
         return 0
     with store.reading() as session:
@@ -50,8 +48,18 @@ def work() -> int:
         return 0
     if restored := schedule.find_last_restore():
         ledger.drop_open("restored", restored)
-    schedule.enter_due(now(), only_webhook=server is None)
-    sent = 0
+    only_kind = _find_only_kind()
+    schedule.enter_due(now(), only_kind is not None)
+    return ledger.count_due(only_kind)
+
+
+def work() -> int:
+    """Send what is due; returns the number of mails and messages sent. What could not be sent
+    stays due.
+    """
+    if not enter_due():
+        return 0
+    server, sent = environment.find_mail_server(), 0
     with ExitStack() as stack:
         connection: list[SMTP] = []
 
@@ -60,12 +68,16 @@ def work() -> int:
                 connection.append(stack.enter_context(mail.connect(server)))
             mail.send(connection[0], message)
 
-        while (entry := ledger.claim(only_kind)) is not None:
+        while (entry := ledger.claim(_find_only_kind())) is not None:
             outcome = _deliver(server, entry, send)
             sent += outcome == ledger.SENT
             if outcome == "unreachable" and entry.kind != schedule.WEBHOOK:
                 break
     return sent
+
+
+def _find_only_kind() -> str | None:
+    return None if environment.find_mail_server() else schedule.WEBHOOK
 
 
 def preview(username: str, kind: str) -> str:
@@ -80,7 +92,7 @@ def preview(username: str, kind: str) -> str:
     found = schedule.find_periods(viewer, wanted, month, alert, moment)
     periods = {name: (period, due_at) for name, period, due_at in found}
     if kind not in periods:
-        raise Refusal("nothing_due", "{name} gets no such mail.", name=username)
+        raise _refuse_preview(username, "declined")
     period, due_at = periods[kind]
     entry = DeliveryEntry(
         0, username, kind, period, ledger.DUE, None, 0, "<preview@localhost>", due_at, due_at, None
@@ -91,8 +103,12 @@ def preview(username: str, kind: str) -> str:
             home = server.public_url if server else "https://…"
             return mail.render_text(digest.as_values(home))
     except Dropped as dropped:
-        message = N_("Nothing would be sent: {reason}.")
-        raise Refusal("dropped", message, reason=_(ledger.CAUSES[str(dropped)])) from None
+        raise _refuse_preview(username, str(dropped)) from None
+
+
+def _refuse_preview(username: str, cause: str) -> Refusal:
+    message = N_("{name} gets no such mail: {reason}.")
+    return Refusal("dropped", message, name=username, reason=_(ledger.CAUSES[cause]))
 
 
 def _deliver(server: MailServer | None, entry: DeliveryEntry, send: Callable[[Any], None]) -> str:
@@ -202,7 +218,7 @@ def _build_notices(entry: DeliveryEntry, viewer: Viewer) -> Digest:
     earliest = entry.due_at - schedule.MAX_BACK
     after = earliest if last is None else max(last.due_at, earliest)
     lines = tuple(notice.text for notice in notices.find_notices(viewer, after, entry.due_at))
-    sections = (MailSection(_("Since the last mail"), lines),) if lines else ()
+    sections = (MailSection(_("Waiting for you"), lines),) if lines else ()
     title = _("New in Écoute for you")
     return Digest(title, title, "", sections, _("Open in Écoute"), "my_account", {}, ())
 

@@ -83,6 +83,8 @@ fifty people waited ten times as long.
 """
 MIN_CONTACTS_BESIDE = 50_000
 """Contacts from which on the work of the day has a process beside the server."""
+MAX_MAILS_HERE = 2
+"""Mails and messages up to which the server sends by itself."""
 WARMING_SECONDS = 2
 """Seconds between two looks at the version of the lake."""
 LISTENING_SECONDS = 2
@@ -289,7 +291,10 @@ def _work_unattended() -> None:
         try:
             if editions.find_due() or integrity.is_due():
                 _work_beside()
-            worker.work()
+            if (due := worker.enter_due()) > MAX_MAILS_HERE:
+                _run_beside("qa_core.delivery.beside")
+            elif due:
+                worker.work()
             # By another process, or by a person, as well.
             if (deletion := audit_report.find_last_deletion()) != forgotten:
                 importlib.import_module("qa_core.ui.frame.cached").forget()
@@ -308,7 +313,12 @@ def _work_beside() -> None:
     if lake.snapshot("contacts").rows < MIN_CONTACTS_BESIDE:
         beside.work()
         return
-    command = [sys.executable, "-m", "qa_core.upkeep.beside"]
+    _run_beside("qa_core.upkeep.beside")
+
+
+def _run_beside(module: str) -> None:
+    """Run a module in a process beside the server, until it ends."""
+    command = [sys.executable, "-m", module]
     process = subprocess.Popen(command, cwd=environment.PROJECT, stdin=subprocess.PIPE)
     code = process.wait()
     process.stdin.close()  # was open so far: the process ends where it closes

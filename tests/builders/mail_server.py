@@ -12,6 +12,8 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
 
+import pytest
+
 
 @dataclass
 class Mailbox:
@@ -117,8 +119,15 @@ def serve(certificate: Path | None = None, from_start: bool = False) -> Iterator
 
 def text_of(mail: EmailMessage) -> str:
     """Return the plain text of a mail."""
-    return mail.get_body(("plain",)).get_content()
+    return mail.get_body(("plain",)).get_content().replace("\r\n", "\n")
 
 
 def html_of(mail: EmailMessage) -> str:
     return mail.get_body(("html",)).get_content()
+
+
+def use(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """Have the centre send by that server."""
+    monkeypatch.setenv("QA_SMTP_URL", url)
+    monkeypatch.setenv("QA_MAIL_FROM", "Écoute <ecoute@example.org>")
+    monkeypatch.setenv("QA_PUBLIC_URL", "https://ecoute.example.org/")

@@ -8,11 +8,11 @@ import random
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 
-from builders.centres import add_people, contact, evaluation, land, publish
-from qa_core.access import mail_choices
+from builders.centres import add_people, contact, evaluation, land
 from qa_core.access.accounts import get_viewer
-from qa_core.access.roles import Role, Viewer
+from qa_core.access.roles import Viewer
 from qa_core.compliance.conditions import gates
+from qa_core.delivery import ledger, schedule
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.deliveries import MailChoice
@@ -41,14 +41,16 @@ PEOPLE: dict[str, tuple[str, dict[str, object]]] = {
 }
 
 
+DIGESTS = ("nora", "all", "boss", "adv0")
+"""Who wants a digest: one of each role that has one. All have a confirmed address."""
+
+
 def address_of(username: str) -> str:
     return f"{username}@example.org"
 
 
 def build(add_person: Callable[..., str]) -> None:
-    """Build it, the gate open since 1 October; every address is confirmed, advisors and all
-    others want every mail that they may have.
-    """
+    """Build it, with data until 17 October, the gate open, and every address confirmed."""
     add_people(ADVISORS, TEAMS)
     for username, (role, bounds) in PEOPLE.items():
         add_person(username, role, **bounds)
@@ -87,7 +89,7 @@ def build(add_person: Callable[..., str]) -> None:
 
 
 def confirm_all() -> None:
-    """Confirm the address of every account, which wants all mails."""
+    """Confirm the address of every account."""
     with store.writing() as session:
         for username in PEOPLE:
             session.add(
@@ -95,7 +97,7 @@ def confirm_all() -> None:
                     username=username,
                     address=address_of(username),
                     confirmed_at=now(),
-                    digest=True,
+                    digest=username in DIGESTS,
                     language="en",
                 )
             )
@@ -104,3 +106,27 @@ def confirm_all() -> None:
 def viewer_of(username: str) -> Viewer:
     with store.reading() as session:
         return get_viewer(session, username)
+
+
+def want_digest(*usernames: str) -> None:
+    """Have these people and nobody else want a digest."""
+    with store.writing() as session:
+        for row in session.query(MailChoice):
+            row.digest = row.username in usernames
+
+
+def settle_week() -> None:
+    """Let what is due now count as settled, so that no digest of this week is built."""
+    schedule.enter_due(now())
+    ledger.drop_open("nothing_new")
+
+
+def find_outcomes() -> dict[str, tuple[str, str | None]]:
+    """The state and cause of each person's newest delivery."""
+    entries = ledger.find_all(Viewer.SYSTEM)
+    return {entry.username: (entry.state, entry.cause) for entry in reversed(entries)}
+
+
+def find_link(text: str) -> str:
+    """The ticket of the link of our server in a mail."""
+    return text.partition("https://ecoute.example.org/mail/")[2].split()[0]

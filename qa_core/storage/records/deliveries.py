@@ -46,12 +46,10 @@ class Delivery(Numbered, holds=data.Stored((data.ACCOUNT,), "deliveries", "due_a
     cause: Mapped[data.Code | None]
     """Code: why it was dropped, or how the last attempt failed."""
     attempts: Mapped[int] = mapped_column(default=0)
-    message_id: Mapped[data.Code]
+    message_id: Mapped[data.Seal]
     due_at: Mapped[datetime] = mapped_column(default=now)
-    next_at: Mapped[datetime] = mapped_column(default=now)
-    """Moment from which the next attempt may be made."""
-    claimed_until: Mapped[datetime | None]
-    """While sending: the moment from which another process may take it over."""
+    blocked_until: Mapped[datetime] = mapped_column(default=now)
+    """Moment from which the next attempt may be made; while sending, by another process."""
     sent_at: Mapped[datetime | None]
 
 

@@ -19,17 +19,11 @@ from qa_core.ui.server.identity_routes import limit
 
 PATH = "/mail/"
 QUESTIONS = {
-    mail_choices.CONFIRM: (N_("Use this address for your mails from Écoute?"), N_("Confirm")),
-    "digest": (N_("Stop the digests?"), N_("Stop")),
-    "notices": (N_("Stop the mails about what is new for you?"), N_("Stop")),
-    "alerts": (N_("Stop the mails about new alerts?"), N_("Stop")),
+    True: (N_("Use this address for your mails from Écoute?"), N_("Confirm")),
+    False: (N_("Stop these mails from Écoute?"), N_("Stop")),
 }
-ANSWERS = {
-    mail_choices.CONFIRM: N_("Your address is confirmed."),
-    "digest": N_("You get no more digests."),
-    "notices": N_("You get no more mails about what is new."),
-    "alerts": N_("You get no more mails about alerts."),
-}
+ANSWERS = {True: N_("Your address is confirmed."), False: N_("You get no more of these mails.")}
+"""What is asked and said, by whether the link confirms an address; others stop mails."""
 
 
 @limit
@@ -39,7 +33,7 @@ def _ask(request: Request, _body: bytes) -> Response:
         act = mail_choices.read_ticket(request.path_params["ticket"])["act"]
     except Refusal as refusal:
         return PlainTextResponse(i18n.format_refusal(refusal), 404)
-    question, label = (html.escape(_(text)) for text in QUESTIONS[act])
+    question, label = (html.escape(_(text)) for text in QUESTIONS[act == mail_choices.CONFIRM])
     button = f'<form method="post"><button type="submit">{label}</button></form>'
     return _build_page(f"<p>{question}</p>{button}")
 
@@ -51,7 +45,7 @@ def _act(request: Request, _body: bytes) -> Response:
         act = mail_choices.follow(request.path_params["ticket"])
     except Refusal as refusal:
         return PlainTextResponse(i18n.format_refusal(refusal), 404)
-    return _build_page(f"<p>{html.escape(_(ANSWERS[act]))}</p>")
+    return _build_page(f"<p>{html.escape(_(ANSWERS[act == mail_choices.CONFIRM]))}</p>")
 
 
 def _build_page(body: str) -> Response:

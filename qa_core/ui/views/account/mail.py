@@ -24,10 +24,9 @@ MAX_PAUSE = timedelta(days=366)
 
 
 def show_notices(viewer: Viewer) -> None:
-    """Show what waits for this person, each with the page where it is done."""
-    found = notices.find_notices(viewer)
-    if not found:
-        st.caption(_("Nothing waits for you."))
+    """Show what waits for this person, if anything does, each with the page where it is done."""
+    if found := notices.find_notices(viewer):
+        st.subheader(_("Waiting for you"), anchor=False)
     for notice in found:
         menu.show_page_link(notice.page, notice.text)
 
@@ -36,26 +35,25 @@ def show_mail(viewer: Viewer) -> None:
     """Show the state of one's mails, and the form that changes them."""
     own = mail_choices.find(viewer)
     st.caption(escape(_describe_state(viewer, own)))
+    titles = {name: _(title) for name, title in mail_choices.SUBJECT_TITLES.items()}
     languages = {None: _("As on the pages"), "en": "English", "fr": "Français"}
     with st.form("mail_choices", border=False):
         values = {"address": st.text_input(_("E-mail address"), own.address or "")}
         if viewer.role in DIGEST_ROLES or viewer.role == Role.ADVISOR:
             wants = own.wants("digest", viewer.role)
-            values["digest"] = st.checkbox(_("Digest of my figures"), wants)
-        values["notices"] = st.checkbox(_("What is new for me, once a day"), own.notices)
+            values["digest"] = st.checkbox(titles["digest"], wants)
+        values["notices"] = st.checkbox(titles["notices"], own.notices)
         if viewer.can(Permission.SEE_ALERTS):
-            values["alerts"] = st.checkbox(_("New alerts, at once"), own.alerts)
+            values["alerts"] = st.checkbox(titles["alerts"], own.alerts)
         if viewer.role in WEEKLY_ROLES:
             days = {n: formatting.name("weekday", n + 1) for n in range(5)}
             day = layout.select(st, _("Day of the digest"), days, chosen=own.weekday)
             values["weekday"] = day
-        values["language"] = layout.select(
-            st, _("Language of mails"), languages, chosen=own.language
-        )
+        values["language"] = layout.select(st, _("Language"), languages, chosen=own.language)
         today = environment.today()
         values["paused_until"] = layout.ask_day(
             st,
-            _("Pause until"),
+            _("Paused until"),
             own.paused_until if own.paused_until and own.paused_until >= today else None,
             min_value=today,
             max_value=today + MAX_PAUSE,
@@ -78,5 +76,5 @@ def _describe_state(viewer: Viewer, own: MailChoices) -> str:
         return _("Open the link sent to {address}, within 24 hours.", address=own.address)
     last = ledger.find_own_last(viewer)
     if last is None:
-        return _("The address is confirmed.")
+        return _("Your address is confirmed.")
     return _("Last mail: {outcome}", outcome=ledger.describe(last))

@@ -17,7 +17,7 @@ def show(viewer: Viewer) -> None:
     """Show where new alerts are told outside, and the form for another address."""
     st.subheader(_("Webhook"), anchor=False)
     if secret := st.session_state.pop(NEW, None):
-        st.info(_("The secret that signs the messages. It is shown once."))
+        st.success(_("Secret of {name}, shown only now.", name=_("Webhook")))
         st.code(secret, language=None)
     if hook := webhook.find(viewer):
         text = _("Webhook to {host}, with what {name} sees.", host=hook.host, name=hook.username)
@@ -25,7 +25,7 @@ def show(viewer: Viewer) -> None:
             st.markdown(escape(text), width="stretch")
             layout.show_icon_button("delete", _("Remove"), "remove_webhook", _remove)
     with st.form("webhook", border=False):
-        address = st.text_input(_("Address of the webhook"), placeholder="https://")
+        address = st.text_input(_("Address"), placeholder="https://")
         format_name = layout.select(st, _("Format"), TITLES)
         st.caption(_("New alerts that you see are sent there, without names of people."))
         if st.form_submit_button(_("Save")):

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from qa_core.access.mail_choices import SUBJECT_TITLES
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
@@ -16,16 +17,14 @@ from qa_core.ui.views.compliance import listening_rules
 from qa_core.ui.widgets import actions, cards, tables
 from qa_core.upkeep import after_import
 
-SUBJECTS = {"digest": N_("digest"), "notices": N_("what is new"), "alerts": N_("alerts")}
 KINDS = {
-    **SUBJECTS,
-    "confirm": N_("confirmation of the address"),
-    "webhook": N_("webhook"),
+    **SUBJECT_TITLES,
+    "confirm": N_("Confirm your address"),
+    "webhook": N_("Webhook"),
 }
 ADDRESSES = {
     "confirmed": N_("confirmed"),
     "waiting": N_("waits for its link to be opened"),
-    "none": N_("none"),
 }
 
 
@@ -58,12 +57,12 @@ def show_recipients(viewer: Viewer) -> None:
         tables.name_column(_("Account"), lambda item: item.username),
         tables.text_column(_("Role"), lambda item: menu.name_role(item.role)),
         tables.text_column(
-            _("Mails"),
-            lambda item: formatting.listing(_(SUBJECTS[name]) for name in item.subjects),
+            _("Mail"),
+            lambda item: formatting.listing(_(SUBJECT_TITLES[name]) for name in item.subjects),
         ),
-        tables.text_column(_("Address"), lambda item: _(ADDRESSES[item.address_state])),
+        tables.text_column(_("Address"), lambda item: _(ADDRESSES.get(item.address_state, "–"))),
         tables.text_column(
-            _("Last result"), lambda item: ledger.describe(item.last) if item.last else "–"
+            _("Result"), lambda item: ledger.describe(item.last) if item.last else "–"
         ),
     )
     tables.show(recipients.find_recipients(viewer), columns, "recipients", height=330)
@@ -89,7 +88,6 @@ def show_ledger(viewer: Viewer) -> None:
         tables.text_column(_("Kind"), lambda entry: _(KINDS[entry.kind])),
         tables.text_column(_("Period"), lambda entry: entry.period[:10]),
         tables.text_column(_("Result"), ledger.describe),
-        tables.count_column(_("Attempts"), lambda entry: entry.attempts),
     )
     tables.show(entries, columns, "deliveries", height=420)
 
