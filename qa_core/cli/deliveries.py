@@ -8,7 +8,7 @@ from qa_core.cli.output import Lines, Output, describe_done
 from qa_core.cli.registry import NAME, NUMBER, ROOT, argument, flag, option, read_as
 
 DELIVERIES = ROOT.add_group("deliveries", "What goes out by mail and webhook, and its outcome.")
-WEBHOOK = ROOT.add_group("webhook", "The address outside that is told of new alerts.")
+WEBHOOK = ROOT.add_group("webhook", "The address outside that receives new alerts.")
 
 
 @DELIVERIES.command("list")
@@ -56,7 +56,7 @@ def retry(number: int = NUMBER) -> Lines:
 
 @WEBHOOK.command("show")
 def show_webhook() -> Output:
-    """Show where alerts are told outside, in whose scope."""
+    """Show which host receives alerts, and in whose scope."""
     from qa_core.delivery import webhook
 
     found = webhook.find(Viewer.SYSTEM)
@@ -71,7 +71,7 @@ def set_webhook(
     form: str = option("json|slack|teams", "FORMAT", name="--format", default="json"),
     as_: str | None = option("In the scope of that manager.", "USERNAME", name="--as", default=...),
 ) -> Lines:
-    """Tell that address of new alerts; prints the secret that signs the messages."""
+    """Send new alerts to that address; prints the secret that signs the messages."""
     from qa_core.delivery import webhook
 
     yield webhook.enter(read_as(as_), address, form)

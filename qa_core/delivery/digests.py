@@ -108,7 +108,7 @@ def describe_alerts(viewer: Viewer, events: Iterable[Alert]) -> tuple[str, ...]:
 
 
 def build_foot(viewer: Viewer) -> tuple[str, ...]:
-    """Build the lines at the end of a mail: whose figures, of which state of the data."""
+    """Build the lines at the end of a mail: how far the data goes, and its version."""
     through = query.data_through(viewer)
     return (
         *([_("Data through {moment}", moment=formatting.moment(through))] if through else []),

@@ -1,4 +1,4 @@
-"""The webhook: one address outside that is told of new alerts, in the scope of one person.
+"""The webhook: one address outside that receives new alerts, in the scope of one person.
 
 The operator allows its host (QA_OUTSIDE_HOSTS). Messages are signed, redirects are not
 followed, and no private network is reached: a name that leads there is refused.
@@ -76,7 +76,7 @@ def find(viewer: Viewer) -> WebhookSettings | None:
 
 
 def enter(viewer: Viewer, address: str, format_name: str) -> str:
-    """Enter the webhook, in the viewer's own scope, in place of an earlier one. Returns its
+    """Enter the webhook, in the viewer's own scope; it replaces an earlier one. Returns its
     secret, which is shown once. Raises Refusal for an address that may not be reached.
     """
     require_reader(viewer)

@@ -232,7 +232,7 @@ def _build_alerts(entry: DeliveryEntry, viewer: Viewer) -> Digest:
 
 
 def _build_message(entry: DeliveryEntry, viewer: Viewer) -> webhook.AlertMessage:
-    """Build what the webhook is told. Raises Dropped where nothing is."""
+    """Build the message to the webhook. Raises Dropped where nothing is new."""
     digest = _read_content(entry, viewer)
     lines = tuple(line for section in digest.sections for line in section.lines)
     link = digests.build_address(environment.find_public_url(), digest.page)

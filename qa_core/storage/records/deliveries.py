@@ -54,7 +54,7 @@ class Delivery(Numbered, holds=data.Stored((data.ACCOUNT,), "deliveries", "due_a
 
 
 class Webhook(Base, holds=data.NOBODY):
-    """Address outside that is told of alerts, in the scope of one account."""
+    """Address outside that receives alerts, in the scope of one account."""
 
     name: Mapped[str] = mapped_column(primary_key=True)
     address: Mapped[data.Seal]

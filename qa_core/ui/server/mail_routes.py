@@ -1,7 +1,7 @@
 """Addresses of the links in mails: confirm an address, stop mails. They take no sign-in.
 
 Opening a link changes nothing, because mail programs open links by themselves: the page has a
-button, and only its POST, or that of a mail program (RFC 8058), does the act.
+button, and only a POST does the act, from there or from a mail program (RFC 8058).
 """
 
 import html

@@ -14,7 +14,7 @@ NEW = "new_webhook"
 
 
 def show(viewer: Viewer) -> None:
-    """Show where new alerts are told outside, and the form for another address."""
+    """Show where new alerts are sent, and the form for another address."""
     st.subheader(_("Webhook"), anchor=False)
     if secret := st.session_state.pop(NEW, None):
         st.success(_("Secret of {name}, shown only now.", name=_("Webhook")))
