@@ -139,7 +139,7 @@ def _build_of_teams(viewer: Viewer) -> Digest | None:
     room = max(1, headline.MAX_ITEMS - len(trends) - len(seen.alerts))
     shown = [*seen.worse, *seen.better][:room]
     waiting = [
-        f"{_(this_week.TITLES[key])}: {formatting.number(len(lines))}"
+        _("{what}: {count}", what=_(this_week.TITLES[key]), count=formatting.number(len(lines)))
         for key, lines in this_week.find_groups(viewer).items()
     ]
     look, better = (*events, *trends, *_texts(shown, "attention")), _texts(shown, "better")
@@ -151,7 +151,9 @@ def _build_of_teams(viewer: Viewer) -> Digest | None:
         (_("Waiting for you"), tuple(waiting)),
         (_("Figures"), _describe_figures(found)),
     )
-    return _build(viewer, _("Your teams this week"), found.where.period, sections, "overview")
+    return _build(
+        viewer, _("Your teams this week"), found.where.period, sections, "overview", found.compare
+    )
 
 
 def _build_own(viewer: Viewer) -> Digest | None:
@@ -168,7 +170,9 @@ def _build_own(viewer: Viewer) -> Digest | None:
         (_("Waiting for you"), tuple(lines)),
         (_("Figures"), _describe_figures(found)),
     )
-    return _build(viewer, _("Your own results"), found.where.period, sections, "my_quality")
+    return _build(
+        viewer, _("Your own results"), found.where.period, sections, "my_quality", found.compare
+    )
 
 
 def _build_board(viewer: Viewer, month: str) -> Digest | None:
@@ -179,16 +183,18 @@ def _build_board(viewer: Viewer, month: str) -> Digest | None:
     lines = [
         line for line in board.build_lines(figures) if not formatting.is_missing(line.row.value)
     ]
-    figures_section = tuple(
-        f"{formatting.short_title(get_kpi(line.kpi.key))}: **{line.value}** · {line.target.text}"
-        for line in lines
-    )
+    rows = []
+    for line in lines:
+        title, value = formatting.short_title(get_kpi(line.kpi.key)), f"**{line.value}**"
+        text = _("{what}: {count}", what=title, count=value)
+        has_target = not formatting.is_missing(line.row.target)
+        rows.append(f"{text} · {line.target.text}" if has_target else text)
     sections = (
         (_("In short"), tuple(line.sentence.text for line in lines)),
-        (_("Figures"), figures_section),
+        (_("Figures"), tuple(rows)),
     )
     title = _("The board sheet for {month}", month=formatting.month(month))
-    return _build(viewer, title, figures.period, sections, "board", has_period=False)
+    return _build(viewer, title, figures.period, sections, "board")
 
 
 def _build(
@@ -197,17 +203,22 @@ def _build(
     period: Period,
     sections: Iterable[tuple[str, tuple[str, ...]]],
     page: str,
-    has_period: bool = True,
+    compare: Period | None = None,
 ) -> Digest:
+    """Build a digest. `compare`: the period before, where the link names its own days."""
+    text = formatting.period(period)
+    if compare is not None:
+        before = formatting.period(compare)
+        text = _("{period}, compared with {before}", period=text, before=before)
     days = {"period": "days", "from": period.first_day, "to": period.last_day}
     return Digest(
         f"{title} – {formatting.period(period)}",
         title,
-        formatting.period(period),
+        text,
         tuple(MailSection(name, lines) for name, lines in sections if lines),
         _("Open in Écoute"),
         page,
-        {name: str(value) for name, value in days.items()} if has_period else {},
+        {name: str(value) for name, value in days.items()} if compare else {},
         build_foot(viewer),
     )
 
@@ -216,7 +227,8 @@ def _describe_figures(found: Headline) -> tuple[str, ...]:
     lines = []
     for key in found.rows:
         title, value, change = found.describe(key)
-        lines.append(f"{title}: **{value}**" + (f" ({change})" if change else ""))
+        text = _("{what}: {count}", what=title, count=f"**{value}**")
+        lines.append(text + (f" ({change})" if change else ""))
     return tuple(lines)
 
 

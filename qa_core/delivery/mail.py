@@ -31,6 +31,10 @@ class Unreachable(Exception):
     """The server did not answer, or not as a mail server should: try later."""
 
 
+class Delayed(Unreachable):
+    """The server does not take this message now; others may pass."""
+
+
 class Refused(Exception):
     """The server refused this message or its receiver for good."""
 
@@ -90,14 +94,16 @@ def connect(server: MailServer) -> Iterator[smtplib.SMTP]:
 
 
 def send(connection: smtplib.SMTP, message: EmailMessage) -> None:
-    """Send a mail. Raises Refused where it will never be taken, else Unreachable."""
+    """Send a mail. Raises Refused where it will never be taken, Delayed where it may be later,
+    Unreachable where the connection is of no more use.
+    """
     try:
         connection.send_message(message)
     except smtplib.SMTPRecipientsRefused as error:
         codes = [code for code, _text in error.recipients.values()]
-        raise Refused if all(code >= 500 for code in codes) else Unreachable from error
+        raise Refused if all(code >= 500 for code in codes) else Delayed from error
     except (smtplib.SMTPSenderRefused, smtplib.SMTPDataError) as error:
-        raise Refused if error.smtp_code >= 500 else Unreachable from error
+        raise Refused if error.smtp_code >= 500 else Delayed from error
     except (OSError, smtplib.SMTPException) as error:
         raise Unreachable from error
 

@@ -58,7 +58,7 @@ class AlertMessage:
     foot: str
 
 
-def require_reader(viewer: Viewer) -> None:
+def _require_reader(viewer: Viewer) -> None:
     """Raise AccessDenied for who may not set the webhook: it tells what the person sees."""
     if viewer.is_system:
         raise AccessDenied()
@@ -79,7 +79,7 @@ def enter(viewer: Viewer, address: str, format_name: str) -> str:
     """Enter the webhook, in the viewer's own scope; it replaces an earlier one. Returns its
     secret, which is shown once. Raises Refusal for an address that may not be reached.
     """
-    require_reader(viewer)
+    _require_reader(viewer)
     require_known(format_name, FORMATS, "unknown_format")
     parts = urlsplit(address.strip())
     try:

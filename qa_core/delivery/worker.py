@@ -136,7 +136,7 @@ def _deliver(server: MailServer | None, entry: DeliveryEntry, send: Callable[[An
         cause = type(error.__cause__ or error).__name__
         LOG.warning("delivery %s: the server did not take it (%s)", entry.id, cause)
         ledger.postpone(entry, "unreachable")
-        return "unreachable"
+        return "delayed" if isinstance(error, mail.Delayed) else "unreachable"
     except Exception as error:
         system_errors.log_failure(LOG, f"delivery {entry.id}", error)
         ledger.postpone(entry, "error")

@@ -5,12 +5,14 @@ clock change of 25 October 2026 between them.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
 
 from builders.centres import add_people, contact, evaluation, land
 from qa_core.access.accounts import get_viewer
 from qa_core.access.roles import Viewer
+from qa_core.base import i18n
 from qa_core.compliance.conditions import gates
 from qa_core.delivery import ledger, schedule
 from qa_core.storage.records import store
@@ -130,3 +132,12 @@ def find_outcomes() -> dict[str, tuple[str, str | None]]:
 def find_link(text: str) -> str:
     """The ticket of the link of our server in a mail."""
     return text.partition("https://ecoute.example.org/mail/")[2].split()[0]
+
+
+@contextmanager
+def speaking(username: str) -> Iterator[None]:
+    """Speak the language of that person's mails."""
+    with store.reading() as session:
+        language = session.get(MailChoice, username).language
+    with i18n.in_language(language):
+        yield

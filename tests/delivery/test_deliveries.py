@@ -89,7 +89,7 @@ def test_each_reader_gets_the_numbers_of_the_page_once_a_week_by_the_wall_clock(
     for line in sentences:
         assert line.removeprefix("- ") in shown, line
     for line in text.partition("FIGURES")[2].partition("\n\n")[0].strip().splitlines():
-        value, target = line.partition(": ")[2].split(" · ")
+        value, _dot, target = line.partition(": ")[2].partition(" · ")
         assert value in shown and target in shown, line
 
 
@@ -215,6 +215,16 @@ def test_a_server_that_fails_is_tried_again_later_and_later_under_the_same_id(
 
     [mail] = mailed.of(address_of("adv0"))
     assert mail["Message-ID"] == failed.message_id
+
+
+def test_a_receiver_that_delays_holds_nobody_else_up(mailed: Mailbox, set_clock: SetClock) -> None:
+    want_digest("adv0", "adv1")
+    mailed.answers[address_of("adv0")] = "451 later"
+    set_clock(MONDAY)
+    assert worker.work() == 1
+
+    assert mailed.receivers == [address_of("adv1")]
+    assert find_outcomes()["adv0"] == ("due", "unreachable")
 
 
 def test_a_refused_address_fails_at_once_and_others_still_get_theirs(
