@@ -295,6 +295,8 @@ class FileContext:
 
     def clean_values(self, name: str, values: pa.Array) -> pa.Array:
         """Clear cells that mean "not given"; replace words by the number they mean."""
+        if self.columns[name].field.value_type == ValueType.MOMENT:
+            values = vocabulary.strip_quotes(values)
         values = vocabulary.clear_non_answers(values)
         taught = self.taught.get(self.columns[name].index)
         if taught:

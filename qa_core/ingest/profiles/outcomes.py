@@ -282,6 +282,8 @@ def _require_read(context: FileContext, is_open: bool) -> int | None:
         is_flag = is_named and evidence.words <= set(vocabulary.YES_NO)
         if not evidence.seen or not (is_open or is_flag):
             continue
+        if is_flag and not is_open and _repeats_outcome(context, index):
+            continue
         known = {
             word: meaning
             for word in evidence.seen
@@ -310,6 +312,20 @@ def _require_read(context: FileContext, is_open: bool) -> int | None:
             seen=asked[0][1].show(),
         )
     return None
+
+
+def _repeats_outcome(context: FileContext, index: int) -> bool:
+    """Return whether a flag without a field says the same as the recognised outcome."""
+    sample = context.take_sample()
+    answer = None
+    if context.has("answered_at"):
+        moments = sample.read_moment("answered_at")
+        answer = ~(np.isnat(moments.day) & np.isnat(moments.clock))
+    outcome = build_outcome(context, sample, answer)
+    flags, _unknown = vocabulary.read_words(sample.cells[index], vocabulary.YES_NO, None)
+    is_known = (outcome != None) & (flags != None)  # noqa: E711
+    same = (outcome == Outcome.ANSWERED)[is_known] == (flags == True)[is_known]  # noqa: E712
+    return len(same) > 0 and (same.all() or not same.any())
 
 
 def _adopt(context: FileContext, plan: OutcomePlan, index: int) -> None:

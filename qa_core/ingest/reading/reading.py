@@ -322,6 +322,12 @@ def _build_days(
         )
         counts["weekdays"] = {day: per_weekday.get(day, 0) for day in range(1, 8)}
         message = N_("from {first_day} to {last_day}; Monday to Sunday: {weekdays}")
+        if staged.time_missing:
+            counts["time_missing"] = staged.time_missing
+            message = N_(
+                "from {first_day} to {last_day}; Monday to Sunday: {weekdays}; {time_missing} "
+                "without a time of day, at midnight"
+            )
     yield _rest_on(staged, "days", message, counts, "default")
 
 

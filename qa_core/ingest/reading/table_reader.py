@@ -160,6 +160,7 @@ def _stage_table(
             profile.finish(context)
         named = {"file"} if header_decisions else set()
         staged.inferred = frozenset(context.find_inferred() | named)
+        staged.time_missing = context.notes.get("time_missing", 0)
         staged.words, staged.settled = context.find_covered_words(), context.find_settled()
     return staged
 
