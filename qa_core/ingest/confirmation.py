@@ -75,6 +75,7 @@ class Confirmation:
             measured = self._interpreter.measure(base)
             found.questions = [question for question in measured if question.answers]
             if refusal.code not in {question.refusal.code for question in found.questions}:
+                found.questions = []
                 raise
             raise self._refuse() from None
         self.options, found.questions = self._interpreter.options, self._interpreter.measure(base)

@@ -37,7 +37,9 @@ class NumberEvidence(ColumnEvidence):
     negative: int = 0
     fractions: int = 0
     zeros: int = 0
-    counts_above: dict[int, int] = field(default_factory=lambda: dict.fromkeys((5, 7, 10, 20, 100), 0))
+    counts_above: dict[int, int] = field(
+        default_factory=lambda: dict.fromkeys((5, 7, 10, 20, 100), 0)
+    )
     lowest: float = np.inf
     highest: float = -np.inf
     denominators: set[float] = field(default_factory=set)

@@ -168,6 +168,7 @@ def decide_columns(context: FileContext) -> None:
     if not context.has("channel"):
         context.defaults["channel"] = "phone"
         context.decide("channel", "phone", NO_COLUMN)
+    header_matching.require_clear(context.columns, context.options.columns, "", "_seconds")
     _decide_times(context)
     if context.has("caller") or context.has("called"):
         context.decide(

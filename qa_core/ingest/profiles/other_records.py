@@ -17,7 +17,7 @@ _CONTACT_FIELDS = (
 _TOTAL_HEADERS = list_words("totals")
 
 _SPOKEN = ("answered", "abandoned", "missed", "wait_seconds", "talk_seconds")
-_KINDS = ("direction", "channel", "outcome")
+_KINDS = ("direction", "outcome")
 _CALL_FIELDS = (
     "called", "answered", "abandoned", "missed", "voicemail", "answered_at", "ended_at",
     "direction", "queue", "wait_seconds", "talk_seconds", "hold_seconds", "wrap_seconds",
@@ -63,7 +63,9 @@ def require_contacts(context: FileContext) -> None:
 def _refuse_other_records(context: FileContext) -> None:
     headers = [(text, header_matching.parse_header(text).words) for text in context.headers if text]
     outcome = context.evidence.get("outcome")
-    is_call = any(context.has(name) for name in _SPOKEN) or (outcome and outcome.known_share > 1 / 2)
+    is_call = any(context.has(name) for name in _SPOKEN) or (
+        outcome and outcome.known_share > 1 / 2
+    )
     for name, message in _OTHER_RECORDS.items():
         words = list_words(name)
         seen = [text for text, plain in headers if plain in words or simplify(text) in words]
@@ -140,5 +142,3 @@ def _is_count(context: FileContext, index: int, header: str) -> bool:
     if context.compute_share(index, r"^\d{1,6}([.,]0+)?$") < 0.9:
         return words in _TOTAL_HEADERS and "%" in str(context.sample_cells(index)[:1])
     return context.compute_share(index, r"^(?:[2-9]|\d\d+)([.,]0+)?$") > 0.5
-
-

@@ -278,8 +278,16 @@ def build_facts(
     else:
         if staged.kind == "intervals":
             facts.append(Fact("outcome", _TOTALS, headline, "column"))
+        scales = staged.settled.get("scales", {})
         facts += (
-            Fact(name, "{column}", {"column": column}, "column", column, _sample(staged, name))
+            Fact(
+                name,
+                N_("{column}, rated on {scale}") if name in scales else "{column}",
+                {"column": column} | ({"scale": scales[name]} if name in scales else {}),
+                "column",
+                column,
+                _sample(staged, name),
+            )
             for name, column in staged.mapping.items()
         )
     return [
