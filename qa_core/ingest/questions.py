@@ -156,7 +156,8 @@ class Interpreter:
         try:
             self._read(self.options.with_answer(answer))[0].discard()
         except Refusal as other:
-            return other.code != refusal.code and other.params.get("column") != column
+            is_open = other.code.startswith("ambiguous_") or other.params.get("column") != column
+            return other.code != refusal.code and is_open
         return True
 
     def _complete(

@@ -467,9 +467,9 @@ def _draw_no_contacts(chance: random.Random) -> DrawnFile:
     phones = [contact.customer for contact in contacts]
     tables = (
         (("Agent", "Login time", "Logout time", "Duration"), [names, clocks, clocks, ["4:00:00"]]),
-        (("Agent", "Start time", "State", "Duration"), [names, clocks, ["Ready", "Not ready"], [60]]),
+        (("Agent", "Start time", "State", "Duration"), [names, clocks, ["Ready", "Break"], [60]]),
         (("Employee", "Date", "Shift start", "Shift end"), [names, days, ["08:00"], ["16:00"]]),
-        (("MSISDN", "Start time", "Duration", "APN", "Bytes up"), [phones, clocks, [9], ["net"], [7]]),
+        (("MSISDN", "Start time", "APN", "Bytes up"), [phones, clocks, ["net"], [7]]),
         (("Calling number", "Start time", "Type"), [phones, clocks, ["GPRS", "VOICE"]]),
         (("date", "agent", "calls_count"), [days, names, [3, 7, 2, 5]]),
     )  # fmt: skip

@@ -18,7 +18,7 @@ from qa_core.files.signatures import Headers
 from qa_core.ingest.columns import header_matching
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.timezones import Zone
-from qa_core.ingest.columns.vocabulary import CHANNELS, DIRECTIONS
+from qa_core.ingest.columns.vocabulary import CHANNELS, DIRECTIONS, WordEvidence
 from qa_core.ingest.profiles import other_records, outcomes, starts
 from qa_core.ingest.profiles.handle_time import build_times, decide_times, describe_taken_off
 from qa_core.ingest.profiles.telephone_selling import build_selling
@@ -207,12 +207,24 @@ def _decide_direction(context: FileContext) -> None:
         evidence = context.evidence["direction"]
         if sum(evidence.unknown.values()) <= outcomes.MAX_UNKNOWN * evidence.total:
             return
-        if evidence.known_share > 0 or "direction" in context.options.columns:
+        if evidence.known_share > 1 / 2 or "direction" in context.options.columns:
             raise context.refuse_words("direction")
+        if evidence.known_share > 0:
+            raise _refuse_unread(context.get_header("direction"), evidence, ("ignore", "direction"))
         context.leave_words_aside("direction")
     _require_inbound(context)
     context.defaults["direction"] = Direction.INBOUND.value
     context.decide("direction", "inbound", NO_COLUMN)
+
+
+def _refuse_unread(column: str, evidence: WordEvidence, fields: tuple[str, ...]) -> Refusal:
+    return Refusal(
+        "unread_direction",
+        "{column} may say the direction ({seen}), but is not recognised. Say what it is.",
+        options=tuple(f"--map {field}={column}" for field in fields),
+        column=column,
+        seen=evidence.show(),
+    )
 
 
 def _require_inbound(context: FileContext) -> None:
@@ -220,14 +232,7 @@ def _require_inbound(context: FileContext) -> None:
     for index, evidence in context.unread.items():
         meanings = {DIRECTIONS.get(simplify(word)) for word in evidence.seen}
         if meanings and None not in meanings and meanings != {Direction.INTERNAL}:
-            column = context.headers[index]
-            raise Refusal(
-                "unread_direction",
-                "{column} may say the direction ({seen}), but is not recognised. Say what it is.",
-                options=(f"--map direction={column}", f"--map ignore={column}"),
-                column=column,
-                seen=evidence.show(),
-            )
+            raise _refuse_unread(context.headers[index], evidence, ("direction", "ignore"))
     signs = [text for text in context.headers if OUTGOING.search(simplify(text))]
     different = {
         name: len(context.sample_cells(context.columns[name].index).unique())

@@ -1,4 +1,4 @@
-"""Files whose rows are no contacts: totals, persons to call, the time of advisors, data sessions."""
+"""Files whose rows are no contacts: totals, persons to call, times of advisors, data sessions."""
 
 import re
 

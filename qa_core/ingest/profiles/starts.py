@@ -3,7 +3,6 @@
 import numpy as np
 
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_
 from qa_core.files.decision import SET_BY_PERSON, VALUE
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 
