@@ -418,7 +418,8 @@ class FileContext:
 
     def _require_rating(self, name: str, column: Column, evidence: numbers.NumberEvidence) -> None:
         """Raise Refusal for a survey's `score`, which does not say what it rates."""
-        named = name in self.options.columns or not _UNCLEAR_RATING.fullmatch(column.header.words)
+        named = self.options.is_stated or name in self.options.columns
+        named = named or not _UNCLEAR_RATING.fullmatch(column.header.words)
         if self.profile.kind != "surveys" or named:
             return
         fits = {

@@ -6,6 +6,7 @@ from functools import cache
 
 from qa_core.base.errors import Refusal
 from qa_core.files.header_text import simplify
+from qa_core.files.options import ImportOptions
 from qa_core.ingest.columns import vocabulary
 from qa_core.ingest.columns.timestamps import parse_period
 from qa_core.ingest.staging.declaration import Column, Field, Header, Profile, ValueType
@@ -188,7 +189,7 @@ UNCLEAR = "tma"
 
 
 def require_clear(
-    columns: Mapping[str, Column], requested: Mapping[str, str], prefix: str, suffix: str = ""
+    columns: Mapping[str, Column], options: ImportOptions, prefix: str, suffix: str = ""
 ) -> None:
     """Raise Refusal where one header means the wait in one language and the handle time in
     another, and the language's word for the other is not there. Fields are `average_wait`, or
@@ -197,7 +198,8 @@ def require_clear(
     fields = [f"{prefix}{name}{suffix}" for name in ("wait", "handle")]
     known = {name: columns[name].header for name in fields if name in columns}
     unclear = [name for name, header in known.items() if header.words == UNCLEAR]
-    if unclear and len(known) == 1 and unclear[0] not in requested:
+    is_stated = options.is_stated or set(unclear) & set(options.columns)
+    if unclear and len(known) == 1 and not is_stated:
         column = known[unclear[0]].text
         raise Refusal(
             "unclear_header",

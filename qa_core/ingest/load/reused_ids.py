@@ -41,7 +41,7 @@ def find_key_scope(
     is_mixed = is_reused and other_ids < MAX_IDS * ids
     scope = BY_START if known_scope == BY_START or same_day else BY_DAY
     others = _find_other_ids(staged) if repeats else []
-    is_guess = staged.profile == "generic" and column != "contact_id"
+    is_guess = staged.profile == "generic" and not options.is_stated and column != "contact_id"
     is_merged = is_guess and is_reused and _has_repeats(connection, scope)
     is_open = known_scope is None and "contact_id" not in options.columns
     if is_open and (is_mixed or (is_guess and others) or is_merged):
@@ -59,7 +59,7 @@ def find_key_scope(
     if known_scope is None and (is_mixed or not is_reused):
         message = N_("a repeated id is the same contact: {contacts} contacts in {rows} rows")
         same = Decision.of("contact_id", message, str(ids), **params)
-        return None, same.with_weight(rows=repeats, contacts=rows) if repeats else None
+        return None, same if repeats else None
     decision = Decision.of(
         "contact_id",
         N_("ids are reused: id and day together identify a contact")
@@ -68,7 +68,7 @@ def find_key_scope(
         f"{other_ids} / {ids}",
         **params,
     )
-    return scope, decision.with_weight(rows=repeats or 0, contacts=contacts)
+    return scope, decision
 
 
 def _find_known_scope(connection: duckdb.DuckDBPyConnection, staged: Staged) -> str | None:

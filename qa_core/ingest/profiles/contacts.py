@@ -20,7 +20,7 @@ from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.timezones import Zone
 from qa_core.ingest.columns.vocabulary import CHANNELS, DIRECTIONS, WordEvidence
 from qa_core.ingest.profiles import other_records, outcomes, starts
-from qa_core.ingest.profiles.handle_time import build_times, decide_times, describe_taken_off
+from qa_core.ingest.profiles.handle_time import build_times, decide_times
 from qa_core.ingest.profiles.telephone_selling import build_selling
 from qa_core.ingest.staging.arrays import as_moments, as_numbers, as_words, map_texts, to_numpy
 from qa_core.ingest.staging.declaration import Column, Field, Profile, ValueType, build_fields
@@ -168,7 +168,7 @@ def decide_columns(context: FileContext) -> None:
     if not context.has("channel"):
         context.defaults["channel"] = "phone"
         context.decide("channel", "phone", NO_COLUMN)
-    header_matching.require_clear(context.columns, context.options.columns, "", "_seconds")
+    header_matching.require_clear(context.columns, context.options, "", "_seconds")
     _decide_times(context)
     if context.has("caller") or context.has("called"):
         context.decide(
@@ -229,6 +229,8 @@ def _refuse_unread(column: str, evidence: WordEvidence, fields: tuple[str, ...])
 
 def _require_inbound(context: FileContext) -> None:
     """Raise Refusal where something in the file says that its contacts may be outgoing."""
+    if context.options.is_stated:
+        return
     for index, evidence in context.unread.items():
         meanings = {DIRECTIONS.get(simplify(word)) for word in evidence.seen}
         if meanings and None not in meanings and meanings != {Direction.INTERNAL}:
@@ -471,8 +473,6 @@ def finish(context: FileContext) -> None:
     _require_order(context)
     outcomes.require_agreement(context)
     _require_rated(context)
-    outcomes.describe_alternatives(context)
-    describe_taken_off(context)
     if context.notes.get("talk_of_unanswered"):
         count = context.notes["talk_of_unanswered"]
         context.decide("talk_seconds", "no talk time on unanswered contacts", count)
@@ -500,7 +500,8 @@ def _require_order(context: FileContext) -> None:
 def _require_rated(context: FileContext) -> None:
     """Raise Refusal where most contacts that nobody answered have a rating."""
     rated, rows = context.notes["rated"], context.notes["not_answered"]
-    if rated < MIN_EARLY or rated <= rows / 2 or "csat" in context.options.columns:
+    is_stated = context.options.is_stated or "csat" in context.options.columns
+    if is_stated or rated < MIN_EARLY or rated <= rows / 2:
         return
     column = context.get_header("csat")
     raise Refusal(

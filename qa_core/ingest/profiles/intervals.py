@@ -173,7 +173,7 @@ def decide_columns(context: FileContext) -> None:
             options=("--map received=COLUMN", "--map answered=COLUMN"),
             seen=header_matching.format_headers(context.headers),
         )
-    header_matching.require_clear(context.columns, context.options.columns, "average_")
+    header_matching.require_clear(context.columns, context.options, "average_")
     _decide_sums(context)
     _decide_start(context)
     if "periods" not in context.notes:
@@ -243,7 +243,7 @@ def _decide_spacing(context: FileContext) -> None:
         message = N_("{value} is not a valid {field}. Use one of: {known}.")
         raise Misuse("bad_only", message, field="period", value=period, known=known)
     context.notes["period"] = period or "day"
-    if name is None or period is not None:
+    if name is None or period is not None or context.options.is_stated:
         return
     days = np.unique(context.take_sample().read_moment(name).day)
     days = days[~np.isnat(days)]

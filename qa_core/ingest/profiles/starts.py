@@ -64,7 +64,7 @@ def decide_start(context: FileContext, name: str = "started_at") -> None:
 
 def _require_same_days(context: FileContext, other: str) -> None:
     """Raise Refusal where the date column and a column of moments give different days."""
-    if not context.has(other):
+    if not context.has(other) or context.options.is_stated:
         return
     sample = context.take_sample()
     days, others = sample.read_moment("date").day, sample.read_moment(other).day
