@@ -210,7 +210,7 @@ class Follower:
             named = earlier.column("callid").to_pylist()
             export.excluded.update(
                 number
-                for number, call in zip(numbers, calls, strict=True)
+                for number, call in zip(numbers, named, strict=True)
                 if call in self._excluded
             )
             yield earlier.set_column(0, "line", pa.array(numbers, pa.int64()))
