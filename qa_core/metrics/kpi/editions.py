@@ -259,13 +259,13 @@ def _find_state(month: str) -> str:
 
 def make_content(month: str, salt: str) -> EditionContent:
     """Work out what an edition of the month would hold now."""
-    question = build_query(
-        Viewer.SYSTEM, DIMENSIONS["evaluations"], Filters(periods.period_of("month", month))
-    )
     closed_tables = {kind: closed_months.find_published(group) for kind, group in GROUPS.items()}
     is_empty = not any(month in closed for closed in closed_tables.values()) and _is_empty(month)
     if is_empty and _OF_EMPTY_MONTHS:
         return _OF_EMPTY_MONTHS[0]
+    question = build_query(
+        Viewer.SYSTEM, DIMENSIONS["evaluations"], Filters(periods.period_of("month", month))
+    )
     tables = {
         kind: _read_closed(closed_tables[kind][month])
         if month in closed_tables[kind]
