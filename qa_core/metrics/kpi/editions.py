@@ -8,6 +8,7 @@ whatever comes later: late contacts, merged names, undone imports, restrictions,
 import hashlib
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -185,6 +186,18 @@ def forget_evidence(through: date) -> None:
         session.execute(old.values(evidence=[]))
 
 
+@contextmanager
+def unchanged_by_deletion() -> Iterator[None]:
+    """Let editions hold as they did before a deletion, which takes away people and no figure."""
+    with store.reading() as session:
+        before = {month: _find_state(month) for month in _find_newest(session)}
+    yield
+    with store.writing() as session:
+        for month, edition in _find_newest(session).items():
+            if month in before:
+                edition.state = edition.state.replace(before[month], _find_state(month))
+
+
 def _publish(viewer: Viewer, months: Sequence[Scheduled]) -> list[str]:
     published = []
     for schedule in months:
@@ -353,7 +366,7 @@ def _find_sums(question: MetricQuery) -> Iterator[tuple[str, str | None, Kpi, Su
             and (family_of(kpi.key) in KIND_OF or kpi.key in ALWAYS_SHOWN)
         ]
         cuts = tuple((name,) for name in dimensions)
-        together = SharedCuts(cuts)
+        together = SharedCuts(cuts, is_asked_once=True)
         for by in ((), *cuts):
             asked = replace(question, by=by)
             name = by[0] if by else ""
