@@ -34,8 +34,7 @@ def connect(
             "autoload_known_extensions": False,
         }
     )
-    hide_progress(connection)
-    connection.execute("SET parquet_metadata_cache = true")
+    _set_options(connection)
     return connection
 
 
@@ -48,16 +47,19 @@ def borrow(memory_limit: str, spill_folder: Path) -> Iterator[duckdb.DuckDBPyCon
     A database that has spilled, or in which something failed, is closed.
     """
     idle = _idle.setdefault(os.getpid(), [])
-    database = _prepare(idle.pop(), memory_limit, spill_folder) if idle else None
+    database = None
+    with suppress(IndexError):
+        database = _prepare(idle.pop(), memory_limit, spill_folder)
     database = database or connect(memory_limit, spill_folder)
     is_clean = False
     try:
         with closing(database.cursor()) as connection:
-            hide_progress(connection)
+            _set_options(connection)
             yield connection
-        is_clean = True
+        is_clean = not spill_folder.exists()
     finally:
-        if is_clean and not idle and not spill_folder.exists():
+        if is_clean and not idle:
+            database.execute("SET enable_external_file_cache = false")  # which empties it
             idle.append(database)
         else:
             database.close()
@@ -70,9 +72,16 @@ def _prepare(
     with suppress(duckdb.Error):
         database.execute(f"SET memory_limit = '{memory_limit}'")
         database.execute("SET temp_directory = ?", [str(spill_folder)])
+        database.execute("SET enable_external_file_cache = true")
         return database
     database.close()
     return None
+
+
+def _set_options(connection: duckdb.DuckDBPyConnection) -> None:
+    """Set what each connection of a database has of its own."""
+    hide_progress(connection)
+    connection.execute("SET parquet_metadata_cache = true")
 
 
 def hide_progress(connection: duckdb.DuckDBPyConnection) -> None:
