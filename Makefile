@@ -1,6 +1,6 @@
 # Two commands on a fresh machine: `make run` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help run test check-long check-loops check-postgresql check-mutants bench lint catalogues documents docs lock sbom clean
+.PHONY: help run test check-long check-loops check-postgresql check-mutants bench lint catalogues documents docs lock sbom release clean
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	command -v $$p >/dev/null && $$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
@@ -19,6 +19,7 @@ help:
 	@echo "make docs        the documents as a site, in build/site/"
 	@echo "make lock        refresh the lock files from requirements.txt and requirements-postgresql.txt"
 	@echo "make sbom        write sbom.cdx.json, the CycloneDX list of what is shipped"
+	@echo "make release     the committed files as an archive in build/release/, with the list and checksums"
 
 $(VENV)/.made: requirements.lock
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer, with venv, is needed (Debian: apt install python3 python3-venv)."; exit 1; }
@@ -90,6 +91,13 @@ lock: $(VENV)/.made
 sbom: $(VENV)/.made
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'cyclonedx-bom~=7.5.0'
 	$(BIN)/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --output-reproducible --output-file sbom.cdx.json
+
+release: NAME = ecoute-$(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+release: sbom
+	@mkdir -p build/release
+	git archive --prefix=$(NAME)/ --output=build/release/$(NAME).tar.gz HEAD
+	cp sbom.cdx.json build/release/$(NAME).cdx.json
+	cd build/release && sha256sum $(NAME).tar.gz $(NAME).cdx.json > SHA256SUMS
 
 clean:
 	rm -rf $(VENV) build .pytest_cache .hypothesis

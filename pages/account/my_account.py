@@ -6,6 +6,7 @@ from qa_core.access import accounts
 from qa_core.base.i18n import _
 from qa_core.ui import page_frame, sign_in
 from qa_core.ui.frame import gate
+from qa_core.ui.views.account import mail
 from qa_core.ui.views.admin import account_requests, own_sessions
 
 viewer = page_frame.open_page("my_account")
@@ -13,6 +14,7 @@ languages = {None: _("As the browser"), "en": "English", "fr": "Français"}
 left, right = st.columns(2)
 
 with left:
+    mail.show_notices(viewer)
     st.subheader(_("Language"), anchor=False)
     chosen = st.selectbox(
         _("Language of the pages"),
@@ -23,6 +25,9 @@ with left:
     if chosen != viewer.language:
         accounts.set_language(viewer, chosen)
         st.rerun()
+
+    st.subheader(_("Mail"), anchor=False)
+    mail.show_mail(viewer)
 
     st.subheader(_("Where I am signed in"), anchor=False)
     own_sessions.show(gate.current_signed_in())

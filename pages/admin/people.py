@@ -5,7 +5,13 @@ import streamlit as st
 from qa_core.access.accounts import find_accounts
 from qa_core.ui import page_frame
 from qa_core.ui.views.admin.account_requests import show_requests
-from qa_core.ui.views.admin.people import find_selected, show_account, show_list, show_new
+from qa_core.ui.views.admin.people import (
+    find_selected,
+    show_account,
+    show_list,
+    show_list_import,
+    show_new,
+)
 
 viewer = page_frame.open_page("people")
 waiting = st.container()
@@ -22,3 +28,5 @@ with waiting:
     show_requests(viewer)
 with left:
     show_list(viewer, find_accounts(viewer))
+if chosen is None:
+    show_list_import(viewer)

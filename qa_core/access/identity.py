@@ -22,7 +22,7 @@ import jwt
 import requests
 import sqlalchemy as sa
 
-from qa_core.access import accounts, sessions
+from qa_core.access import accounts, mail_choices, sessions
 from qa_core.access.accounts import AccountTerms
 from qa_core.access.roles import Role, Viewer
 from qa_core.access.sessions import Browser, Origin
@@ -328,6 +328,7 @@ def _apply(provider: Provider, claims: dict[str, Any]) -> str:
         raise Refusal("closed_account", "Your account here is closed. Ask an administrator.")
     elif present != (terms.role, (set(terms.teams), set(terms.sites), terms.advisor_id)):
         accounts.change(Viewer.SYSTEM, username, terms)
+    mail_choices.note_provider_address(username, str(claims.get("email") or ""))
     return username
 
 

@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from qa_core.base.errors import Misuse, Refusal
@@ -192,6 +193,71 @@ def _read_networks(variable: str, default: str) -> tuple[Network, ...]:
             variable=variable,
             value=text,
         ) from error
+
+
+@dataclass(frozen=True)
+class MailServer:
+    """Mail server that sends: `is_tls` from the first byte, else STARTTLS."""
+
+    host: str
+    port: int
+    is_tls: bool
+    username: str
+    sender: str
+    public_url: str
+
+    @property
+    def is_local(self) -> bool:
+        """Return whether nothing leaves this machine on the way to it."""
+        return self.host in ("localhost", "127.0.0.1", "::1")
+
+
+def find_mail_server() -> MailServer | None:
+    """Read QA_SMTP_URL, QA_MAIL_FROM and QA_PUBLIC_URL; None without the first. Raises Refusal
+    for a bad value, which is not quoted: people write passwords into addresses.
+    """
+    url = os.environ.get("QA_SMTP_URL")
+    if not url:
+        return None
+    try:
+        parts = urlsplit(url)
+        is_known = parts.scheme in ("smtp", "smtps") and parts.hostname and not parts.password
+        port = parts.port or (465 if parts.scheme == "smtps" else 587)
+    except ValueError:
+        is_known = False
+    sender, public_url = os.environ.get("QA_MAIL_FROM", ""), find_public_url()
+    if not (is_known and "@" in sender and public_url.startswith(("https://", "http://"))):
+        raise Refusal(
+            "bad_mail_server",
+            "Mail is not set up. Write QA_SMTP_URL as smtp://user@host:587 or smtps://user@host, "
+            "without the password, an address in QA_MAIL_FROM, and the address of Écoute in "
+            "QA_PUBLIC_URL.",
+        )
+    return MailServer(
+        parts.hostname, port, parts.scheme == "smtps", unquote(parts.username or ""), sender,
+        public_url,
+    )  # fmt: skip
+
+
+def find_public_url() -> str:
+    """Read QA_PUBLIC_URL: the address of Écoute in links; empty without it."""
+    return os.environ.get("QA_PUBLIC_URL", "").rstrip("/")
+
+
+def find_mail_password() -> str | None:
+    """Read the password of the mail server: QA_SECRET_SMTP, else the file `smtp` of the
+    secrets, as text; None without either.
+    """
+    path = current().secrets_folder / "smtp"
+    if not (text := os.environ.get("QA_SECRET_SMTP")) and path.exists():
+        text = read_private(path).decode("utf-8")
+    return text.strip() if text else None
+
+
+def find_outside_hosts() -> frozenset[str]:
+    """Read QA_OUTSIDE_HOSTS: names of hosts that webhooks may reach, separated by commas."""
+    names = os.environ.get("QA_OUTSIDE_HOSTS", "").split(",")
+    return frozenset(name.strip().casefold() for name in names if name.strip())
 
 
 def find_engine_seconds() -> int:

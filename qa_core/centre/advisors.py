@@ -256,9 +256,9 @@ def import_row(session: Session, batch_id: str, directory: Directory, row: dict[
         if normalise_name(alias) not in directory.by_alias:
             session.add(AdvisorAlias(key=normalise_name(alias), alias=alias, advisor_id=advisor_id))
             directory.by_alias[normalise_name(alias)] = advisor_id
-    has_new_site = False
+    has_new_site = _ensure_site(session, batch_id, row.get("site"))
     if row.get("team"):
-        has_new_site = ensure_team(session, batch_id, row["team"], row.get("site"))
+        has_new_site |= ensure_team(session, batch_id, row["team"], row.get("site"))
         _set_membership(
             session,
             advisor_id,
@@ -306,12 +306,7 @@ def ensure_team(session: Session, batch_id: str | None, team: str, site: str | N
     """Create team and site where they do not exist; True when something was written.
     Undoing it needs a batch.
     """
-    is_changed = False
-    if site and session.get(Site, site) is None:
-        _save_image(session, batch_id, "site", site, None)
-        session.add(Site(name=site))
-        session.flush()
-        is_changed = True
+    is_changed = _ensure_site(session, batch_id, site)
     row = session.get(Team, team)
     if row is None:
         _save_image(session, batch_id, "team", team, None)
@@ -323,6 +318,16 @@ def ensure_team(session: Session, batch_id: str | None, team: str, site: str | N
         is_changed = True
     session.flush()
     return is_changed
+
+
+def _ensure_site(session: Session, batch_id: str | None, site: str | None) -> bool:
+    """Create a site that does not exist, also one without a team; True when it was written."""
+    if not site or session.get(Site, site) is not None:
+        return False
+    _save_image(session, batch_id, "site", site, None)
+    session.add(Site(name=site))
+    session.flush()
+    return True
 
 
 def _save_advisor_image(session: Session, batch_id: str, advisor_id: str) -> None:

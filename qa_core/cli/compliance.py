@@ -49,7 +49,7 @@ def set_gates(pairs: list[str] = argument("NAME=VALUE…")) -> Lines:
     after_import.do_due()
     states = {state.gate.name: state for state in gates.find_all(Viewer.SYSTEM)}
     for name in dict(entered):
-        yield f"{name} = {states[name].value}"
+        yield f"{name} = {states[name].value or gates.OFF}"
     yield _describe_next()
 
 
@@ -186,7 +186,8 @@ def _find_rows() -> list[dict[str, Any]]:
             "expects": state.gate.expects,
         }
         for state in sorted(
-            (*gates.find_all(Viewer.SYSTEM), of_listeners), key=lambda state: state.gate.act
+            (*gates.find_all(Viewer.SYSTEM), of_listeners),
+            key=lambda state: gates.ACTS.index(state.gate.act),
         )
     ]
 

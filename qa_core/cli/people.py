@@ -1,14 +1,24 @@
 """`people`, `token` and `journal`: accounts, service tokens of scripts, the audit log."""
 
+import contextlib
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from pathlib import Path
 
 from qa_core.access.roles import DEFAULT_TOKEN_DAYS, MAX_TOKEN_DAYS, TOKEN_ROLES, Role, Viewer
 from qa_core.base.arguments import parse_day
 from qa_core.base.errors import require_known
 from qa_core.base.i18n import N_, _
-from qa_core.cli.output import DONE, REFUSED, CommandResult, Lines, Output, describe_done
-from qa_core.cli.registry import AS_USERNAME, NAME, ROOT, flag, option, read_as
+from qa_core.cli.output import (
+    DONE,
+    REFUSED,
+    CommandResult,
+    Lines,
+    Output,
+    describe_done,
+    show_progress,
+)
+from qa_core.cli.registry import AS_USERNAME, NAME, ROOT, argument, flag, option, read_as
 
 PEOPLE = ROOT.add_group("people", "Accounts.")
 JOURNAL = ROOT.add_group("journal", "Who did what.")
@@ -67,6 +77,34 @@ def reset(name: str = NAME) -> Lines:
 
     password = accounts.reset(Viewer.SYSTEM, name)
     yield _("One-time password, shown only now: {secret}", secret=password)
+
+
+@PEOPLE.command("import")
+def import_list(
+    file: Path = argument("FILE", "Columns: name, role, team, site, advisor, email, since, …"),
+    dry_run: bool = flag("Check the list and add nobody."),
+    out: Path | None = option("A new file for the one-time passwords, readable by you.", "FILE"),
+) -> Output:
+    """Add the accounts of a table; who is there already stays as they are."""
+    from qa_core.access import account_list
+
+    people = account_list.check(Viewer.SYSTEM, account_list.read(file))
+    if not dry_run:
+        secret = account_list.create_table(out) if out else contextlib.nullcontext()
+        with secret as table, show_progress() as report:
+            done = []
+            for person in account_list.add(Viewer.SYSTEM, people):
+                if table:
+                    account_list.write_passwords(table, [person])
+                    person = replace(person, password=None)
+                done.append(person)
+                report("", len(done) / len(people))
+        people = done
+    is_whole = all(person.state != "refused" for person in people)
+    yield CommandResult([person.as_json() for person in people], DONE if is_whole else REFUSED)
+    for person in people:
+        rest = person.reason or person.password or ""
+        yield f"{person.line:5} {person.name:20} {person.role:10} {person.state:9} {rest}".rstrip()
 
 
 @PEOPLE.command("list")

@@ -42,6 +42,7 @@ from qa_core.ui.server import (
     health,
     identity_routes,
     kpi_api,
+    mail_routes,
     open_metrics,
     proxies,
     session_routes,
@@ -82,6 +83,8 @@ fifty people waited ten times as long.
 """
 MIN_CONTACTS_BESIDE = 50_000
 """Contacts from which on the work of the day has a process beside the server."""
+MAX_MAILS_HERE = 2
+"""Mails and messages up to which the server sends by itself."""
 WARMING_SECONDS = 2
 """Seconds between two looks at the version of the lake."""
 LISTENING_SECONDS = 2
@@ -206,7 +209,7 @@ def _may_be_page(path: str) -> bool:
     from qa_core.ui.frame import menu
 
     names = {"", menu.HOME, *(page.key for page in menu.all_pages())}
-    return path.strip("/") in names or path.startswith("/component/")
+    return path.strip("/") in names or path.startswith(("/component/", mail_routes.PATH))
 
 
 def find_signed_in(request: Request) -> sessions.SignedIn | None:
@@ -225,6 +228,7 @@ def check_start() -> None:
             environment.secret(name)
         environment.find_proxies()
         environment.find_metrics_readers()
+        environment.find_mail_server()
         open_metrics.start()
         identity.find_providers()
         store.migrate()
@@ -270,6 +274,7 @@ def _work_unattended() -> None:
     for, whether anybody is signed in or not.
     """
     from qa_core import ingest
+    from qa_core.delivery import worker
     from qa_core.metrics.kpi import editions
     from qa_core.upkeep import after_import, integrity, purge
 
@@ -286,6 +291,10 @@ def _work_unattended() -> None:
         try:
             if editions.find_due() or integrity.is_due():
                 _work_beside()
+            if (due := worker.enter_due()) > MAX_MAILS_HERE:
+                _run_beside("qa_core.delivery.beside")
+            elif due:
+                worker.work()
             # By another process, or by a person, as well.
             if (deletion := audit_report.find_last_deletion()) != forgotten:
                 importlib.import_module("qa_core.ui.frame.cached").forget()
@@ -304,7 +313,12 @@ def _work_beside() -> None:
     if lake.snapshot("contacts").rows < MIN_CONTACTS_BESIDE:
         beside.work()
         return
-    command = [sys.executable, "-m", "qa_core.upkeep.beside"]
+    _run_beside("qa_core.upkeep.beside")
+
+
+def _run_beside(module: str) -> None:
+    """Run a module in a process beside the server, until it ends."""
+    command = [sys.executable, "-m", module]
     process = subprocess.Popen(command, cwd=environment.PROJECT, stdin=subprocess.PIPE)
     code = process.wait()
     process.stdin.close()  # was open so far: the process ends where it closes
@@ -444,6 +458,7 @@ ROUTES = (
     *identity_routes.ROUTES,
     *session_routes.ROUTES,
     *kpi_api.ROUTES,
+    *mail_routes.ROUTES,
     *health.ROUTES,
     *open_metrics.ROUTES,
     Route("/download/{ticket}", _download, methods=["GET"]),

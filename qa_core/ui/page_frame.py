@@ -1,6 +1,7 @@
 """The frame around every page: sidebar, what is due, filters, title, and the page itself."""
 
 import gc
+import time
 from datetime import timedelta
 
 import streamlit as st
@@ -8,7 +9,8 @@ import streamlit as st
 from qa_core.access import accounts, sessions
 from qa_core.access.roles import Viewer
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import _
+from qa_core.base.i18n import _, ngettext
+from qa_core.delivery import notices
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.ui import page_script, saved_views
@@ -23,7 +25,9 @@ draw_when_reconnected = st.fragment(lambda: None, run_every=timedelta(days=1))
 connected again. Another process may have taken over, and would drop the first click.
 """
 LOGO = styles.LOGO.read_text(encoding="utf-8")
-_NEWS = "account_news"
+_NEWS, _NOTICES = "account_news", "own_notices"
+NOTICE_SECONDS = 60
+"""Seconds after which a page looks again for what waits."""
 INK = {False: "#1E2A32", True: "#E6EAEC"}
 """Colour of text by whether the theme is dark: a picture does not take it from the page."""
 
@@ -84,6 +88,7 @@ def _show_sidebar(viewer: Viewer, page_key: str) -> None:
         st.text(viewer.display_name)
         st.caption(menu.name_role(viewer.role))
         _show_account_news(viewer)
+        _show_notices(viewer)
         gate.show_sign_out()
         draw_when_reconnected()
         page_script.listen(page_key)
@@ -100,6 +105,17 @@ def _show_account_news(viewer: Viewer) -> None:
         ) or bool(sessions.find_new_browsers(viewer.username, browser.current()))
     if st.session_state[_NEWS]:
         menu.show_page_link("my_account", _("News of your account"), "manage_accounts")
+
+
+def _show_notices(viewer: Viewer) -> None:
+    """Link to the own account while something waits there."""
+    until, count = st.session_state.get(_NOTICES, (0.0, 0))
+    if time.monotonic() > until:
+        count = len(notices.find_notices(viewer))
+        st.session_state[_NOTICES] = time.monotonic() + NOTICE_SECONDS, count
+    if count:
+        text = ngettext("{n} notice for you", "{n} notices for you", count)
+        menu.show_page_link("my_account", text, "notifications")
 
 
 # What is loaded stays: no collection has to look through it.

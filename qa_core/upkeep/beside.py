@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 import threading
+from collections.abc import Callable
 
 from qa_core.metrics.kpi import editions
 from qa_core.storage import system_errors
@@ -29,11 +30,16 @@ def _end_with_server() -> None:
     os._exit(1)
 
 
-if __name__ == "__main__":
+def run(act: Callable[[], object], title: str) -> None:
+    """Do that work in this process, with the lowest priority; exits with 1 where it fails."""
     os.nice(LOWEST_PRIORITY)
     threading.Thread(target=_end_with_server, daemon=True).start()
     try:
-        work()
+        act()
     except Exception as error:
-        system_errors.log_failure(LOG, "the work of the day", error)
+        system_errors.log_failure(LOG, title, error)
         sys.exit(1)
+
+
+if __name__ == "__main__":
+    run(work, "the work of the day")

@@ -74,7 +74,8 @@ def write_configuration(folder: Path, ports: Sequence[str]) -> str:
     return secure
 
 
-def _write_certificate(folder: Path) -> None:
+def write_certificate(folder: Path) -> None:
+    """Write a certificate of 127.0.0.1 that vouches for itself, and its key."""
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "dashboard.example")])
     address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
@@ -106,7 +107,7 @@ def serve(folder: Path, ports: Sequence[str]) -> Iterator[Proxy]:
     if program is None:
         pytest.skip("nginx is not installed (Debian: apt install nginx-light)")
     folder.chmod(0o755)
-    _write_certificate(folder)
+    write_certificate(folder)
     proxy = Proxy(f"127.0.0.1:{write_configuration(folder, ports)}", folder)
     command = [program, "-p", folder, "-c", folder / "nginx.conf", "-e", folder / "nginx-start.log"]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)

@@ -69,9 +69,20 @@ def known(centre: Path) -> Facts:
     return facts.read()
 
 
+def test_mails_are_in_the_register_once_their_gate_is_open(known: Facts) -> None:
+    sending = replace(known, gate_values={**known.gate_values, "delivery_since": "2026-10-01"})
+    with_webhook = replace(sending, webhook_host="hooks.example.org")
+    texts = [str(drafting.draft("register", one)) for one in (known, sending, with_webhook)]
+
+    assert ["Bring figures" in text for text in texts] == [False, True, True]
+    assert ["hooks.example.org" in text for text in texts] == [False, False, True]
+
+
 def list_centres(known: Facts) -> Iterator[Facts]:
-    """A centre in order, and one of which nothing was entered yet."""
+    """A centre in order, one that sends mails, and one of which nothing was entered yet."""
     yield known
+    sending = {**known.gate_values, "delivery_since": "2026-10-01"}
+    yield replace(known, gate_values=sending, webhook_host="hooks.example.org")
     blank = known.settings.with_values(**dict.fromkeys(facts.DETAILS), second_factor="nobody")
     yield replace(known, settings=blank, gate_values={}, sites=(), advisors=0, informed_advisors=0)
 

@@ -198,6 +198,7 @@ def test_the_command_line_says_what_is_missing_and_what_to_do_next(
         ("recording_retention_months", "R5", False, None),
         ("analysis_retention_months", "R6", False, None),
         ("accredited_listeners", "R7", False, None),
+        ("delivery_since", "R12", False, None),
         ("machine_notice_since", "R22", False, None),
         ("machine_notice_wording", "R22", False, None),
     ]

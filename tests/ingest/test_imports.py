@@ -26,6 +26,7 @@ from builders.import_files import (
 from qa_core import ingest
 from qa_core.access.roles import Role, Viewer
 from qa_core.base.errors import AccessDenied, Misuse
+from qa_core.centre.rules import opening_hours
 from qa_core.files.options import ImportOptions
 from qa_core.storage import audit_log
 from qa_core.storage.lake import month_sums
@@ -68,6 +69,17 @@ def test_calls_come_in_with_their_advisors_and_teams(centre: Path) -> None:
     said = {decision["field"]: decision for decision in report.as_json()["decisions"]}
     assert said["advisor"]["evidence"] == "2: Becky, Diane"
     assert said["direction"]["decision"] and said["channel"]["decision"]
+
+
+def test_a_roster_with_sites_and_no_teams_brings_its_sites_and_takes_them_back(
+    centre: Path,
+) -> None:
+    report = bring(centre, "advisors", "id,name,site\na1,Lea Roy,Lyon\na2,Max Fort,Lille\n")
+    assert report.tally.new == 2
+    assert [site["site"] for site in opening_hours.find_sites(Viewer.SYSTEM)] == ["Lille", "Lyon"]
+
+    ingest.undo(Viewer.SYSTEM, report.batch_id)
+    assert opening_hours.find_sites(Viewer.SYSTEM) == []
 
 
 def test_the_report_has_the_shape_of_the_contract(centre: Path) -> None:

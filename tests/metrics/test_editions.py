@@ -26,6 +26,7 @@ from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.base import now
 from qa_core.storage.records.editions import Edition
 from qa_core.storage.records.imports import ImportBatch
+from qa_core.upkeep import purge
 
 
 def late(contacts: int, advisors: int, **columns: Any) -> None:
@@ -66,6 +67,17 @@ def test_a_correction_is_published_where_enough_contacts_of_enough_advisors_came
     [state] = [one for one in editions.list_states() if one.month == "2026-05"]
     assert (state.state, state.edition) == (("published", 2) if is_corrected else ("changed", 1))
     assert editions.publish_due() == []
+
+
+def test_a_purge_changes_no_edition(centre: Path) -> None:
+    land_all(of_queue("a", 8, 20), of_queue("b", 8, 20))
+    deleted = purge.purge(Viewer.SYSTEM, date(2028, 1, 10)).deleted
+    assert deleted["contacts"] == 321  # and the one after the month
+
+    [state] = [one for one in editions.list_states() if one.month == "2026-05"]
+    assert (state.state, state.edition) == ("published", 1)
+    assert editions.publish_due() == []
+    assert received() == 320
 
 
 def test_late_contacts_of_a_part_that_is_hidden_are_not_published_though_the_total_grew_by_many(

@@ -14,6 +14,13 @@ from tools.markdown_calls import find_calls
 from qa_core.ui.frame.markdown import escape
 
 PLAIN_TEXTS = {
+    "views/account/mail": [
+        "notice.text",
+        "titles['alerts']",
+        "titles['digest']",
+        "titles['notices']",
+    ],
+    "widgets/freshness": ["_('Data version {code}', code=cached.nam"],
     "widgets/alert_banner": ["cards.ICONS[item.severity] + item.text"],
     "widgets/cards": [
         "None if tile.kpi else tile.help",

@@ -84,7 +84,6 @@ def build(
                 "--remove",
             )
         _fill(viewer, plan, progress)
-        after_import.do_due()
         # Each tool wrote the months anew.
         lake.vacuum(at_once=True)
 
@@ -163,6 +162,8 @@ def _fill(viewer: Viewer, plan: DemoPlan, tell: Callable[[str, float], None]) ->
     evaluations.calibrate(cast)
     if is_open:
         acts.keep_law(cast)
+    # What is due changes files, and editions are of the files that stay.
+    after_import.do_due()
     editions.publish(viewer)
     accounts.write({**accounts.read(), "goals": acts.set_goals(viewer, plan), "complete": True})
 

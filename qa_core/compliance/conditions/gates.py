@@ -30,9 +30,10 @@ PURPOSE_TITLES: dict[str, str] = DECLARED["purpose_titles"]
 
 @dataclass(frozen=True)
 class Gate:
-    """Gate; `kind`: `day`, `purposes`, `months` (1–`highest`), `text`, `people` (no value to
-    enter); `rule` of docs/compliance.md; `actor`: who has to act for it to open; `act`: what
-    it opens. Gates of machines close nothing: their rule is red without them.
+    """Gate; `kind`: `day`, `switch` (a day, or off), `purposes`, `months` (1–`highest`),
+    `text`, `people` (no value to enter); `rule` of docs/compliance.md; `actor`: who has to act
+    for it to open; `act`: what it opens. Gates of machines close nothing: their rule is red
+    without them.
     """
 
     name: str
@@ -56,6 +57,8 @@ class Gate:
                 return _(
                     "one or more of {choices}, separated by commas", choices=", ".join(PURPOSES)
                 )
+            case "switch":
+                return _("a day, such as {example}, or {off}", example=self.example, off=OFF)
             case "months":
                 return _("a number of months from 1 to {highest}", highest=self.highest)
             case "text":
@@ -67,7 +70,9 @@ class Gate:
         """Parse a value into its stored form. Raises Misuse, naming the accepted values."""
         text = text.strip()
         match self.kind:
-            case "day":
+            case "switch" if text.casefold() == OFF:
+                return ""
+            case "day" | "switch":
                 if day := self._parse_day(text):
                     return day.isoformat()
             case "purposes":
@@ -91,11 +96,16 @@ class Gate:
         return day
 
 
+OFF = "off"
+"""Value that closes a gate which a day has opened."""
 ACCREDIT = "python -m qa_core accredit NAME --until DATE"
 *_VALUED, LISTENERS_GATE = (Gate(**entry) for entry in DECLARED["gate"])
 ALL: tuple[Gate, ...] = tuple(gate for gate in _VALUED if gate.act == LISTENERS_GATE.act)
 """Gates of listening with a value; the last one declared has none."""
 OF_MACHINES = tuple(gate for gate in _VALUED if gate.act == "machine")
+(OF_DELIVERY,) = (gate for gate in _VALUED if gate.act == "delivery")
+ACTS = ("listening", "delivery", "machine")
+"""What gates open, in the order of lists."""
 LISTENERS = LISTENERS_GATE.name
 CONSULTATION = "works_council_consulted_on"
 BY_NAME = {gate.name: gate for gate in (*_VALUED, LISTENERS_GATE)}
@@ -117,10 +127,10 @@ def find_all(viewer: Viewer) -> list[GateState]:
     with store.reading() as session:
         newest = _newest(session)
     return [
-        GateState(gate, row.value, row.set_by, row.set_at)
+        GateState(gate, row.value or None, row.set_by, row.set_at)
         if (row := newest.get(gate.name))
         else GateState(gate, None)
-        for gate in (*ALL, *OF_MACHINES)
+        for gate in _VALUED
     ]
 
 
@@ -148,6 +158,14 @@ def value_of(session: Session, name: str) -> str | None:
     """Return the newest value of a gate; None where there is none."""
     row = store.remember(session, "gates", _newest).get(name)
     return row.value if row else None
+
+
+def find_delivery_start(session: Session) -> datetime | None:
+    """Return the moment from which deliveries may be due: the entry of their gate; None while
+    it is closed.
+    """
+    row = store.remember(session, "gates", _newest).get(OF_DELIVERY.name)
+    return row.set_at if row and row.value else None
 
 
 def find_purposes(session: Session) -> list[str]:

@@ -2,12 +2,15 @@
 
 import functools
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 
 import sqlalchemy as sa
 
 from qa_core.access.roles import ROLE_TITLES, Role, Viewer
+from qa_core.base import environment
+from qa_core.base.errors import Refusal
 from qa_core.base.i18n import _
 from qa_core.centre import settings
 from qa_core.centre.settings import Settings
@@ -20,6 +23,7 @@ from qa_core.compliance.documents.blocks import Blank
 from qa_core.metrics import query
 from qa_core.metrics.kpis import formatting
 from qa_core.storage.records import store
+from qa_core.storage.records.deliveries import Webhook
 from qa_core.storage.records.people import Site, Team
 from qa_core.storage.records.store import Session
 
@@ -41,6 +45,7 @@ class Facts:
     sites: tuple[str, ...]
     database: str
     recording_classes: tuple[RecordingClass, ...] = ()
+    webhook_host: str | None = None
 
     # Read from the lake only for documents that say them.
 
@@ -104,6 +109,19 @@ class Facts:
     @property
     def access_matrix(self) -> list[tuple[str, tuple[str, ...]]]:
         return capabilities.list_matrix()
+
+    @property
+    def has_deliveries(self) -> bool:
+        """Whether figures may leave by mail and webhook."""
+        return gates.OF_DELIVERY.name in self.gate_values
+
+    @property
+    def mail_host(self) -> str:
+        """The server that sends mails, or a blank."""
+        with suppress(Refusal):
+            if server := environment.find_mail_server():
+                return server.host
+        return Blank("QA_SMTP_URL")
 
     def detail(self, name: str) -> str:
         """Return the value of a setting of `DETAILS`, or a blank."""
@@ -186,6 +204,7 @@ def _read(session: Session) -> Facts:
         sites,
         session.get_bind().dialect.name,
         tuple(recording_classes.find_all(session).values()),
+        session.scalar(sa.select(Webhook.host)),
     )
 
 

@@ -8,6 +8,7 @@ whatever comes later: late contacts, merged names, undone imports, restrictions,
 import hashlib
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -185,6 +186,18 @@ def forget_evidence(through: date) -> None:
         session.execute(old.values(evidence=[]))
 
 
+@contextmanager
+def unchanged_by_deletion() -> Iterator[None]:
+    """Let editions hold as they did before a deletion, which takes away people and no figure."""
+    with store.reading() as session:
+        before = {month: _find_state(month) for month in _find_newest(session)}
+    yield
+    with store.writing() as session:
+        for month, edition in _find_newest(session).items():
+            if month in before:
+                edition.state = edition.state.replace(before[month], _find_state(month))
+
+
 def _publish(viewer: Viewer, months: Sequence[Scheduled]) -> list[str]:
     published = []
     for schedule in months:
@@ -259,13 +272,13 @@ def _find_state(month: str) -> str:
 
 def make_content(month: str, salt: str) -> EditionContent:
     """Work out what an edition of the month would hold now."""
-    question = build_query(
-        Viewer.SYSTEM, DIMENSIONS["evaluations"], Filters(periods.period_of("month", month))
-    )
     closed_tables = {kind: closed_months.find_published(group) for kind, group in GROUPS.items()}
     is_empty = not any(month in closed for closed in closed_tables.values()) and _is_empty(month)
     if is_empty and _OF_EMPTY_MONTHS:
         return _OF_EMPTY_MONTHS[0]
+    question = build_query(
+        Viewer.SYSTEM, DIMENSIONS["evaluations"], Filters(periods.period_of("month", month))
+    )
     tables = {
         kind: _read_closed(closed_tables[kind][month])
         if month in closed_tables[kind]
@@ -353,14 +366,15 @@ def _find_sums(question: MetricQuery) -> Iterator[tuple[str, str | None, Kpi, Su
             and (family_of(kpi.key) in KIND_OF or kpi.key in ALWAYS_SHOWN)
         ]
         cuts = tuple((name,) for name in dimensions)
-        together = SharedCuts(cuts)
+        together = SharedCuts(cuts, is_asked_once=True)
         for by in ((), *cuts):
             asked = replace(question, by=by)
             name = by[0] if by else ""
             for kpis, records, _notes in collect(asked, some, together):
                 for record in records:
                     value = asked.group_of(record)[name] if by else None
-                    pairs = [(kpi, _sums_of(record, kpi.key)) for kpi in kpis]
+                    found = _find_sums_of(record)
+                    pairs = [(kpi, found.get(kpi.key, {})) for kpi in kpis]
                     if by and not record["present"] and not any(sums.get("n") for _, sums in pairs):
                         continue
                     yield from ((name, value, kpi, sums) for kpi, sums in pairs)
@@ -381,15 +395,17 @@ def _find_money(
             yield dimension, group.get(dimension), kpi, {"n": n, "money": money}
 
 
-def _sums_of(record: Mapping[str, Any], kpi: str) -> Sums:
-    """Return the sums of a KPI as JSON holds them; nothing where all are zero."""
-    sums = {}
+def _find_sums_of(record: Mapping[str, Any]) -> dict[str, Sums]:
+    """Return the sums of each KPI as JSON holds them; none of a KPI whose sums are all zero."""
+    found: dict[str, Sums] = {}
     for name, value in record.items():
-        key, _, suffix = name.partition("__")
-        if key == kpi and suffix != "histogram" and value is not None and value == value:
+        kpi, mark, suffix = name.partition("__")
+        is_group = kpi.startswith("by_")
+        if mark and not is_group and suffix != "histogram" and value is not None and value == value:
             number = float(value)
-            sums[suffix] = int(number) if number.is_integer() and suffix != "deviation" else number
-    return sums if any(sums.values()) else {}
+            is_whole = number.is_integer() and suffix != "deviation"
+            found.setdefault(kpi, {})[suffix] = int(number) if is_whole else number
+    return {kpi: sums for kpi, sums in found.items() if any(sums.values())}
 
 
 def _find_marks(question: MetricQuery, whole: Cells) -> Cells:

@@ -271,7 +271,8 @@ def _count(
     records: list[dict[str, Any]] = []
     if not past.is_empty:
         key = (subject, past.since.where, *(kpi.key for kpi in kpis))
-        find = functools.partial(_find_records, subject=subject, kpis=kpis)
+        keeps = not together.is_asked_once
+        find = functools.partial(_find_records, subject=subject, kpis=kpis, keeps=keeps)
         records = together.find_records(key, past.since, find)
         if subject == FactTable.CONTACTS:
             records = interval_totals.add_totals(past.since, kpis, records)
@@ -302,13 +303,13 @@ def _read_rows(
 
 
 def _find_records(
-    question: MetricQuery, subject: FactTable, kpis: list[Kpi]
+    question: MetricQuery, subject: FactTable, kpis: list[Kpi], keeps: bool
 ) -> list[dict[str, Any]]:
     build = functools.partial(statements.BUILDERS[subject], kpis=kpis)
     if subject in statements.DAYS_AROUND and all(map(closed_months.adds_up, kpis)):
         of_teams = subject == FactTable.CONTACTS
         around = statements.DAYS_AROUND[subject]
-        records = month_sums.collect(question, build, around=around, is_of_teams=of_teams)
+        records = month_sums.collect(question, build, around, is_of_teams=of_teams, keeps=keeps)
         return _check_size(question, records, kpis)
     if subject == FactTable.CUSTOMERS:
         records = caller_months.find_records(question, kpis)

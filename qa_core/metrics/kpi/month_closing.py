@@ -51,7 +51,8 @@ def close(group: str, through: date) -> None:
         )
     editions.forget_evidence(until)
     if group == IDENTITIES:
-        lake.mark_known_customers(until + timedelta(days=1))
+        with editions.unchanged_by_deletion():
+            lake.mark_known_customers(until + timedelta(days=1))
 
 
 def _add_up(group: str, period: Period) -> Iterator[MonthlyFigure]:

@@ -14,11 +14,12 @@ Records = list[dict[str, Any]]
 
 @dataclass
 class SharedCuts:
-    """Records of several cuts. The first cut asked for runs one GROUPING SETS query for
-    all of them.
+    """Records of several cuts. The first cut asked for runs one query for all of them.
+    `is_asked_once`: nobody asks for them again, so the sums of their days are not kept.
     """
 
     cuts: tuple[tuple[str, ...], ...] = ()
+    is_asked_once: bool = False
     _found: dict[Hashable, Records] = field(default_factory=dict)
 
     def find_records(

@@ -11,7 +11,7 @@ from typing import Any
 
 from qa_core.base import environment
 from qa_core.base.i18n import N_, _, language, ngettext
-from qa_core.metrics.kpis import Unit
+from qa_core.metrics.kpis import Kpi, Unit
 from qa_core.metrics.kpis.dimensions import Period
 
 NO_DATA = N_("no data")
@@ -23,6 +23,16 @@ SCALES = {Unit.SCORE: (0, 100), Unit.RATING: (1, 5), Unit.EFFORT: (1, 7)}
 
 def _locale() -> str:
     return _LOCALES[language()]
+
+
+def short_title(kpi: Kpi) -> str:
+    """Return the short title of a KPI, for tiles and mails."""
+    return _(kpi.short_title or kpi.title)
+
+
+def heading(kpi: Kpi) -> str:
+    """Return the heading of a column of that KPI."""
+    return _(kpi.heading or kpi.short_title or kpi.title)
 
 
 def is_missing(value: object) -> bool:

@@ -62,7 +62,8 @@ class Exclusions:
 
 
 _SEALED = sa.table("sealed", *(sa.column(name, sa.Text) for name in CONTACT_KEY))
-_NO_KEYS = pa.table({name: pa.array([], pa.string()) for name in CONTACT_KEY})
+_NO_KEYS = pa.Table.from_batches([], pa.schema([(name, pa.string()) for name in CONTACT_KEY]))
+"""No contact. `pa.table` would import pandas, for which every command would wait."""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from qa_core.storage.records import (
     base,
     centre_rules,
     changes,
+    deliveries,
     editions,
     evaluations,
     imports,

@@ -10,9 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
-from dataclasses import dataclass
 from datetime import date
-from types import SimpleNamespace
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import pandas as pd
@@ -20,32 +18,26 @@ import streamlit as st
 
 from qa_core.access.roles import Viewer
 from qa_core.analysis import alerts, annotations, board, charts, targets, tracking_numbers
+from qa_core.analysis import headline as headline_figures
 from qa_core.analysis.irritants import detection
-from qa_core.analysis.series import SettingSpan, build_series
-from qa_core.base import environment
+from qa_core.analysis.series import SettingSpan
 from qa_core.centre import settings
 from qa_core.centre.rules import name_decisions, name_suggestions
 from qa_core.centre.settings import Settings
 from qa_core.metrics import query
 from qa_core.metrics.kpi import (
-    calibration_metrics,
     editions,
-    evaluation_table,
-    listened_contacts,
     month_sums,
 )
-from qa_core.metrics.kpis import BY_KEY, FactTable, dimensions, get_kpi
+from qa_core.metrics.kpis import BY_KEY, FactTable, dimensions
 from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.metrics.rows import severity
-from qa_core.quality.coaching import effect, needs, plans
-from qa_core.quality.evaluations import disputes
-from qa_core.storage import lake
-from qa_core.storage.records import changes, store
+from qa_core.quality.coaching import effect, needs
+from qa_core.quality.data_version import Version, find_version
+from qa_core.storage.records import store
 
 _VERSION = "data_version"
 MAX_RESULTS = 1000
-CENTRE = ("people", "centre_rules", "settings", "targets", "retention", "editions")
-"""Subjects of the records that a figure of contacts depends on."""
 OF_CONTACTS = {
     FactTable.CONTACTS, FactTable.MISSED, FactTable.CUSTOMERS, FactTable.SELLING, FactTable.SPEND,
 }  # fmt: skip
@@ -61,18 +53,6 @@ _warmed: ContextVar[Version | None] = ContextVar("warmed", default=None)
 """The version that a thread without a session asks about."""
 
 
-@dataclass(frozen=True)
-class Version:
-    """State of the data: which stores, and marks that differ after a change."""
-
-    facts: tuple[Any, ...]
-    """Of the lake, and of what the records say of the centre."""
-    marks: Mapping[str, str]
-    """Of each subject of the records."""
-    evaluations: tuple[Any, ...]
-    """Of published evaluations, of what was listened to and of calibrations."""
-
-
 def current_settings() -> Settings:
     """Return the settings in force today; read anew each time."""
     with store.reading() as session:
@@ -81,15 +61,20 @@ def current_settings() -> Settings:
 
 def look_up_version() -> Version:
     """Look up, and keep for this run, the version of the data: its reads see one state."""
-    found = st.session_state[_VERSION] = _find_version()
+    found = st.session_state[_VERSION] = find_version()
     return found
+
+
+def name_version() -> str:
+    """Return the short name of the version that this run reads, as mails print it."""
+    return (st.session_state.get(_VERSION) or look_up_version()).code
 
 
 def warm() -> None:
     """Ask the last questions again, of the data as they stand: after an import nobody waits
     for a figure that somebody looked at before. An error is left to who asks next.
     """
-    token = _warmed.set(_find_version())
+    token = _warmed.set(find_version())
     try:
         for ask in [*_asked.values()][::-1]:
             with suppress(Exception):
@@ -104,28 +89,6 @@ def forget() -> None:
     st.cache_data.clear()
     month_sums.forget_statements()
     charts.forget_charts()
-
-
-def _find_version() -> Version:
-    here = environment.current()
-    with store.reading() as session:
-        marks = changes.find_marks(session)
-        evaluations = (
-            *evaluation_table.change_counter(session),
-            *listened_contacts.change_counter(session),
-            *calibration_metrics.change_counter(session),
-            *plans.change_counter(session),
-            *disputes.change_counter(session),
-        )
-    facts = (
-        here.database_url,
-        here.lake_url,
-        here.timezone,
-        environment.today(),
-        *lake.versions(),
-        *map(marks.get, CENTRE),
-    )
-    return Version(facts, marks, tuple(map(str, evaluations)))
 
 
 def _cached(
@@ -205,23 +168,6 @@ def _measure(
     return query.measure(viewer, kpis, by, where, compare, overrides, has_percentiles)
 
 
-def _measure_headline(
-    viewer: Viewer,
-    kpis: tuple[str, ...],
-    where: Filters,
-    compare: Period | None = None,
-    overrides: Mapping[str, str] | None = None,
-) -> dict[str, Any]:
-    """Measure without any cut: the rows, with their gap to the target, by the key of their
-    KPI (the first, where currencies differ).
-    """
-    frame = query.measure(viewer, kpis, where=where, compare=compare, overrides=overrides)
-    rows: dict[str, Any] = {}
-    for record in targets.add_gaps(viewer, frame, (), where).to_dict("records"):
-        rows.setdefault(record["kpi"], SimpleNamespace(**record))
-    return rows
-
-
 def _build_trends(
     viewer: Viewer,
     kpis: tuple[str, ...],
@@ -233,27 +179,19 @@ def _build_trends(
     overrides: Mapping[str, str] | None = None,
     compare: Period | None = None,
 ) -> list[tuple[pd.DataFrame, tuple[SettingSpan, ...]]]:
-    """Build the points of each KPI over time, and the spans of its rules (see `Series`)."""
-    frame = measure(viewer, kpis, (grain,), where, compare, overrides, False)
-    changes = [
-        change
-        for change in find_changes(viewer, where.period, kpis)
-        if change.name not in (overrides or {})
-    ]
-    found = [
-        build_series(
-            frame,
-            get_kpi(key),
-            grain,
-            where.period,
-            first_day,
-            last_day,
-            usual_until,
-            [change.day for change in changes if key in change.kpis],
-        )
-        for key in kpis
-    ]
-    return [(series.points, series.spans) for series in found]
+    return headline_figures.build_trends(
+        viewer,
+        kpis,
+        grain,
+        where,
+        first_day,
+        last_day,
+        usual_until,
+        overrides,
+        compare,
+        measure,
+        find_changes,
+    )
 
 
 measure = _cached(_measure, (), _measures_contacts)
@@ -290,7 +228,7 @@ find_follow_up = _cached(detection.find_follow_up, ("irritants",))
 find_needs = _cached(needs.find_needs, ("evaluations", "listening"))
 find_effect = _cached(effect.find_effect, ("evaluations",))
 _find_currencies = _cached(query.find_currencies, (), _always)
-headline = _cached(_measure_headline, (), _measures_contacts)
+headline = _cached(headline_figures.measure_headline, (), _measures_contacts)
 
 
 def find_currency(viewer: Viewer) -> str | None:

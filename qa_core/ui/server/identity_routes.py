@@ -24,7 +24,7 @@ _at_once = asyncio.Semaphore(8)
 _budgets = connections.Budgets()
 
 
-def _limit(handle: Callable[[Request, bytes], Response]) -> Callable[..., Awaitable[Response]]:
+def limit(handle: Callable[[Request, bytes], Response]) -> Callable[..., Awaitable[Response]]:
     """Limit requests of strangers: short, few at a time, few failures by address."""
 
     async def answer(request: Request) -> Response:
@@ -50,7 +50,7 @@ def _limit(handle: Callable[[Request, bytes], Response]) -> Callable[..., Awaita
     return answer
 
 
-@_limit
+@limit
 def _begin(request: Request, _body: bytes) -> Response:
     here = browser.build_for(request)
     try:
@@ -74,7 +74,7 @@ def _begin(request: Request, _body: bytes) -> Response:
     return response
 
 
-@_limit
+@limit
 def _finish(request: Request, _body: bytes) -> Response:
     query = request.query_params
     try:
@@ -97,7 +97,7 @@ def _finish(request: Request, _body: bytes) -> Response:
     return response
 
 
-@_limit
+@limit
 def _end_sessions(request: Request, body: bytes) -> Response:
     """Answer a logout token: of a provider, which has no cookie here."""
     try:

@@ -1,94 +1,21 @@
 """All that needs a look on a page: alerts with their acknowledgement, and clear changes."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import date
-from typing import Any
 
 import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.analysis import alerts, chart_titles
-from qa_core.analysis.chart_titles import ChartTitle
+from qa_core.analysis import alerts
+from qa_core.analysis.attention import AttentionItem
 from qa_core.base.i18n import N_, _
 from qa_core.metrics.kpis import formatting, get_kpi
 from qa_core.metrics.kpis.declaration import CONTACT_DIMENSIONS
-from qa_core.stats import control_charts
 from qa_core.ui.frame import cached, gate, layout, menu
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import cards, drill, sections
 
 NO_COMPARISON = N_("Choose a comparison above to see what changed.")
-
-
-@dataclass(frozen=True)
-class AttentionItem:
-    """A change or a difference that may need a look.
-
-    `strength`: in units of its uncertainty. `severity`: empty without a clear
-    difference. A click opens the contacts of `values` that `behind` counts.
-    """
-
-    strength: float
-    text: str
-    severity: str
-    values: Mapping[str, Any] = field(default_factory=dict)
-    behind: str = ""
-
-
-def build_change(
-    row: Any, dimension: str, spread: float, title: str, behind: str
-) -> AttentionItem | None:
-    """Build the item of a changed rate; None where there is too little data to compare.
-
-    `row`: of `measure`, compared with the period before. `spread`: widens the interval.
-    `behind`: KPI whose contacts a click opens.
-    """
-    interval = control_charts.interval_of_change(row, spread)
-    if formatting.is_missing(row.delta) or interval is None:
-        return None
-    kpi, value = get_kpi(row.kpi), getattr(row, dimension)
-    text = _(
-        "**{name}**: {kpi} {change}, now {value}",
-        name=escape(formatting.name(dimension, value)),
-        kpi=title,
-        change=formatting.change(row.delta, kpi.unit),
-        value=formatting.value(row.value, kpi.unit),
-    )
-    severity = chart_titles.describe_change("", row.delta, interval, kpi.unit, kpi.better).severity
-    strength = 2 * abs(row.delta) / (interval[1] - interval[0])
-    return AttentionItem(strength, text, severity, {dimension: value}, behind)
-
-
-def describe_tried(period: str, compared: int, whole: int) -> str:
-    """Describe how many of the rates could be compared with that period."""
-    return _(
-        "Clearly changed since {period}, or outside its limits. {count} of {whole} rates had "
-        "enough contacts to compare",
-        period=period,
-        count=formatting.number(compared),
-        whole=formatting.number(whole),
-    )
-
-
-def conclude(
-    worse: Sequence[AttentionItem], better: Sequence[AttentionItem], was_tried: bool
-) -> ChartTitle:
-    """Return the heading of the items. `was_tried`: whether anything could be compared."""
-    if worse:
-        return ChartTitle(_("What needs a look"), "attention")
-    if better:
-        return ChartTitle(_("What stands out"), "better")
-    if was_tried:
-        return ChartTitle(_("Nothing stands out"))
-    return ChartTitle(_("Too little data to see what stands out"))
-
-
-def split(items: Iterable[AttentionItem]) -> tuple[list[AttentionItem], list[AttentionItem]]:
-    """Return the worse ones and the better ones, each by strength."""
-    ordered = sorted(items, key=lambda item: -item.strength)
-    worse = [item for item in ordered if item.severity == "attention"]
-    return worse, [item for item in ordered if item.severity == "better"]
 
 
 def show_items(viewer: Viewer, items: Sequence[AttentionItem]) -> None:

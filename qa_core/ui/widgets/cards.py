@@ -55,13 +55,12 @@ class Tile:
 
 def title_of(kpi: Kpi) -> str:
     """Return the short title of a KPI, for tiles."""
-    return _(kpi.short_title or kpi.title)
+    return formatting.short_title(kpi)
 
 
 def column_of(key: str) -> str:
     """Return the heading of a column of that KPI."""
-    kpi = get_kpi(key)
-    return _(kpi.heading or kpi.short_title or kpi.title)
+    return formatting.heading(get_kpi(key))
 
 
 def build_tile(

@@ -29,6 +29,7 @@ def show(viewer: Viewer) -> None:
             with st.container(gap=None):
                 st.text(f"{source.system} · {_describe_kind(source)}")
                 st.caption(escape(" · ".join(facts)))
+        st.caption(_("Data version {code}", code=cached.name_version()))
 
 
 def show_table(viewer: Viewer) -> None:

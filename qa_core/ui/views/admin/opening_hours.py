@@ -40,9 +40,10 @@ def choose_site(viewer: Viewer) -> dict[str, Any] | None:
     return sites[segmented_choice.ask("at", _("Site"), names, has_label=True)]
 
 
-def ask_hours(site: dict[str, Any]) -> None:
-    """Show the form with the hours, holidays and closed days of that site."""
+def ask_hours(viewer: Viewer, site: dict[str, Any]) -> None:
+    """Show the form with the hours, holidays and closed days of that site, or of all."""
     name = site["site"]
+    sites = [one["site"] for one in opening_hours.find_sites(viewer)]
     versions = sorted({row["from"] for row in site["hours"]}, key=lambda day: day or date.min)
     newest = versions[-1] if versions else None
     with st.form(f"opening_{name}", border=True):
@@ -73,10 +74,13 @@ def ask_hours(site: dict[str, Any]) -> None:
             placeholder="2026-12-24, 2026-12-31",
             key=f"closed_{name}",
         )
+        label = _("The same for all {n} sites", n=len(sites))
+        if len(sites) < 2 or not st.checkbox(label, key=f"everywhere_{name}"):
+            sites = [name]
         sent = st.form_submit_button(_("Save"), type="primary")
     calendar = calendar or opening_hours.NO_HOLIDAYS
     if sent:
-        _save(name, week, starts_on, calendar, closed)
+        _save(sites, week, starts_on, calendar, closed)
     with actions.show_refusals():
         _show_holidays(calendar)
 
@@ -98,7 +102,7 @@ def _name_calendar(calendar: str) -> str:
 
 
 def _save(
-    site: str, week: dict[int, str], starts_on: date | None, calendar: str, closed: str
+    sites: list[str], week: dict[int, str], starts_on: date | None, calendar: str, closed: str
 ) -> None:
     texts = [
         f"{opening_hours.WEEKDAYS[number - 1]}={hours.replace(' ', '')}"
@@ -110,7 +114,8 @@ def _save(
         with st.spinner(_("Updating past contacts …")):
             acting = gate.current_viewer(Permission.MANAGE_SETTINGS)
             hours = opening_hours.parse_hours(texts)
-            opening_hours.set_opening(acting, site, hours, starts_on, calendar, days)
+            for site in sites:
+                opening_hours.set_opening(acting, site, hours, starts_on, calendar, days)
             count = recovery.apply_due_rules()
         actions.finish(
             ngettext("Done: {n} past contact updated.", "Done: {n} past contacts updated.", count)

@@ -1,20 +1,32 @@
 """People page: accounts, a new one, and one in full."""
 
+import io
 from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
 
-from qa_core.access import accounts
+from qa_core.access import account_list, accounts
+from qa_core.access.account_list import ListedPerson
 from qa_core.access.accounts import AccountAction, AccountTerms
 from qa_core.access.roles import Role, Viewer
-from qa_core.base.i18n import _
+from qa_core.base.i18n import N_, _
+from qa_core.files import uploads
 from qa_core.ui.frame import layout, menu
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.views.admin.account_requests import ACTS, SECOND, show_done
 from qa_core.ui.widgets import actions, tables
 
 LIST, OUTCOME, NEW = "accounts", "accounts_outcome", "accounts_added"
+LISTED, LISTS = "accounts_listed", "account_lists"
+STATES = {
+    "new": N_("new"),
+    "waits": N_("needs a second person"),
+    "asked": N_("waits for a second person"),
+    "unchanged": N_("there already"),
+    "refused": N_("refused"),
+    "added": N_("added"),
+}
 ROOM = 560
 """Pixels of the list beside the form."""
 
@@ -71,6 +83,51 @@ def show_new(viewer: Viewer) -> None:
             st.session_state[NEW] = added + 1
             st.session_state[OUTCOME] = (username, one_time, is_proposed)
             st.rerun()
+
+
+def show_list_import(viewer: Viewer) -> None:
+    """Ask for a table of people, show what each line would do, and add them at once."""
+    st.subheader(_("Several accounts from a table"), anchor=False)
+    left, _right = st.columns(2)
+    sent = left.file_uploader(_("File"), key=f"list_{_count_lists()}")
+    st.caption(_("Columns: name, role, and where needed team, site, advisor, email, since."))
+    if sent is not None:
+        with actions.show_refusals():
+            with uploads.store_temporarily(sent.name, sent.getbuffer()) as path:
+                people = account_list.check(viewer, account_list.read(path))
+            _show_people(people)
+            ready = [person for person in people if person.state in ("new", "waits")]
+            label = _("Add {n} accounts", n=len(ready))
+            if ready and st.button(label, type="primary", key="add_list"):
+                bar, done = st.progress(0.0), []
+                for person in account_list.add(viewer, people):
+                    done.append(person)
+                    bar.progress(len(done) / len(people))
+                st.session_state[LISTED] = done
+                st.session_state[LISTS] = _count_lists() + 1
+                st.rerun()
+    elif done := st.session_state.get(LISTED):
+        _show_people(done)
+        if any(person.password for person in done):
+            table = io.StringIO()
+            account_list.write_passwords(table, done)
+            st.warning(_("One-time passwords are kept nowhere else. Copy them now."))
+            st.code(table.getvalue(), language=None)
+
+
+def _count_lists() -> int:
+    return st.session_state.get(LISTS, 0)
+
+
+def _show_people(people: list[ListedPerson]) -> None:
+    columns = (
+        tables.count_column(_("Line"), lambda person: person.line),
+        tables.text_column(_("Username"), lambda person: person.name),
+        tables.text_column(_("Role"), lambda person: menu.name_role(person.role)),
+        tables.text_column(_("State"), lambda person: _(STATES[person.state])),
+        tables.text_column(_("Reason"), lambda person: person.reason, width="large"),
+    )
+    tables.show(people, columns, "listed_people")
 
 
 def show_account(viewer: Viewer, account: dict[str, Any]) -> None:

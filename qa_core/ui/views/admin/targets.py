@@ -14,6 +14,7 @@ from qa_core.metrics import query
 from qa_core.metrics.kpis import ALL, Kpi, dimensions, formatting, get_kpi, periods
 from qa_core.ui.frame import cached, gate, layout
 from qa_core.ui.frame.markdown import escape
+from qa_core.ui.views.admin import webhook
 from qa_core.ui.widgets import actions, alert_banner, notes, notices, segmented_choice
 from qa_core.upkeep import after_import
 
@@ -159,6 +160,8 @@ def show_alerts(viewer: Viewer) -> None:
         with right, st.container(border=True):
             st.subheader(_("Add a rule"), anchor=False)
             _ask_rule(viewer)
+            if viewer.can(Permission.SEE_ALERTS):
+                webhook.show(viewer)
 
 
 def _show_alerts(viewer: Viewer) -> None:

@@ -95,6 +95,8 @@ def show_gates(viewer: Viewer) -> None:
     for state in gates.find_all(viewer):
         if state.gate in gates.OF_MACHINES and not (has_machines or state.value):
             continue
+        if state.gate == gates.OF_DELIVERY:  # on its own page
+            continue
         entry, value, by = state.gate, None, ""
         if state.value is not None:
             value = _describe_value(entry, state.value)
@@ -103,7 +105,7 @@ def show_gates(viewer: Viewer) -> None:
             by = _("by {name}, {when}", name=state.set_by, when=day)
         right = _show_gate(entry, value, by)
         if viewer.can(Permission.MANAGE_COMPLIANCE):
-            _ask_value(state, right)
+            ask_value(state, right)
     holding = [item for item in accreditations.find_all(viewer) if item.holds]
     names = sorted({item.display_name or item.username for item in holding})
     _show_gate(
@@ -226,14 +228,15 @@ def _show_gate(entry: gates.Gate, value: str | None, detail: str) -> Any:
         return right
 
 
-def _ask_value(state: gates.GateState, column: Any) -> None:
+def ask_value(state: gates.GateState, column: Any) -> None:
+    """Offer to enter another value of a gate, in that column."""
     entry, label = state.gate, _("Edit") if state.value else _("Enter")
     with column.popover(label, icon=":material/edit:"), st.form(f"gate_{entry.name}", border=False):
         value = _ask(entry, state.value)
         if st.form_submit_button(_("Save"), type="primary"):
             with actions.perform(Permission.MANAGE_COMPLIANCE) as acting:
                 gates.set_gate(acting, entry.name, value)
-                if entry.kind == "months":
+                if entry.kind in ("months", "switch"):
                     after_import.wake()
 
 
@@ -251,6 +254,8 @@ def _ask(entry: gates.Gate, value: str | None) -> str:
             )
         case "text":
             return st.text_area(title, value or "", key=key)
+        case "switch":
+            return st.text_input(title, value or environment.today().isoformat(), key=key)
         case _:
             usual = int(value) if value else entry.highest
             return str(st.number_input(title, 1, entry.highest, usual, key=key))

@@ -6,7 +6,8 @@ from typing import Any
 import streamlit as st
 
 from qa_core.access.roles import Viewer
-from qa_core.analysis import charts
+from qa_core.analysis import attention, charts
+from qa_core.analysis.headline import FIRST, MAX_ALERTS, MAX_ITEMS, MAX_TRENDS, SECOND
 from qa_core.analysis.series import Series
 from qa_core.base.i18n import _
 from qa_core.metrics.kpis import formatting, get_kpi
@@ -16,12 +17,6 @@ from qa_core.ui.frame.markdown import escape
 from qa_core.ui.views.performance import machines, traffic
 from qa_core.ui.widgets import alert_banner, cards, drill, tables, trend_cards
 
-FIRST = ("received", "answer_rate", "first_contact_resolution", "csat")
-SECOND = ("service_level", "average_speed_of_answer", "average_handle_time", "evaluation_score")
-WATCHED = ("answer_rate", "first_contact_resolution", "csat")
-"""Rates compared queue by queue, reason by reason and channel by channel."""
-CAUTION = 1.6
-"""Factor for intervals of about 99.8 %: dozens are tried at once."""
 WIDTHS = {
     "received": 68,
     "answer_rate": 74,
@@ -30,9 +25,6 @@ WIDTHS = {
     "csat": 74,
 }
 """KPIs of the table of queues, with the widths of their columns in pixels."""
-MAX_ITEMS = 5
-MAX_ALERTS = 4
-MAX_TRENDS = 3
 
 
 def read(viewer: Viewer, state: FilterState) -> tuple[dict[str, Any], Mapping[str, Series]]:
@@ -98,19 +90,18 @@ def _show_attention(viewer: Viewer, state: FilterState, series: Mapping[str, Ser
     alerts = cached.find_alerts(viewer)
     with_alert = {event.rule.kpi for event in alerts if event.rule.dimension is None}
     alerts = alerts[:MAX_ALERTS]
-    trends = [
-        trend
-        for trend in series.values()
-        if trend.finding.severity == "attention" and trend.kpi.key not in with_alert
-    ][:MAX_TRENDS]
-    tried = _compare_rates(viewer, state, series) if state.compare else []
+    trends = attention.find_unusual(series, with_alert, MAX_TRENDS)
+    tried = []
+    if state.compare:
+        read = cached.measure_cuts
+        tried = attention.compare_rates(viewer, state.where, state.compare, series, read, escape)
     compared = [item for item in tried if item is not None]
-    worse, better = alert_banner.split(compared)
+    worse, better = attention.split(compared)
     was_tried = bool(compared) or any(trend.signals for trend in series.values())
-    finding = alert_banner.conclude([*alerts, *trends, *worse], better, was_tried)
+    finding = attention.conclude([*alerts, *trends, *worse], better, was_tried)
     hint = _(alert_banner.NO_COMPARISON)
     if state.compare:
-        hint = alert_banner.describe_tried(state.compare_title, len(compared), len(tried))
+        hint = attention.describe_tried(state.compare_title, len(compared), len(tried))
     with cards.card(finding, hint, is_stretched=True):
         alert_banner.show_open(viewer, alerts)
         for trend in trends:
@@ -118,27 +109,6 @@ def _show_attention(viewer: Viewer, state: FilterState, series: Mapping[str, Ser
             st.markdown(f":orange[:material/error:] **{cards.title_of(trend.kpi)}** – {text}")
         room = max(1, MAX_ITEMS - len(trends) - len(alerts))
         alert_banner.show_items(viewer, [*worse, *better][:room])
-
-
-def _compare_rates(
-    viewer: Viewer, state: FilterState, series: Mapping[str, Series]
-) -> list[alert_banner.AttentionItem | None]:
-    """Compare each watched rate by queue, reason, channel; None: too little data."""
-    keys = tuple(key for key in WATCHED if key in series and series[key].known_points)
-    cuts = [(name,) for name in ("queue", "reason", "channel") if state.may_cut(viewer, name)]
-    frames = cached.measure_cuts(viewer, keys, tuple(cuts), state.where, state.compare)
-    return [
-        alert_banner.build_change(
-            row,
-            dimension,
-            CAUTION * series[row.kpi].spread,
-            cards.column_of(row.kpi),
-            row.kpi,
-        )
-        for (dimension,), frame in zip(cuts, frames, strict=True)
-        for row in frame.itertuples()
-        if not formatting.is_missing(getattr(row, dimension))
-    ]
 
 
 def _show_queues(viewer: Viewer, state: FilterState, keys: Sequence[str]) -> None:

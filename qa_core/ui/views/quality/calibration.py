@@ -16,6 +16,7 @@ from qa_core.quality import calibration, scorecards
 from qa_core.quality.calibration import CalibrationSession, Task
 from qa_core.quality.calibration.sessions import MAX_TITLE, MIN_EVALUATORS
 from qa_core.quality.scorecards.versions import PublishedScorecard
+from qa_core.quality.this_week import SESSION
 from qa_core.ui.frame import cached, gate, layout
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.views.quality import calibration_results, evaluators
@@ -29,7 +30,7 @@ VIEWS = {
     "new": N_("Open a session"),
     "evaluators": N_("Evaluators"),
 }
-SESSION, OLD_SESSION = "session", "round"
+OLD_SESSION = "round"
 """Name in the address of the session that is shown, and its name in older links."""
 DEFAULT_CONTACTS, DEFAULT_DAYS, MAX_DRAWN = 8, 7, 50
 WAYS = {"chance": N_("At random, from contacts listened to"), "number": N_("By number")}

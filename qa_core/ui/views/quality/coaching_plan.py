@@ -14,11 +14,12 @@ from qa_core.metrics.rows.scorecard_texts import ScorecardTexts
 from qa_core.quality.coaching import plans, training_file
 from qa_core.quality.coaching import texts as wording
 from qa_core.quality.coaching.plans import CoachingPlanView, CoachingState
+from qa_core.quality.this_week import PLAN
 from qa_core.ui.frame import cached, layout, open_once
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import actions, cards, download_links, drill, personal_data
 
-PLAN, READ = "plan", "coaching_read"
+READ = "coaching_read"
 SEEN = "coaching_seen"
 """Version of each plan that was on the screen, by number of the plan."""
 ENDS = {CoachingState.REACHED: "check_circle", CoachingState.STOPPED: "cancel"}

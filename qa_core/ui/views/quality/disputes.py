@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 
 from qa_core.access.roles import Viewer
-from qa_core.analysis.chart_titles import ChartTitle
-from qa_core.base.i18n import N_, NN_, _, ngettext
+from qa_core.base.i18n import N_, _
 from qa_core.metrics.kpis import formatting
 from qa_core.metrics.rows import scorecard_texts
 from qa_core.quality.evaluations import disputes
 from qa_core.quality.evaluations.disputes import DisputeLine, DisputeOutcome
+from qa_core.quality.this_week import describe_waiting
 from qa_core.ui.frame.filter_bar import FilterState
 from qa_core.ui.views.quality.evaluation_answers import DECIDED, describe_request
 from qa_core.ui.widgets import cards, drill, state_filter, tables
@@ -18,8 +18,6 @@ STATES = {
     "open": (N_("open"), lambda line: line.decision is None),
     "decided": (N_("decided"), lambda line: line.decision is not None),
 }
-LATE_DAYS = 7
-"""Days beyond which a dispute that waits needs a look."""
 
 
 def show_lists(viewer: Viewer) -> None:
@@ -65,24 +63,6 @@ def _describe_decision(line: DisputeLine) -> str | None:
 
 def _open(line: DisputeLine) -> None:
     drill.to_evaluation("disputes", line.evaluation_id)
-
-
-def describe_waiting(waiting: Sequence[DisputeLine]) -> ChartTitle:
-    """Describe how many disputes wait for a decision, and for how long."""
-    if not waiting:
-        return ChartTitle(_("No dispute waits for a decision"))
-    oldest = max(line.age_days for line in waiting)
-    forms = NN_(
-        "{n} dispute raised today waits for a decision",
-        "{n} disputes raised today wait for a decision",
-    )
-    if oldest:
-        forms = NN_(
-            "{n} dispute has waited {days} for a decision",
-            "{n} disputes wait for a decision, the oldest for {days}",
-        )
-    text = ngettext(*forms, len(waiting), days=formatting.days(oldest))
-    return ChartTitle(text, "attention" if oldest > LATE_DAYS else "")
 
 
 def show_outcomes(viewer: Viewer, state: FilterState) -> None:

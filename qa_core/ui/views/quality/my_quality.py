@@ -6,6 +6,7 @@ import streamlit as st
 
 from qa_core.access.roles import Viewer
 from qa_core.analysis import charts
+from qa_core.analysis.headline import OWN
 from qa_core.base.i18n import _, ngettext
 from qa_core.metrics import query
 from qa_core.metrics.kpis import formatting, get_kpi
@@ -23,25 +24,24 @@ from qa_core.ui.widgets import (
 )
 
 PAGE = "my_quality"
-KPIS = ("evaluation_score", "first_contact_resolution", "csat", "average_handle_time")
 
 
 def show_top(viewer: Viewer, state: FilterState) -> None:
     """Show four tiles with the team's median, a trend, and the parts of the scorecard."""
-    rows = cached.headline(viewer, KPIS, state.where, state.compare)
-    series = trend_cards.read_series(viewer, state, KPIS)
+    rows = cached.headline(viewer, OWN, state.where, state.compare)
+    series = trend_cards.read_series(viewer, state, OWN)
     extra = {
         key: _(
             "team median {value} ({n} advisors)",
             value=formatting.value(value, get_kpi(key).unit),
             n=count,
         )
-        for key, (value, count) in cached.team_medians(viewer, KPIS, state.where.period).items()
+        for key, (value, count) in cached.team_medians(viewer, OWN, state.where.period).items()
     }
-    lately = trend_cards.describe_lately(viewer, state.where, KPIS, series)
+    lately = trend_cards.describe_lately(viewer, state.where, OWN, series)
     tiles = [
         cards.build_tile(rows[key], state, series[key], extra.get(key, ""), lately.get(key, ""))
-        for key in KPIS
+        for key in OWN
     ]
     cards.show_tiles(tiles)
     left, right = st.columns(2, gap="small")

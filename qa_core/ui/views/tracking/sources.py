@@ -7,7 +7,8 @@ import streamlit as st
 
 from qa_core import stats
 from qa_core.access.roles import Viewer
-from qa_core.analysis import chart_titles, charts
+from qa_core.analysis import attention, chart_titles, charts
+from qa_core.analysis.attention import AttentionItem
 from qa_core.analysis.comparisons import MIN_VALUES, compare_values
 from qa_core.base.i18n import _
 from qa_core.metrics.kpis import FactTable, dimensions, formatting, get_kpi
@@ -26,7 +27,6 @@ from qa_core.ui.widgets import (
     tables,
     trend_cards,
 )
-from qa_core.ui.widgets.alert_banner import AttentionItem
 
 TILES = ("attribution_rate", "cost_per_contact", "cost_per_answered", "cost_per_resolved")
 RATES = (
@@ -182,14 +182,14 @@ def _show_attention(viewer: Viewer, state: FilterState, by: tables.Rows, dimensi
     rates = _find_rates(by)
     moved, tried, whole = _find_moved(viewer, state, by, rates, dimension)
     outliers, attribution = _find_outliers(by, rates, dimension), _find_attribution(viewer, state)
-    worse, better = alert_banner.split([*outliers, *moved, *attribution])
+    worse, better = attention.split([*outliers, *moved, *attribution])
     was_tried = bool(tried) or any(
         compare_values(by, key).result.p_value is not None for key in rates
     )
-    finding = alert_banner.conclude(worse, better, was_tried)
+    finding = attention.conclude(worse, better, was_tried)
     hint = _(alert_banner.NO_COMPARISON)
     if state.compare:
-        hint = alert_banner.describe_tried(state.compare_title, tried, whole)
+        hint = attention.describe_tried(state.compare_title, tried, whole)
     with cards.card(finding, hint):
         alert_banner.show_items(viewer, [*worse, *better][:MAX_ITEMS])
         st.caption(source_tables.describe_attribution(viewer, state))
@@ -241,12 +241,13 @@ def _find_moved(
     factor = stats.bonferroni_factor(len(tried))
     series = trend_cards.read_series(viewer, state, rates)
     items = (
-        alert_banner.build_change(
+        attention.build_change(
             row,
             dimension,
             factor * series[row.kpi].spread,
             source_steps.title_of(row.kpi),
             _contacts_behind(row.kpi),
+            escape,
         )
         for row in tried
     )

@@ -1,0 +1,139 @@
+"""What needs a look: rates that changed clearly, by queue, reason and channel."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from qa_core.access.roles import Viewer
+from qa_core.analysis import chart_titles
+from qa_core.analysis.chart_titles import ChartTitle
+from qa_core.analysis.series import Series
+from qa_core.base.i18n import _
+from qa_core.metrics import query
+from qa_core.metrics.kpis import formatting, get_kpi
+from qa_core.metrics.kpis.dimensions import Filters, Period
+from qa_core.stats import control_charts
+
+WATCHED = ("answer_rate", "first_contact_resolution", "csat")
+"""Rates compared queue by queue, reason by reason and channel by channel."""
+CAUTION = 1.6
+"""Factor for intervals of about 99.8 %: dozens are tried at once."""
+
+
+@dataclass(frozen=True)
+class AttentionItem:
+    """A change or a difference that may need a look.
+
+    `strength`: in units of its uncertainty. `severity`: empty without a clear
+    difference. A click opens the contacts of `values` that `behind` counts.
+    """
+
+    strength: float
+    text: str
+    severity: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    behind: str = ""
+
+
+def build_change(
+    row: Any,
+    dimension: str,
+    spread: float,
+    title: str,
+    behind: str,
+    escape: Callable[[str], str] = str,
+) -> AttentionItem | None:
+    """Build the item of a changed rate; None where there is too little data to compare.
+
+    `row`: of `measure`, compared with the period before. `spread`: widens the interval.
+    `behind`: KPI whose contacts a click opens. `escape`: makes markdown of a name.
+    """
+    interval = control_charts.interval_of_change(row, spread)
+    if formatting.is_missing(row.delta) or interval is None:
+        return None
+    kpi, value = get_kpi(row.kpi), getattr(row, dimension)
+    text = _(
+        "**{name}**: {kpi} {change}, now {value}",
+        name=escape(formatting.name(dimension, value)),
+        kpi=title,
+        change=formatting.change(row.delta, kpi.unit),
+        value=formatting.value(row.value, kpi.unit),
+    )
+    severity = chart_titles.describe_change("", row.delta, interval, kpi.unit, kpi.better).severity
+    strength = 2 * abs(row.delta) / (interval[1] - interval[0])
+    return AttentionItem(strength, text, severity, {dimension: value}, behind)
+
+
+def describe_tried(period: str, compared: int, whole: int) -> str:
+    """Describe how many of the rates could be compared with that period."""
+    return _(
+        "Clearly changed since {period}, or outside its limits. {count} of {whole} rates had "
+        "enough contacts to compare",
+        period=period,
+        count=formatting.number(compared),
+        whole=formatting.number(whole),
+    )
+
+
+def conclude(
+    worse: Sequence[AttentionItem], better: Sequence[AttentionItem], was_tried: bool
+) -> ChartTitle:
+    """Return the heading of the items. `was_tried`: whether anything could be compared."""
+    if worse:
+        return ChartTitle(_("What needs a look"), "attention")
+    if better:
+        return ChartTitle(_("What stands out"), "better")
+    if was_tried:
+        return ChartTitle(_("Nothing stands out"))
+    return ChartTitle(_("Too little data to see what stands out"))
+
+
+def split(items: Iterable[AttentionItem]) -> tuple[list[AttentionItem], list[AttentionItem]]:
+    """Return the worse ones and the better ones, each by strength."""
+    ordered = sorted(items, key=lambda item: -item.strength)
+    worse = [item for item in ordered if item.severity == "attention"]
+    return worse, [item for item in ordered if item.severity == "better"]
+
+
+def compare_rates(
+    viewer: Viewer,
+    where: Filters,
+    compare: Period,
+    series: Mapping[str, Series],
+    read: Callable[..., Any] = query.measure_cuts,
+    escape: Callable[[str], str] = str,
+) -> list[AttentionItem | None]:
+    """Compare each watched rate by queue, reason, channel; None: too little data.
+
+    `series`: the trend of each rate. `read`: `measure_cuts`, or a cache of it.
+    """
+    keys = tuple(key for key in WATCHED if key in series and series[key].known_points)
+    cuts = [
+        (name,)
+        for name in ("queue", "reason", "channel")
+        if viewer.can_cut_by(name) and query.may_cut(viewer, where, name)
+    ]
+    frames = read(viewer, keys, tuple(cuts), where, compare)
+    return [
+        build_change(
+            row,
+            dimension,
+            CAUTION * series[row.kpi].spread,
+            formatting.heading(get_kpi(row.kpi)),
+            row.kpi,
+            escape,
+        )
+        for (dimension,), frame in zip(cuts, frames, strict=True)
+        for row in frame.itertuples()
+        if not formatting.is_missing(getattr(row, dimension))
+    ]
+
+
+def find_unusual(series: Mapping[str, Series], alerted: Iterable[str], limit: int) -> list[Series]:
+    """Find the trends that need a look and have no alert for their KPI as a whole."""
+    known = set(alerted)
+    return [
+        trend
+        for trend in series.values()
+        if trend.finding.severity == "attention" and trend.kpi.key not in known
+    ][:limit]

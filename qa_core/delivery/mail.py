@@ -1,0 +1,137 @@
+"""Sending of mails by SMTP: over TLS that is verified, with text beside HTML, nothing remote."""
+
+import functools
+import re
+import smtplib
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, parseaddr
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from qa_core.base import environment, i18n
+from qa_core.base.environment import MailServer
+from qa_core.base.i18n import _
+from qa_core.storage.records.base import now
+
+TIMEOUT_SECONDS = 30
+FOLDER = Path(__file__).with_name("templates")
+UNFOLDED = SMTP.clone(max_line_length=998)
+"""Folding would encode the long address of `List-Unsubscribe`, which programs then cannot read."""
+_BOLD = re.compile(r"\*\*(.+?)\*\*")
+
+
+class Unreachable(Exception):
+    """The server did not answer, or not as a mail server should: try later."""
+
+
+class Delayed(Unreachable):
+    """The server does not take this message now; others may pass."""
+
+
+class Refused(Exception):
+    """The server refused this message or its receiver for good."""
+
+
+def build_message(
+    server: MailServer,
+    address: str,
+    message_id: str,
+    content: Mapping[str, Any],
+    stop_link: str | None,
+) -> EmailMessage:
+    """Build the mail of a content (see `templates`), in the language spoken."""
+    name, sender = parseaddr(server.sender)
+    user, _at, domain = sender.partition("@")
+    message = EmailMessage(policy=UNFOLDED)
+    message["From"] = Address(name or _("Écoute"), user, domain)
+    message["To"] = address
+    message["Subject"] = content["subject"]
+    message["Date"] = format_datetime(now())
+    message["Message-ID"] = message_id
+    message["Auto-Submitted"] = "auto-generated"
+    message["Content-Language"] = i18n.language()
+    if stop_link is not None:
+        message["List-Unsubscribe"] = f"<{stop_link}>"
+        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    values = {**content, "stop_link": stop_link}
+    message.set_content(_render("mail.txt", values))
+    message.add_alternative(_render("mail.html", values), subtype="html")
+    return message
+
+
+@contextmanager
+def connect(server: MailServer) -> Iterator[smtplib.SMTP]:
+    """Open a connection that is encrypted and verified, unless the server is on this machine.
+    Raises Unreachable.
+    """
+    context = ssl.create_default_context()
+    try:
+        if server.is_tls:
+            connection = smtplib.SMTP_SSL(
+                server.host, server.port, timeout=TIMEOUT_SECONDS, context=context
+            )
+        else:
+            connection = smtplib.SMTP(server.host, server.port, timeout=TIMEOUT_SECONDS)
+    except (OSError, smtplib.SMTPException) as error:
+        raise Unreachable from error
+    with connection:
+        try:
+            if not server.is_tls and not server.is_local:
+                connection.starttls(context=context)
+            password = environment.find_mail_password()
+            if server.username and password is not None:
+                connection.login(server.username, password)
+        except (OSError, smtplib.SMTPException) as error:
+            raise Unreachable from error
+        yield connection
+
+
+def send(connection: smtplib.SMTP, message: EmailMessage) -> None:
+    """Send a mail. Raises Refused where it will never be taken, Delayed where it may be later,
+    Unreachable where the connection is of no more use.
+    """
+    try:
+        connection.send_message(message)
+    except smtplib.SMTPRecipientsRefused as error:
+        codes = [code for code, _text in error.recipients.values()]
+        raise Refused if all(code >= 500 for code in codes) else Delayed from error
+    except (smtplib.SMTPSenderRefused, smtplib.SMTPDataError) as error:
+        raise Refused if error.smtp_code >= 500 else Delayed from error
+    except (OSError, smtplib.SMTPException) as error:
+        raise Unreachable from error
+
+
+def render_text(content: Mapping[str, Any]) -> str:
+    """Return the text of a mail without a link to stop it."""
+    return _render("mail.txt", {**content, "stop_link": None})
+
+
+def _render(name: str, values: Mapping[str, Any]) -> str:
+    return (
+        _templates()
+        .get_template(name)
+        .render(language=i18n.language(), stop_label=_("Stop these mails"), **values)
+    )
+
+
+@functools.cache
+def _templates() -> jinja2.Environment:
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER),
+        autoescape=jinja2.select_autoescape(["html"]),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["plain"] = lambda text: _BOLD.sub(r"\1", text)
+    made.filters["bold"] = lambda text: jinja2.utils.markupsafe.Markup(
+        _BOLD.sub(r"<b>\1</b>", str(jinja2.utils.markupsafe.escape(text)))
+    )
+    return made

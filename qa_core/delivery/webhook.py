@@ -1,0 +1,250 @@
+"""The webhook: one address outside that receives new alerts, in the scope of one person.
+
+The operator allows its host (QA_OUTSIDE_HOSTS). Messages are signed, redirects are not
+followed, and no private network is reached: a name that leads there is refused.
+"""
+
+import hashlib
+import hmac
+import ipaddress
+import json
+import secrets
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+import sqlalchemy as sa
+import urllib3
+
+from qa_core.access.roles import Permission, Viewer
+from qa_core.base import environment, signed_links
+from qa_core.base.errors import AccessDenied, Refusal, require_known
+from qa_core.delivery.mail import Refused, Unreachable
+from qa_core.storage import audit_log
+from qa_core.storage.records import store
+from qa_core.storage.records.base import now
+from qa_core.storage.records.deliveries import Webhook
+
+NAME = "alerts"
+TIMEOUT_SECONDS = 10
+_USE = "webhook"
+TRANSLATORS = ipaddress.ip_network("64:ff9b::/32")
+"""Addresses that lead to an IPv4 address, which may be private."""
+
+
+class NotAllowed(Exception):
+    """The host is not allowed any more, or its name leads to a private network."""
+
+
+@dataclass(frozen=True)
+class WebhookSettings:
+    """The webhook without its address, which is a secret: host, format, whose scope."""
+
+    host: str
+    format: str
+    username: str
+
+
+@dataclass(frozen=True)
+class AlertMessage:
+    """New alerts in sentences; `id` is the same again where it is sent twice."""
+
+    id: str
+    title: str
+    lines: tuple[str, ...]
+    link: str
+    foot: str
+
+
+def _require_reader(viewer: Viewer) -> None:
+    """Raise AccessDenied for who may not set the webhook: it tells what the person sees."""
+    if viewer.is_system:
+        raise AccessDenied()
+    viewer.require(Permission.MANAGE_ALERTS)
+    viewer.require(Permission.SEE_ALERTS)
+
+
+def find(viewer: Viewer) -> WebhookSettings | None:
+    """Find the webhook. Needs MANAGE_ALERTS or SEE_HEALTH."""
+    if not viewer.can(Permission.MANAGE_ALERTS):
+        viewer.require(Permission.SEE_HEALTH)
+    with store.reading() as session:
+        row = session.get(Webhook, NAME)
+        return row and WebhookSettings(row.host, row.format, row.username)
+
+
+def enter(viewer: Viewer, address: str, format_name: str) -> str:
+    """Enter the webhook, in the viewer's own scope; it replaces an earlier one. Returns its
+    secret, which is shown once. Raises Refusal for an address that may not be reached.
+    """
+    _require_reader(viewer)
+    require_known(format_name, FORMATS, "unknown_format")
+    parts = urlsplit(address.strip())
+    try:
+        _find_addresses(parts)
+    except NotAllowed:
+        raise Refusal(
+            "outside_host",
+            "{host} may not be reached. The operator allows public hosts in QA_OUTSIDE_HOSTS; "
+            "the address starts with https://.",
+            host=parts.hostname or "?",
+        ) from None
+    secret = secrets.token_hex(32)
+    with store.writing() as session:
+        session.execute(sa.delete(Webhook))
+        session.add(
+            Webhook(
+                name=NAME,
+                address=signed_links.seal(_USE, {"address": address.strip()}),
+                host=parts.hostname,
+                format=format_name,
+                username=viewer.username,
+                secret=signed_links.seal(_USE, {"secret": secret}),
+                created_by=viewer.username,
+            )
+        )
+        audit_log.record(session, viewer.username, "webhook_entered", parts.hostname)
+    return secret
+
+
+def remove(viewer: Viewer) -> None:
+    """Remove the webhook. Needs MANAGE_ALERTS."""
+    viewer.require(Permission.MANAGE_ALERTS)
+    with store.writing() as session:
+        if session.execute(sa.delete(Webhook)).rowcount:
+            audit_log.record(session, viewer.username, "webhook_removed", NAME)
+
+
+def post(username: str, message: AlertMessage) -> None:
+    """Send a message to the webhook of that person. Raises NotAllowed, Refused, Unreachable."""
+    with store.reading() as session:
+        row = session.get(Webhook, NAME)
+    if row is None or row.username != username:
+        raise NotAllowed
+    address = urlsplit(signed_links.unseal(_USE, row.address)["address"])
+    key = signed_links.unseal(_USE, row.secret)["secret"].encode()
+    body = json.dumps(FORMATS[row.format](message), ensure_ascii=False).encode()
+    moment = str(int(now().timestamp()))
+    mac = hmac.new(key, moment.encode() + b"." + body, hashlib.sha256).hexdigest()
+    headers = {
+        "Host": address.netloc.rpartition("@")[2],
+        "Content-Type": "application/json",
+        "X-Ecoute-Delivery": message.id,
+        "X-Ecoute-Timestamp": moment,
+        "X-Ecoute-Signature": f"sha256={mac}",
+    }
+    with _connect(address) as pool:
+        target = (address.path or "/") + (f"?{address.query}" if address.query else "")
+        try:
+            answer = pool.urlopen(
+                "POST", target, body, headers, retries=False, redirect=False, preload_content=False
+            )
+        except urllib3.exceptions.HTTPError as error:
+            raise Unreachable from error
+        status = answer.status
+        answer.close()
+    if status == 429 or status >= 500:
+        raise Unreachable(status)
+    if not 200 <= status < 300:
+        raise Refused(status)
+
+
+def _connect(address: SplitResult) -> urllib3.HTTPConnectionPool:
+    """Open a pool to the address that was checked, under the name of the host: another look-up
+    of the name could lead elsewhere.
+    """
+    [ip, *_rest] = _find_addresses(address)
+    timeout = urllib3.Timeout(TIMEOUT_SECONDS)
+    if address.scheme == "http":
+        return urllib3.HTTPConnectionPool(ip, address.port or 80, timeout)
+    return urllib3.HTTPSConnectionPool(
+        ip,
+        address.port or 443,
+        timeout,
+        server_hostname=address.hostname,
+        assert_hostname=address.hostname,
+    )
+
+
+def _find_addresses(address: SplitResult) -> Sequence[str]:
+    """Find the IP addresses of a host that is allowed. Raises NotAllowed, also where one of
+    them is private and not itself allowed.
+    """
+    allowed = environment.find_outside_hosts()
+    try:
+        host, port = (address.hostname or "").casefold(), address.port or 443
+    except ValueError:
+        raise NotAllowed from None
+    if host not in allowed or address.username is not None:
+        raise NotAllowed
+    try:
+        ipaddress.ip_address(host)
+        if address.scheme in ("http", "https"):
+            return [host]  # named by the operator as it is
+    except ValueError:
+        pass
+    if address.scheme != "https":
+        raise NotAllowed
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise Unreachable from error
+    ips = [str(entry[4][0]) for entry in found]
+    if not ips or not all(map(_is_public, ips)):
+        raise NotAllowed
+    return ips
+
+
+def _is_public(text: str) -> bool:
+    ip = ipaddress.ip_address(text)
+    if ip.version == 6 and (ip.ipv4_mapped or ip.sixtofour or ip.teredo or ip in TRANSLATORS):
+        return False
+    return ip.is_global and not ip.is_multicast
+
+
+def _write_plain(message: AlertMessage) -> dict[str, Any]:
+    return {
+        "id": message.id,
+        "kind": NAME,
+        "title": message.title,
+        "lines": [line.replace("**", "") for line in message.lines],
+        "link": message.link,
+        "version": message.foot,
+    }
+
+
+def _write_slack(message: AlertMessage) -> dict[str, Any]:
+    lines = [f"• {line.replace('**', '*')}" for line in map(_escape_slack, message.lines)]
+    link = f"<{message.link}>"
+    return {"text": "\n".join((f"*{message.title}*", *lines, link, message.foot))}
+
+
+def _escape_slack(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _write_teams(message: AlertMessage) -> dict[str, Any]:
+    blocks = [
+        {"type": "TextBlock", "text": message.title, "weight": "Bolder", "size": "Medium"},
+        *({"type": "TextBlock", "text": f"- {line}", "wrap": True} for line in message.lines),
+        {"type": "TextBlock", "text": message.foot, "isSubtle": True, "wrap": True},
+    ]
+    card = {
+        "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+        "type": "AdaptiveCard",
+        "version": "1.4",
+        "body": blocks,
+        "actions": [{"type": "Action.OpenUrl", "title": "Écoute", "url": message.link}],
+    }
+    content_type = "application/vnd.microsoft.card.adaptive"
+    return {"type": "message", "attachments": [{"contentType": content_type, "content": card}]}
+
+
+FORMATS: Mapping[str, Callable[[AlertMessage], dict[str, Any]]] = {
+    "json": _write_plain,
+    "slack": _write_slack,
+    "teams": _write_teams,
+}
+"""Bodies by format: our own, Slack's incoming webhooks, the Workflows of Teams."""

@@ -1,0 +1,63 @@
+"""Addresses of the links in mails: confirm an address, stop mails. They take no sign-in.
+
+Opening a link changes nothing, because mail programs open links by themselves: the page has a
+button, and only a POST does the act, from there or from a mail program (RFC 8058).
+"""
+
+import html
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from qa_core.access import mail_choices
+from qa_core.base import i18n
+from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_, _
+from qa_core.ui.server import browser
+from qa_core.ui.server.identity_routes import limit
+
+PATH = "/mail/"
+QUESTIONS = {
+    True: (N_("Use this address for your mails from Écoute?"), N_("Confirm")),
+    False: (N_("Stop these mails from Écoute?"), N_("Stop")),
+}
+ANSWERS = {True: N_("Your address is confirmed."), False: N_("You get no more of these mails.")}
+"""What is asked and said, by whether the link confirms an address; others stop mails."""
+
+
+@limit
+def _ask(request: Request, _body: bytes) -> Response:
+    browser.use_language_of(request)
+    try:
+        act = mail_choices.read_ticket(request.path_params["ticket"])["act"]
+    except Refusal as refusal:
+        return PlainTextResponse(i18n.format_refusal(refusal), 404)
+    question, label = (html.escape(_(text)) for text in QUESTIONS[act == mail_choices.CONFIRM])
+    button = f'<form method="post"><button type="submit">{label}</button></form>'
+    return _build_page(f"<p>{question}</p>{button}")
+
+
+@limit
+def _act(request: Request, _body: bytes) -> Response:
+    browser.use_language_of(request)
+    try:
+        act = mail_choices.follow(request.path_params["ticket"])
+    except Refusal as refusal:
+        return PlainTextResponse(i18n.format_refusal(refusal), 404)
+    return _build_page(f"<p>{html.escape(_(ANSWERS[act == mail_choices.CONFIRM]))}</p>")
+
+
+def _build_page(body: str) -> Response:
+    head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+    style = "font:18px/1.5 Helvetica,Arial,sans-serif;max-width:32em;margin:15vh auto;padding:1em"
+    return HTMLResponse(
+        f'<!DOCTYPE html><html lang="{i18n.language()}"><head>{head}<title>Écoute</title></head>'
+        f'<body style="{style}"><h1>Écoute</h1>{body}</body></html>'
+    )
+
+
+ROUTES = (
+    Route(PATH + "{ticket}", _ask, methods=["GET"]),
+    Route(PATH + "{ticket}", _act, methods=["POST"]),
+)

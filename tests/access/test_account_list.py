@@ -1,0 +1,91 @@
+"""Accounts from a table, as a centre has it: checked whole, added once, passwords in one file."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from qa_core.access import account_list, accounts, mail_choices
+from qa_core.access.roles import Role, Viewer
+from qa_core.cli.app import run
+from qa_core.storage.records import store
+from qa_core.storage.records.people import Advisor
+
+LIST = """Identifiant;Nom complet;Rôle;Équipe;Site;Conseiller;Sans équipe;Courriel
+alice;Alice Martin;Responsable;;Lille;;oui;alice@example.org
+bob;Bob Petit;team_lead;Nord, Sud;;;;
+carla;;Évaluatrice;;;;;
+dan;;conseiller;;;Dan Roux;;
+erin;;conseiller;;;Nobody;;
+finn;;roi;;;;;
+ALICE;;dpo;;;;;
+"""
+
+
+@pytest.fixture
+def people(centre: Path, tmp_path: Path) -> Path:
+    """A list of people beside an advisor who is known."""
+    with store.writing() as session:
+        session.add(Advisor(advisor_id="a7", name="Dan Roux"))
+    path = tmp_path / "people.csv"
+    path.write_text(LIST, encoding="cp1252")
+    return path
+
+
+def test_a_list_is_rehearsed_added_and_recognised(
+    people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def states(*options: str) -> list[str]:
+        assert run(["people", "import", str(people), "--json", *options]) == 1  # three are refused
+        return [line["state"] for line in json.loads(capsys.readouterr().out)]
+
+    refused = ["refused"] * 3
+    assert states("--dry-run") == ["new"] * 4 + refused
+    assert accounts.find_accounts(Viewer.SYSTEM) == []
+
+    secret = tmp_path / "passwords.csv"
+    assert states("--out", str(secret)) == ["added"] * 4 + refused
+    assert secret.stat().st_mode & 0o777 == 0o600
+    with secret.open(encoding="utf-8-sig", newline="") as file:
+        passwords = {row["name"]: row["password"] for row in csv.DictReader(file)}
+    assert [*passwords] == ["alice", "bob", "carla", "dan"]
+    assert all(passwords.values())
+    known = {one["username"]: one for one in accounts.find_accounts(Viewer.SYSTEM)}
+    assert (known["alice"]["sites"], known["alice"]["sees_unassigned"]) == (["Lille"], True)
+    with store.reading() as session:
+        chosen = mail_choices.find_all(session)["alice"]
+    assert (chosen.address, chosen.confirmed_at) == ("alice@example.org", None)
+    assert (known["bob"]["teams"], known["bob"]["display_name"]) == (["Nord", "Sud"], "Bob Petit")
+    assert (known["carla"]["role"], known["dan"]["advisor_id"]) == ("evaluator", "a7")
+
+    assert states() == ["unchanged"] * 4 + refused
+
+
+def test_a_list_of_an_administrator_waits_where_a_second_person_confirms(people: Path) -> None:
+    accounts.add(Viewer.SYSTEM, "root", Role.ADMIN)
+    accounts.add(Viewer.SYSTEM, "olga", Role.DPO)
+    with store.reading() as session:
+        root = accounts.get_viewer(session, "root")
+
+    found = account_list.check(root, account_list.read(people))
+    done = list(account_list.add(root, found))
+
+    assert [person.state for person in done] == ["asked"] * 4 + ["refused"] * 3
+    assert [request.username for request in accounts.find_requests(root)] == [
+        "alice", "bob", "carla", "dan",
+    ]  # fmt: skip
+    assert {one["username"] for one in accounts.find_accounts(root)} == {"root", "olga"}
+    again = account_list.check(root, account_list.read(people))
+    assert [person.state for person in again] == ["asked"] * 4 + ["refused"] * 3
+
+
+def test_a_table_without_roles_is_refused_with_its_columns(
+    people: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    people.write_text("name,phone\nalice,0600000000\n")
+
+    assert run(["people", "import", str(people)]) == 1
+    assert "name, phone" in capsys.readouterr().err

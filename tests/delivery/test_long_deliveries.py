@@ -1,0 +1,239 @@
+"""Deliveries under kills at every point, and over ten weeks of a large centre that changes."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import shutil
+import subprocess
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+
+import pytest
+from builders import mailed_centre
+from builders.centres import add_people, contact, land, publish
+from builders.forked_python import forked_python
+from builders.mail_server import Mailbox, text_of
+from builders.mailed_centre import address_of, settle_week, viewer_of, want_digest
+from builders.shown_texts import text_of as text_of_page
+from streamlit.testing.v1 import AppTest
+
+from qa_core.access import accounts
+from qa_core.access.roles import Role, Viewer
+from qa_core.analysis import headline
+from qa_core.base import environment
+from qa_core.compliance.conditions import gates
+from qa_core.delivery import ledger, worker
+from qa_core.metrics import query
+from qa_core.metrics.kpis import formatting, get_kpi, periods
+from qa_core.metrics.kpis.dimensions import Filters
+from qa_core.storage.records import store
+from qa_core.storage.records.base import now
+from qa_core.storage.records.deliveries import MailChoice
+
+SYSTEM = Viewer.SYSTEM
+MONDAY, LATER = "2026-10-19T07:05", "2026-10-19T07:30"
+SetClock = Callable[[str], None]
+
+
+def send_elsewhere(when: str, number: int) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*forked_python(), "-m", "builders.killed_delivery", when, str(number)],
+        cwd=environment.PROJECT,
+        env={**os.environ, "PYTHONPATH": "tests:."},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+@pytest.mark.long
+@pytest.mark.sqlite("a copy of the centre is a copy of its folder")
+def test_a_kill_at_any_point_loses_nothing_and_repeats_only_under_the_same_id(
+    mailed: Mailbox, set_clock: SetClock, centre: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    readers = ("adv0", "adv1", "adv2")
+    want_digest(*readers)
+    before = tmp_path_factory.mktemp("before")
+    store.close()
+    shutil.copytree(centre, before, dirs_exist_ok=True)
+    set_clock(MONDAY)
+    whole = send_elsewhere("write", 0)
+    writes = int(whole.stdout)
+    assert len(mailed.receivers) == 3 and writes > 12
+    points = [("write", number) for number in range(1, writes + 1)]
+    points += [(when, number) for when in ("before", "after") for number in (1, 2, 3)]
+    repeated = 0
+    for when, number in points:
+        mailed.mails.clear(), mailed.receivers.clear()
+        store.close()
+        shutil.rmtree(centre)
+        shutil.copytree(before, centre)
+        set_clock(MONDAY)
+        assert send_elsewhere(when, number).returncode < 0, (when, number)
+        set_clock(LATER)  # the claim of the dead one is over
+        worker.work()
+        assert worker.work() == 0
+        for username in readers:
+            mails = mailed.of(address_of(username))
+            assert 1 <= len(mails) <= 2, (when, number, username)
+            assert len({mail["Message-ID"] for mail in mails}) == 1
+            repeated += len(mails) - 1
+        assert len(mailed.receivers) <= 4
+        assert {entry.state for entry in ledger.find_all(SYSTEM)[:3]} == {"sent"}
+    # Only a mail that was taken, and not noted before the kill, goes out twice.
+    assert 0 < repeated <= len(points)
+
+
+WEEKS = [date(2026, 10, 5), date(2027, 3, 8)]
+"""First Mondays of five weeks around each change of the clock."""
+TEAMS = {f"Team{n}": f"Site{n % 3}" for n in range(12)}
+ROLES = {"team_lead": 12, "manager": 6, "executive": 4, "evaluator": 40, "advisor": 122,
+         "dpo": 8, "admin": 8}  # fmt: skip
+WANTING_ADVISORS = 20
+
+
+def build_large(add_person: Callable[..., str], draw: random.Random) -> dict[str, str]:
+    """Two hundred accounts. Returns the role of each."""
+    advisors = {f"a{n}": f"Person {n}" for n in range(ROLES["advisor"])}
+    add_people(advisors, TEAMS)
+    roles = {}
+    for role, count in ROLES.items():
+        for n in range(count):
+            bounds = {
+                "team_lead": {"teams": (f"Team{n % 12}",)},
+                "manager": {"sites": (f"Site{n % 3}",), "sees_unassigned": n == 0},
+                "advisor": {"advisor_id": f"a{n}"},
+            }.get(role, {})
+            roles[add_person(f"{role.replace('_', '')}{n}", role, **bounds)] = role
+    with store.writing() as session:
+        for username, role in roles.items():
+            wants = role != "advisor" or int(username[7:]) < WANTING_ADVISORS
+            has_digest = role in ("advisor", "team_lead", "manager", "executive")
+            session.add(
+                MailChoice(
+                    username=username,
+                    address=address_of(username),
+                    confirmed_at=now(),
+                    digest=wants if has_digest else None,
+                    language=draw.choice(("en", "fr")),
+                )
+            )
+    return roles
+
+
+def bring_days(draw: random.Random, first: date, days: int) -> None:
+    land(
+        (
+            contact(
+                datetime.combine(first + timedelta(days=day), time(9))
+                + timedelta(minutes=draw.randrange(480)),
+                f"{first}-{day}-{call}",
+                advisor_id=f"a{draw.randrange(ROLES['advisor'])}",
+                team=f"Team{draw.randrange(12)}",
+                queue=draw.choice(("billing", "sales", "help")),
+                outcome="abandoned" if draw.random() < 0.15 else "answered",
+                wait_seconds=float(draw.randrange(90)),
+                talk_seconds=float(draw.randrange(60, 400)),
+                csat=draw.choice((None, 3, 4, 5)),
+                csat_scale="1-5",
+            )
+            for day in range(days)
+            for call in range(40)
+        ),
+        str(first),
+    )
+
+
+def change_centre(draw: random.Random, roles: dict[str, str], gone: set[str]) -> None:
+    """Close, move and change accounts, as in any week."""
+    names = [name for name in roles if name not in gone and roles[name] in ("team_lead", "advisor")]
+    for name in draw.sample(names, 3):
+        accounts.disable(SYSTEM, name)
+        gone.add(name)
+    leads = [name for name in roles if roles[name] == "team_lead" and name not in gone]
+    for name in draw.sample(leads, 2):
+        terms = accounts.AccountTerms(Role.TEAM_LEAD, teams=(draw.choice(list(TEAMS)),))
+        accounts.change(SYSTEM, name, terms)
+
+
+def check_figures(username: str, text: str) -> int:
+    """Compare the figures of a mail with what its reader may see. Returns their number."""
+    viewer = viewer_of(username)
+    keys = headline.OWN if viewer.role == Role.ADVISOR else (*headline.FIRST, *headline.SECOND)
+    choice = headline.OWN_PERIOD if viewer.role == Role.ADVISOR else periods.DEFAULT
+    first_day, last_day = query.data_span(viewer)
+    period = periods.build_period(choice, last_day, first_day)
+    frame = query.measure(viewer, keys, where=Filters(period), compare=period.previous())
+    for row in frame.itertuples():
+        value = formatting.value(row.value, get_kpi(row.kpi).unit)
+        assert f": {value}" in text, (username, row.kpi, value)
+    return len(frame)
+
+
+@pytest.mark.long
+def test_ten_weeks_of_two_hundred_accounts(
+    box: Mailbox,
+    set_clock: SetClock,
+    add_person: Callable[..., str],
+    open_app: Callable[..., AppTest],
+) -> None:
+    draw = random.Random(200)
+    set_clock("2026-09-01T08:00")
+    roles, gone = build_large(add_person, draw), set()
+    gates.set_gate(SYSTEM, "delivery_since", "2026-09-01")
+    checked, pages, ids = 0, 0, defaultdict(set)
+    for first in WEEKS:
+        bring_days(draw, first - timedelta(days=70), 70)
+        set_clock(f"{first - timedelta(days=1)}T12:00")
+        publish()
+        settle_week()
+        for week in range(5):
+            monday = first + timedelta(weeks=week)
+            bring_days(draw, monday - timedelta(days=7), 7)
+            failing = draw.sample([name for name in roles if name not in gone], 5)
+            box.answers = {address_of(name): "451 later" for name in failing}
+            set_clock(f"{monday}T06:58")
+            assert worker.work() == 0
+            set_clock(f"{monday}T07:02")
+            worker.enter_due()
+            change_centre(draw, roles, gone)  # between schedule and run
+            for minute in (3, 9, 15, 21, 27):
+                set_clock(f"{monday}T07:{minute:02d}")
+                worker.work()
+            box.answers = {}
+            set_clock(f"{monday}T07:45")
+            worker.work()
+            receivers = [to.partition("@")[0] for to in box.receivers]
+            weekly = [name for name in receivers if roles[name] != "executive"]
+            wanting = {
+                name
+                for name, role in roles.items()
+                if name not in gone
+                and (role in ("team_lead", "manager")
+                     or (role == "advisor" and int(name[7:]) < WANTING_ADVISORS))
+            }  # fmt: skip
+            assert not gone & set(receivers)
+            assert sorted(weekly) == sorted(wanting)
+            for name, mail in zip(receivers, box.mails, strict=True):
+                ids[name].add(mail["Message-ID"])
+                if roles[name] != "executive":
+                    with mailed_centre.speaking(name):
+                        checked += check_figures(name, text_of(mail))
+            for name in draw.sample(sorted(set(weekly)), 2):
+                page = "my_quality" if roles[name] == "advisor" else "overview"
+                app = open_app(name, page)
+                shown = text_of_page(app) + "".join(
+                    f"{one.value} {one.delta}\n" for one in app.metric
+                )
+                [mail] = box.of(address_of(name))
+                for line in text_of(mail).splitlines():
+                    if found := re.fullmatch(r"- [^:*]+: (\S.*?)(?: \((.+)\))?", line):
+                        pages += found[1] in shown
+            box.take()
+    assert all(len(found) <= 12 for found in ids.values())
+    assert checked > 1500 and pages > 50
