@@ -22,10 +22,11 @@ chosen = find_selected(find_accounts(viewer))
 with right:
     if chosen is None:
         show_new(viewer)
-        show_list_import(viewer)
     else:
         show_account(viewer, chosen)
 with waiting:
     show_requests(viewer)
 with left:
     show_list(viewer, find_accounts(viewer))
+if chosen is None:
+    show_list_import(viewer)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TextIO
 
-from qa_core.access import accounts
+from qa_core.access import accounts, mail_choices
 from qa_core.access.accounts import AccountAction, AccountTerms
 from qa_core.access.roles import Role, Viewer
 from qa_core.access.usernames import parse_username, require_unlike
@@ -98,7 +98,9 @@ def check(viewer: Viewer, lines: Iterable[tuple[int, dict[str, str]]]) -> list[L
         person = ListedPerson(line, cells.get("name", ""), cells.get("role", ""))
         try:
             terms = _read_terms(person.role, cells, advisors)
-            name = parse_username(person.name)
+            name, email = parse_username(person.name), cells.get("email", "")
+            if email:
+                mail_choices.check_address(email)
             if name in known:
                 state = _compare(known[name], terms)
             else:
@@ -106,7 +108,7 @@ def check(viewer: Viewer, lines: Iterable[tuple[int, dict[str, str]]]) -> list[L
                 waits = accounts.needs_second(viewer, AccountAction.ADD, name, terms.role)
                 state = "asked" if name in asked else "waits" if waits else "new"
             taken.append(name)
-            found = {"terms": terms, "state": state, "email": cells.get("email", "")}
+            found = {"terms": terms, "state": state, "email": email}
             person = replace(person, name=name, role=str(terms.role), **found)
         except Refusal as refusal:
             person = replace(person, state="refused", reason=format_refusal(refusal))
@@ -230,4 +232,7 @@ def _add_one(viewer: Viewer, person: ListedPerson) -> str | None:
     terms = person.terms
     bounds = (terms.role, terms.teams, terms.sites, terms.advisor_id, terms.since)
     more = {"display_name": terms.display_name, "sees_unassigned": terms.sees_unassigned}
-    return accounts.add(viewer, person.name, *bounds, **more)
+    password = accounts.add(viewer, person.name, *bounds, **more)
+    if person.email:
+        mail_choices.note_provider_address(person.name, person.email)
+    return password

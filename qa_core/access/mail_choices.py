@@ -105,7 +105,7 @@ def change(viewer: Viewer, **values: Any) -> None:
             address = values.pop("address").strip()
             if address != (row.address or ""):
                 _require_few(session, viewer.username)
-                _set_address(row, _check(address) if address else None)
+                _set_address(row, check_address(address) if address else None)
         for name, value in values.items():
             setattr(row, name, value)
         audit_log.record(session, viewer.username, "mail_choices_changed", viewer.username)
@@ -177,7 +177,8 @@ def _set_address(row: MailChoice, address: str | None) -> None:
     row.nonce = secrets.token_urlsafe(16) if address else None
 
 
-def _check(address: str) -> str:
+def check_address(address: str) -> str:
+    """Return an address that may be written to. Raises Refusal."""
     if len(address) > MAX_ADDRESS or not ADDRESS.fullmatch(address):
         raise Refusal(
             "bad_address",

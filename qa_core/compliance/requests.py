@@ -16,6 +16,7 @@ from qa_core.base.row_values import build_from_row
 from qa_core.metrics.kpis.dimensions import add_months
 from qa_core.metrics.law import recording_flags
 from qa_core.storage import audit_log
+from qa_core.storage.facts.personal_data import STAND_IN
 from qa_core.storage.records import store
 from qa_core.storage.records.retention import SubjectRequest
 from qa_core.storage.records.store import Session
@@ -79,6 +80,17 @@ class PersonRequest:
     @property
     def is_late(self) -> bool:
         return self.is_open and self.due_on < environment.today()
+
+    @property
+    def is_irregular(self) -> bool:
+        """Return whether it is due later than the law allows, was answered without a check of
+        the identity, or as an erasure that still names the person.
+        """
+        last_day = add_months(self.received_on, EXTENDED_MONTHS if self.extended_because else 1)
+        is_named = self.subject and not self.subject.startswith(STAND_IN)
+        is_undone = self.kind == "erasure" and is_named and not self.is_refused
+        is_wrong = is_undone or self.identity_checked_by is None
+        return self.due_on > last_day or (not self.is_open and is_wrong)
 
     @property
     def is_pressing(self) -> bool:

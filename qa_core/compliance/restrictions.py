@@ -14,7 +14,7 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base import masking
 from qa_core.base.errors import AccessDenied, Misuse
 from qa_core.base.row_values import build_from_row
-from qa_core.storage import audit_log
+from qa_core.storage import audit_log, replay_list
 from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
@@ -89,6 +89,7 @@ def remove_objections(session: Session, contacts: Collection[tuple[str, str]]) -
     for row in session.scalars(_of_anybody(sa.select(Objection))).all():
         if (row.source_system, row.contact_id) in contacts:
             session.delete(row)
+    replay_list.drop("objection", *(_write_contact(*contact) for contact in contacts))
 
 
 def lift(
@@ -108,6 +109,10 @@ def lift(
     what = f"{kind.__tablename__}_lifted", str(number)
     audit_log.record(session, viewer.username, *what, reason=reason)
     return {name: getattr(entry, name) for name in SUBJECT}
+
+
+def _write_contact(system: str, contact_id: str) -> str:
+    return write_key(source_system=system, contact_id=contact_id)
 
 
 def write_key(**what: str | None) -> str:

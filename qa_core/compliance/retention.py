@@ -178,9 +178,10 @@ class RecordingKeeper:
     def find_due(self, as_of: date) -> DueData | None:
         with store.reading() as session:
             days = sa.func.min(Recording.local_day), sa.func.max(Recording.local_day)
+            last = sa.func.coalesce(Recording.deleted_at, Recording.delete_after)
             count, oldest, newest, end = read_whole(
                 session,
-                sa.select(sa.func.count(), *days, sa.func.min(Recording.delete_after)).where(
+                sa.select(sa.func.count(), *days, sa.func.min(last)).where(
                     deletion.is_expired(session, as_of, self.is_sealed)
                 ),
             ).one()

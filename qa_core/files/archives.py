@@ -401,7 +401,10 @@ def refuse_locked(name: str) -> Refusal:
 
 
 def refuse_type(name: str, kind: str) -> Refusal:
-    message = N_("{name} is a file of type {type}. Export it as CSV or XLSX and import the result.")
+    message = N_(
+        "{name} is a file of type {type}. Export the list of contacts as CSV or XLSX, one row "
+        "each, and import that."
+    )
     return Refusal("wrong_file_type", message, name=name, type=kind)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from qa_core.base.errors import make_quotable
@@ -25,14 +25,13 @@ OWN_WORDS = (
 class Decision:
     """Decision about a field: an English gettext message with places. `evidence`: a
     message of an earlier version; without one, the parameters `column` and `seen` are
-    shown. `weight`: rows that the decision moves, and figures under the other reading.
+    shown.
     """
 
     field: str
     decision: str
     evidence: str = ""
     params: tuple[tuple[str, Any], ...] = ()
-    weight: tuple[tuple[str, float | None], ...] = ()
 
     @staticmethod
     def of(field: str, decision: str, seen: object = "", /, **params: Any) -> Decision:
@@ -41,9 +40,6 @@ class Decision:
             params["seen"] = seen
         quoted = ((name, make_quotable(value)) for name, value in params.items())
         return Decision(field, decision, params=tuple(quoted))
-
-    def with_weight(self, **weight: float | None) -> Decision:
-        return replace(self, weight=tuple(weight.items()))
 
     def as_json(self) -> dict[str, Any]:
         """Build the object that `import --json` prints, in the current language."""
@@ -57,7 +53,7 @@ class Decision:
             "field": self.field,
             "decision": _(self.decision).format(**places),
             "evidence": _(self.evidence).format(**places) if self.evidence else ": ".join(shown),
-        } | ({"weight": dict(self.weight)} if self.weight else {})
+        }
 
 
 def _translate_param(name: str, value: Any) -> Any:

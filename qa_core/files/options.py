@@ -57,8 +57,8 @@ class ImportOptions:
     `UNITS`, `scales` fields to "least-greatest", `words` "COLUMN:VALUE" to what that
     value means, `only` fields to the one value that all rows of the file have; pairs
     will do as well. `yes` accepts implausible figures, `confirm` the reading of a layout.
-    `is_stated`: a person has said beforehand how such files are read, as in an
-    `import.toml`. Raises Misuse when a value could not be meant.
+    `is_stated`: a person has said beforehand how such files are read, by an `import.toml` or
+    a confirmed layout. Raises Misuse when a value could not be meant.
     """
 
     system: str | None = declare_option(

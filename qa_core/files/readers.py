@@ -39,13 +39,18 @@ TEXT_TYPES = tuple(
     (re.compile(pattern, re.IGNORECASE), name)
     for pattern, name in (
         (rb"BEGIN:VCARD", "vCard"),
+        (rb"BEGIN:VCALENDAR", "iCalendar"),
         (rb"From \S+ +\w{3} \w{3} ", "mailbox"),
         (rb"(?:Return-Path|Received|Delivered-To|MIME-Version|Message-ID): ", "e-mail"),
         (
-            rb"(?:-- (?:MySQL|MariaDB|PostgreSQL|phpMyAdmin)|/\*!|(?:CREATE TABLE|INSERT INTO) )",
+            rb"(?:--\s*(?:-- )?(?:MySQL|MariaDB|PostgreSQL|phpMyAdmin)|/\*!|PRAGMA |"
+            rb"BEGIN TRANSACTION;|(?:CREATE TABLE|INSERT INTO) )",
             "SQL",
         ),
         (rb"\[?\d\d?[./]\d\d?[./]\d{2,4},? \d\d?:\d\d(?::\d\d)?(?:\]| -) [^;,\t:]+: ", "chat"),
+        (rb"(?s)\{.{,200}\"messages\":\s*\[.{,300}\"from", "chat"),
+        (rb"(?s)\[\s*\{.{,900}\"ts\":\s*\"\d{10}\.\d{6}\"", "chat"),
+        (rb"(?s)[\[{].{,300}\"type\":\s*\"conversation(?:\.list)?\"", "Intercom"),
     )
 )
 """Beginnings of texts that are no tables."""
@@ -110,14 +115,14 @@ def open_source(
         return _open_workbook(content, options, score_rows)
     if start.startswith(PARQUET):
         return _open_records(content, parquet.open_records(content))
-    _refuse_other_types(content, start)
+    refuse_other_types(content, start)
     text = content.decode_start(start)
     if text is not None and text.lstrip("\ufeff \t\r\n")[:1] in ("{", "["):
         return _open_records(content, json_documents.open_records(content))
     return _open_text(content, options)
 
 
-def _refuse_other_types(content: archives.Content, start: bytes) -> None:
+def refuse_other_types(content: archives.Content, start: bytes) -> None:
     for magic, name in OTHER_TYPES:
         if start.startswith(magic):
             raise archives.refuse_type(content.name, name)

@@ -57,6 +57,9 @@ def take_sample(content: Content) -> Sample:
     if text is None:
         return Sample(content.name)
     if text.lstrip()[:1] in ("{", "["):
+        from qa_core.files.readers import refuse_other_types
+
+        refuse_other_types(content, start)
         objects = tuple(islice(JsonObjects(content), SAMPLE_OBJECTS))
         if objects:
             require_columns(content.name, max(map(len, objects)))

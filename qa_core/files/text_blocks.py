@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 
 from qa_core.base.errors import Refusal
@@ -37,6 +38,19 @@ class RowBlock:
         """Keep only these rows (a mask), with these odd ones."""
         cells = [column.filter(pa.array(rows)) for column in self.cells]
         return RowBlock(self.lines[rows], cells, odd_rows, self.share)
+
+    def join_date(self, year: int, month: int, day: int) -> RowBlock:
+        """Write the whole date into the column of the day: `2026-03-09`, `9 March 2026`."""
+        months, cells = pc.utf8_trim_whitespace(self.cells[month]), [*self.cells]
+        numeric = pc.match_substring_regex(months, r"^\d{1,2}$")
+        days = pc.utf8_trim_whitespace(self.cells[day])
+        padded = (pc.utf8_lpad(part, 2, "0") for part in (months, days))
+        cells[day] = pc.if_else(
+            numeric,
+            pc.binary_join_element_wise(self.cells[year], *padded, "-"),
+            pc.binary_join_element_wise(days, months, self.cells[year], " "),
+        )
+        return RowBlock(self.lines, cells, self.odd_rows, self.share)
 
     def clear_outside(self, first: int, last: int) -> RowBlock:
         nothing = pa.array([""] * len(self.lines), pa.string())

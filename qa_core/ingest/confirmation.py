@@ -12,6 +12,7 @@ from qa_core.files.header_text import simplify
 from qa_core.files.options import ImportOptions
 from qa_core.ingest.columns.column_inference import DECLARED_WORDS
 from qa_core.ingest.load import layouts, reused_ids
+from qa_core.ingest.matching import machines
 from qa_core.ingest.questions import Interpreter
 from qa_core.ingest.reading import plausibility, reading, table_reader
 from qa_core.ingest.reading.reading import (
@@ -75,6 +76,7 @@ class Confirmation:
             measured = self._interpreter.measure(base)
             found.questions = [question for question in measured if question.answers]
             if refusal.code not in {question.refusal.code for question in found.questions}:
+                found.questions = []
                 raise
             raise self._refuse() from None
         self.options, found.questions = self._interpreter.options, self._interpreter.measure(base)
@@ -96,7 +98,12 @@ class Confirmation:
         is_before = self.layout is not None and not self.missing
         with open_session(staged) as connection:
             scope = reused_ids.find_key_scope(connection, staged, self.options)[0]
-            found.headline = reading.count_headline(connection, staged, scope)
+            handled = None
+            if staged.kind == "contacts":
+                with store.reading_or_empty() as session:
+                    handlers = machines.find_handlers(connection, staged, self.options, session)
+                handled = machines.select_handled(staged, handlers)
+            found.headline = reading.count_headline(connection, staged, scope, handled)
             days = reading.find_days(connection, staged)
             found.facts = reading.build_facts(
                 connection, staged, days, found.headline, scope, self.layout is not None

@@ -12,7 +12,7 @@ from qa_core.base.errors import Misuse, Refusal
 from qa_core.base.i18n import N_
 from qa_core.files.header_text import simplify
 from qa_core.files.options import ImportOptions
-from qa_core.ingest.columns import vocabulary
+from qa_core.ingest.columns import header_matching, vocabulary
 from qa_core.ingest.load import layouts, reused_ids
 from qa_core.ingest.matching import machines
 from qa_core.ingest.reading import plausibility
@@ -41,6 +41,7 @@ _CHOICE = re.compile(r"^(.*[ =])(\S+(?:\|\S+)+)$")
 _OUTCOMES = ("answered", "abandoned", "unanswered", "missing")
 _DIRECTIONS = ("inbound", "outbound", "internal", "missing")
 _TRUTHS = ("yes", "no", "missing")
+_IDS = ("contact_id", "ticket", "customer")
 
 
 @dataclass
@@ -155,7 +156,8 @@ class Interpreter:
         try:
             self._read(self.options.with_answer(answer))[0].discard()
         except Refusal as other:
-            return other.code != refusal.code and other.params.get("column") != column
+            is_open = other.code.startswith("ambiguous_") or other.params.get("column") != column
+            return other.code != refusal.code and is_open
         return True
 
     def _complete(
@@ -208,8 +210,12 @@ class Interpreter:
             return
         if option.endswith("=COLUMN"):
             used = set(self.mapping.values())
-            free = [name for name in self.headers if name and name not in used]
             name = option.removeprefix("--map ").removesuffix("=COLUMN")
+            free = [
+                text
+                for text in self.headers
+                if text and text not in used and not _is_other_field(name, text)
+            ]
             for column in layouts.find_similar(name, free)[:MAX_TRIED_COLUMNS]:
                 if self._fits(f"--map {name}={column}", column, refusal):
                     yield f"--map {name}={column}"
@@ -217,6 +223,17 @@ class Interpreter:
             yield from (match[1] + choice for choice in match[2].split("|"))
         else:
             yield option
+
+
+def _is_other_field(name: str, header: str) -> bool:
+    """Return whether a header names another field of a contact, such as the advisor, not an id."""
+    if name not in _IDS:
+        return False
+    hit = header_matching.find_field(
+        header_matching.parse_header(header),
+        header_matching.build_vocabulary(get_profile("contacts", None).fields),
+    )
+    return hit is not None and hit[0].name not in _IDS
 
 
 def _fill(option: str) -> str:

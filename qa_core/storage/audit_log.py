@@ -254,6 +254,19 @@ def count_before(
     return count, *(datetime.fromisoformat(end) if end else None for end in ends)
 
 
+_NAMES = sa.union(
+    *(
+        sa.select(column.label("name"))
+        for column in (
+            Account.display_name,
+            Advisor.name,
+            AdvisorAlias.alias,
+            ConfirmedEvaluator.title,
+        )
+    )
+)
+
+
 def _mask_people(session: Session, reason: str) -> str:
     """Mask the names of advisors, accounts and evaluators: a whole name however it is
     written, a part of one where it begins with a capital.
@@ -262,9 +275,7 @@ def _mask_people(session: Session, reason: str) -> str:
         return reason
     from qa_core.base.masking import MASK
 
-    columns = Account.display_name, Advisor.name, AdvisorAlias.alias, ConfirmedEvaluator.title
-    statement = sa.union(*(sa.select(column.label("name")) for column in columns))
-    names = session.scalars(Unscoped(statement, "Names are masked in reasons. None is shown."))
+    names = session.scalars(Unscoped(_NAMES, "Names are masked in reasons. None is shown."))
     text = reason.casefold()
     capitals = {word.casefold() for word in _WORD.findall(reason) if word[0].isupper()}
     # Few of the names share a word with the reason: only these are looked at closely.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -37,6 +38,7 @@ MEGABYTES = 300
 SPELLED_WHEN_READ = {"spend": "campaign", "intervals": "queue"}
 TABLE_SUFFIX = "_given"
 """Suffix of an Arrow table's name beneath the view that is queried."""
+warnings.filterwarnings("ignore", message="Arrow output on a DB-API result")
 DIALECT = postgresql.dialect(paramstyle="numeric_dollar")
 
 
@@ -96,8 +98,9 @@ class DuckDbEngine(Engine):
             return cursor.execute(text, parameters).df()
 
     def _answer_arrow(self, text: str, parameters: list[Any], *given: Any) -> pa.Table:
+        # A relation, made by `sql`, would split and prepare the text a second time.
         with self._open(*given) as cursor:
-            return cursor.sql(text, params=parameters).to_arrow_table()
+            return cursor.execute(text, parameters).to_arrow_table()
 
     @contextmanager
     def _open(self, views: Mapping[str, str], given: Mapping[str, Any]) -> Iterator[Any]:

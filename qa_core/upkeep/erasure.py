@@ -30,6 +30,7 @@ from qa_core.storage.facts.personal_data import (
     CUT,
     KEEP,
     ROW,
+    STAND_IN,
     ColumnContent,
     Datum,
 )
@@ -45,8 +46,6 @@ References = set[tuple[str, str | None]]
 without a system may mean any.
 """
 GONE = "…"
-STAND_IN = "former-"
-"""Beginning of the name of an anonymous account."""
 
 
 @dataclass(frozen=True)

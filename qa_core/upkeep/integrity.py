@@ -12,7 +12,7 @@ from qa_core.compliance.recordings import vault
 from qa_core.compliance.rules.measures import STORES_CHECKED
 from qa_core.storage import audit_log, lake
 from qa_core.storage.facts.guard import Unscoped
-from qa_core.storage.records import store
+from qa_core.storage.records import data_map, store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.listening import Recording
 
@@ -21,11 +21,14 @@ EVERY, OLD = timedelta(days=1), timedelta(days=2)
 
 @dataclass(frozen=True)
 class StoreCheck:
-    """Numbers of damaged or missing files, of the lake and of recordings, at that moment."""
+    """Numbers of damaged or missing files, of the lake and of recordings, at that moment, and
+    of what nothing keeps any more: files without a row, rows without the row they are part of.
+    """
 
     at: datetime
     lake_files: int
     recordings: int
+    strays: int = 0
 
     @property
     def is_well(self) -> bool:
@@ -34,7 +37,8 @@ class StoreCheck:
     @property
     def result(self) -> str:
         """The result as the audit log records it."""
-        return f"damaged: {self.lake_files} of the lake, {self.recordings} recordings"
+        damaged = f"damaged: {self.lake_files} of the lake, {self.recordings} recordings"
+        return f"{damaged}; {self.strays} without a row"
 
     @property
     def is_a_day_old(self) -> bool:
@@ -47,10 +51,31 @@ class StoreCheck:
 
 def check() -> StoreCheck:
     """Read every file of the lake and every recording."""
+    files = {path for path in vault.folder().rglob("*") if path.is_file()}
     damaged = {name for name, size in _find_recordings().items() if not vault.is_whole(name, size)}
     # What was deleted meanwhile is missing by right.
     damaged &= _find_recordings().keys() if damaged else set()
-    return StoreCheck(now(), len(lake.find_damage(deep=True)), len(damaged))
+    # A file that an import is bringing has its row by the next check.
+    kept = {vault.folder() / name for name in _find_recordings()}
+    old = (now() - EVERY).timestamp()
+    strays = sum(path.exists() and path.stat().st_mtime < old for path in files - kept)
+    lost = len(lake.find_damage(deep=True))
+    return StoreCheck(now(), lost, len(damaged), strays + _count_orphans())
+
+
+def _count_orphans() -> int:
+    """Count the rows whose whole is gone: no period and no erasure reaches them."""
+    with store.reading() as session:
+        count = 0
+        for entry in data_map.find_records().values():
+            if entry.stored.part_of:
+                part_of = entry.table.c[entry.stored.part_of]
+                [key] = part_of.foreign_keys
+                orphans = sa.select(sa.func.count()).select_from(entry.table)
+                whole = sa.select(key.column)
+                orphans = orphans.where(part_of.is_not(None), part_of.not_in(whole))
+                count += session.scalar(Unscoped(orphans, "Rows of nobody are counted."))
+        return count
 
 
 def is_due() -> bool:
@@ -70,7 +95,7 @@ def check_daily() -> None:
 
 
 def _is_due_after(last: StoreCheck | None) -> bool:
-    return last is None or last.is_a_day_old or not last.is_well
+    return last is None or last.is_a_day_old or not last.is_well or last.strays > 0
 
 
 def find_last() -> StoreCheck | None:

@@ -10,7 +10,7 @@ from qa_core.base.i18n import N_, _, ngettext
 from qa_core.compliance import requests
 from qa_core.compliance.requests import PersonRequest
 from qa_core.metrics.kpis import formatting
-from qa_core.storage.facts.personal_data import ACCOUNT, ADVISOR, CUSTOMER
+from qa_core.storage.facts.personal_data import ACCOUNT, ADVISOR, CUSTOMER, STAND_IN
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.evaluations import Evaluation
@@ -98,7 +98,7 @@ def _is_about_evaluation(item: PersonRequest) -> bool:
 
 def _count_rows(item: PersonRequest) -> int:
     """Count the rows that name a person who asked to be erased."""
-    if not item.subject or item.subject.startswith(erasure.STAND_IN):
+    if not item.subject or item.subject.startswith(STAND_IN):
         return 0
     tables = person_copy.collect(item.subject_kind, item.subject)
     return sum(len(rows) for name, rows in tables.items() if name not in AFTER_ERASURE)

@@ -141,7 +141,9 @@ class PersonKeeper:
 
 
 def _find_closed_accounts(session: Session, before: datetime) -> list[tuple[str, datetime]]:
-    closed = sa.select(Account.username, Account.closed_at).where(Account.closed_at < before)
+    # One that was closed past the product has no such moment.
+    moment = sa.func.coalesce(Account.closed_at, Account.created_at)
+    closed = sa.select(Account.username, moment).where(sa.not_(Account.active), moment < before)
     return read_whole(session, closed.order_by(Account.username)).all()
 
 

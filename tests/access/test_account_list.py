@@ -8,20 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from qa_core.access import account_list, accounts
+from qa_core.access import account_list, accounts, mail_choices
 from qa_core.access.roles import Role, Viewer
 from qa_core.cli.app import run
 from qa_core.storage.records import store
 from qa_core.storage.records.people import Advisor
 
-LIST = """Identifiant;Nom complet;Rôle;Équipe;Site;Conseiller;Sans équipe
-alice;Alice Martin;Responsable;;Lille;;oui
-bob;Bob Petit;team_lead;Nord, Sud;;;
-carla;;Évaluatrice;;;;
-dan;;conseiller;;;Dan Roux;
-erin;;conseiller;;;Nobody;
-finn;;roi;;;;
-ALICE;;dpo;;;;
+LIST = """Identifiant;Nom complet;Rôle;Équipe;Site;Conseiller;Sans équipe;Courriel
+alice;Alice Martin;Responsable;;Lille;;oui;alice@example.org
+bob;Bob Petit;team_lead;Nord, Sud;;;;
+carla;;Évaluatrice;;;;;
+dan;;conseiller;;;Dan Roux;;
+erin;;conseiller;;;Nobody;;
+finn;;roi;;;;;
+ALICE;;dpo;;;;;
 """
 
 
@@ -55,6 +55,9 @@ def test_a_list_is_rehearsed_added_and_recognised(
     assert all(passwords.values())
     known = {one["username"]: one for one in accounts.find_accounts(Viewer.SYSTEM)}
     assert (known["alice"]["sites"], known["alice"]["sees_unassigned"]) == (["Lille"], True)
+    with store.reading() as session:
+        chosen = mail_choices.find_all(session)["alice"]
+    assert (chosen.address, chosen.confirmed_at) == ("alice@example.org", None)
     assert (known["bob"]["teams"], known["bob"]["display_name"]) == (["Nord", "Sud"], "Bob Petit")
     assert (known["carla"]["role"], known["dan"]["advisor_id"]) == ("evaluator", "a7")
 

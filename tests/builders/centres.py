@@ -89,9 +89,11 @@ def close_month(month: str) -> None:
     publish()
 
 
-def publish() -> None:
-    """Publish the months that are over in the data: executives see them."""
-    editions.publish(Viewer.SYSTEM)
+def publish(*months: str) -> None:
+    """Publish the months (`YYYY-MM`) that are over in the data, all by default: executives
+    see them. Each takes a second.
+    """
+    editions.publish(Viewer.SYSTEM, months)
 
 
 def land_spend(

@@ -31,6 +31,14 @@ FLAGS = (
 STREAMLIT = ("-m", "streamlit")
 MAX_MILLISECONDS = 180_000
 """How long a page may take on a busy machine before it counts as broken."""
+IDLE_MILLISECONDS = 60_000
+"""How long one may take where up to two programs want each core."""
+
+
+def find_patience() -> int:
+    """Find how many milliseconds a page may take now, by how busy the machine is."""
+    busy = os.getloadavg()[0] / (2 * (os.cpu_count() or 1))
+    return int(min(MAX_MILLISECONDS, IDLE_MILLISECONDS * max(1.0, busy)))
 
 
 @dataclass(frozen=True)

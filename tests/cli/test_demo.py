@@ -5,6 +5,7 @@ without a trace.
 from __future__ import annotations
 
 import json
+import shutil
 import stat
 from collections.abc import Callable
 from datetime import date
@@ -236,10 +237,43 @@ def build_tiny() -> None:
     demo.build(SYSTEM, plan=TINY)
 
 
+class Interrupted(BaseException):
+    pass
+
+
+@pytest.fixture(scope="module")
+def rebuilt(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A centre in which a manager had an account, and whose first build was interrupted."""
+    folder = tmp_path_factory.mktemp("rebuilt")
+
+    def stop(step: str, share: float) -> None:
+        if share > 0.5:
+            raise Interrupted
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("QA_HOME", str(folder))
+        patch.delenv("QA_DATABASE_URL", raising=False)
+        store.migrate()
+        add(SYSTEM, "manager", Role.MANAGER, password="Their-own-Passw0rd-7")
+        with pytest.raises(Interrupted):
+            demo.build(SYSTEM, plan=TINY, progress=stop)
+        assert demo.is_unfinished()
+        build_tiny()
+        store.close()
+    return folder
+
+
+@pytest.fixture
+def at_rebuilt(rebuilt: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of that centre, to work on."""
+    folder = shutil.copytree(rebuilt, tmp_path / "rebuilt")
+    monkeypatch.setenv("QA_HOME", str(folder))
+    monkeypatch.delenv("QA_DATABASE_URL", raising=False)
+    return folder
+
+
 def test_the_same_plan_fills_two_stores_with_the_same_figures(
-    start_from: Callable[..., Any],
-    tmp_path_factory: pytest.TempPathFactory,
-    monkeypatch: pytest.MonkeyPatch,
+    start_from: Callable[..., Any], rebuilt: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def figures() -> pd.DataFrame:
         return query.measure(SYSTEM, KPIS, by=("week",))[
@@ -249,10 +283,8 @@ def test_the_same_plan_fills_two_stores_with_the_same_figures(
     start_from(build_tiny)
     here = figures()
     assert set(here["kpi"][here["n"] > 0]) == set(KPIS)
-    monkeypatch.setenv("QA_HOME", str(tmp_path_factory.mktemp("again")))
+    monkeypatch.setenv("QA_HOME", str(rebuilt))
     monkeypatch.delenv("QA_DATABASE_URL", raising=False)
-    store.migrate()
-    build_tiny()
     pd.testing.assert_frame_equal(figures(), here)
 
 
@@ -293,9 +325,7 @@ def test_removal_leaves_nothing_but_the_journal(
     assert not list((centre / "tmp").glob("*"))
 
 
-def test_removal_leaves_what_people_brought_themselves(centre: Path) -> None:
-    add(SYSTEM, "manager", Role.MANAGER, password="Their-own-Passw0rd-7")
-    demo.build(SYSTEM, plan=TINY)
+def test_removal_leaves_what_people_brought_themselves(at_rebuilt: Path) -> None:
     assert "demo-manager" in [entry["username"] for entry in demo.sign_ins()]
     with store.writing() as session:
         session.add(Advisor(advisor_id="real", name="Somebody real"))
@@ -312,21 +342,11 @@ def test_removal_leaves_what_people_brought_themselves(centre: Path) -> None:
 
 
 def test_a_build_that_was_interrupted_starts_afresh_and_so_does_one_whose_passwords_are_lost(
-    centre: Path, monkeypatch: pytest.MonkeyPatch
+    at_rebuilt: Path,
 ) -> None:
-    class Interrupted(BaseException):
-        pass
-
-    def stop(step: str, share: float) -> None:
-        if share > 0.5:
-            raise Interrupted
-
-    with pytest.raises(Interrupted):
-        demo.build(SYSTEM, plan=TINY, progress=stop)
-    assert demo.is_unfinished()
-    demo.build(SYSTEM, plan=TINY)
     assert not demo.is_unfinished()
     accounts.credentials_file().unlink()
     assert demo.is_unfinished()  # without its passwords nobody can sign in to it
     with store.reading() as session:
-        assert count(session, Account, Advisor) == [8, TINY.advisors]
+        # One account is the manager's own.
+        assert count(session, Account, Advisor) == [8 + 1, TINY.advisors]

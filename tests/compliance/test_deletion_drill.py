@@ -174,7 +174,7 @@ def test_a_purge_killed_at_any_of_fifty_writes_is_finished_by_the_next(
 ) -> None:
     add_people({"ann-secret": "Ann"})
     add_scorecard()
-    for name, at in (("old", datetime(2024, 1, 15, 9, tzinfo=UTC)), ("new", datetime.now(UTC))):
+    for name, at in (("old", datetime(2022, 1, 15, 9, tzinfo=UTC)), ("new", datetime.now(UTC))):
         add_one_of_each(tmp_path_factory.mktemp(name), name, at)
     store.engine_for(environment.current().database_url).dispose()
     homes = tmp_path_factory.mktemp("homes")

@@ -30,6 +30,7 @@ from qa_core.compliance.conditions import exclusions
 from qa_core.files.options import ImportOptions
 from qa_core.ingest.load import recovery
 from qa_core.ingest.staging.excluded_lines import ExcludedLines
+from qa_core.ingest.watch.queue_log import Follower
 from qa_core.metrics.kpi.measure import measure
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import Recording
@@ -270,6 +271,31 @@ def test_a_platform_export_is_compared_likewise_all_legs_of_a_contact(centre: Pa
         ("1767603600.10", True),
         ("1767603600.11", False),
     ]
+
+
+def test_a_queue_log_is_compared_as_a_whole_and_while_it_is_written(centre: Path) -> None:
+    subjects.exclude(SYSTEM, "representative", line=LINE)
+    events = (
+        "NONE|DID|0144559999", "NONE|ENTERQUEUE||0612345678|1", "A1|CONNECT|4||2",
+        "A1|COMPLETECALLER|4|9|1",
+    )  # fmt: skip
+    others = [("2.2", event.replace("0144559999", "0187654321")) for event in events]
+    calls = [("1.1", event) for event in events] + others
+    lines = [f"{1767603600 + at}|{call}|sales|{event}\n" for at, (call, event) in enumerate(calls)]
+    _staged, rows = stage(centre, "queue_log", "".join(lines))
+    assert {(row["contact_id"], row["excluded_line"]) for row in rows} == {
+        ("1.1", True),
+        ("2.2", False),
+    }
+
+    # The number comes in one look at the log, the end of the call in the next.
+    log = centre / "watched" / "queue_log"
+    log.parent.mkdir()
+    log.write_text("".join(lines[:2]))
+    list(Follower(SYSTEM, log).catch_up())
+    log.write_text("".join(lines))
+    list(Follower(SYSTEM, log).catch_up())
+    assert find_contacts("private_line") == [("1.1", True), ("2.2", None)]
 
 
 def test_a_short_number_is_a_line_only_where_a_row_has_numbers() -> None:

@@ -561,7 +561,10 @@ def test_the_rates_of_recording_and_listening_leave_out_a_longer_obligation(
 ) -> None:
     row = {"advisor_id": "A1", "team": "Nord", "recorded": True}
     land([contact(START, "p", recording_purpose="mifid", **row)], "proofs")
-    land([contact(START, "q", recording_purpose="Qualité", **row | {"recorded": False})], "q")
+    land(
+        [contact(START, "q", recording_purpose="Formation, Qualité", **row | {"recorded": False})],
+        "q",
+    )
     rows = measure(SYSTEM, ("recording_rate", "listened_rate")).set_index("kpi")
     assert [rows["numerator"]["recording_rate"], rows["n"]["recording_rate"]] == [3, 4]
     assert rows["n"]["listened_rate"] == 3

@@ -4,8 +4,11 @@ state, who acts and by when, as docs/compliance.md lists them.
 
 from __future__ import annotations
 
+import os
 import re
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,11 +21,13 @@ from builders.running_centre import CALL, RECENT, SYSTEM, build_running_centre, 
 from builders.sounds import make
 
 from qa_core.base import environment
+from qa_core.centre import settings
 from qa_core.compliance import requests
 from qa_core.compliance.recordings import vault
 from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
+from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import (
     Accreditation,
@@ -32,10 +37,17 @@ from qa_core.storage.records.listening import (
     ListeningPlan,
     Playback,
     Recording,
+    SealedOpening,
 )
-from qa_core.storage.records.people import Account
-from qa_core.storage.records.retention import ListeningExclusion
-from qa_core.upkeep import integrity
+from qa_core.storage.records.people import Account, Membership
+from qa_core.storage.records.retention import (
+    ListeningExclusion,
+    Objection,
+    Restriction,
+    SubjectRequest,
+)
+from qa_core.storage.records.settings import SettingValue
+from qa_core.upkeep import integrity, subjects
 
 pytestmark = pytest.mark.owner
 TODAY = environment.today()
@@ -81,15 +93,13 @@ def play_more(count: int) -> None:
 
 def end_accreditation(with_assignment: bool = False) -> None:
     yesterday = TODAY - timedelta(days=1)
-    change(sa.update(Accreditation).values(starts_on=date(2026, 1, 6), ends_on=yesterday))
+    given = datetime(2026, 1, 6, 9, tzinfo=UTC)
+    days = {"starts_on": given.date(), "ends_on": yesterday}
+    change(sa.update(Accreditation).values(given_at=given, **days))
     if not with_assignment:
         return
     change(sa.update(Playback).values(played_at=RECENT.replace(tzinfo=UTC)))
-    plan = ListeningPlan(
-        name="Nord", purpose="quality", starts_on=TODAY, ends_on=TODAY, grid_key="service",
-        per_advisor=1, maximum_per_advisor=2, created_by="mia",
-    )  # fmt: skip
-    draw = build_draw("mia", plan=plan)
+    draw = build_draw("mia", plan=plan_listening())
     draw.contacts = [
         DrawnContact(
             position=1, source_system="generic", contact_id="c1", advisor_id="A1", team="Nord",
@@ -126,6 +136,57 @@ def cut_log() -> None:
 def remove_lake_files() -> None:
     for path in (environment.current().folder / "lake/contacts").rglob("*.parquet"):
         path.unlink()
+
+
+def leave_rejected() -> None:
+    path = environment.current().folder / "quarantine" / "old.csv"
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    path.write_text("0612345678")
+    os.utime(path, (OLD.timestamp(), OLD.timestamp()))
+
+
+def leave_file() -> None:
+    os.utime(find_file(), (OLD.timestamp(), OLD.timestamp()))
+    change(sa.update(Recording).values(file_name=None, deleted_at=now()))
+    integrity.check_daily()
+
+
+def leave_comment() -> None:
+    path = environment.current().folder / "records.sqlite"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(
+            "INSERT INTO timed_comment (evaluation_id, seconds, text, author, written_at) "
+            "VALUES (999, 1, 'secret', 'eve', '2026-01-01')"
+        )
+    integrity.check_daily()
+
+
+def plan_listening() -> ListeningPlan:
+    return ListeningPlan(
+        name="Nord", purpose="quality", starts_on=TODAY, ends_on=TODAY, grid_key="service",
+        per_advisor=1, maximum_per_advisor=2, created_by="mia",
+    )  # fmt: skip
+
+
+def make_request(**more: Any) -> None:
+    requests.add(SYSTEM, "erasure", "advisor", "A1", TODAY - timedelta(days=3))
+    if more:
+        change(sa.update(SubjectRequest).values(**more))
+
+
+def leave_centre() -> None:
+    change(sa.update(Account).values(advisor_id="A1"))
+    add(Membership(advisor_id="A1", team_name="Nord", ends_on=date(2026, 1, 31)))
+
+
+def seal_recording(**opening: Any) -> None:
+    with store.writing() as session:
+        settings.set_value(session, SYSTEM, "recording_classes", "mifid=60 art. L533-10")
+    change(sa.delete(Playback))
+    change(sa.update(Recording).values(kept_as="mifid", purpose="mifid"))
+    if opening:
+        moments = {"recording_id": find_kept().id, "confirmed_at": now()}
+        add(SealedOpening(reason="r", asked_by="dora", **moments, **opening))
 
 
 def secret(name: str) -> Path:
@@ -212,6 +273,90 @@ FAULTS: dict[str, tuple[str, str, Callable[..., Any]]] = {
     "a file of the lake is damaged": ("R19", RED, damage_lake),
     "an evaluation by a machine": ("R20", RED, lambda: evaluate(kind="machine")),
     "the files of the lake are missing": ("R16", UNKNOWN, remove_lake_files),
+    "a recording plays for a purpose that it is not kept for": (
+        "R1", RED, lambda: change(sa.update(Recording).values(purpose="training"))),
+    "an objection is deleted": (
+        "R3", RED, lambda: (subjects.object_to(SYSTEM, contacts=[(None, "c5")]),
+                            change(sa.delete(Objection)))),
+    "the day since which callers are informed moves after a recording": (
+        "R3", RED, lambda: enter("callers_informed_since", TODAY.isoformat())),
+    "the notice of an advisor is dated after the recording": (
+        "R4", RED, lambda: change(sa.update(AdvisorNotice).values(informed_on=TODAY))),
+    "a recording is dated later than its contact": (
+        "R5", RED, lambda: change(sa.update(Recording).values(local_day=TODAY))),
+    "a file that was rejected is still there": ("R5", RED, leave_rejected),
+    "a deleted recording keeps its waveform": (
+        "R5", RED, lambda: change(sa.update(Recording).values(
+            file_name=None, peaks=[1], deleted_at=now() - timedelta(days=2)))),
+    "an account is closed past the product, and stays": (
+        "R14", TO_DO, lambda: change(sa.update(Account).values(
+            active=False, created_at=OLD.replace(tzinfo=UTC)))),
+    "an evaluation is dated in the future": (
+        "R6", RED, lambda: evaluate(evaluated_at=now() + timedelta(days=900))),
+    "a draw is kept after a year": ("R6", RED, lambda: add(build_draw(
+        "mia", plan=plan_listening(), drawn_at=OLD.replace(tzinfo=UTC)))),
+    "somebody accredits themselves": (
+        "R7", RED, lambda: change(sa.update(Accreditation).values(given_by="eve"))),
+    "an accreditation lasts for decades": (
+        "R7", RED, lambda: change(sa.update(Accreditation).values(ends_on=date(2099, 1, 1)))),
+    "an accreditation begins before it was given, without a reason": (
+        "R7", RED, lambda: change(sa.update(Accreditation).values(starts_on=date(2026, 1, 6)))),
+    "an accreditation is for other purposes": (
+        "R7", RED, lambda: change(sa.update(Accreditation).values(purposes=["training"]))),
+    "an evaluation by somebody who was not accredited that day": (
+        "R7", RED, lambda: evaluate(evaluator="eve", evaluated_at=now() - timedelta(days=9))),
+    "a playback is deleted": ("R8", RED, lambda: change(sa.delete(Playback))),
+    "a playback that its advisor does not see": (
+        "R8", RED, lambda: change(sa.update(Playback).values(advisor_id=None))),
+    "an exclusion is deleted": (
+        "R9", RED, lambda: (subjects.exclude(SYSTEM, "requested", contacts=[("generic", "c5")]),
+                            change(sa.delete(ListeningExclusion)))),
+    "the name of the organisation is blanked": (
+        "R12", RED, lambda: add(SettingValue(
+            name="organisation_name", value="", set_by="x"))),
+    "a request is answered without its act": ("R13", RED, lambda: make_request(
+        identity_checked_by="x", answered_on=TODAY, answer="done")),
+    "a request is refused without a check of the identity": ("R13", RED, lambda: make_request(
+        answered_on=TODAY, answer="no", is_refused=True)),
+    "the deadline of a request is moved": (
+        "R13", RED, lambda: make_request(due_on=date(2099, 1, 1))),
+    "a request is deleted": (
+        "R13", RED, lambda: (make_request(), change(sa.delete(SubjectRequest)))),
+    "a restriction is lifted by hand": (
+        "R13", RED, lambda: (subjects.restrict(SYSTEM, advisor="A1", reason="x"),
+                             change(sa.update(Restriction).values(lifted_at=now())))),
+    "an accreditation is added by hand": ("R14", RED, lambda: add(Accreditation(
+        username="eve", purposes=["quality"], starts_on=TODAY, ends_on=TODAY, given_by="x"))),
+    "a setting is changed by hand": ("R14", RED, lambda: add(SettingValue(
+        name="recording_share_percent", value="100", set_by="x"))),
+    "the key of the audit log is exchanged": (
+        "R14", RED, lambda: secret("journal").write_bytes(bytes(32))),
+    "a password is stored weakly": ("R15", RED, lambda: change(
+        sa.update(Account).values(password_hash="$2b$03$" + "a" * 53))),
+    "an advisor left, and their account is open": ("R15", TO_DO, leave_centre),
+    "a caller's number in a month before": (
+        "R16", RED, lambda: (environment.secret("pseudonyms"), land([contact(
+            RECENT - timedelta(days=150), "m1", customer_key="+33612345678")]))),
+    "a caller's number instead of a pseudonym in an objection": (
+        "R16", RED, lambda: add(Objection(customer_key="0612345678", entered_by="x"))),
+    "an executive publishes an evaluation": ("R18", RED, lambda: (
+        evaluate(evaluator="eve"),
+        change(sa.update(Account).values(role="executive")))),
+    "a file of audio that no row names": ("R19", RED, leave_file),
+    "a comment whose evaluation is gone": ("R19", RED, leave_comment),
+    "the key of the recordings is exchanged": (
+        "R19", RED, lambda: (secret("recordings").write_bytes(bytes(32)),
+                             integrity.check_daily())),
+    "a sales call without consent": (
+        "R21", RED, lambda: land([contact(
+            RECENT, "s1", direction="outbound", purpose_of_call="sales",
+            prior_consent="no", **CALL)])),
+    "a machine answers without a notice": (
+        "R22", RED, lambda: land([contact(RECENT, "m1", handled_by="machine", team="Nord")])),
+    "a sealed recording is opened by one person": ("R23", RED, lambda: seal_recording(
+        confirmed_by="dora")),
+    "a sealed recording is played": (
+        "R23", RED, lambda: (seal_recording(), add(play(find_kept())))),
 }  # fmt: skip
 
 
@@ -227,7 +372,7 @@ def test_a_fault_shows_with_who_acts_and_by_when(
     found = {"to_do": TO_DO, "not_in_order": RED, "not_measurable": UNKNOWN}[verdict.state]
     assert found == state, verdict
     assert verdict.finding.missing and verdict.rule.actor
-    assert verdict.due_on > TODAY if state == TO_DO else verdict.due_on == TODAY
+    assert verdict.due_on >= TODAY if state == TO_DO else verdict.due_on == TODAY
     if "assigned" in fault:
         assert "Assignments of people without an accreditation: 1" in verdict.finding.evidence
 

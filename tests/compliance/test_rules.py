@@ -73,7 +73,9 @@ def test_a_new_centre_has_its_gates_to_do_and_nothing_red(centre: Path) -> None:
 
 def test_a_centre_that_does_all_of_it_is_in_order(running: Path) -> None:
     assert find_not_in_order() == set()
-    assert judge()["R7"].finding.evidence == ("Playbacks without an accreditation: 0 of 1")
+    assert judge()["R7"].finding.evidence == (
+        "Playbacks and evaluations without an accreditation: 0 of 1"
+    )
 
 
 def change(statement: object) -> None:

@@ -86,27 +86,5 @@ def test_a_file_gives_its_right_numbers_or_a_question(centre: Path, case: dict[s
     ), report.as_text()
 
 
-@pytest.mark.parametrize(
-    ("file", "options", "weight"),
-    [
-        ("contradiction.csv", "--map outcome=Outcome", {"rows": 3, "answer_rate": 0.6}),
-        ("total_with_wait.csv", "", {"rows": 6, "handle_seconds_more": 35}),
-        ("ids_by_day.csv", "", {"rows": 3, "contacts": 3}),
-        ("ids_growing.csv", "", {"rows": 3, "contacts": 6}),
-    ],
-)
-def test_a_decision_says_how_many_rows_it_moves_and_what_the_figure_would_be(
-    centre: Path, file: str, options: str, weight: dict[str, float]
-) -> None:
-    said = import_case({"kind": "contacts", "file": file, "options": options}).as_json()
-    assert weight in [item["weight"] for item in said["decisions"] if "weight" in item]
-
-
-def test_a_question_about_outcomes_says_the_answer_rate_by_each_column(centre: Path) -> None:
-    case = {"kind": "contacts", "file": "contradiction.csv", "options": ""}
-    message = describe_question(import_case(case))["error"]["message"]
-    assert "Outcome 90.0 %, Answered (Y/N) 60.0 %" in message
-
-
 REFUSED = {"destroyed_timestamps", "headers_only", "not_contacts"}
 """Verdicts that no option would change."""

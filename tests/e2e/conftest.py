@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import chromium
 import pytest
 from builders.forked_python import forked_python
-from builders.servers import FLAGS, MAX_MILLISECONDS, Server, living_in, serve
+from builders.servers import FLAGS, Server, find_patience, living_in, serve
 from builders.visitors import PASSWORD
 from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_token_string
 from streamlit.web.server.starlette.starlette_server_config import XSRF_COOKIE_NAME
@@ -72,7 +72,7 @@ def new_page(browser, server: Server) -> Iterator[Callable[..., object]]:
                 | options
             )
         )
-        contexts[-1].set_default_timeout(MAX_MILLISECONDS)
+        contexts[-1].set_default_timeout(find_patience())
         return contexts[-1].new_page()
 
     yield open_page

@@ -308,22 +308,6 @@ def test_a_french_browser_reads_french(new_page) -> None:
     page.get_by_role("heading", level=1, name="Conseillers", exact=True).wait_for()
 
 
-def test_satisfaction_prints_on_one_sheet_without_menu_and_filters(
-    enter,
-) -> None:
-    page, _heard = enter(Role.EXECUTIVE, "/satisfaction?answers=yes")
-    page.get_by_role("heading", name=re.compile("promoters, .* detractors")).wait_for()
-    settle(page)
-
-    sheets = re.findall(rb"/Type\s*/Page\b", page.pdf(prefer_css_page_size=True))
-
-    assert len(sheets) == 1
-    page.emulate_media(media="print")
-    assert page.get_by_role("heading", name="Satisfaction", exact=True).is_visible()
-    assert not page.get_by_role("button", name="Sign out").is_visible()
-    assert not page.locator(".st-key-filter_bar").is_visible()
-
-
 @pytest.mark.long
 def test_a_slash_opens_the_search_and_the_keyboard_alone_leads_to_a_result(enter) -> None:
     page, heard = enter(Role.TEAM_LEAD, "/overview")

@@ -16,7 +16,7 @@ import raw
 import requests
 import sqlalchemy as sa
 from builders import centre_with_calls, centres, nginx, postgresql
-from builders.servers import MAX_MILLISECONDS, Server, living_in, serve_all
+from builders.servers import Server, find_patience, living_in, serve_all
 from builders.visitors import PASSWORD
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
@@ -215,7 +215,7 @@ def test_a_page_in_a_browser_goes_on_by_itself_when_its_process_dies(
         context = browser.new_context(
             base_url=f"https://{replicas.proxy.host}", locale="en-GB", ignore_https_errors=True
         )
-        context.set_default_timeout(MAX_MILLISECONDS)
+        context.set_default_timeout(find_patience())
         page, address = context.new_page(), f"/evaluate?id={replicas.draft}"
         page.goto(address)
         sign_in_as(page, "eve")

@@ -18,6 +18,7 @@ from builders.listening_centre import allow_evaluations
 from qa_core import ingest
 from qa_core.access.roles import Viewer
 from qa_core.files.options import ImportOptions
+from qa_core.ingest.reading.report import FileReport
 from qa_core.metrics import query
 from qa_core.storage.records import store
 from qa_core.storage.records.people import Advisor
@@ -238,3 +239,35 @@ def test_rows_keep_their_handler_whatever_their_order(centre: Path, seed: int) -
     bring(centre, "contacts", "\n".join(["contact_id,started_at,agent type", *lines]))
     meant = {"Bot": "machine", "Human": "person", "Handed over": "machine_then_person", "": None}
     assert dict(find_contacts("handled_by")) == {key: meant[kind] for key, kind in rows}
+
+
+def test_a_machine_that_appears_later_is_asked_about_alone_and_counts_as_no_advisor(
+    centre: Path,
+) -> None:
+    people = file_of(40, of_two("Paul Martin"), by_day)
+    assert bring(centre, "contacts", people).tally.new == 40
+    later = file_of(40, of_two("Voicebot Alix"), by_day).replace("\nC", "\nD")
+    path = write(centre, "later.csv", later)
+
+    def read(**options: object) -> FileReport:
+        return ingest.run(Viewer.SYSTEM, "contacts", [path], ImportOptions(**options))[0]
+
+    report = read()
+    [question] = report.reading.questions
+    assert question.refusal.code == "machine_or_person"
+    assert [answer.option for answer in question.answers] == [
+        "--word agent:Voicebot Alix=machine",
+        "--word agent:Voicebot Alix=person",
+    ]
+    # The first answer is taken for granted: Marie Dupont alone is an advisor.
+    facts = {fact["fact"]: fact["counts"] for fact in report.reading.as_json()["facts"]}
+    expected = {"advisors": 1, "contacts": 20, "handlers": {"machine": 20}}
+    assert facts["answered_by"] == expected
+    assert len(find_contacts()) == 40, "nothing is written while it asks"
+    words = {"agent:Voicebot Alix": "machine"}
+    report = read(words=words, confirm=report.reading.layout)
+    assert not report.is_refused, report.as_text()
+    assert find_contacts(*HANDLED, where="contact_id = 'D0'") == [("D0", "machine", None)]
+    # The next file of the layout goes through: somebody has said what Alix is.
+    third = later.replace("\nD", "\nE")
+    assert bring(centre, "contacts", third).tally.new == 40

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from builders.centres import PARIS, contact, land
+from builders.long_seeds import count_seeds
 from builders.plain_count import (
     CUTS,
     ON_CONTACTS,
@@ -47,11 +48,27 @@ def is_received(row: Contact) -> bool:
     return is_inbound(row) and row["outcome"] != "closed"
 
 
-@given(seed=st.integers(0, 2**32), size=st.integers(1, 120))
-@settings(max_examples=6, **LOOSELY)
+of_any_centre = given(seed=st.integers(0, 2**32), size=st.integers(1, 120))
+
+
+@of_any_centre
+@settings(max_examples=3, **LOOSELY)
 def test_every_kpi_of_every_role_equals_a_plain_count_of_its_own_rows(
     records: Path, seed: int, size: int
 ) -> None:
+    compare_with_plain_count(records, seed, size)
+
+
+@pytest.mark.long
+@of_any_centre
+@settings(max_examples=count_seeds(40), **LOOSELY)
+def test_every_kpi_of_every_role_equals_a_plain_count_in_many_centres(
+    records: Path, seed: int, size: int
+) -> None:
+    compare_with_plain_count(records, seed, size)
+
+
+def compare_with_plain_count(records: Path, seed: int, size: int) -> None:
     draw = random.Random(seed)
     contacts = make_contacts(draw, size)
     with pytest.MonkeyPatch.context() as patch:

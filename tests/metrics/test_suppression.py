@@ -362,7 +362,11 @@ def add_centre(centre: Path, build_once: Callable[..., Any]) -> Callable[[int], 
     return add
 
 
-@pytest.mark.parametrize("seed", range(6))
+SEEDS = (0, 3, 4)
+"""Random centres of every run; the tests below ask those of 3 and 4 too."""
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 def test_no_combination_of_all_answers_gives_a_hidden_number(
     add_centre: Callable[[int], Any], seed: int
 ) -> None:
@@ -370,7 +374,7 @@ def test_no_combination_of_all_answers_gives_a_hidden_number(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", range(6, 6 + count_seeds(200)))
+@pytest.mark.parametrize("seed", [1, 2, 5, *range(6, 6 + count_seeds(200))])
 def test_no_combination_gives_a_hidden_number_on_200_centres(centre: Path, seed: int) -> None:
     rows = attacker.add_centre(seed)
     assert list(find_all_leaks(rows)) == []

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from builders.centres import add_people, close_month, contact, land, publish
+from builders.centres import add_people, contact, land, publish
 from builders.shown_texts import text_of
 from streamlit.testing.v1 import AppTest
 
@@ -291,7 +291,7 @@ def test_the_effects_of_segments_of_which_some_are_hidden_add_up_to_the_change(
     frame = [contact("2026-03-01 10:00", "first"), contact("2026-09-01 10:00", "last")]
     before = by_queue(5, large=(8, 10, 8), other=(8, 10, 16), third=(7, 10, 7), few=(2, 6, 6))
     land([*frame, *before, *by_queue(6, large=(8, 10, 24), other=(8, 10, 16), third=(7, 10, 7))])
-    publish()
+    publish("2026-05", "2026-06")
     may = Filters(Period(date(2026, 5, 1), date(2026, 5, 31)))
     (whole,) = query.measure(EXECUTIVE, (FIRST,), (), JUNE, may.period).itertuples()
     cuts = [query.measure(EXECUTIVE, (FIRST,), ("queue",), where) for where in (may, JUNE)]
@@ -361,7 +361,7 @@ def test_a_window_that_is_not_offered_is_passed_over(
 def test_executives_read_the_window_in_force_and_see_no_other_and_no_chains(
     five_customers: Path, open_page: Callable[..., AppTest]
 ) -> None:
-    close_month("2026-06")
+    publish("2026-06")
     app = open_page("executive", {}, period="2026-06", window="13", chains="yes")
 
     assert not app.select_slider

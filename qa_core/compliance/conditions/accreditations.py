@@ -26,6 +26,8 @@ from qa_core.storage.records.imports import ACCREDITED
 from qa_core.storage.records.listening import Accreditation, ConfirmedEvaluator
 
 MAX_REASON = 1_000
+MAX_MONTHS = 12
+"""Longest accreditation from the day that it is given, whatever the setting says."""
 
 
 @dataclass(frozen=True)
@@ -214,6 +216,15 @@ def build_unaccredited(code: str, names: Iterable[str]) -> Refusal:
 
 
 def holds_on(row: Accreditation, day: date, moment: datetime | None = None) -> bool:
-    """Return whether an accreditation holds on a day, or held then at that moment of the day."""
+    """Return whether an accreditation holds on a day, or held then at that moment of the day.
+    None does that somebody gave to themselves, past its longest period, or for past days
+    without a reason.
+    """
+    given_on = environment.to_local(row.given_at).date()
+    is_lawful = (
+        row.given_by != row.username
+        and row.ends_on <= add_months(given_on, MAX_MONTHS)
+        and (row.starts_on >= given_on or bool(row.reason))
+    )
     is_ended = row.ended_at is not None and (moment is None or row.ended_at <= moment)
-    return not is_ended and row.starts_on <= day <= row.ends_on
+    return is_lawful and not is_ended and row.starts_on <= day <= row.ends_on

@@ -144,7 +144,8 @@ def is_expired(
     session: Session, as_of: date | None = None, is_sealed: bool = False
 ) -> sa.ColumnElement[bool]:
     """Build the predicate of recordings with a file due on that day (default: now): of those
-    for quality, or of the sealed ones by the period of their class.
+    for quality, or of the sealed ones by the period of their class; and of deleted ones
+    with a file or a waveform.
     """
     moment = now() if as_of is None else datetime.combine(as_of, time(), environment.current().zone)
     today = environment.to_local(moment).date()
@@ -158,10 +159,11 @@ def is_expired(
         )
         for name, period in months.items()
     )
+    is_there = Recording.file_name.is_not(None)
+    is_left = Recording.deleted_at.is_not(None) & (is_there | Recording.peaks.is_not(None))
     return sa.and_(
-        Recording.file_name.is_not(None),
         sa.not_(QUALITY) if is_sealed else QUALITY,
-        sa.or_(Recording.delete_after < moment, *is_old),
+        is_left | sa.and_(is_there, sa.or_(Recording.delete_after < moment, *is_old)),
     )
 
 
@@ -190,6 +192,7 @@ def drop(session: Session, recording: Recording, because: str) -> None:
     """Delete likewise, without logging."""
     if recording.file_name is not None:
         session.info.setdefault(GOING, []).append(recording.file_name)
+    if recording.file_name is not None or recording.peaks is not None:
         recording.file_name = recording.peaks = None
         recording.deleted_at, recording.deleted_because = now(), because
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
-from qa_core.compliance.conditions import exclusions, gates, notices, recording_classes
+from qa_core.compliance.conditions import exclusions, gates, notices
 from qa_core.compliance.recordings import deletion
 from qa_core.metrics.law import legal_obstacles, recording_flags
 from qa_core.metrics.law.legal_obstacles import LegalAct, LegalFacts
@@ -46,7 +46,6 @@ def load(
         oldest["analysis"],
         notices.find_information_days(session) if information_days is None else information_days,
         exclusions.load(session),
-        frozenset({recording_classes.PROOF, *recording_classes.find_all(session)}),
         store.remember(session, "sealed_keys", _find_sealed),
     )
 

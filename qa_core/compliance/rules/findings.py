@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
@@ -19,7 +19,9 @@ from qa_core.compliance.recordings import deletion, law
 from qa_core.compliance.retention import Overdue
 from qa_core.metrics.kpis import formatting
 from qa_core.metrics.law.legal_obstacles import RULES, LegalAct
+from qa_core.metrics.law.recording_flags import RecordedContact
 from qa_core.storage.facts.guard import Unscoped
+from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.listening import Recording
 from qa_core.storage.records.store import Session
 
@@ -122,6 +124,11 @@ class RuleFacts:
         """The first moment of the acts that are looked at."""
         return retention.start_of(environment.today() - timedelta(days=DAYS - 1))
 
+    @property
+    def is_lately_logged(self) -> sa.ColumnElement[bool]:
+        """The predicate of the rows of the audit log since then."""
+        return JournalRow.at >= self.since.astimezone(UTC).isoformat(timespec="microseconds")
+
     @cached_property
     def live_recordings(self) -> dict[tuple[str, str], str]:
         """Contacts whose audio is stored for quality, each with its purposes."""
@@ -132,14 +139,19 @@ class RuleFacts:
         return [item for item in deletion.find_live(self.session) if item.kept_as is None]
 
     @cached_property
-    def verdicts(self) -> dict[tuple[str, str], str | None]:
+    def contacts(self) -> dict[tuple[str, str], RecordedContact]:
         """The contacts that are found, each with the first rule against keeping its audio."""
         ids = {contact_id for _system, contact_id in self.live_recordings}
         if not ids:
             return {}
         judged = law.judge(self.session, Viewer.SYSTEM, LegalAct.STORE, ids)
-        verdicts = {(item.source_system, item.contact_id): item.against for item in judged}
-        return {key: verdicts[key] for key in self.live_recordings if key in verdicts}
+        found = {(item.source_system, item.contact_id): item for item in judged}
+        return {key: found[key] for key in self.live_recordings if key in found}
+
+    @property
+    def against(self) -> dict[tuple[str, str], str]:
+        """The contacts whose audio a rule forbids to keep, each with that rule."""
+        return {key: item.against for key, item in self.contacts.items() if item.against}
 
     @cached_property
     def forbidden(self) -> dict[tuple[str, str], date]:
@@ -150,14 +162,33 @@ class RuleFacts:
         days = {}
         for item in self._of_quality:
             key = (item.source_system, item.contact_id)
-            if self.verdicts.get(key) or not in_force & set(item.purpose.split(",")):
+            if key in self.against or not in_force & set(item.purpose.split(",")):
                 days[key] = item.local_day
         return days
 
     def count_forbidden(self, rule: str) -> int:
         """Count recordings whose contact breaks that rule first."""
-        codes = Counter(self.verdicts.values())
+        codes = Counter(self.against.values())
         return sum(codes[code] for code in {item.code for item in RULES if item.rule == rule})
+
+    def _count_misdated(self, rule: str) -> int:
+        """Count the rows of a rule that are dated after today, from which their age is counted,
+        and recordings that are dated after their contact.
+        """
+        tomorrow = retention.start_of(environment.today() + timedelta(days=1))
+        kinds = [kind for kind, entry in retention.BY_KIND.items() if entry.rule.startswith(rule)]
+        moments = (moment for kind in kinds for moment in retention.find_moments(kind))
+        count = sum(
+            self.count(
+                moment >= (tomorrow.date() if isinstance(moment.type, sa.Date) else tomorrow)
+            )
+            for moment in moments
+        )
+        if "recordings" in kinds:
+            for item in self._of_quality:
+                found = self.contacts.get((item.source_system, item.contact_id))
+                count += found is not None and item.local_day > found.local_start.date()
+        return count
 
     def judge_retention(self, rule: str) -> RuleFinding:
         """Judge the kinds of data whose period rests on that rule."""
@@ -168,6 +199,9 @@ class RuleFacts:
         evidence = describe_count(_("Items past their retention"), count)
         overdue = formatting.listing([retention.describe(item) for item in items])
         is_late = any(item.is_late for item in items)
+        if misdated := self._count_misdated(rule):
+            text = _("Data dated to stay too long: {count}.", count=formatting.number(misdated))
+            return conclude(evidence, text)
         if raised := retention.find_raised(self.session, rule):
             titles = formatting.listing([_(item.title) for item in raised])
             text = _("Enter a period that the law allows: {titles}.", titles=titles)

@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from qa_core.access import passwords
 from qa_core.access.roles import MINIMUM_ADVISORS, MINIMUM_CONTACTS, Role, Viewer
 from qa_core.base import environment, masking
 from qa_core.base.i18n import _, ngettext
@@ -21,6 +22,7 @@ from qa_core.compliance.conditions.evaluators import (
 )
 from qa_core.compliance.documents import printing
 from qa_core.compliance.recordings import deletion, vault
+from qa_core.compliance.rules import witnesses
 from qa_core.compliance.rules.findings import (
     DAYS,
     RuleCount,
@@ -33,9 +35,10 @@ from qa_core.compliance.rules.findings import (
 from qa_core.metrics import query
 from qa_core.metrics.kpis import formatting, selling
 from qa_core.metrics.kpis.dimensions import Filters, Period
+from qa_core.metrics.law import centre_counts
 from qa_core.metrics.law.centre_counts import count_customer_keys, count_personal_texts
 from qa_core.storage import audit_log, permissions
-from qa_core.storage.facts.personal_data import ColumnContent
+from qa_core.storage.facts.personal_data import CUSTOMER, PERSONS, ColumnContent
 from qa_core.storage.records import data_map
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.evaluations import (
@@ -52,8 +55,9 @@ from qa_core.storage.records.listening import (
     DrawnContact,
     Playback,
     Recording,
+    SealedOpening,
 )
-from qa_core.storage.records.people import Account
+from qa_core.storage.records.people import Account, Membership
 
 BACKUP_ACT = "backup_made"
 BACKUP_DAYS = 7
@@ -61,19 +65,28 @@ STORES_CHECKED = "stores_checked"
 """Act of the daily check; its reason has the numbers of damaged files."""
 NEWEST_TEXTS = 200
 IS_OTHERS_PLAYBACK = Playback.purpose != "own"
+REMOVALS = (*(f"{kind}_erased" for kind in PERSONS), "demo_remove")
+"""Acts that remove playbacks before their time."""
+PSEUDONYM = re.compile(centre_counts.PSEUDONYM)
 
 
 def count_purposes(facts: RuleFacts) -> RuleCount:
-    """Count recordings kept, and playbacks of late, for a purpose not entered (R1)."""
+    """Count recordings kept, and playbacks of late, for a purpose that is not entered or that the
+    recording is not kept for (R1).
+    """
     entered = gates.find_purposes(facts.session)
     kept = Counter(facts.live_recordings.values())
     # Audio that was kept before a purpose was taken back may still be there.
     wrong = sum(kept[purposes] for purposes in kept if not {*purposes.split(",")} & {*entered})
-    allowed = list(entered)
-    allowed += [name for name, real in gates.COUNTS_AS.items() if real in entered]
-    played_lately = Playback.played_at >= facts.since, IS_OTHERS_PLAYBACK
-    wrong += facts.count(*played_lately, Playback.purpose.not_in(allowed))
-    return RuleCount(wrong, kept.total() + facts.count(*played_lately), is_to_do=not allowed)
+    of_playback = sa.select(Playback.purpose, Recording.purpose).join_from(
+        Playback, Recording, Playback.recording_id == Recording.id
+    )
+    played = facts.read(of_playback.where(Playback.played_at >= facts.since, IS_OTHERS_PLAYBACK))
+    kept_for = [(gates.COUNTS_AS.get(purpose, purpose), kept) for purpose, kept in played]
+    wrong += sum(
+        purpose not in {*purposes.split(",")} & {*entered} for purpose, purposes in kept_for
+    )
+    return RuleCount(wrong, kept.total() + len(kept_for), is_to_do=not entered)
 
 
 def judge_proportion(facts: RuleFacts) -> RuleFinding:
@@ -134,9 +147,9 @@ def judge_proportion(facts: RuleFacts) -> RuleFinding:
 
 
 def judge_callers(facts: RuleFacts) -> RuleCount | RuleFinding:
-    """Count audio kept of callers who objected or were not informed (R3)."""
+    """Count audio kept of callers who objected or were not informed, and lost objections (R3)."""
     total = len(facts.live_recordings)
-    if lost := total - len(facts.verdicts):
+    if lost := total - len(facts.contacts):
         return RuleFinding(
             RuleState.NOT_MEASURABLE,
             describe_count(_("Recordings kept whose contact is not found"), lost, total),
@@ -144,7 +157,8 @@ def judge_callers(facts: RuleFacts) -> RuleCount | RuleFinding:
             environment.today(),
         )
     is_entered = gates.value_of(facts.session, "callers_informed_since")
-    return RuleCount(facts.count_forbidden("R3"), total, is_to_do=not is_entered)
+    wrong = facts.count_forbidden("R3") + witnesses.count_lost(facts, "objection")
+    return RuleCount(wrong, total, is_to_do=not is_entered)
 
 
 def count_advisors(facts: RuleFacts) -> RuleCount:
@@ -165,23 +179,26 @@ def count_advisors(facts: RuleFacts) -> RuleCount:
 
 
 def count_listeners(facts: RuleFacts) -> RuleCount:
-    """Count playbacks by people who were not accredited at that moment (R7)."""
+    """Count playbacks and evaluations by people not accredited at that moment (R7)."""
     by_person: dict[str, list[Accreditation]] = {}
     for item in facts.session.scalars(sa.select(Accreditation)):
         by_person.setdefault(item.username, []).append(item)
     today = environment.today()
-    playbacks = facts.read(
-        sa.select(Playback.username, Playback.played_at).where(
-            Playback.played_at >= facts.since, IS_OTHERS_PLAYBACK
-        )
-    ).all()
+    acts = sa.select(Playback.username, Playback.played_at, Playback.purpose)
+    playbacks = facts.read(acts.where(Playback.played_at >= facts.since, IS_OTHERS_PLAYBACK)).all()
     wrong = sum(
         not any(
             holds_on(item, environment.to_local(played_at).date(), played_at)
+            and gates.COUNTS_AS.get(purpose, purpose) in item.purposes
             for item in by_person.get(username, ())
         )
-        for username, played_at in playbacks
+        for username, played_at, purpose in playbacks
     )
+    made = sa.select(Evaluation.evaluator, Evaluation.evaluated_at)
+    known, published = EvaluationAuthors(facts.session), 0
+    for name, moment in facts.read(made.where(*PUBLISHED, Evaluation.evaluated_at >= facts.since)):
+        day, published = environment.to_local(moment).date(), published + 1
+        wrong += known.judge(name or "", None, day, moment) == BEFORE_ACCREDITATION
     holding = {
         name for name, items in by_person.items() if any(holds_on(item, today) for item in items)
     }
@@ -193,14 +210,16 @@ def count_listeners(facts: RuleFacts) -> RuleCount:
     besides = describe_count(_("Assignments of people without an accreditation"), assigned)
     return RuleCount(
         wrong,
-        len(playbacks),
+        len(playbacks) + published,
         is_to_do=assigned > 0 or not holding,
         besides=besides if assigned else "",
     )
 
 
 def count_playbacks(facts: RuleFacts) -> RuleCount:
-    """Count playbacks without a row in the audit log, or without a reason (R8)."""
+    """Count playbacks without a row in the audit log or a reason, that their advisor does not see,
+    and rows of the log without a playback (R8).
+    """
     played = facts.read(
         sa.select(Playback.username, Playback.source_system, Playback.contact_id).where(
             Playback.played_at >= facts.since
@@ -208,18 +227,27 @@ def count_playbacks(facts: RuleFacts) -> RuleCount:
     ).all()
     logged = facts.read(
         sa.select(JournalRow.actor, JournalRow.object).where(
-            JournalRow.action == "recording_played"
+            JournalRow.action == "recording_played", facts.is_lately_logged
         )
     ).all()
     acts = Counter((username, f"{system}/{contact}") for username, system, contact in played)
-    wrong = (acts - Counter(map(tuple, logged))).total()
-    wrong += facts.count(Playback.played_at >= facts.since, Playback.reason == "")
+    entries = Counter(map(tuple, logged))
+    wrong = (acts - entries).total()
+    if not facts.count(JournalRow.action.in_(REMOVALS), facts.is_lately_logged):
+        wrong += (entries - acts).total()
+    is_hidden = sa.and_(Playback.advisor_id.is_(None), Recording.advisor_id.is_not(None))
+    wrong += facts.count(
+        Playback.played_at >= facts.since,
+        Playback.recording_id == Recording.id,
+        sa.or_(Playback.reason == "", is_hidden),
+    )
     return RuleCount(wrong, len(played))
 
 
 def count_exclusions(facts: RuleFacts) -> RuleCount:
-    """Count audio kept of stopped, private or excluded contacts (R9)."""
-    return RuleCount(facts.count_forbidden("R9"), len(facts.live_recordings))
+    """Count audio kept of stopped, private or excluded contacts, and lost exclusions (R9)."""
+    wrong = facts.count_forbidden("R9") + witnesses.count_lost(facts, "exclusion")
+    return RuleCount(wrong, len(facts.live_recordings))
 
 
 def count_screens(facts: RuleFacts) -> RuleCount:
@@ -276,32 +304,52 @@ def count_documents(facts: RuleFacts) -> RuleCount:
 
 
 def count_requests(facts: RuleFacts) -> RuleCount:
-    """Count requests of persons that wait for their answer (R13)."""
+    """Count requests of persons that wait for their answer; find what was changed by hand (R13)."""
     entered = requests.find_all(Viewer.SYSTEM)
     waiting = [item for item in entered if item.is_open]
+    wrong = sum(item.is_irregular for item in entered)
+    wrong += witnesses.count_requests(facts, entered)
+    wrong += witnesses.count_lost(facts, "restriction")
+    besides = describe_count(_("Requests and restrictions changed by hand"), wrong)
     return RuleCount(
         len(waiting),
         len(entered),
-        is_wrong=any(item.is_late for item in entered),
+        is_wrong=wrong > 0 or any(item.is_late for item in entered),
+        besides=besides if wrong else "",
         is_to_do=bool(waiting),
         due_on=min((item.due_on for item in waiting), default=None),
     )
 
 
 def judge_journal(facts: RuleFacts) -> RuleFinding:
-    """Judge the seals of the audit log, and rows past their period (R14)."""
+    """Judge the seals of the audit log, entries past it, and rows past their period (R14)."""
     kept = facts.judge_retention("R14")
     verification = audit_log.verify(facts.session)
     seals = audit_report.describe(verification).rstrip(".")
-    if not verification.ok:
+    if unlogged := witnesses.count_unlogged(facts):
+        seals += " · " + describe_count(_("Entries that the audit log does not have"), unlogged)
+    if unlogged or not verification.ok:
         return conclude(seals, _("Find out who changed the records; see the page Audit log."))
     return RuleFinding(kept.state, f"{seals} · {kept.evidence}", kept.missing, kept.due_on)
 
 
 def count_passwords(facts: RuleFacts) -> RuleCount:
-    """Count passwords that are not kept as bcrypt hashes (R15)."""
-    is_other = sa.and_(Account.password_hash != "", sa.not_(Account.password_hash.like("$2_$%")))
-    return RuleCount(facts.count(Account.active, is_other), facts.count(Account.active))
+    """Count passwords that are not kept as bcrypt hashes; find accounts of leavers (R15)."""
+    cost = sa.func.substr(Account.password_hash, 5, 2)
+    is_bcrypt = Account.password_hash.like("$2_$%") & (cost >= f"{passwords.ROUNDS:02}")
+    is_other = sa.and_(Account.password_hash != "", sa.not_(is_bcrypt))
+    teams = sa.select(Membership.advisor_id)
+    is_left = Account.advisor_id.in_(teams) & Account.advisor_id.not_in(
+        teams.where(Membership.ends_on.is_(None) | (Membership.ends_on > environment.today()))
+    )
+    left = facts.count(Account.active, is_left)
+    besides = describe_count(_("Open accounts of advisors who left"), left)
+    return RuleCount(
+        facts.count(Account.active, is_other),
+        facts.count(Account.active),
+        is_to_do=left > 0,
+        besides=besides if left else "",
+    )
 
 
 def judge_pseudonyms(facts: RuleFacts) -> RuleCount | RuleFinding:
@@ -310,6 +358,13 @@ def judge_pseudonyms(facts: RuleFacts) -> RuleCount | RuleFinding:
     if total and not environment.has_secret("pseudonyms"):
         evidence = describe_count(_("Customer keys without their secret"), total)
         return conclude(evidence, _("Restore the pseudonym key from a backup."))
+    for entry in data_map.find_records().values():
+        for column, _datum in entry.find_identifiers(CUSTOMER):
+            kind = entry.table.c.get("subject_kind", sa.literal(CUSTOMER))
+            keys = sa.select(column).where(column.is_not(None), column != "", kind == CUSTOMER)
+            found = facts.read(keys.distinct()).scalars().all()
+            total += len(found)
+            wrong += sum(not PSEUDONYM.fullmatch(key) for key in found)
     return RuleCount(wrong, total)
 
 
@@ -348,8 +403,13 @@ def judge_security(facts: RuleFacts) -> RuleCount | RuleFinding:
     checked = audit_report.find_entries(Viewer.SYSTEM, action=STORES_CHECKED, limit=1)
     damaged = sum(map(int, re.findall(r"\d+", checked[0].reason))) if checked else 0
     if missing or damaged:
-        evidence = describe_count(_("Files missing, changed or exchanged"), max(missing, damaged))
-        return conclude(evidence, _("Ask the operator of Écoute to restore these files."))
+        evidence = describe_count(
+            _("Files missing, changed, exchanged or unknown"), max(missing, damaged)
+        )
+        return conclude(
+            evidence,
+            _("Ask the operator of Écoute to restore these files, or to remove what is unknown."),
+        )
     newest = sa.select(sa.func.max(JournalRow.at)).where(JournalRow.action == BACKUP_ACT)
     backed_up = facts.read(newest).scalar()
     day = backed_up and environment.to_local(datetime.fromisoformat(backed_up)).date()
@@ -392,14 +452,25 @@ def count_selling(facts: RuleFacts) -> RuleCount:
 
 
 def judge_sealed(facts: RuleFacts) -> RuleCount | RuleFinding:
-    """Judge the periods of sealed recordings; count those whose class is not entered (R23)."""
+    """Judge the periods of sealed recordings; count those whose class is not entered, and find
+    those that were played or opened by one person (R23).
+    """
     kept = facts.judge_retention("R23")
     if kept.missing:
         return kept
     is_sealed = sa.not_(QUALITY), Recording.file_name.is_not(None)
     is_unknown = Recording.kept_as.not_in(recording_classes.find_all(facts.session))
     unknown = facts.count(*is_sealed, is_unknown)
-    return RuleCount(unknown, facts.count(*is_sealed), is_wrong=False, is_to_do=unknown > 0)
+    opened = facts.count(SealedOpening.confirmed_by == SealedOpening.asked_by)
+    opened += facts.count(*is_sealed, Playback.recording_id == Recording.id)
+    besides = describe_count(_("Sealed recordings played, or opened by one person"), opened)
+    return RuleCount(
+        unknown,
+        facts.count(*is_sealed),
+        is_wrong=opened > 0,
+        is_to_do=unknown > 0,
+        besides=besides if opened else "",
+    )
 
 
 def count_machines(facts: RuleFacts) -> RuleCount:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ MAX_UNKNOWN_SHARE = 0.5
 MAX_WORDS = 60
 """A column with more different words than this says nothing of how contacts ended."""
 SHOWN_WORDS = 6
+MIN_MILLISECONDS = 1_000
 SAMPLED_ROWS = 400
 """Rows kept of each block, to try on them what columns mean together."""
 NOT_SO = "not so"
@@ -66,6 +68,8 @@ WORD_LISTS: Mapping[ValueType, Mapping[str, object]] = {
     ValueType.HANDLER: vocabulary.HANDLERS,
     ValueType.LABEL: {},
 }
+_UNCLEAR_RATING = re.compile(r"(?:survey |customer )?(?:scores?|notes?|nota|rating value)")
+"""Header of a rating that may be of satisfaction, recommendation or effort."""
 _LEFT_ASIDE = (ValueType.BOOLEAN, ValueType.HANDLER, ValueType.LABEL)
 """Types whose column is no such field where most of its words are unknown."""
 DEFAULT_SCALES = {"csat": (1, 5), "ces": (1, 7), "score": (0, 100)}
@@ -295,6 +299,8 @@ class FileContext:
 
     def clean_values(self, name: str, values: pa.Array) -> pa.Array:
         """Clear cells that mean "not given"; replace words by the number they mean."""
+        if self.columns[name].field.value_type == ValueType.MOMENT:
+            values = vocabulary.strip_quotes(values)
         values = vocabulary.clear_non_answers(values)
         taught = self.taught.get(self.columns[name].index)
         if taught:
@@ -321,7 +327,7 @@ class FileContext:
         for name, column in list(self.columns.items()):
             evidence = self.evidence.get(name)
             if isinstance(evidence, durations.DurationEvidence):
-                stated_units = self.options.units.get(name), column.header.unit
+                stated_units = self._find_unit(name), column.header.unit
                 decimal, of_many = self.options.decimal, column.field.of_many
                 self.readings[name] = durations.decide_reading(
                     evidence, *stated_units, decimal, self.decisions, of_many
@@ -332,6 +338,14 @@ class FileContext:
                 self._decide_numbers(name, column, evidence)
             elif isinstance(evidence, vocabulary.WordEvidence) and name in self.words:
                 self._decide_words(name, column, evidence)
+
+    def _find_unit(self, name: str) -> str | None:
+        """Find the unit that the person gave; milliseconds hold for all large whole numbers."""
+        units, amounts = self.options.units, self.evidence[name].numbers
+        if name in units or self.columns[name].header.unit or "ms" not in units.values():
+            return units.get(name)
+        is_large = amounts.total and not amounts.fractions and amounts.highest >= MIN_MILLISECONDS
+        return "ms" if is_large else None
 
     def _decide_moments(self) -> None:
         decided_orders: list[tuple[str, str]] = []
@@ -391,6 +405,7 @@ class FileContext:
                     "ratings in words, read as: {said}",
                     said=", ".join(f"{word} → {mark}" for word, mark in lowest),
                 )
+            self._require_rating(name, column, evidence)
             scale = options.scales.get(name) or options.scales.get(column.header.text)
             self.readings[name], self.scales[name] = numbers.decide_mark(
                 evidence, options.decimal, scale, column.header.scale, self.decisions
@@ -400,6 +415,29 @@ class FileContext:
             self.readings[name] = numbers.NumberReading(
                 decimal, item.low, item.high, is_whole=item.value_type == ValueType.WHOLE
             )
+
+    def _require_rating(self, name: str, column: Column, evidence: numbers.NumberEvidence) -> None:
+        """Raise Refusal for a survey's `score`, which does not say what it rates."""
+        named = self.options.is_stated or name in self.options.columns
+        named = named or not _UNCLEAR_RATING.fullmatch(column.header.words)
+        if self.profile.kind != "surveys" or named:
+            return
+        fits = {
+            "nps": evidence.counts_above[7] and not evidence.counts_above[10],
+            "ces": not evidence.counts_above[7] and not evidence.zeros,
+            "csat": True,
+        }
+        text = column.header.text
+        raise evidence.refuse(
+            "unclear_rating",
+            "{column} does not say what it rates. Say whether it is satisfaction (csat), "
+            "recommendation (nps) or effort (ces).",
+            options=tuple(
+                f"--map {field}={text}"
+                for field in ("csat", "nps", "ces")
+                if fits[field] and (field == name or not self.has(field))
+            ),
+        )
 
     def _is_yes_no(self, column: Column) -> bool:
         words = {simplify(text) for text in self.sample_cells(column.index).unique().to_pylist()}

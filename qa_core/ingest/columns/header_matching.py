@@ -6,6 +6,7 @@ from functools import cache
 
 from qa_core.base.errors import Refusal
 from qa_core.files.header_text import simplify
+from qa_core.files.options import ImportOptions
 from qa_core.ingest.columns import vocabulary
 from qa_core.ingest.columns.timestamps import parse_period
 from qa_core.ingest.staging.declaration import Column, Field, Header, Profile, ValueType
@@ -33,6 +34,8 @@ _FLAGS = (ValueType.FLAG, ValueType.BOOLEAN)
 OTHER_LANGUAGE = 100
 """Rank of a synonym in another language: the last."""
 MAX_SHOWN = 30
+MIN_JOINED = 7
+"""Letters from which on a header may be written as one word: `talktime`."""
 
 
 def parse_header(text: str) -> Header:
@@ -78,6 +81,9 @@ def build_vocabulary(fields: tuple[Field, ...]) -> dict[str, Hit]:
             vocabulary.setdefault(simplify(spelling), (field, OTHER_LANGUAGE))
     for words, hit in list(vocabulary.items()):
         vocabulary.setdefault(_drop_links(words), hit)
+    for words, hit in list(vocabulary.items()):
+        if len(words) >= MIN_JOINED:
+            vocabulary.setdefault(words.replace(" ", ""), hit)
     return vocabulary
 
 
@@ -174,7 +180,33 @@ _REFITS = (
     ("csat", _SENTENCE.search, "survey_comment"),
     ("date", parse_period, "period"),
     ("start", parse_period, "period"),
+    ("period", _MOMENT.search, "date"),
 )
+
+
+UNCLEAR = "tma"
+"""Header of the time to answer in French, of the time to handle in Portuguese and Spanish."""
+
+
+def require_clear(
+    columns: Mapping[str, Column], options: ImportOptions, prefix: str, suffix: str = ""
+) -> None:
+    """Raise Refusal where one header means the wait in one language and the handle time in
+    another, and the language's word for the other is not there. Fields are `average_wait`, or
+    `wait_seconds` with that prefix or suffix.
+    """
+    fields = [f"{prefix}{name}{suffix}" for name in ("wait", "handle")]
+    known = {name: columns[name].header for name in fields if name in columns}
+    unclear = [name for name, header in known.items() if header.words == UNCLEAR]
+    is_stated = options.is_stated or set(unclear) & set(options.columns)
+    if unclear and len(known) == 1 and not is_stated:
+        column = known[unclear[0]].text
+        raise Refusal(
+            "unclear_header",
+            "{column} may be the time to answer or the time to handle. Say which it is.",
+            options=tuple(f"--map {name}={column}" for name in fields),
+            column=column,
+        )
 
 
 def find_ignored(headers: list[str], ignored: Iterable[str]) -> set[int]:
@@ -225,11 +257,12 @@ def _require_needed(profile: Profile, headers: list[str], columns: Mapping[str, 
 
 
 def refuse_missing_column(code: str, kind: str, headers: list[str], *fields: str) -> Refusal:
+    as_contacts = ("python -m qa_core import contacts FILE",) if kind == "surveys" else ()
     return Refusal(
         code,
         "No column is recognised as {field}, which {kind} need. Columns: {seen}. Name the "
         "right one.",
-        options=tuple(f"--map {field}=COLUMN" for field in fields),
+        options=(*(f"--map {field}=COLUMN" for field in fields), *as_contacts),
         kind=kind,
         field=fields[0],
         seen=format_headers(headers),

@@ -31,8 +31,30 @@ _UNIT = re.compile(
 _QUALIFIERS = re.compile(
     r"\b(avg|average|mean|moy|moyens?|moyennes?|total|totale|totaux|cumul\w*)\b"
 )
+_DATE_PARTS = (
+    ("year", "month", "day"), ("annee", "mois", "jour"), ("ano", "mes", "dia"),
+    ("jahr", "monat", "tag"), ("anno", "mese", "giorno"),
+)  # fmt: skip
+"""Headers of a date in three columns; joined they are a header of `date`."""
 MIN_ROWS_APART = 2
 MIN_DENSITY = 0.9
+
+
+def join_date(
+    header: table_bounds.HeaderRow, sample: list[tuple[int, list[str]]]
+) -> table_bounds.HeaderRow:
+    """Name the column of the day after year, month and day, where a date is in three columns."""
+    words = [simplify(name) for name in header.names]
+    for names in _DATE_PARTS:
+        if set(names) <= set(words):
+            parts = year, _month, day = tuple(words.index(name) for name in names)
+            rows = (row for line, row in sample if line > header.line and len(row) > max(parts))
+            years = [row[year].strip() for row in rows if row[year].strip()]
+            if years and all(re.fullmatch(r"(?:19|20)\d\d", text) for text in years):
+                joined = " ".join(header.names[index] for index in parts)
+                titles = (*header.names[:day], joined, *header.names[day + 1 :])
+                return replace(header, names=titles, date_parts=parts)
+    return header
 
 
 def complete_header(

@@ -25,8 +25,6 @@ _OF = re.compile(
 )
 _MINUS = str.maketrans("−–", "--")
 _NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?$")
-_SCALES = ((1, 5), (1, 10), (0, 100))
-_EFFORT_SCALES = ((1, 7), (1, 10), (0, 100))
 MIN_EFFORT_MARKS = 30
 """Number of marks of effort, all up to five, from which on a scale to seven is unlikely."""
 
@@ -39,7 +37,9 @@ class NumberEvidence(ColumnEvidence):
     negative: int = 0
     fractions: int = 0
     zeros: int = 0
-    counts_above: dict[int, int] = field(default_factory=lambda: dict.fromkeys((5, 7, 10, 100), 0))
+    counts_above: dict[int, int] = field(
+        default_factory=lambda: dict.fromkeys((5, 7, 10, 20, 100), 0)
+    )
     lowest: float = np.inf
     highest: float = -np.inf
     denominators: set[float] = field(default_factory=set)
@@ -260,21 +260,19 @@ def decide_mark(
     elif evidence.fractions and evidence.lowest >= 0 and evidence.highest <= 1:
         low, high, factor = 0, 100, 100.0
     else:
-        is_effort = evidence.field == "ces"
-        if is_effort and evidence.total >= MIN_EFFORT_MARKS and not evidence.counts_above[5]:
+        (low, high), *others = _find_scales(evidence, MAX_FAULT_SHARE * readable)
+        if others:
             raise evidence.refuse(
                 "ambiguous_scale",
-                "The column {column} holds {count} effort ratings from {low} to {high}. "
-                "Choose the scale: up to 5, or up to 7.",
-                options=("--scale ces=1-5", "--scale ces=1-7"),
+                "The column {column} holds {count} ratings from {low} to {high}. Choose their "
+                "scale.",
+                options=tuple(
+                    f"--scale {evidence.field}={low}-{high}" for low, high in ((low, high), *others)
+                ),
                 count=evidence.total,
                 low=f"{evidence.lowest:g}",
                 high=f"{evidence.highest:g}",
             )
-        most = MAX_FAULT_SHARE * readable
-        scales = _EFFORT_SCALES if is_effort else _SCALES
-        fitting = (scale for scale in scales if evidence.counts_above[scale[1]] <= most)
-        low, high = next(fitting, (0, 100))
     zero_is_missing = bool(evidence.zeros and low > 0 and not requested)
     least, greatest = f"{low:g}", f"{high:g}"
     message = N_("scale from {least} to {greatest}")
@@ -284,3 +282,19 @@ def decide_mark(
         evidence.decide(decisions, note, evidence.zeros)
     reading = NumberReading(separator, float(low), float(high), zero_is_missing, factor=factor)
     return reading, f"{least}-{greatest}"
+
+
+def _find_scales(evidence: NumberEvidence, most_faults: float) -> tuple[tuple[int, int], ...]:
+    """Find the usual scales that ratings fit, up to that number of faults, likeliest first."""
+    is_effort, above = evidence.field == "ces", evidence.counts_above
+    if above[20] > most_faults:
+        return ((0, 100),)
+    if above[10] > most_faults:
+        return ((0, 20), (0, 100))
+    if above[7] > most_faults:
+        return ((0, 10), (1, 10)) if evidence.zeros > most_faults else ((1, 10),)
+    if above[5] > most_faults:
+        return ((1, 7),) if is_effort else ((1, 7), (1, 10))
+    if not is_effort:
+        return ((1, 5),)
+    return ((1, 5), (1, 7)) if evidence.total >= MIN_EFFORT_MARKS else ((1, 7),)

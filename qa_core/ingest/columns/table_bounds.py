@@ -56,6 +56,8 @@ class HeaderRow:
     raw: tuple[str, ...] = ()
     second_rows: Mapping[int, str] = field(default_factory=dict)
     span: tuple[int, int] | None = None
+    date_parts: tuple[int, int, int] | None = None
+    """Columns of year, month and day; the last one becomes the whole date."""
 
     @property
     def width(self) -> int:

@@ -52,6 +52,12 @@ def clean_cells(column: list[str] | pa.Array, meanings: Mapping[str, object] = {
     return pc.if_else(pc.is_in(trimmed, value_set=empty), pa.scalar(None, pa.string()), trimmed)
 
 
+def strip_quotes(values: pa.Array) -> pa.Array:
+    """Take off the quotation marks around cells, where the first cell has them."""
+    first = next((value.as_py() for value in values if value.is_valid), "")
+    return pc.utf8_trim(values, "'\"") if first[:1] in ("'", '"') else values
+
+
 def clear_non_answers(values: pa.Array) -> pa.Array:
     """Turn words such as "not scored", for a value that was not given, into null."""
     # Letters sort at "A" or after it: one comparison spares most columns the expression.

@@ -76,7 +76,8 @@ def apply_layout(
     completed = options.with_defaults(stored)
     known = {*row.headers, *completed.columns.values()}
     new = tuple(name for name in headers if name and row.headers and name not in known)
-    return replace(completed, ignored=(*completed.ignored, *new))
+    is_stated = completed.is_stated or completed.profile is None
+    return replace(completed, ignored=(*completed.ignored, *new), is_stated=is_stated)
 
 
 def find_similar(missing: str, columns: Collection[str]) -> list[str]:

@@ -8,7 +8,9 @@ from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files.decision import Decision
 from qa_core.files.options import ImportOptions
+from qa_core.ingest.columns import header_matching
 from qa_core.ingest.matching.contact_match import DAY_IN_KEY
+from qa_core.ingest.reading import registry
 from qa_core.ingest.staging.staged import Staged
 from qa_core.storage.lake.tables import quote
 
@@ -35,21 +37,29 @@ def find_key_scope(
     column = staged.mapping.get("contact_id", "contact_id")
     contacts = rows - (repeats or 0)
     params = {"column": column, "ids": ids, "others": other_ids, "rows": rows, "contacts": contacts}
-    is_mixed = (other_rows or 0) > MAX_REUSED_SHARE * rows and other_ids < MAX_IDS * ids
-    if known_scope is None and is_mixed and "contact_id" not in options.columns:
+    is_reused = (other_rows or 0) > MAX_REUSED_SHARE * rows
+    is_mixed = is_reused and other_ids < MAX_IDS * ids
+    scope = BY_START if known_scope == BY_START or same_day else BY_DAY
+    others = _find_other_ids(staged) if repeats else []
+    is_guess = staged.profile == "generic" and not options.is_stated and column != "contact_id"
+    is_merged = is_guess and is_reused and _has_repeats(connection, scope)
+    is_open = known_scope is None and "contact_id" not in options.columns
+    if is_open and (is_mixed or (is_guess and others) or is_merged):
         raise Refusal(
             "mixed_ids",
             "In {column}, {ids} ids repeat; {others} of them belong to several contacts (other "
             "days or customers). Name the column if the same id is the same contact ({contacts} "
             "contacts). Or leave it aside: then every row is a contact ({rows} contacts).",
-            options=(f"--map contact_id={column}", f"--map ignore={column}"),
+            options=(
+                *(f"--map contact_id={name}" for name in (*others, column)),
+                f"--map ignore={column}",
+            ),
             **params,
         )
-    if known_scope is None and (is_mixed or (other_rows or 0) <= MAX_REUSED_SHARE * rows):
+    if known_scope is None and (is_mixed or not is_reused):
         message = N_("a repeated id is the same contact: {contacts} contacts in {rows} rows")
         same = Decision.of("contact_id", message, str(ids), **params)
-        return None, same.with_weight(rows=repeats, contacts=rows) if repeats else None
-    scope = BY_START if known_scope == BY_START or same_day else BY_DAY
+        return None, same if repeats else None
     decision = Decision.of(
         "contact_id",
         N_("ids are reused: id and day together identify a contact")
@@ -58,7 +68,7 @@ def find_key_scope(
         f"{other_ids} / {ids}",
         **params,
     )
-    return scope, decision.with_weight(rows=repeats or 0, contacts=contacts)
+    return scope, decision
 
 
 def _find_known_scope(connection: duckdb.DuckDBPyConnection, staged: Staged) -> str | None:
@@ -70,6 +80,25 @@ def _find_known_scope(connection: duckdb.DuckDBPyConnection, staged: Staged) -> 
     if suffix_length is None:
         return None
     return BY_DAY if suffix_length == len("@2026-01-01") else BY_START
+
+
+def _find_other_ids(staged: Staged) -> list[str]:
+    """Find the unused columns whose header names an id of contacts too."""
+    vocabulary = header_matching.build_vocabulary(registry.get_profile("contacts", None).fields)
+    hits = (
+        (text, header_matching.find_field(header_matching.parse_header(text), vocabulary))
+        for text in staged.dropped
+    )
+    return [text for text, hit in hits if hit and hit[0].name == "contact_id"]
+
+
+def _has_repeats(connection: duckdb.DuckDBPyConnection, scope: str) -> bool:
+    """Return whether ids repeat within that scope: rows of the file would be merged."""
+    return connection.execute(
+        "SELECT count(*) > count(DISTINCT (contact_id, strftime(local_start, ?))) FROM staged "
+        "WHERE contact_id IS NOT NULL",
+        [scope],
+    ).fetchone()[0]
 
 
 def _count_repeated(staged: Staged, reference: str) -> str:

@@ -76,7 +76,7 @@ def fill_teams(batch_id: str) -> None:
     day = "CAST(c.local_start AS DATE)"
     with lake.scratch_folder() as folder:
         path = folder / "teams.parquet"
-        with lake.working(spill_folder=folder) as connection:
+        with lake.working(spill_folder=folder / "spill") as connection:
             connection.register("memberships", memberships)
             connection.register(
                 "concerned", pa.table({"advisor_id": pa.array(advisor_ids, pa.string())})

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import duckdb
-import pyarrow as pa
 
 from qa_core.base.errors import Refusal
 from qa_core.centre import members
@@ -18,6 +17,7 @@ from qa_core.ingest.columns.taught_words import split_word
 from qa_core.ingest.staging.staged import Staged
 from qa_core.ingest.words.tables import list_words
 from qa_core.storage.facts.schema import Handler, Outcome
+from qa_core.storage.lake.tables import quote
 from qa_core.storage.records.store import Session
 
 ADVISOR_COLUMNS = ("advisor", "advisor_name")
@@ -134,6 +134,22 @@ def find_answers(
     return answers, places.handlers
 
 
+def find_handlers(
+    connection: duckdb.DuckDBPyConnection, staged: Staged, options: ImportOptions, session: Session
+) -> dict[tuple[str, str], Handler]:
+    """Find the handlers of queues and channels, and of the advisors who are machines, by what
+    was said of them or by the roster. Raises Refusal as `settle`.
+    """
+    answers, handlers = find_answers(connection, staged, options, session)
+    kinds, directory = members.find_kinds(session), Directory.load(session)
+    found = dict(handlers)
+    for field, name in _list_names(connection, staged, ADVISOR_COLUMNS):
+        kind = answers.find(field, name) or kinds.get(directory.find(name, None))
+        if kind == Handler.MACHINE:
+            found[field, name] = Handler.MACHINE
+    return found
+
+
 @dataclass(frozen=True)
 class _Places:
     """Queues and channels that are machines, and those to be asked about, by field and name."""
@@ -246,31 +262,8 @@ def _complete(
     staged: Staged,
     handlers: Mapping[tuple[str, str], Handler],
 ) -> None:
-    """Replace the view `staged` by rows with `handled_by`, and without advisors of machines. A
-    queue that is a machine passed a contact on where an advisor took it.
-    """
-    names = pa.table(
-        {
-            "field": [field for field, _name in handlers],
-            "name": [name for _field, name in handlers],
-            "handler": [str(handler) for handler in handlers.values()],
-        },
-        pa.schema([(name, pa.string()) for name in ("field", "name", "handler")]),
-    )
-    connection.register("machine_places", names)
-    found = [
-        f"(SELECT handler FROM machine_places p WHERE p.field = '{field}' AND p.name = s.{field})"
-        for field in PLACES
-        if field in staged.columns
-    ]
-    place = f"coalesce({', '.join(found)})" if found else "NULL"
-    person = [f"s.{name}" for name in ADVISOR_COLUMNS if name in staged.columns]
-    has_person = f"coalesce({', '.join(person)}) IS NOT NULL" if person else "false"
-    passed_on = f"{place} = '{Handler.MACHINE}' AND {has_person}"
-    handled = (
-        f"coalesce({staged.select_column('handled_by', 's.')}, CASE WHEN {passed_on} THEN "
-        f"'{Handler.MACHINE_THEN_PERSON}' ELSE {place} END)"
-    )
+    """Replace the view `staged` by rows with `handled_by`, and without advisors of machines."""
+    handled = select_handled(staged, handlers)
     kept = ", ".join(
         f"CASE WHEN h.handled IS DISTINCT FROM '{Handler.MACHINE}' THEN h.{name} END AS {name}"
         for name in ADVISOR_COLUMNS
@@ -286,3 +279,27 @@ def _complete(
     connection.execute("CREATE OR REPLACE TEMP VIEW staged AS SELECT * FROM staged_handled")
     if "handled_by" not in staged.columns:
         staged.columns = (*staged.columns, "handled_by")
+
+
+def select_handled(staged: Staged, handlers: Mapping[tuple[str, str], Handler]) -> str:
+    """Build SQL for who took a row of `staged s`, by the handlers of names by field. A queue
+    that is a machine passed a contact on where an advisor took it.
+    """
+
+    def find(*fields: str) -> str:
+        cases = (
+            f"WHEN s.{field} = {quote(name)} THEN '{handler}'"
+            for (field, name), handler in handlers.items()
+            if field in fields
+        )
+        listed = " ".join(cases)
+        return f"CASE {listed} END" if listed else "CAST(NULL AS VARCHAR)"
+
+    place, own = find(*PLACES), find(*ADVISOR_COLUMNS)
+    person = [f"s.{name}" for name in ADVISOR_COLUMNS if name in staged.columns]
+    has_person = f"coalesce({', '.join(person)}) IS NOT NULL" if person else "false"
+    passed_on = f"{place} = '{Handler.MACHINE}' AND {has_person}"
+    return (
+        f"coalesce({staged.select_column('handled_by', 's.')}, {own}, CASE WHEN {passed_on} THEN "
+        f"'{Handler.MACHINE_THEN_PERSON}' ELSE {place} END)"
+    )

@@ -323,9 +323,15 @@ def _build_events(
     is_entry = pc.equal(kept, ENTRY)
     agent = pc.utf8_trim_whitespace(pc.fill_null(fields["agent"].filter(keep), "NONE"))
     nothing = pa.scalar(None, pa.string())
+    caller = pc.if_else(is_entry, pieces[1], nothing)
+    dialled = pc.if_else(pc.equal(kept, "DID"), pieces[0], nothing)
+    kept_lines = pa.array(lines).filter(keep)
+    if export.lines and len(kept):
+        is_line = export.lines.find_rows((caller, dialled), (caller, dialled))
+        export.excluded.update(kept_lines.filter(pa.array(is_line)).to_pylist())
     return pa.table(
         [
-            pa.array(lines).filter(keep),
+            kept_lines,
             fields["at"].filter(keep),
             call.filter(keep),
             _none_as_null(fields["queue"].filter(keep)),
@@ -333,8 +339,8 @@ def _build_events(
             kept,
             pa.array(wait, pa.float64(), from_pandas=True),
             pa.array(talk, pa.float64(), from_pandas=True),
-            export.find_keys(pc.if_else(is_entry, pieces[1], nothing)),
-            pc.if_else(pc.equal(kept, "DID"), pieces[0], nothing),
+            export.find_keys(caller),
+            dialled,
         ],
         schema=SCHEMA,
     )

@@ -18,11 +18,11 @@ from qa_core.files.signatures import Headers
 from qa_core.ingest.columns import header_matching
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.timezones import Zone
-from qa_core.ingest.columns.vocabulary import CHANNELS
-from qa_core.ingest.profiles import outcomes, starts
-from qa_core.ingest.profiles.handle_time import build_times, decide_times, describe_taken_off
+from qa_core.ingest.columns.vocabulary import CHANNELS, DIRECTIONS, WordEvidence
+from qa_core.ingest.profiles import other_records, outcomes, starts
+from qa_core.ingest.profiles.handle_time import build_times, decide_times
 from qa_core.ingest.profiles.telephone_selling import build_selling
-from qa_core.ingest.staging.arrays import as_moments, as_numbers, as_words, map_texts
+from qa_core.ingest.staging.arrays import as_moments, as_numbers, as_words, map_texts, to_numpy
 from qa_core.ingest.staging.declaration import Column, Field, Profile, ValueType, build_fields
 from qa_core.ingest.staging.pseudonyms import is_extension, normalise_numbers
 from qa_core.ingest.words.tables import list_words, load_table
@@ -72,11 +72,17 @@ def take_fields(tool: str) -> tuple[Field, ...]:
 
 
 HALF_DAY = 43_200
-MIN_CELLS, MAX_SHARED = 100, 0.2
-"""Number of cells from which on a number on more than this share of them is nobody's.
-"""
+MAX_SHARED = ((100, 0.2), (20, 0.5))
+"""Numbers of cells from which on a number on more than that share of them is nobody's."""
 DAY = 86_400
 _NO_ADVISOR = list_words("nobody")
+OUTGOING = re.compile(
+    r"\b(?:attempts?|tentatives?|leads?|prospects?|dial(?:l?er|l?ed)(?! number)|list id|"
+    r"number called|called number|numero appele|numeros? compose|outbound|sortants?)\b"
+)
+"""Header of a list of outgoing contacts."""
+MIN_CALLED = 10
+"""Number of different called numbers, more than callers, from which on a file asks."""
 _TEXT_COLUMNS, _BOOLEAN_COLUMNS = (
     tuple(
         field.name
@@ -94,33 +100,6 @@ MIN_EARLY, MAX_EARLY = 3, 0.05
 ZERO_COLUMNS = ("wait_seconds", "hold_seconds", "wrap_seconds", "csat", "nps", "ces")
 """Columns with 0 where nobody answered; see `table_reader.null_out_zero_placeholders`."""
 
-_CONTACT_FIELDS = (
-    "contact_id", "advisor", "advisor_name", "customer", "caller", "called", "outcome", "answered",
-    "answered_at", "ended_at", "direction", "queue", "wait_seconds", "talk_seconds", "duration",
-    "tracking_number",
-)  # fmt: skip
-_TOTAL_HEADERS = list_words("totals")
-
-_CALL_FIELDS = (
-    "called", "answered", "abandoned", "missed", "voicemail", "answered_at", "ended_at",
-    "direction", "queue", "wait_seconds", "talk_seconds", "hold_seconds", "wrap_seconds",
-    "duration", "handle_seconds", "transfers", "declared_resolved", "csat", "recorded",
-)  # fmt: skip
-"""Fields that a list of persons does not have."""
-_CAMPAIGN = ("source", "medium", "campaign", "landing_page")
-_PERSON_HEADERS = list_words("persons")
-_LEAD = re.compile(
-    r"\b(?:leads?|prospects?|opportunit(?:y|e|ies)|deal|lifecycle|pipeline|etape|stage|"
-    r"converted)\b"
-)
-_CALL = re.compile(r"\b(?:calls?|appels?|interaction|llamada|chamada|anruf|chiamata|uniqueid)\b")
-_NO_COUNTS = ("contact_id", "survey_contacts", "transfers", "customer", "ticket")
-_COUNTED = re.compile(
-    r"\b(?:(?:nb|nbr|nombre|number|count|total|volume|sum|num|no) (?:d |of |de )?"
-    r"(?:incoming |inbound |outbound )?(?:calls?|appels?|contacts?|llamadas|chamadas|anrufe|"
-    r"chiamate)|(?:calls?|appels?|contacts?) (?:offered|received|answered|handled|abandoned|"
-    r"missed|recus|traites|decroches|abandonnes|count|total|volume))$"
-)
 DESTROYED = r"^\d(?:[.,]\d+)?[eE]\+?\d+$"
 """Number in scientific notation, as a spreadsheet without room for its digits exports it."""
 
@@ -137,70 +116,6 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
         if text and index not in used and header_matching.find_field(header, vocabulary):
             columns["ticket"] = Column(field, index, header)
             return
-
-
-def refuse_totals(context: FileContext) -> None:
-    """Raise Refusal for a file of totals, whose rows would each count as one contact."""
-    fields = {context.columns[name].index for name in _NO_COUNTS if context.has(name)}
-    totals = [
-        text
-        for index, text in enumerate(context.headers)
-        if index not in fields | context.ignored and _is_count(context, index, text)
-    ]
-    if len(totals) > context.has("contact_id") and "contact_id" not in context.options.columns:
-        raise Refusal(
-            "totals_not_contacts",
-            "Each row of this file holds totals ({columns}), not one contact. Import it as totals.",
-            options=("python -m qa_core import intervals FILE",),
-            columns=", ".join(totals),
-        )
-    if not any(context.has(name) for name in _CONTACT_FIELDS):
-        raise Refusal(
-            "not_contacts",
-            "The contacts of this file cannot be distinguished. No id, advisor, customer, queue, "
-            "outcome or duration is recognised. Columns: {seen}. Name at least one of them.",
-            options=("--map contact_id=COLUMN",),
-            seen=header_matching.format_headers(context.headers),
-        )
-
-
-def _refuse_leads(context: FileContext) -> None:
-    """Raise Refusal for persons to call: names and numbers, or stages of a sale, without calls."""
-    outcome = context.evidence.get("outcome")
-    if (
-        any(context.has(name) for name in _CALL_FIELDS)
-        or (outcome is not None and outcome.known_share > 1 / 2)
-        or (context.has("contact_id") and _CALL.search(context.columns["contact_id"].header.words))
-        or "direction" in context.options.only
-    ):
-        return
-    headers = {header_matching.parse_header(text).words for text in context.headers}
-    persons = {words for words in headers if words in _PERSON_HEADERS or _LEAD.search(words)}
-    if not (context.has("contact_id") or context.has("tracking_number")):
-        persons |= {context.get_header(name) for name in _CAMPAIGN if context.has(name)}
-    if persons:
-        raise Refusal(
-            "leads_not_contacts",
-            "This looks like a list of people or leads ({columns}). No column gives the "
-            "direction, the duration or the person who answered. Import the calls of your "
-            "telephony. If each row is a contact, name such a column, or give the direction.",
-            options=(
-                "--map talk_seconds=COLUMN",
-                "--map advisor=COLUMN",
-                "--only direction=outbound|inbound",
-            ),
-            columns=", ".join(sorted(persons)),
-        )
-
-
-def _is_count(context: FileContext, index: int, header: str) -> bool:
-    """Return whether a column counts contacts: by its header, and by numbers above one."""
-    words = header_matching.parse_header(header).words
-    if not (words in _TOTAL_HEADERS or _COUNTED.search(words)) or not header:
-        return False
-    if context.compute_share(index, r"^\d{1,6}([.,]0+)?$") < 0.9:
-        return words in _TOTAL_HEADERS and "%" in str(context.sample_cells(index)[:1])
-    return context.compute_share(index, r"^(?:[2-9]|\d\d+)([.,]0+)?$") > 0.5
 
 
 def _drop_destroyed(context: FileContext) -> None:
@@ -221,20 +136,21 @@ def _find_placeholders(context: FileContext) -> None:
         if not context.has(name):
             continue
         cells = context.sample_cells(context.columns[name].index)
-        counts = pc.value_counts(cells).to_pylist() if len(cells) >= MIN_CELLS else []
-        shared = [item["values"] for item in counts if item["counts"] > MAX_SHARED * len(cells)]
+        share = next((share for number, share in MAX_SHARED if len(cells) >= number), 1)
+        counts = pc.value_counts(cells).to_pylist() if share < 1 else []
+        shared = [item["values"] for item in counts if item["counts"] > share * len(cells)]
         if shared and name != "called":
             context.notes.setdefault("placeholders", {})[name] = pa.array(shared, pa.string())
             context.inferred.add("customer")
             message = N_("numbers on more than {share} % of the rows identify no customer")
-            context.decide(name, message, str(len(shared)), share=f"{100 * MAX_SHARED:g}")
+            context.decide(name, message, str(len(shared)), share=f"{100 * share:g}")
 
 
 def decide_columns(context: FileContext) -> None:
     """Decide which columns give start, outcome and durations."""
     require_only(context.options.only)
-    refuse_totals(context)
-    _refuse_leads(context)
+    context.notes |= {"rated": 0, "not_answered": 0}
+    other_records.require_contacts(context)
     _drop_destroyed(context)
     _find_placeholders(context)
     if context.has("started_at", "local_start") and context.evidence["local_start"].total:
@@ -252,6 +168,7 @@ def decide_columns(context: FileContext) -> None:
     if not context.has("channel"):
         context.defaults["channel"] = "phone"
         context.decide("channel", "phone", NO_COLUMN)
+    header_matching.require_clear(context.columns, context.options, "", "_seconds")
     _decide_times(context)
     if context.has("caller") or context.has("called"):
         context.decide(
@@ -290,11 +207,53 @@ def _decide_direction(context: FileContext) -> None:
         evidence = context.evidence["direction"]
         if sum(evidence.unknown.values()) <= outcomes.MAX_UNKNOWN * evidence.total:
             return
-        if evidence.known_share > 0 or "direction" in context.options.columns:
+        if evidence.known_share > 1 / 2 or "direction" in context.options.columns:
             raise context.refuse_words("direction")
+        if evidence.known_share > 0:
+            raise _refuse_unread(context.get_header("direction"), evidence, ("ignore", "direction"))
         context.leave_words_aside("direction")
+    _require_inbound(context)
     context.defaults["direction"] = Direction.INBOUND.value
     context.decide("direction", "inbound", NO_COLUMN)
+
+
+def _refuse_unread(column: str, evidence: WordEvidence, fields: tuple[str, ...]) -> Refusal:
+    return Refusal(
+        "unread_direction",
+        "{column} may say the direction ({seen}), but is not recognised. Say what it is.",
+        options=tuple(f"--map {field}={column}" for field in fields),
+        column=column,
+        seen=evidence.show(),
+    )
+
+
+def _require_inbound(context: FileContext) -> None:
+    """Raise Refusal where something in the file says that its contacts may be outgoing."""
+    if context.options.is_stated:
+        return
+    for index, evidence in context.unread.items():
+        meanings = {DIRECTIONS.get(simplify(word)) for word in evidence.seen}
+        if meanings and None not in meanings and meanings != {Direction.INTERNAL}:
+            raise _refuse_unread(context.headers[index], evidence, ("direction", "ignore"))
+    signs = [text for text in context.headers if OUTGOING.search(simplify(text))]
+    different = {
+        name: len(context.sample_cells(context.columns[name].index).unique())
+        for name in ("customer", "caller", "called")
+        if context.has(name)
+    }
+    called = different.get("called", 0)
+    if called >= MIN_CALLED and called > max(
+        number for name, number in {"": 0, **different}.items() if name != "called"
+    ):
+        signs.append(context.get_header("called"))
+    if signs:
+        raise Refusal(
+            "which_direction",
+            "No column gives the direction, but {columns} may mean outgoing contacts. Say which "
+            "they are.",
+            options=("--only direction=outbound", "--only direction=inbound"),
+            columns=", ".join(dict.fromkeys(signs)),
+        )
 
 
 def _decide_times(context: FileContext) -> None:
@@ -349,6 +308,10 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     _build_transfers(context, batch, columns)
     _build_handler(context, batch, columns)
     columns |= build_marks(context, batch)
+    if "csat" in columns:
+        rated = to_numpy(columns["csat"].is_valid())
+        context.notes["not_answered"] += int(not_answered.sum())
+        context.notes["rated"] += int((not_answered & rated).sum())
     if context.has("survey_contacts"):
         columns["survey_contacts"] = as_numbers(batch.read_number("survey_contacts"), pa.int32())
     columns |= {
@@ -493,19 +456,23 @@ def _find_parties(
     for caller, other, way in zip(callers, called, ways, strict=True):
         is_from_us = way in (Direction.OUTBOUND, Direction.INTERNAL)
         parties = (other, caller) if is_from_us else (caller, other)
-        outside = (party for party in parties if party and not is_extension(party))
+        outside = (party for party in parties if party and _is_number(party))
         customers.append(None if way == Direction.INTERNAL else next(outside, None))
         inside = (party for party in reversed(parties) if party and "/" not in party)
         extensions.append(next(filter(is_extension, inside), None))
     return pa.array(customers, pa.string()), pa.array(extensions, pa.string())
 
 
+def _is_number(party: str) -> bool:
+    """Return whether a party is a number or an address outside; names are no customers."""
+    return not is_extension(party) and ("@" in party or any(map(str.isdigit, party)))
+
+
 def finish(context: FileContext) -> None:
     """Decide what depends on every row of the file."""
     _require_order(context)
     outcomes.require_agreement(context)
-    outcomes.describe_alternatives(context)
-    describe_taken_off(context)
+    _require_rated(context)
     if context.notes.get("talk_of_unanswered"):
         count = context.notes["talk_of_unanswered"]
         context.decide("talk_seconds", "no talk time on unanswered contacts", count)
@@ -528,6 +495,24 @@ def _require_order(context: FileContext) -> None:
                 count=count,
                 rows=rows,
             )
+
+
+def _require_rated(context: FileContext) -> None:
+    """Raise Refusal where most contacts that nobody answered have a rating."""
+    rated, rows = context.notes["rated"], context.notes["not_answered"]
+    is_stated = context.options.is_stated or "csat" in context.options.columns
+    if is_stated or rated < MIN_EARLY or rated <= rows / 2:
+        return
+    column = context.get_header("csat")
+    raise Refusal(
+        "rated_unanswered",
+        "{column} has a rating on {count} of {rows} contacts that nobody answered, so some may be "
+        "filled in. Use the ratings as they are, or leave the column aside.",
+        options=(f"--map csat={column}", f"--map ignore={column}"),
+        column=column,
+        count=rated,
+        rows=rows,
+    )
 
 
 PROFILE = Profile(

@@ -37,6 +37,7 @@ _TEXTS = ("evaluation_id", "contact_id", "advisor", "evaluator", "grid", "commen
 
 
 _SMALL_SCALES = (1, 2, 5, 10)
+USUAL_MAXIMA = (*_SMALL_SCALES, 20, 25, 50, 100)
 """Greatest marks of the scales that a column of marks may leave unstated."""
 _PERSONAL = r"^\+?[\d .()/-]{8,}$|@|^\d(?:[.,]\d+)?[eE]\+?\d+$"
 """Phone numbers and addresses, which are never marks."""
@@ -127,7 +128,7 @@ def _decide_criteria(context: FileContext) -> None:
         options = [
             option
             for name in doubtful
-            for option in (f"--scale {name}=0-{highest[name]:g}", f"--map ignore={name}")
+            for option in (*_list_scales(name, highest[name]), f"--map ignore={name}")
         ]
         raise _refuse_unclear(doubtful, *options)
     for name in without_maximum:
@@ -203,8 +204,14 @@ def _require_common_maximum(context: FileContext) -> None:
     if len(set(greatest.values())) == 1 and evidence.highest in _SMALL_SCALES:
         return
     raise _refuse_unclear(
-        [column.header.text], "--map possible=COLUMN", f"--scale points=0-{evidence.highest:g}"
+        [column.header.text], "--map possible=COLUMN", *_list_scales("points", evidence.highest)
     )
+
+
+def _list_scales(name: str, highest: float) -> list[str]:
+    """List options with the usual scales that hold the marks, the nearest first."""
+    usual = [scale for scale in USUAL_MAXIMA if scale >= highest] or [10 * round(highest / 10 + 1)]
+    return [f"--scale {name}=0-{scale:g}" for scale in usual[:3]]
 
 
 def _refuse_unclear(columns: list[str], *options: str) -> Refusal:

@@ -9,7 +9,6 @@ import numpy as np
 
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
-from qa_core.files.decision import Decision
 from qa_core.files.header_text import simplify
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.profiles.outcomes import build_outcome
@@ -32,14 +31,11 @@ _DURATION = r"^(?:\d+(?:[.,]\d+)?|\d{1,4}:\d{2}(?::\d{2})?)$"
 class TalkPlan:
     """Source of the talk time: a column, less the parts that it contains.
     `handle_column`: the column of the handle time, from which blank parts follow.
-    `taken_off`, `taken_rows`: seconds that were taken off so far, and of how many rows.
     """
 
     source: str | None = None
     contained: tuple[str, ...] = ()
     handle_column: str | None = None
-    taken_off: float = 0.0
-    taken_rows: int = 0
 
 
 def decide_times(context: FileContext, batch: RowBatch, wait: np.ndarray | None) -> None:
@@ -238,22 +234,6 @@ def _show(context: FileContext, names: Iterable[str]) -> str:
     return ", ".join(context.get_header(name) if context.has(name) else name for name in names)
 
 
-def describe_taken_off(context: FileContext) -> None:
-    """Write down how much longer the talk times would be with what was taken off."""
-    plan: TalkPlan = context.notes.get("talk", TalkPlan())
-    if plan.taken_rows:
-        seconds = plan.taken_off / plan.taken_rows
-        decision = Decision.of(
-            "talk_seconds",
-            N_("without deducting {less}, talk times would be {seconds} seconds longer"),
-            plan.taken_rows,
-            less=_show(context, plan.contained),
-            seconds=f"{seconds:.1f}",
-        )
-        weighed = decision.with_weight(rows=plan.taken_rows, handle_seconds_more=seconds)
-        context.decisions.append(weighed)
-
-
 def build_times(
     context: FileContext,
     batch: RowBatch,
@@ -269,15 +249,11 @@ def build_times(
     contained_times = [wait if name == "wait_seconds" else times[name] for name in plan.contained]
     talk: np.ndarray | None = None
     if plan.source:
-        whole_time = talk = batch.read_number(plan.source)
+        talk = batch.read_number(plan.source)
         for name, part in zip(plan.contained, contained_times, strict=True):
             # A blank hold or after-work did not happen; a blank wait is not known.
             deduction = part if name == "wait_seconds" else np.nan_to_num(part)
             talk = np.maximum(talk - deduction, 0)
-        if not batch.is_sample:
-            shorter = (talk > 0) & (whole_time > talk)
-            plan.taken_off += float((whole_time - talk)[shorter].sum())
-            plan.taken_rows += int(shorter.sum())
     elif answer is not None and end is not None:
         talk = end - answer
         batch.blank(talk < 0, "ended_at", "negative_duration")

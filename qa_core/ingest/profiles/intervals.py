@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from qa_core.base.errors import Refusal
+from qa_core.base.errors import Misuse, Refusal
 from qa_core.base.i18n import N_
 from qa_core.files.decision import NO_COLUMN, SET_BY_PERSON
 from qa_core.ingest.columns import header_matching
@@ -56,12 +56,16 @@ FIELDS = build_fields(
 )
 
 DEFAULT_THRESHOLD = 20
+PERIODS = ("day", "week", "month")
+"""What each row of days may be, for `--only period=`."""
+MIN_GAPS = 3
+_LAST_DAY = re.compile(r"(?i)\b(?:ending|ended|end|fin|fim)\b")
 LONG_AVERAGE = 7_200
 """Nobody waits or talks two hours on average: greater numbers are sums."""
 
 RATES = ("answer_rate", "abandon_rate", "service_level")
 COUNTS = ("received", "answered", "abandoned", "short_abandons", "answered_in_threshold")
-_AVERAGE = re.compile(r"\b(avg|average|mean|moy|moyens?|moyennes?)\b", re.IGNORECASE)
+_AVERAGE = re.compile(r"\b(avg|average|mean|moy|moyens?|moyennes?|medi[oa]s?)\b", re.IGNORECASE)
 _TOTAL = re.compile(r"\b(total|totale|sum|somme|cumul\w*|acd|acw)\b", re.IGNORECASE)
 _SECONDS = re.compile(r"(\d{1,4})\s*(?:s|secs?|seconds?|secondes?|sec\.)(?![a-z])", re.IGNORECASE)
 _WITHIN = re.compile(
@@ -112,6 +116,11 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
         if name in columns and _AVERAGE.search(header_matching.simplify(columns[name].header.text)):
             column = columns.pop(name)
             columns.setdefault(average, replace(column, field=PROFILE.get_field(average)))
+    waits, parsed = columns.get("average_wait"), [*map(header_matching.parse_header, headers)]
+    others = [index for index, header in enumerate(parsed) if header.words == "tme"]
+    if waits and waits.header.words == header_matching.UNCLEAR and others:
+        columns["average_handle"] = replace(waits, field=PROFILE.get_field("average_handle"))
+        columns["average_wait"] = Column(waits.field, others[0], parsed[others[0]])
     length = columns.get("length_minutes")
     if (
         length
@@ -164,6 +173,7 @@ def decide_columns(context: FileContext) -> None:
             options=("--map received=COLUMN", "--map answered=COLUMN"),
             seen=header_matching.format_headers(context.headers),
         )
+    header_matching.require_clear(context.columns, context.options, "average_")
     _decide_sums(context)
     _decide_start(context)
     if "periods" not in context.notes:
@@ -220,6 +230,36 @@ def _decide_start(context: FileContext) -> None:
         context.decide("start", "the rows are consecutive days from {day}", SET_BY_PERSON, day=day)
     if context.notes["daily"]:
         context.zone = context.centre  # a day is a day, wherever the report was made
+        _decide_spacing(context)
+
+
+def _decide_spacing(context: FileContext) -> None:
+    """Decide whether each row is a day, or a week or month that is named by a day. Raises
+    Refusal where the days are weeks or months apart and nobody has said what they are.
+    """
+    period, name = context.options.only.get("period"), context.notes.get("start", (None,))[0]
+    if period is not None and period not in PERIODS:
+        known = ", ".join(PERIODS)
+        message = N_("{value} is not a valid {field}. Use one of: {known}.")
+        raise Misuse("bad_only", message, field="period", value=period, known=known)
+    context.notes["period"] = period or "day"
+    if name is None or period is not None or context.options.is_stated:
+        return
+    days = np.unique(context.take_sample().read_moment(name).day)
+    days = days[~np.isnat(days)]
+    gaps, firsts = np.diff(days).astype(int), days == days.astype("M8[M]").astype("M8[D]")
+    if len(gaps) < MIN_GAPS or ((gaps % 7).any() and not firsts.all()):
+        return
+    raise Refusal(
+        "days_or_periods",
+        "The days in {column} are weeks or months apart. Say whether each row is a week, a month "
+        "or a day.",
+        options=(
+            f"--only period={'month' if firsts.all() else 'week'}",
+            "--only period=day",
+        ),
+        column=context.get_header(name),
+    )
 
 
 def _decide_length(context: FileContext) -> None:
@@ -379,7 +419,7 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     batch.reject(np.isnat(own_start), "missing_start")
     utc = _separate_repeated_hour(context, batch, own_start, utc)
     columns = {"started_at": as_moments(utc), "local_start": as_moments(local)}
-    if "periods" in context.notes:
+    if "lengths" in context.notes:
         columns["length_minutes"] = as_numbers(context.notes["lengths"], pa.int32())
     elif context.has("length_minutes"):
         length = batch.read_number("length_minutes")
@@ -427,9 +467,23 @@ def _build_start(
                 np.isnan(hours), np.nan, hours * 3_600_000_000
             ).astype("m8[us]")
             batch.reject(np.isnan(hours), "missing_start")
-        else:
+        elif context.notes.get("period", "day") == "day":
             return own_start, *clocks
+        else:
+            own_start = _begin_period(context, own_start)
     return own_start, *starts.to_clocks(context, own_start, np.zeros(len(batch), bool))
+
+
+def _begin_period(context: FileContext, days: np.ndarray) -> np.ndarray:
+    """Find the first day of the weeks or months that days name; notes their lengths."""
+    if context.notes["period"] == "week":
+        is_last = _LAST_DAY.search(context.get_header(context.notes["start"][0]))
+        context.notes["lengths"] = np.full(len(days), 7 * DAY_MINUTES)
+        return days - np.timedelta64(6, "D") if is_last else days
+    months = days.astype("M8[M]")
+    lengths = (months + 1).astype("M8[D]") - months.astype("M8[D]")
+    context.notes["lengths"] = lengths.astype(float) * DAY_MINUTES
+    return months.astype("M8[us]")
 
 
 def _separate_repeated_hour(

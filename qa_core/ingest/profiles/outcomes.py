@@ -3,15 +3,14 @@ of the answer, the direction. What no column states is not known; nothing is inf
 from durations alone. Where columns or talk times contradict each other, the file asks.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
-from qa_core.files.decision import NO_COLUMN, SET_BY_PERSON, Decision
+from qa_core.files.decision import NO_COLUMN, SET_BY_PERSON
 from qa_core.files.header_text import simplify
 from qa_core.ingest.columns import vocabulary
 from qa_core.ingest.columns.column_inference import FLAGS, NOT_SO, FileContext, RowBatch
@@ -42,8 +41,6 @@ EXAMPLES = 3
 _FLAG_STEMS = [
     (name, list_words(f"{name}_stems")) for name in ("missed", "abandoned", "voicemail", "answered")
 ]
-_TELLS_ANSWERED = ("outcome", "answered", "missed", "answered_at")
-"""Columns that alone would tell the answer rate."""
 
 
 @dataclass
@@ -81,9 +78,6 @@ class OutcomePlan:
     rest: int = NOT_SAID
     talk: bool = False
     rows: int = 0
-    chosen: Counter[str] = field(default_factory=Counter)
-    alone: dict[str, Counter[str]] = field(default_factory=dict)
-    """Received contacts `known` and `answered`, as read and by one column; `moved`: it differs."""
     columns: Contradictions = field(default_factory=Contradictions)
     durations: Contradictions = field(default_factory=Contradictions)
 
@@ -282,6 +276,8 @@ def _require_read(context: FileContext, is_open: bool) -> int | None:
         is_flag = is_named and evidence.words <= set(vocabulary.YES_NO)
         if not evidence.seen or not (is_open or is_flag):
             continue
+        if is_flag and not is_open and _repeats_outcome(context, index):
+            continue
         known = {
             word: meaning
             for word in evidence.seen
@@ -310,6 +306,20 @@ def _require_read(context: FileContext, is_open: bool) -> int | None:
             seen=asked[0][1].show(),
         )
     return None
+
+
+def _repeats_outcome(context: FileContext, index: int) -> bool:
+    """Return whether a flag without a field says the same as the recognised outcome."""
+    sample = context.take_sample()
+    answer = None
+    if context.has("answered_at"):
+        moments = sample.read_moment("answered_at")
+        answer = ~(np.isnat(moments.day) & np.isnat(moments.clock))
+    outcome = build_outcome(context, sample, answer)
+    flags, _unknown = vocabulary.read_words(sample.cells[index], vocabulary.YES_NO, None)
+    is_known = (outcome != None) & (flags != None)  # noqa: E711
+    same = (outcome == Outcome.ANSWERED)[is_known] == (flags == True)[is_known]  # noqa: E712
+    return len(same) > 0 and (same.all() or not same.any())
 
 
 def _adopt(context: FileContext, plan: OutcomePlan, index: int) -> None:
@@ -388,70 +398,7 @@ def build_outcome(
         answered = (merged == WEAKLY_ANSWERED) | (merged == ANSWERED)
         odd = (missed & (talk > 0)) | (answered & (talk == 0))
         plan.durations.add(context, batch, odd, (*plan.ranks, "talk_seconds"))
-    if not batch.is_sample:
-        _count_alternatives(context, batch, plan, parts, merged)
     return _MEANINGS[merged]
-
-
-def _count_alternatives(
-    context: FileContext,
-    batch: RowBatch,
-    plan: OutcomePlan,
-    parts: Mapping[str, np.ndarray],
-    merged: np.ndarray,
-) -> None:
-    """Count received contacts of a batch by each column alone that tells answered ones."""
-    received = np.ones(len(batch), bool)
-    if context.has("direction"):
-        direction = batch.read_word("direction")
-        received = (direction == None) | (direction == Direction.INBOUND)  # noqa: E711
-
-    def is_answered(ranks: np.ndarray) -> np.ndarray:
-        return (ranks == WEAKLY_ANSWERED) | (ranks == ANSWERED)
-
-    alternatives = {name: part for name, part in parts.items() if name in _TELLS_ANSWERED}
-    for counts, ranks in (
-        (plan.chosen, merged),
-        *((plan.alone.setdefault(name, Counter()), part) for name, part in alternatives.items()),
-    ):
-        known = received & (ranks > NOT_FLAGGED)
-        counts["known"] += int(known.sum())
-        counts["answered"] += int((known & is_answered(ranks)).sum())
-        counts["moved"] += int((known & (is_answered(ranks) != is_answered(merged))).sum())
-
-
-def describe_alternatives(context: FileContext) -> None:
-    """Write down the answer rate by another column alone, or without guessed answers."""
-    plan: OutcomePlan = context.notes.get("outcome", OutcomePlan())
-    if "outcome" in context.guesses and plan.chosen["known"]:
-        decision = Decision.of(
-            "outcome",
-            N_(
-                "if these outcomes were unknown, the answer rate would have no data "
-                "instead of {rate} %"
-            ),
-            plan.chosen["answered"],
-            rate=_format_rate(plan.chosen),
-        )
-        context.decisions.append(
-            decision.with_weight(rows=plan.chosen["answered"], answer_rate=None)
-        )
-    for name, alone in plan.alone.items():
-        if alone["moved"]:
-            decision = Decision.of(
-                "outcome",
-                N_("by {column} alone the answer rate would be {other} % instead of {rate} %"),
-                alone["moved"],
-                column=context.get_header(name),
-                other=_format_rate(alone),
-                rate=_format_rate(plan.chosen),
-            )
-            rate = alone["answered"] / alone["known"]
-            context.decisions.append(decision.with_weight(rows=alone["moved"], answer_rate=rate))
-
-
-def _format_rate(counts: Counter[str]) -> str:
-    return f"{100 * counts['answered'] / max(1, counts['known']):.1f}"
 
 
 def require_agreement(context: FileContext) -> None:
@@ -466,17 +413,12 @@ def require_agreement(context: FileContext) -> None:
         raise Refusal(
             "contradicting_outcomes",
             "{columns} contradict each other on how {count} of {rows} contacts ended (line "
-            "{examples}). Answer rate by each column: {rates}. Say which column decides.",
+            "{examples}). Say which column decides.",
             options=decides,
             columns=", ".join(names),
             count=plan.columns.rows,
             rows=plan.rows,
             examples="; ".join(plan.columns.examples),
-            rates=", ".join(
-                f"{context.get_header(name)} {_format_rate(alone)} %"
-                for name, alone in plan.alone.items()
-            )
-            or "–",
         )
     if plan.durations.is_more_than_few(plan.rows):
         talk = context.get_header("talk_seconds")

@@ -7,6 +7,8 @@ from qa_core.files.decision import SET_BY_PERSON, VALUE
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 
 MIDNIGHT = np.timedelta64(0, "us")
+MAX_OTHER_DAYS = 0.01
+"""Share of rows on which two columns may give different days without a question."""
 
 
 def decide_start(context: FileContext, name: str = "started_at") -> None:
@@ -15,9 +17,14 @@ def decide_start(context: FileContext, name: str = "started_at") -> None:
     whole, day = context.evidence.get(name), context.evidence.get("date")
     clock = context.evidence.get("time")
     has_whole, has_day, has_clock = context.has(name), context.has("date"), context.has("time")
-    if has_whole and whole.has_day and whole.has_clock:
+    asked, is_whole = context.options.columns, has_whole and whole.has_day and whole.has_clock
+    if "date" in asked and name not in asked:
+        is_whole = False
+    elif has_day and day.has_day and not asked.keys() & {name, "time"}:
+        _require_same_days(context, name if is_whole else "time")
+    if is_whole:
         parts = (name, name)
-    elif has_clock and clock.has_clock and clock.has_day:
+    elif has_clock and clock.has_clock and clock.has_day and "date" not in asked:
         parts = ("time", "time")
     elif has_day and has_clock:
         parts = ("date", "time")
@@ -55,6 +62,27 @@ def decide_start(context: FileContext, name: str = "started_at") -> None:
         context.decide(parts[1], VALUE, SET_BY_PERSON, value=day, day=day)
 
 
+def _require_same_days(context: FileContext, other: str) -> None:
+    """Raise Refusal where the date column and a column of moments give different days."""
+    if not context.has(other) or context.options.is_stated:
+        return
+    sample = context.take_sample()
+    days, others = sample.read_moment("date").day, sample.read_moment(other).day
+    both = ~np.isnat(days) & ~np.isnat(others)
+    if (days != others)[both].sum() <= MAX_OTHER_DAYS * both.sum():
+        return
+    date, column = context.get_header("date"), context.get_header(other)
+    row = int(np.flatnonzero(both & (days != others))[0])
+    raise Refusal(
+        "other_days",
+        "{date} and {column} give different days ({examples}). Say which is the day of the row.",
+        options=(f"--map date={date}", f"--map {other}={column}"),
+        date=date,
+        column=column,
+        examples=f"{sample.read_text('date')[row]}, {sample.read_text(other)[row]}",
+    )
+
+
 def build_start(context: FileContext, batch: RowBatch) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Build starts on the file's clock, in UTC, and on the centre's (datetime64[us] or NaT)."""
     own_start, fixed = build_own_start(context, batch)
@@ -71,9 +99,14 @@ def build_own_start(context: FileContext, batch: RowBatch) -> tuple[np.ndarray, 
     )
     clocks = batch.read_moment(clock_name).clock if clock_name else np.full(len(batch), MIDNIGHT)
     fixed = batch.read_moment(clock_name).fixed if clock_name else np.zeros(len(batch), bool)
-    if clock_name == day_name:
-        # In a column of moments a bare date among them is a start at midnight.
-        clocks = np.where(np.isnat(clocks) & ~np.isnat(days), MIDNIGHT, clocks)
+    if clock_name == day_name or context.profile.kind == "contacts":
+        # A bare date, or a contact without a time of day, is a start at midnight.
+        bad = batch.read_moment(clock_name).bad if clock_name else np.zeros(len(batch), bool)
+        timeless = np.isnat(clocks) & ~np.isnat(days) & ~bad
+        clocks = np.where(timeless, MIDNIGHT, clocks)
+        if not batch.is_sample:
+            count = context.notes.get("time_missing", 0) + int(timeless.sum())
+            context.notes["time_missing"] = count
     return days.astype("M8[us]") + clocks, fixed
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pyarrow as pa
 
+from qa_core.base.errors import Refusal
 from qa_core.base.masking import mask_contact_details
 from qa_core.files.decision import NO_COLUMN
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
@@ -14,6 +15,8 @@ from qa_core.ingest.staging.arrays import as_moments, as_numbers, as_words, to_n
 from qa_core.ingest.staging.declaration import Profile, ValueType, build_fields
 from qa_core.ingest.staging.staged import SURVEY
 
+MIN_ANSWERS, MAX_ANSWERS = 50, 5
+"""Rows, and rows for each contact on average, above which they are no answers about contacts."""
 FIELDS = build_fields(
     "surveys",
     ("contact_id ticket", ValueType.TEXT),
@@ -32,10 +35,24 @@ FIELDS = build_fields(
 def decide_columns(context: FileContext) -> None:
     """Drop empty dates, and record how rows are matched to contacts."""
     context.drop_empty("answered_at", "sent_at")
+    _require_answers(context)
     if context.has("customer") and not context.has("contact_id") and not context.has("ticket"):
         context.decide("contact_id", "joined by customer and time", NO_COLUMN)
     if not context.has("survey_sent"):
         context.decide("survey_sent", "every row is a sent survey", NO_COLUMN)
+
+
+def _require_answers(context: FileContext) -> None:
+    """Raise Refusal where each id is on so many rows that the rows are means, not answers."""
+    for name in ("contact_id", "ticket"):
+        cells = context.sample_cells(context.columns[name].index) if context.has(name) else ()
+        if len(cells) >= MIN_ANSWERS and len(cells) > MAX_ANSWERS * len(cells.unique()):
+            raise Refusal(
+                "not_surveys",
+                "Each value of {column} is on many rows, so the rows are no answers of customers "
+                "about one contact. Export the answers one by one.",
+                column=context.get_header(name),
+            )
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:

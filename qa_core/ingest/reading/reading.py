@@ -24,6 +24,7 @@ from qa_core.files.options import EXPECTED
 from qa_core.ingest.reading.examination import ShownRow
 from qa_core.ingest.staging.staged import Staged
 from qa_core.metrics.kpis import formatting
+from qa_core.storage.facts.schema import Handler
 
 MAX_ANSWERS = 4
 PROVISIONAL = N_("Until you answer, the reading takes the first answer for granted.")
@@ -216,9 +217,14 @@ HEADLINE = {
 
 
 def count_headline(
-    connection: duckdb.DuckDBPyConnection, staged: Staged, scope: str | None = None
+    connection: duckdb.DuckDBPyConnection,
+    staged: Staged,
+    scope: str | None = None,
+    handled: str | None = None,
 ) -> Counts:
-    """Count what a file leads to; of contacts, the newest row of each id alone."""
+    """Count what a file leads to; of contacts, the newest row of each id alone. `handled`: SQL
+    for who took a row, where the file does not say.
+    """
     if staged.kind == "intervals":
         sums = (
             f"sum({staged.select_column(name, kind='BIGINT')})"
@@ -231,7 +237,7 @@ def count_headline(
         }
     if staged.kind != "contacts":
         return {"rows": staged.accepted}
-    create_contacts_table(connection, staged, scope)
+    create_contacts_table(connection, staged, scope, handled)
     received, answered, abandoned = connection.execute(
         "SELECT count(*), count(*) FILTER (outcome = 'answered'), "
         "count(*) FILTER (outcome IN ('abandoned', 'unanswered')) "
@@ -241,7 +247,10 @@ def count_headline(
 
 
 def create_contacts_table(
-    connection: duckdb.DuckDBPyConnection, staged: Staged, scope: str | None
+    connection: duckdb.DuckDBPyConnection,
+    staged: Staged,
+    scope: str | None,
+    handled: str | None = None,
 ) -> None:
     """Create the table `read_contacts`: one row per contact, defaults filled in."""
     select = staged.select_column
@@ -254,12 +263,17 @@ def create_contacts_table(
             f"{staged.select_system()}, contact_id{again} ORDER BY {order}line DESC) = 1"
         )
     direction = f"coalesce({select('direction')}, 'inbound')"
-    texts = (f"{select(name)} AS {name}" for name in _TEXTS)
+    handled = handled or select("handled_by")
+    advisor = (
+        f"CASE WHEN {handled} IS DISTINCT FROM '{Handler.MACHINE}' THEN {select('advisor')} END"
+    )
+    given = {"handled_by": handled, "advisor": advisor}
+    texts = (f"{given.get(name) or select(name)} AS {name}" for name in _TEXTS)
     amounts = (f"{select(name, kind='DOUBLE')} AS {name}" for name in (*_TIMES, "csat", "nps"))
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE read_contacts AS SELECT {direction} AS direction, "
         f"{', '.join((*texts, *amounts))}, local_start, {select('csat_scale')} AS csat_scale "
-        f"FROM staged {newest}"
+        f"FROM staged s {newest}"
     )
 
 
@@ -278,8 +292,16 @@ def build_facts(
     else:
         if staged.kind == "intervals":
             facts.append(Fact("outcome", _TOTALS, headline, "column"))
+        scales = staged.settled.get("scales", {})
         facts += (
-            Fact(name, "{column}", {"column": column}, "column", column, _sample(staged, name))
+            Fact(
+                name,
+                N_("{column}, rated on {scale}") if name in scales else "{column}",
+                {"column": column} | ({"scale": scales[name]} if name in scales else {}),
+                "column",
+                column,
+                _sample(staged, name),
+            )
             for name, column in staged.mapping.items()
         )
     return [
@@ -322,6 +344,12 @@ def _build_days(
         )
         counts["weekdays"] = {day: per_weekday.get(day, 0) for day in range(1, 8)}
         message = N_("from {first_day} to {last_day}; Monday to Sunday: {weekdays}")
+        if staged.time_missing:
+            counts["time_missing"] = staged.time_missing
+            message = N_(
+                "from {first_day} to {last_day}; Monday to Sunday: {weekdays}; {time_missing} "
+                "without a time of day, at midnight"
+            )
     yield _rest_on(staged, "days", message, counts, "default")
 
 
@@ -357,11 +385,11 @@ def _build_contact_facts(
         counts = {"customers": customers, "share": round(most / with_customer, 4)}
         message = N_("{customers} customers; the commonest has {share} of the contacts")
         yield _rest_on(staged, "customers", message, counts, "computed")
-    if with_advisor:
+    if with_advisor or "advisor" in staged.columns:
         counts: Counts = {"advisors": advisors, "contacts": with_advisor}
         message = N_("{advisors} advisors on {contacts} contacts")
-        if "handled_by" in staged.columns:
-            counts["handlers"] = count_by("handled_by")
+        if handlers := count_by("handled_by"):
+            counts["handlers"] = handlers
             message = N_("{advisors} advisors on {contacts} contacts; by: {handlers}")
         yield _rest_on(staged, "answered_by", message, counts, "computed")
     for name, median in zip(_TIMES, medians, strict=True):

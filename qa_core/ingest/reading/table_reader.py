@@ -66,7 +66,8 @@ def stage(
     """
     path, options = Path(path), options or ImportOptions()
     digest = digest or compute_digest(path)
-    if options.only and kind != "contacts":
+    is_period = kind == "intervals" and set(options.only) == {"period"}
+    if options.only and kind != "contacts" and not is_period:
         raise Misuse("bad_only", "Only contacts can have one value set for all rows.")
     content = open_content(path, options.encoding)
     platform, export = _find_platform(content, kind, options)
@@ -160,6 +161,7 @@ def _stage_table(
             profile.finish(context)
         named = {"file"} if header_decisions else set()
         staged.inferred = frozenset(context.find_inferred() | named)
+        staged.time_missing = context.notes.get("time_missing", 0)
         staged.words, staged.settled = context.find_covered_words(), context.find_settled()
     return staged
 
@@ -181,6 +183,7 @@ def _find_table(
     header, header_decisions = header_rows.choose_table(header, source, vocabulary)
     if not header_decisions:
         header, header_decisions = header_rows.complete_header(header, sample, vocabulary)
+    header = header_rows.join_date(header, sample)
     return profile, source, sample, header, header_decisions
 
 
@@ -267,7 +270,9 @@ class _RowReader:
             self._tally.read += len(block.lines) + len(block.odd_rows)
             last_odd = [line for line, _row in block.odd_rows[-1:]]
             self._last_line = max(self._last_line, *block.lines[-1:].tolist(), *last_odd)
-            yield from self._select_data(block, width, key)
+            parts = self.header.date_parts
+            for rows in self._select_data(block, width, key):
+                yield rows.join_date(*parts) if parts else rows
             self._progress(N_("Reading"), (half + block.share) / 2)
 
     def _select_data(self, block: RowBlock, width: int, key: tuple[int, ...]) -> Iterator[RowBlock]:

@@ -74,7 +74,7 @@ def _apply_to_contacts() -> int:
         rules, memberships = ActiveRules.load(session), advisors.find_memberships(session)
     with lake.scratch_folder() as folder:
         path = folder / "contacts.parquet"
-        with lake.working(spill_folder=folder) as connection:
+        with lake.working(spill_folder=folder / "spill") as connection:
             connection.register("memberships", memberships)
             connection.execute(
                 rules.make_shared(

@@ -59,6 +59,8 @@ class Staged:
     """Words of the columns of outcome, direction, yes or no, by column."""
     settled: dict[str, Any] = field(default_factory=dict)
     """Date order, units and scales that were inferred, as options of an import."""
+    time_missing: int = 0
+    """Number of contacts with a date and no time of day."""
     unused_cells: dict[str, list[str]] = field(default_factory=dict)
     """First cells of columns without a field, masked unless they are dates or short numbers."""
     before: dict[int, dict[str, str]] = field(default_factory=dict)

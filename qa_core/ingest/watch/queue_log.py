@@ -8,14 +8,13 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -60,6 +59,7 @@ class LogPosition:
     """Position up to which a log was read: its beginning (`length` bytes with that
     `digest`), and the first byte and line not read yet. `first`: the moment on its
     first line, `landed_at`: when calls of it were last loaded, in seconds since 1970.
+    `excluded`: the kept calls that have a number of an excluded line.
     """
 
     length: int
@@ -68,6 +68,7 @@ class LogPosition:
     lines: int
     first: float
     landed_at: float = 0.0
+    excluded: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ class Follower:
         )
         self._loaded: tuple[int, int] | None = None
         self.position, self.open_events = self._load()
+        self._excluded = set(self.position.excluded if self.position else ())
         self.lost = False
         """True where the log was cut short or removed: what was written last may be missing."""
         self._missed = False
@@ -188,6 +190,11 @@ class Follower:
         events[:] = [
             table.set_column(0, "line", pc.add(table.column("line"), lines)) for table in events
         ]
+        export.excluded = {line + lines for line in export.excluded}
+        on_lines = pa.array(export.excluded, pa.int64())
+        for table in events:
+            is_there = pc.is_in(table.column("line"), value_set=on_lines)
+            self._excluded.update(table.filter(is_there).column("callid").to_pylist())
         chunks = (chunk for table in events for chunk in table.column("callid").chunks)
         calls = pa.concat_arrays([overdue_calls, *chunks])
         earlier = self.open_events.filter(
@@ -199,9 +206,14 @@ class Follower:
             in_order = first is None or pc.max(earlier.column("moment")).as_py() <= first
             export.notes["in_order"] = export.notes.get("in_order", True) and in_order
             export.decide("file", "events of unfinished calls are carried over", str(len(earlier)))
-            yield earlier.set_column(
-                0, "line", pa.array(np.arange(lines - len(earlier) + 1, lines + 1))
+            numbers = range(lines - len(earlier) + 1, lines + 1)
+            named = earlier.column("callid").to_pylist()
+            export.excluded.update(
+                number
+                for number, call in zip(numbers, named, strict=True)
+                if call in self._excluded
             )
+            yield earlier.set_column(0, "line", pa.array(numbers, pa.int64()))
         yield from (table for table in events if len(table))
 
     def _find_overdue_calls(self) -> pa.Array:
@@ -227,8 +239,9 @@ class Follower:
         is_now = landed or self.position is None
         landed_at = environment.now().timestamp() if is_now else self.position.landed_at
         digest = _compute_digest(beginning)
+        kept = self._excluded.intersection(open_events.column("callid").to_pylist())
         self.position = LogPosition(
-            len(beginning), digest, offset + len(data), lines, log.first, landed_at
+            len(beginning), digest, offset + len(data), lines, log.first, landed_at, sorted(kept)
         )
         self.open_events = open_events
         self._state.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -272,13 +272,13 @@ def _find_state(month: str) -> str:
 
 def make_content(month: str, salt: str) -> EditionContent:
     """Work out what an edition of the month would hold now."""
-    question = build_query(
-        Viewer.SYSTEM, DIMENSIONS["evaluations"], Filters(periods.period_of("month", month))
-    )
     closed_tables = {kind: closed_months.find_published(group) for kind, group in GROUPS.items()}
     is_empty = not any(month in closed for closed in closed_tables.values()) and _is_empty(month)
     if is_empty and _OF_EMPTY_MONTHS:
         return _OF_EMPTY_MONTHS[0]
+    question = build_query(
+        Viewer.SYSTEM, DIMENSIONS["evaluations"], Filters(periods.period_of("month", month))
+    )
     tables = {
         kind: _read_closed(closed_tables[kind][month])
         if month in closed_tables[kind]
@@ -373,7 +373,8 @@ def _find_sums(question: MetricQuery) -> Iterator[tuple[str, str | None, Kpi, Su
             for kpis, records, _notes in collect(asked, some, together):
                 for record in records:
                     value = asked.group_of(record)[name] if by else None
-                    pairs = [(kpi, _sums_of(record, kpi.key)) for kpi in kpis]
+                    found = _find_sums_of(record)
+                    pairs = [(kpi, found.get(kpi.key, {})) for kpi in kpis]
                     if by and not record["present"] and not any(sums.get("n") for _, sums in pairs):
                         continue
                     yield from ((name, value, kpi, sums) for kpi, sums in pairs)
@@ -394,15 +395,17 @@ def _find_money(
             yield dimension, group.get(dimension), kpi, {"n": n, "money": money}
 
 
-def _sums_of(record: Mapping[str, Any], kpi: str) -> Sums:
-    """Return the sums of a KPI as JSON holds them; nothing where all are zero."""
-    sums = {}
+def _find_sums_of(record: Mapping[str, Any]) -> dict[str, Sums]:
+    """Return the sums of each KPI as JSON holds them; none of a KPI whose sums are all zero."""
+    found: dict[str, Sums] = {}
     for name, value in record.items():
-        key, _, suffix = name.partition("__")
-        if key == kpi and suffix != "histogram" and value is not None and value == value:
+        kpi, mark, suffix = name.partition("__")
+        is_group = kpi.startswith("by_")
+        if mark and not is_group and suffix != "histogram" and value is not None and value == value:
             number = float(value)
-            sums[suffix] = int(number) if number.is_integer() and suffix != "deviation" else number
-    return sums if any(sums.values()) else {}
+            is_whole = number.is_integer() and suffix != "deviation"
+            found.setdefault(kpi, {})[suffix] = int(number) if is_whole else number
+    return {kpi: sums for kpi, sums in found.items() if any(sums.values())}
 
 
 def _find_marks(question: MetricQuery, whole: Cells) -> Cells:

@@ -13,19 +13,24 @@ from qa_core.storage.facts.schema import CONTACTS
 
 FOR_QUALITY = (
     "training", "evaluation", "quality", "quality of service",
-    "formation", "évaluation", "qualité", "qualite", "qualité de service",
+    "formation", "évaluation", "qualité", "qualite", "qualité de service", "qualite de service",
 )  # fmt: skip
 """Purposes of recordings that are no longer obligation, as files write them."""
+_WORDS = "|".join(FOR_QUALITY)
+_ONLY_FOR_QUALITY = sa.literal_column(f"' *({_WORDS})( *[,;/|+] *({_WORDS}))* *'", sa.Text)
 
 
-def _is_sealed(columns: Any) -> sa.ColumnElement[bool]:
+def names_class(columns: Any) -> sa.ColumnElement[bool]:
+    """Build the predicate of the contacts whose purpose of recording is another than quality: they
+    are kept under a longer obligation (docs/compliance.md, R23).
+    """
     purpose = sa.func.lower(columns.recording_purpose)
-    is_other = purpose.not_in([sa.literal_column(f"'{word}'", sa.Text) for word in FOR_QUALITY])
+    is_other = sa.not_(sa.func.regexp_full_match(purpose, _ONLY_FOR_QUALITY))
     return sa.func.coalesce(is_other, sa.literal_column("false", sa.Boolean))
 
 
 def _exclude_sealed(columns: Any) -> Exclusion:
-    return exclude("longer_obligation", N_("kept under a longer obligation"), _is_sealed(columns))
+    return exclude("longer_obligation", N_("kept under a longer obligation"), names_class(columns))
 
 
 ALL: tuple[Kpi, ...] = (
@@ -42,7 +47,7 @@ ALL: tuple[Kpi, ...] = (
         "down",
         ratio(
             CONTACTS.c.recorded,
-            sa.and_(ANSWERED, CONTACTS.c.recorded.is_not(None), sa.not_(_is_sealed(CONTACTS.c))),
+            sa.and_(ANSWERED, CONTACTS.c.recorded.is_not(None), sa.not_(names_class(CONTACTS.c))),
         ),
         Permission.SEE_CALL_STATISTICS,
         CONTACT_DIMENSIONS,
@@ -71,7 +76,7 @@ ALL: tuple[Kpi, ...] = (
         "neither",
         ratio(
             LISTENING.c.is_listened,
-            sa.and_(LISTENING.c.recorded, sa.not_(_is_sealed(LISTENING.c))),
+            sa.and_(LISTENING.c.recorded, sa.not_(names_class(LISTENING.c))),
         ),
         Permission.SEE_CALL_STATISTICS,
         CONTACT_DIMENSIONS,

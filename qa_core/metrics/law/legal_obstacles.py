@@ -12,6 +12,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from qa_core.base.i18n import N_
+from qa_core.metrics.kpis.recording import names_class
 from qa_core.storage import engine
 from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.facts.schema import CONTACT_KEY, CONTACTS, Handler, arrow_schema
@@ -61,7 +62,8 @@ class Exclusions:
 
 
 _SEALED = sa.table("sealed", *(sa.column(name, sa.Text) for name in CONTACT_KEY))
-_NO_KEYS = pa.table({name: pa.array([], pa.string()) for name in CONTACT_KEY})
+_NO_KEYS = pa.Table.from_batches([], pa.schema([(name, pa.string()) for name in CONTACT_KEY]))
+"""No contact. `pa.table` would import pandas, for which every command would wait."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,8 @@ class LegalFacts:
     clock.
 
     `information_days`: advisor id → the day they were informed; `oldest_recording` and
-    `oldest_analysis`: contacts before these days are over; `recording_classes` (R23), and
-    `sealed_keys`: contacts with a sealed recording and none for quality.
+    `oldest_analysis`: contacts before these days are over; `sealed_keys`: contacts with a
+    sealed recording and none for quality (R23).
     """
 
     moment: datetime = datetime.max
@@ -81,7 +83,6 @@ class LegalFacts:
     oldest_analysis: date = date.min
     information_days: Mapping[str, date] = field(default_factory=dict)
     exclusions: Exclusions = Exclusions()
-    recording_classes: frozenset[str] = frozenset({"proof"})
     sealed_keys: pa.Table = field(default_factory=lambda: _NO_KEYS, compare=False)
 
     @property
@@ -95,11 +96,7 @@ class LegalFacts:
     def build_sealed_test(self) -> sa.ColumnElement[bool]:
         """Build the predicate of the contacts that are kept under a longer obligation alone."""
         keys = (_SEALED.c[name] == _c[name] for name in CONTACT_KEY)
-        return _is(sa.or_(self.names_class(), sa.exists().where(*keys)))
-
-    def names_class(self) -> sa.ColumnElement[bool]:
-        """Build the predicate of the contacts whose own data names a class."""
-        return _is(sa.func.lower(_c.recording_purpose).in_(sorted(self.recording_classes)))
+        return _is(sa.or_(names_class(_c), sa.exists().where(*keys)))
 
 
 _c = CONTACTS.c
@@ -236,7 +233,7 @@ RULES: tuple[LegalRule, ...] = (
         N_("kept under a longer obligation"),
         "R23",
         frozenset({LegalAct.STORE}),
-        LegalFacts.names_class,
+        lambda facts: names_class(_c),
     ),
     LegalRule(
         "proof",

@@ -1,6 +1,8 @@
 """DuckDB connections: one set of options, and a memory limit that grows with the rows."""
 
 import os
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import duckdb
@@ -9,6 +11,8 @@ MILLION = 1_000_000
 MEGABYTES_PER_MILLION_ROWS = 50
 """Ten million contacts are imported, sorted and joined within it; within 300 MB they were not."""
 MAX_THREADS = 4
+_idle: dict[int, list[duckdb.DuckDBPyConnection]] = {}
+"""Databases that nobody uses, by the process that opened them: a fork must not touch them."""
 
 
 def connect(
@@ -30,9 +34,54 @@ def connect(
             "autoload_known_extensions": False,
         }
     )
+    _set_options(connection)
+    return connection
+
+
+@contextmanager
+def borrow(memory_limit: str, spill_folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Lend a connection as `connect` opens it, alone on its database. The database was
+    another's before where one is idle, as making one takes twenty milliseconds: what is
+    created and registered has to be temporary, and no setting may be changed.
+
+    A database that has spilled, or in which something failed, is closed.
+    """
+    idle = _idle.setdefault(os.getpid(), [])
+    database = None
+    with suppress(IndexError):
+        database = _prepare(idle.pop(), memory_limit, spill_folder)
+    database = database or connect(memory_limit, spill_folder)
+    is_clean = False
+    try:
+        with closing(database.cursor()) as connection:
+            _set_options(connection)
+            yield connection
+        is_clean = not spill_folder.exists()
+    finally:
+        if is_clean and not idle:
+            database.execute("SET enable_external_file_cache = false")  # which empties it
+            idle.append(database)
+        else:
+            database.close()
+
+
+def _prepare(
+    database: duckdb.DuckDBPyConnection, memory_limit: str, spill_folder: Path
+) -> duckdb.DuckDBPyConnection | None:
+    """Set an idle database to these options; None if it takes them no more."""
+    with suppress(duckdb.Error):
+        database.execute(f"SET memory_limit = '{memory_limit}'")
+        database.execute("SET temp_directory = ?", [str(spill_folder)])
+        database.execute("SET enable_external_file_cache = true")
+        return database
+    database.close()
+    return None
+
+
+def _set_options(connection: duckdb.DuckDBPyConnection) -> None:
+    """Set what each connection of a database has of its own."""
     hide_progress(connection)
     connection.execute("SET parquet_metadata_cache = true")
-    return connection
 
 
 def hide_progress(connection: duckdb.DuckDBPyConnection) -> None:

@@ -12,6 +12,8 @@ from sqlalchemy.orm import mapped_column
 
 CUSTOMER, ADVISOR, ACCOUNT = "customer", "advisor", "account"
 PERSONS = (CUSTOMER, ADVISOR, ACCOUNT)
+STAND_IN = "former-"
+"""Beginning of the name of an anonymous account."""
 
 
 class ColumnContent(StrEnum):

@@ -334,9 +334,10 @@ def scratch(rows: int, spill_folder: Path | None = None) -> Iterator[duckdb.Duck
             duckdb_connection.hide_progress(connection)
             yield connection
         return
+    limit = duckdb_connection.memory_limit(rows, MEGABYTES)
     with scratch_folder() if spill_folder is None else nullcontext(spill_folder) as temporary:
-        limit = duckdb_connection.memory_limit(rows, MEGABYTES)
-        with closing(duckdb_connection.connect(limit, temporary)) as connection:
+        spill_folder = spill_folder or temporary / "spill"
+        with duckdb_connection.borrow(limit, spill_folder) as connection:
             yield connection
 
 

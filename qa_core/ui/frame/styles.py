@@ -4,9 +4,12 @@ from pathlib import Path
 
 import streamlit as st
 
+from qa_core.base import i18n
+
 _ASSETS = Path(__file__).with_name("assets")
-_EVERYWHERE, _DARK, _PRINT, _PRINT_SHEET, _STICKY = (
-    _ASSETS / f"{name}.css" for name in ("everywhere", "dark", "print", "print_sheet", "sticky")
+_EVERYWHERE, _DARK, _FRENCH, _PRINT, _PRINT_SHEET, _STICKY = (
+    _ASSETS / f"{name}.css"
+    for name in ("everywhere", "dark", "french", "print", "print_sheet", "sticky")
 )
 ICON, LOGO = _ASSETS / "icon.svg", _ASSETS / "logo.svg"
 
@@ -19,6 +22,8 @@ def apply() -> None:
     st.html(_EVERYWHERE)
     if is_dark():
         st.html(_DARK)
+    if i18n.language() == "fr":
+        st.html(_FRENCH)
 
 
 def fit_one_page(is_sheet: bool = False) -> None:

@@ -87,7 +87,9 @@ def show_new(viewer: Viewer) -> None:
 
 def show_list_import(viewer: Viewer) -> None:
     """Ask for a table of people, show what each line would do, and add them at once."""
-    sent = st.file_uploader(_("Several accounts from a table"), key=f"list_{_count_lists()}")
+    st.subheader(_("Several accounts from a table"), anchor=False)
+    left, _right = st.columns(2)
+    sent = left.file_uploader(_("File"), key=f"list_{_count_lists()}")
     st.caption(_("Columns: name, role, and where needed team, site, advisor, email, since."))
     if sent is not None:
         with actions.show_refusals():
