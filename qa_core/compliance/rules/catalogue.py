@@ -27,7 +27,8 @@ TO_DO_DAYS = 30
 
 @dataclass(frozen=True)
 class ComplianceRule:
-    """Rule: what the law asks, who acts, what is counted (`measures`), and what to do
+    """Rule: what the law asks, who acts, what is counted (`measures`), the
+    sentence where all {n} are as they should be (`kept`), and what to do
     where the count is not in order, or something is to do. `rests_on`: what keeps the
     rule besides.
     """
@@ -39,6 +40,7 @@ class ComplianceRule:
     actor: str
     rests_on: str = ""
     counted: str = ""
+    kept: str = ""
     remedy: str = ""
     to_do: str = ""
 
@@ -47,7 +49,7 @@ class ComplianceRule:
         measured = measures.MEASURES[self.number](facts)
         if isinstance(measured, RuleFinding):
             return measured
-        evidence = describe_count(_(self.counted), measured.count, measured.total)
+        evidence = describe_count(_(self.counted), measured.count, measured.total, self.kept)
         is_wrong = measured.count > 0 if measured.is_wrong is None else measured.is_wrong
         return conclude(
             " · ".join(filter(None, (evidence, measured.besides))),

@@ -87,10 +87,14 @@ class RuleCount:
     besides: str = ""
 
 
-def describe_count(what: str, count: int, total: int | None = None) -> str:
-    """Write what was counted, and how much of it."""
+def describe_count(what: str, count: int, total: int | None = None, kept: str = "") -> str:
+    """Write what was counted, and how much of it; where it is none of several, by the
+    sentence `kept` about all {n}.
+    """
     number = formatting.number
-    if total is None:
+    if kept and not count and total not in (0, 1):
+        return _(kept, n=number(total or 0))
+    if not total:
         return _("{what}: {count}", what=what, count=number(count))
     return _("{what}: {count} of {total}", what=what, count=number(count), total=number(total))
 
@@ -196,7 +200,8 @@ class RuleFacts:
             item for item in self.overdue if retention.BY_KIND[item.kind].rule.startswith(rule)
         ]
         count = sum(item.count for item in items)
-        evidence = describe_count(_("Items past their retention"), count)
+        nothing = N_("Nothing is past its retention")
+        evidence = describe_count(_("Items past their retention"), count, kept=nothing)
         overdue = formatting.listing([retention.describe(item) for item in items])
         is_late = any(item.is_late for item in items)
         if misdated := self._count_misdated(rule):

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from qa_core.access import passwords
 from qa_core.access.roles import MINIMUM_ADVISORS, MINIMUM_CONTACTS, Role, Viewer
 from qa_core.base import environment, masking
-from qa_core.base.i18n import _, ngettext
+from qa_core.base.i18n import N_, _, ngettext
 from qa_core.compliance import audit_report, proportionality, requests
 from qa_core.compliance.conditions import consultation, gates, notices, recording_classes
 from qa_core.compliance.conditions.accreditations import holds_on
@@ -167,7 +167,8 @@ def count_advisors(facts: RuleFacts) -> RuleCount:
     waiting = sum(notice.informed_on is None for notice in advisors)
     is_consulted = gates.value_of(facts.session, gates.CONSULTATION)
     changes = consultation.describe_changes(facts.session)
-    besides = describe_count(_("Advisors without a notice"), waiting, len(advisors))
+    every = N_("All {n} advisors have their notice")
+    besides = describe_count(_("Advisors without a notice"), waiting, len(advisors), every)
     if changes:
         besides += " · " + _("Changed since the consultation: {what}", what=changes)
     return RuleCount(
