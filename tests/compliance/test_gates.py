@@ -228,7 +228,7 @@ def test_the_command_line_says_what_is_missing_and_what_to_do_next(
     assert run(["inform", "--all", "--on", "2026-01-06"]) == 0
     assert "every advisor is informed" in capsys.readouterr().out
     _code, rows = ask(capsys, "gate", "list")
-    assert [row["value"] for row in rows] == [*ENTERED.values(), "eve", None, None]
+    assert [row["value"] for row in rows] == [*ENTERED.values(), "eve", None, None, None]
     assert all(notice.informed_on for notice in notices.find_all(SYSTEM))
 
 
