@@ -4,6 +4,7 @@ Every number is made by the functions that the page calls. No contact, customer,
 name of a person is in a mail: it cannot be deleted later.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -101,10 +102,15 @@ def describe_alerts(viewer: Viewer, events: Iterable[Alert]) -> tuple[str, ...]:
     """Describe alerts that name nobody, as the pages do."""
     currency = exports.find_currency(viewer)
     return tuple(
-        f"**{alerts.describe_slice(event)}** – {alerts.describe(event, currency)}"
+        clean(f"**{alerts.describe_slice(event)}** – {alerts.describe(event, currency)}")
         for event in events
         if event.rule.dimension not in NAMING
     )
+
+
+def clean(line: str) -> str:
+    """Return a line without control characters: names of queues come from files."""
+    return re.sub(r"[\x00-\x1f\x7f\u2028\u2029]+", " ", line)
 
 
 def build_foot(viewer: Viewer) -> tuple[str, ...]:
@@ -215,7 +221,7 @@ def _build(
         f"{title} – {formatting.period(period)}",
         title,
         text,
-        tuple(MailSection(name, lines) for name, lines in sections if lines),
+        tuple(MailSection(name, tuple(map(clean, lines))) for name, lines in sections if lines),
         _("Open in Écoute"),
         page,
         {name: str(value) for name, value in days.items()} if compare else {},

@@ -29,6 +29,7 @@ from qa_core.storage.records.listening import (
 from qa_core.upkeep import purge
 
 Moments = Iterable[datetime]
+P = Permission
 CALIBRATION_DAYS, ACCREDITATION_DAYS = 2, 14
 """Days before the end from which a notice is shown."""
 
@@ -74,7 +75,7 @@ def find_notices(
     return notices
 
 
-def _find_published(viewer: Viewer) -> Moments:
+def _find_unread(viewer: Viewer) -> Moments:
     shown_at = sa.func.coalesce(Evaluation.published_at, Evaluation.evaluated_at)
     return _read(viewer, sa.select(shown_at).where(Evaluation.id.in_(_find_news(viewer)[0])))
 
@@ -117,7 +118,7 @@ def _find_coaching(viewer: Viewer) -> Moments:
     return _read(viewer, opened)
 
 
-def _find_ending_accreditation(viewer: Viewer) -> Moments:
+def _find_ending(viewer: Viewer) -> Moments:
     ends = sa.select(sa.func.max(Accreditation.ends_on)).where(
         Accreditation.username == viewer.username, Accreditation.ended_at.is_(None)
     )
@@ -126,7 +127,7 @@ def _find_ending_accreditation(viewer: Viewer) -> Moments:
     return _begin_open([last_day] if last_day else [], ACCREDITATION_DAYS)
 
 
-def _find_ending_accreditations(viewer: Viewer) -> Moments:
+def _find_all_ending(viewer: Viewer) -> Moments:
     found = accreditations.find_all(viewer)
     return _begin_open([item.ends_on for item in found if item.holds], ACCREDITATION_DAYS)
 
@@ -145,78 +146,29 @@ def _find_imports(viewer: Viewer) -> Moments:
     return [row.updated_at for row in layouts.find_waiting(viewer)]
 
 
-ACCREDITATIONS_END = NN_("{n} accreditation ends soon", "{n} accreditations end soon")
+EVALUATIONS = NN_("{n} evaluation to read", "{n} evaluations to read")
+DECISIONS = NN_("{n} decision on your disputes", "{n} decisions on your disputes")
+PLANS = NN_("{n} new coaching plan", "{n} new coaching plans")
+DRAWN = NN_("{n} contact drawn for you to evaluate", "{n} contacts drawn for you to evaluate")
+CALIBRATIONS = NN_("{n} calibration session due soon", "{n} calibration sessions due soon")
+ENDING = NN_("{n} accreditation ends soon", "{n} accreditations end soon")
+REQUESTS = NN_("{n} request of a person to answer", "{n} requests of persons to answer")
+OVERDUE = NN_("{n} kind of data kept too long", "{n} kinds of data kept too long")
+IMPORTS = NN_("{n} file waits for an answer", "{n} files wait for an answer")
+COMPLIANCE = "listening_rules"
 KINDS = (
+    NoticeKind("evaluation_published", P.SEE_OWN_QUALITY, "my_quality", EVALUATIONS, _find_unread),
+    NoticeKind("dispute_decided", P.SEE_OWN_QUALITY, "my_quality", DECISIONS, _find_decided),
+    NoticeKind("coaching_agreed", P.SEE_OWN_QUALITY, "coaching", PLANS, _find_coaching),
+    NoticeKind("draw_assigned", P.SEE_OWN_EVALUATIONS, "evaluate", DRAWN, _find_drawn),
     NoticeKind(
-        "evaluation_published",
-        Permission.SEE_OWN_QUALITY,
-        "my_quality",
-        NN_("{n} evaluation to read", "{n} evaluations to read"),
-        _find_published,
+        "calibration_due", P.SEE_CALIBRATIONS, "calibration", CALIBRATIONS, _find_calibrations
     ),
-    NoticeKind(
-        "dispute_decided",
-        Permission.SEE_OWN_QUALITY,
-        "my_quality",
-        NN_("{n} decision on your disputes", "{n} decisions on your disputes"),
-        _find_decided,
-    ),
-    NoticeKind(
-        "coaching_agreed",
-        Permission.SEE_OWN_QUALITY,
-        "coaching",
-        NN_("{n} new coaching plan", "{n} new coaching plans"),
-        _find_coaching,
-    ),
-    NoticeKind(
-        "draw_assigned",
-        Permission.SEE_OWN_EVALUATIONS,
-        "evaluate",
-        NN_("{n} contact drawn for you to evaluate", "{n} contacts drawn for you to evaluate"),
-        _find_drawn,
-    ),
-    NoticeKind(
-        "calibration_due",
-        Permission.SEE_CALIBRATIONS,
-        "calibration",
-        NN_("{n} calibration session due soon", "{n} calibration sessions due soon"),
-        _find_calibrations,
-    ),
-    NoticeKind(
-        "accreditation_ends",
-        Permission.LISTEN,
-        "my_account",
-        ACCREDITATIONS_END,
-        _find_ending_accreditation,
-    ),
-    NoticeKind(
-        "accreditations_end",
-        Permission.MANAGE_COMPLIANCE,
-        "listening_rules",
-        ACCREDITATIONS_END,
-        _find_ending_accreditations,
-    ),
-    NoticeKind(
-        "request_due",
-        Permission.MANAGE_COMPLIANCE,
-        "listening_rules",
-        NN_("{n} request of a person to answer", "{n} requests of persons to answer"),
-        _find_requests,
-    ),
-    NoticeKind(
-        "deletion_overdue",
-        Permission.MANAGE_COMPLIANCE,
-        "listening_rules",
-        NN_("{n} kind of data kept too long", "{n} kinds of data kept too long"),
-        _find_overdue,
-    ),
-    NoticeKind(
-        "import_waiting",
-        Permission.MANAGE_IMPORTS,
-        "imports",
-        NN_("{n} file waits for an answer", "{n} files wait for an answer"),
-        _find_imports,
-    ),
+    NoticeKind("accreditation_ends", P.LISTEN, "my_account", ENDING, _find_ending),
+    NoticeKind("accreditations_end", P.MANAGE_COMPLIANCE, COMPLIANCE, ENDING, _find_all_ending),
+    NoticeKind("request_due", P.MANAGE_COMPLIANCE, COMPLIANCE, REQUESTS, _find_requests),
+    NoticeKind("deletion_overdue", P.MANAGE_COMPLIANCE, COMPLIANCE, OVERDUE, _find_overdue),
+    NoticeKind("import_waiting", P.MANAGE_IMPORTS, "imports", IMPORTS, _find_imports),
 )
 """Every kind of notice, in the order in which they are shown."""
 

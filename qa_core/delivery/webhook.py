@@ -226,9 +226,10 @@ def _escape_slack(text: str) -> str:
 
 
 def _write_teams(message: AlertMessage) -> dict[str, Any]:
+    lines = [line.replace("[", "\\[") for line in message.lines]  # no link from a name
     blocks = [
         {"type": "TextBlock", "text": message.title, "weight": "Bolder", "size": "Medium"},
-        *({"type": "TextBlock", "text": f"- {line}", "wrap": True} for line in message.lines),
+        *({"type": "TextBlock", "text": f"- {line}", "wrap": True} for line in lines),
         {"type": "TextBlock", "text": message.foot, "isSubtle": True, "wrap": True},
     ]
     card = {

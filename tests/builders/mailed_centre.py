@@ -43,7 +43,7 @@ PEOPLE: dict[str, tuple[str, dict[str, object]]] = {
 }
 
 
-DIGESTS = ("nora", "all", "boss", "adv0")
+DIGESTS = ("esther", "boss", "adv0")
 """Who wants a digest: one of each role that has one. All have a confirmed address."""
 
 

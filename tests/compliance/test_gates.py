@@ -202,7 +202,7 @@ def test_the_command_line_says_what_is_missing_and_what_to_do_next(
         ("machine_notice_since", "R22", False, None),
         ("machine_notice_wording", "R22", False, None),
     ]
-    assert [row["act"] for row in rows] == ["listening"] * 6 + ["machine"] * 2
+    assert [row["act"] for row in rows] == ["listening"] * 6 + ["delivery"] + ["machine"] * 2
     assert all(row["title"] and row["expects"] for row in rows)
 
     assert run(["gate", "set", "purposes=training,quality", "recording_retention_months=9"]) == 2
@@ -228,7 +228,7 @@ def test_the_command_line_says_what_is_missing_and_what_to_do_next(
     assert run(["inform", "--all", "--on", "2026-01-06"]) == 0
     assert "every advisor is informed" in capsys.readouterr().out
     _code, rows = ask(capsys, "gate", "list")
-    assert [row["value"] for row in rows] == [*ENTERED.values(), "eve", None, None]
+    assert [row["value"] for row in rows] == [*ENTERED.values(), "eve", None, None, None]
     assert all(notice.informed_on for notice in notices.find_all(SYSTEM))
 
 
