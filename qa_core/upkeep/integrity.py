@@ -77,8 +77,8 @@ def _count_orphans() -> int:
                 count += session.scalar(
                     Unscoped(
                         orphans,
-                        "Rows that are part of no other row any more are counted in the whole centre. Only their "
-                        "number is read.",
+                        "Rows that are part of no other row any more are counted in the whole "
+                        "centre. Only their number is read.",
                     )
                 )
         return count

@@ -202,7 +202,7 @@ def test_the_command_line_says_what_is_missing_and_what_to_do_next(
         ("machine_notice_since", "R22", False, None),
         ("machine_notice_wording", "R22", False, None),
     ]
-    assert [row["act"] for row in rows] == ["listening"] * 6 + ["machine"] * 2
+    assert [row["act"] for row in rows] == ["listening"] * 6 + ["delivery"] + ["machine"] * 2
     assert all(row["title"] and row["expects"] for row in rows)
 
     assert run(["gate", "set", "purposes=training,quality", "recording_retention_months=9"]) == 2
