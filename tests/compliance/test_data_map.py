@@ -147,7 +147,7 @@ LEADS_TO_NOBODY = {
         *("evaluation", "recording", "playback", "drawn_contact", "calibration_contact"),
         *("subject_request", "objection", "exclusion", "restriction", "waiting_row"),
     )
-}
+} | {"journal.object"}  # that the recording of a contact was deleted
 WORDS_ABOUT_NO_CONTACT = {
     *("accreditation.reason", "confirmed_evaluator.reason", "annotation.title", "irritant.note"),
     *("calibration.title", "coaching_note.text", "coaching_plan.goal", "import_batch.file_name"),
