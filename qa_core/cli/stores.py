@@ -192,6 +192,8 @@ def restore(
         count=sum(result.deleted.values()),
         objections=result.objections,
     )
+    if result.lost_corrections:
+        yield _("Corrections to enter again: {items}.", items=", ".join(result.lost_corrections))
     yield _(
         "Check what has changed since: closed accounts, accreditations, settings. Import the "
         "files of that period again."

@@ -25,6 +25,7 @@ class ReplayEntry:
     `customer`, `advisor`: erased, by `digest` · `objection`: what it is against, as JSON ·
     `audio`: a contact whose audio was forbidden, as JSON, with the reason as `value` ·
     `exclusion`, `restriction`: what is left out, as JSON, with the reason as `value` ·
+    `rectification`: a contact and its corrected field, as JSON; the value is in no list ·
     `purge`: its key day, where later than the day of the purge · `period`: a kind of
     data, with its period as `value`.
     """

@@ -74,7 +74,9 @@ def _count_orphans() -> int:
                 orphans = sa.select(sa.func.count()).select_from(entry.table)
                 whole = sa.select(key.column)
                 orphans = orphans.where(part_of.is_not(None), part_of.not_in(whole))
-                count += session.scalar(Unscoped(orphans, "Rows of nobody are counted."))
+                count += session.scalar(
+                    Unscoped(orphans, "Rows of nobody are counted. Only their number is shown.")
+                )
         return count
 
 

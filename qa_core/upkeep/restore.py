@@ -6,7 +6,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -39,13 +39,16 @@ READY = "ready.json"
 
 @dataclass(frozen=True)
 class Restored:
-    """Restoration: the moment of its stores, what was erased again, and `deleted` by kind."""
+    """Restoration: the moment of its stores, what was erased again, `deleted` by kind, and the
+    corrections since, whose values are in no backup: `contact: field` to enter again.
+    """
 
     made_at: datetime
     customers: int = 0
     advisors: int = 0
     objections: int = 0
     deleted: Mapping[str, int] = field(default_factory=dict)
+    lost_corrections: Sequence[str] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Build the document of `restore --json` (docs/contract.md, section 3)."""
@@ -53,6 +56,7 @@ class Restored:
             "made_at": self.made_at.isoformat(),
             "replayed": read_fields(self, ("customers", "advisors", "objections")),
             "deleted": dict(self.deleted),
+            "lost_corrections": list(self.lost_corrections),
         }
 
 
@@ -127,7 +131,9 @@ def replay(viewer: Viewer, since: datetime, name: str, accept_gaps: bool = False
         audit_log.record(session, viewer.username, "backup_restored", name, since.isoformat())
         audit_log.anchor(session, viewer.username, f"restored as of {since.isoformat()}")
     counts = (len(erased[kind]) for kind in (CUSTOMER, ADVISOR))
-    return Restored(since, *counts, len(objections), deleted)
+    corrected = (json.loads(entry.key) for entry in by_kind.get("rectification", ()))
+    lost = [f"{contact}: {column}" for _system, contact, column in corrected]
+    return Restored(since, *counts, len(objections), deleted, lost)
 
 
 def _leave_out(viewer: Viewer, by_kind: dict[str, list[ReplayEntry]]) -> None:
@@ -205,7 +211,10 @@ def _finish(staging: Path) -> Restored:
     environment.sync(home)
     shutil.rmtree(staging)
     made_at = datetime.fromisoformat(document["made_at"])
-    return Restored(made_at, **document["replayed"], deleted=document["deleted"])
+    lost = document.get("lost_corrections", ())
+    return Restored(
+        made_at, **document["replayed"], deleted=document["deleted"], lost_corrections=lost
+    )
 
 
 def _find_erased(kind: str, by_kind: Mapping[str, list[ReplayEntry]]) -> list[str]:

@@ -342,6 +342,7 @@ def rectify(
         key = rectified.find_contact(*contact)
         with store.writing() as session:
             rectified.enter(session, viewer, key, values, reason, request)
+        replay_list.add("rectification", *(json.dumps([*key, column]) for column in values))
         rectified.keep()
         return ActOutcome(1, recordings.delete_forbidden(viewer.username))
 

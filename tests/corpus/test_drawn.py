@@ -101,7 +101,7 @@ def count_stored(kind: str, system: str) -> dict[str, Any]:
     return dict(zip((*COUNTS, "customers", *DAYS), row, strict=True))
 
 
-def bring(folder: Path, drawn: DrawnFile, seed: int) -> FileReport:
+def bring(folder: Path, drawn: DrawnFile, seed: int, is_loaded: bool) -> FileReport:
     """Import a drawn file as a careful person does, and fail at the first false statement."""
     path, system = folder / drawn.name, f"s{seed}"
     path.write_text(drawn.text, encoding="utf-8")
@@ -119,6 +119,8 @@ def bring(folder: Path, drawn: DrawnFile, seed: int) -> FileReport:
     covered = {name for item in questions for name in ASKS_ABOUT[item.refusal.code]}
     wrong = find_wrong(drawn, report.reading)
     assert wrong.keys() <= covered, f"{wrong} {report.as_text()}"
+    if not is_loaded:
+        return report
     for question in questions:
         answer = find_answer(drawn, question.refusal.code, question.refusal.params.get("field"))
         options = options.with_answer(answer)
@@ -131,10 +133,12 @@ def bring(folder: Path, drawn: DrawnFile, seed: int) -> FileReport:
     return report
 
 
-def require_truth(folder: Path, seed: int) -> None:
+def require_truth(folder: Path, seed: int, is_loaded: bool = True) -> None:
+    """Read the file of a seed, load it with the right answers, and compare it with its truth."""
     drawn = draw(seed)
-    report = bring(folder, drawn, seed)
-    if drawn.refused:
+    is_loaded |= drawn.is_declared
+    report = bring(folder, drawn, seed, is_loaded)
+    if drawn.refused or not is_loaded:
         return
     if drawn.kind == "surveys":
         with store.reading() as session:
@@ -152,7 +156,8 @@ def require_truth(folder: Path, seed: int) -> None:
 def test_a_reading_is_true_or_asks_and_is_loaded_only_when_confirmed(
     centre: Path, seed: int
 ) -> None:
-    require_truth(centre, seed)
+    # Loading takes most of the time: every third file, and those that need no confirmation.
+    require_truth(centre, seed, is_loaded=seed % 3 == 0)
 
 
 @pytest.mark.long

@@ -351,6 +351,7 @@ def test_a_file_whose_one_needed_column_holds_no_numbers_is_refused(centre: Path
 def test_what_a_killed_import_and_a_killed_dry_run_leave_is_removed(
     centre: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    python = forked_python()  # its socket lies in the folder of temporary files of before
     outside = tmp_path_factory.mktemp("outside")
     monkeypatch.setenv("TMPDIR", str(outside))
     monkeypatch.setattr(tempfile, "tempdir", str(outside))
@@ -367,7 +368,7 @@ def test_what_a_killed_import_and_a_killed_dry_run_leave_is_removed(
         ["qa_core.ingest.dry_run._measure", str(path), "dry run"],
     ):
         killed = subprocess.run(
-            [*forked_python(), "-c", program, *arguments], cwd=environment.PROJECT, check=False
+            [*python, "-c", program, *arguments], cwd=environment.PROJECT, check=False
         )
         assert killed.returncode == -signal.SIGKILL
     temporary = environment.current().temporary_folder

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -101,3 +103,54 @@ def test_traffic_shows_the_breaches_where_calls_are_sales(
     assert "Sales calls" in [item.value for item in app.subheader]
     text = " ".join(item.value for item in app.markdown)
     assert "Sales calls outside hours" in text and "Sales calls without proof" in text
+
+
+HOLIDAYS = "04-06 05-01 05-08 05-14 05-25 07-14 08-15 11-01 11-11"
+"""Public holidays in France from April to November 2026."""
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_plain_count_finds_the_same_breaches(centre: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    moments = sorted(
+        datetime(2026, 4, 1) + timedelta(minutes=15 * chance.randrange(240 * 96))
+        for _call in range(400)
+    )
+    calls = [
+        {
+            "at": at,
+            "who": chance.choice([f"06123456{n:02}" for n in range(25)] + ["anonymous"]),
+            "consent": chance.choice(["express", "running_contract", "no", ""]),
+            "refused": chance.random() < 0.05,
+        }
+        for at in dict.fromkeys(moments)
+    ]
+    rows = (
+        f"r{n},{call['at']:%Y-%m-%d %H:%M},outbound,answered,{call['who']},sales,"
+        f"{call['consent']},{'yes' if call['refused'] else ''}\n"
+        for n, call in enumerate(calls)
+    )
+    bring(centre, "contacts", HEADER + "".join(rows))
+
+    def is_outside(at: datetime) -> bool:
+        is_day_off = at.weekday() > 4 or f"{at:%m-%d}" in HOLIDAYS.split()
+        return is_day_off or not (10 <= at.hour < 13 or 14 <= at.hour < 20)
+
+    timed = [call for call in calls if call["consent"] != "express"]
+    known = [call for call in calls if call["who"] != "anonymous"]
+    beyond = after = 0
+    for call in known:
+        earlier = [
+            other for other in known if other["who"] == call["who"] and other["at"] < call["at"]
+        ]
+        beyond += sum(call["at"] - other["at"] <= timedelta(days=30) for other in earlier) >= 4
+        after += any(
+            other["refused"] and call["at"] - other["at"] <= timedelta(days=60) for other in earlier
+        )
+    without = sum(call["consent"] in ("no", "") for call in calls)
+    found = measure()
+    assert found["sales_without_consent"] == (without, len(calls))
+    assert found["sales_beyond_four"] == (beyond, len(known))
+    assert found["sales_after_refusal"] == (after, len(known))
+    # Of a hidden number the zone is the centre's.
+    assert found["sales_outside_hours"] == (sum(is_outside(c["at"]) for c in timed), len(timed))

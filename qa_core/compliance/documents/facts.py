@@ -170,8 +170,9 @@ class Facts:
     def name_purposes(self, purposes: Iterable[str]) -> str:
         return formatting.listing(_(gates.PURPOSE_TITLES[name]) for name in purposes)
 
-    def role(self, name: str) -> str:
-        return _(ROLE_TITLES[Role(name)]) if name in set(Role) else name
+    def role(self, name: str | None) -> str:
+        """Name a role in words; None: a person without an account."""
+        return _(ROLE_TITLES[Role(name)]) if name else _("without an account")
 
 
 def read() -> Facts:

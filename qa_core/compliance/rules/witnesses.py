@@ -35,7 +35,7 @@ LOGGED = {
     "restriction_entered": Restriction.entered_at,
     "setting_changed": SettingValue.set_at,
 }
-"""Act of the audit log → the moment of the rows of which it enters one."""
+"""Act of the audit log → the moment of the rows that it enters."""
 REPLAYED = {"objection": Objection, "exclusion": ListeningExclusion, "restriction": Restriction}
 """Kind of the replay list → the rows that are in force while it has them."""
 NAMES = ("number", *restrictions.SUBJECT)

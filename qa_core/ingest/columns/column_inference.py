@@ -407,6 +407,8 @@ class FileContext:
                 )
             self._require_rating(name, column, evidence)
             scale = options.scales.get(name) or options.scales.get(column.header.text)
+            if name == "score" and not scale and self._has_criteria():
+                scale = "0-100"  # The criteria are kept, not their total.
             self.readings[name], self.scales[name] = numbers.decide_mark(
                 evidence, options.decimal, scale, column.header.scale, self.decisions
             )
@@ -415,6 +417,10 @@ class FileContext:
             self.readings[name] = numbers.NumberReading(
                 decimal, item.low, item.high, is_whole=item.value_type == ValueType.WHOLE
             )
+
+    def _has_criteria(self) -> bool:
+        types = [column.field.value_type for column in self.columns.values()]
+        return types.count(ValueType.CRITERION) > 1
 
     def _require_rating(self, name: str, column: Column, evidence: numbers.NumberEvidence) -> None:
         """Raise Refusal for a survey's `score`, which does not say what it rates."""

@@ -235,7 +235,7 @@ def _decide_start(context: FileContext) -> None:
 
 def _decide_spacing(context: FileContext) -> None:
     """Decide whether each row is a day, or a week or month that is named by a day. Raises
-    Refusal where the days are weeks or months apart and nobody has said what they are.
+    Refusal where the days come once a week or a month and nobody has said what they are.
     """
     period, name = context.options.only.get("period"), context.notes.get("start", (None,))[0]
     if period is not None and period not in PERIODS:
@@ -252,8 +252,8 @@ def _decide_spacing(context: FileContext) -> None:
         return
     raise Refusal(
         "days_or_periods",
-        "The days in {column} are weeks or months apart. Say whether each row is a week, a month "
-        "or a day.",
+        "The days in {column} come once a week or a month. Say whether each row is a week, a "
+        "month or a day.",
         options=(
             f"--only period={'month' if firsts.all() else 'week'}",
             "--only period=day",

@@ -321,7 +321,9 @@ def show_periods(viewer: Viewer) -> None:
         tables.text_column(_("Overdue"), name_state, 110),
         tables.text_column(_("Rule"), lambda entry: f"{entry.rule} · {_(entry.source)}"),
     )
-    tables.show(retention.CLASSES, columns, "retention", height=420)
+    # Without a class of a longer obligation nothing is kept under one.
+    entries = [entry for entry in retention.CLASSES if periods[entry.kind]]
+    tables.show(entries, columns, "retention", height=420)
 
 
 def show_certificates(viewer: Viewer) -> None:
