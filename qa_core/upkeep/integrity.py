@@ -75,11 +75,7 @@ def _count_orphans() -> int:
                 whole = sa.select(key.column)
                 orphans = orphans.where(part_of.is_not(None), part_of.not_in(whole))
                 count += session.scalar(
-                    Unscoped(
-                        orphans,
-                        "Rows that are part of no other row any more are counted in the whole "
-                        "centre. Only their number is read.",
-                    )
+                    Unscoped(orphans, "Rows of nobody are counted. Only their number is shown.")
                 )
         return count
 

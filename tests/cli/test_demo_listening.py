@@ -4,6 +4,7 @@ people entered themselves stays.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -105,7 +106,7 @@ def test_beside_advisors_of_the_centre_itself_the_demo_opens_no_gate(centre: Pat
     with store.writing() as session:
         session.add(Advisor(advisor_id="real", name="Somebody real"))
 
-    demo.build(SYSTEM, plan=TINY)
+    demo.build(SYSTEM, plan=replace(TINY, contacts=400))
 
     with store.reading() as session:
         assert set(gates.find_missing(session)) == {gate.name for gate in gates.ALL}

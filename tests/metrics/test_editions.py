@@ -151,11 +151,11 @@ def test_a_process_beside_the_server_publishes_and_ends_with_the_server(centre: 
     with store.one_import_at_a_time():  # it waits for its turn
         process = start()
         process.stdin.close()
-        assert process.wait(timeout=120) == 1
+        assert process.wait(timeout=600) == 1
     assert editions.find_due() == ["2026-04"]
 
     process = start()
-    assert process.wait(timeout=120) == 0
+    assert process.wait(timeout=600) == 0
     process.stdin.close()
     assert editions.find_due() == []
     assert received(Filters(Period(date(2026, 4, 1), date(2026, 4, 30)))) == 160
