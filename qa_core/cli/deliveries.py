@@ -34,6 +34,15 @@ def send_due() -> Output:
     yield ngettext("{n} message was sent.", "{n} messages were sent.", sent)
 
 
+@DELIVERIES.command("send")
+def send(number: int = NUMBER) -> Output:
+    """Send a delivery that failed or waits at once, with what else is due."""
+    from qa_core.delivery import ledger
+
+    ledger.retry(Viewer.SYSTEM, number)
+    yield from send_due()
+
+
 @DELIVERIES.command("preview")
 def preview(
     name: str = NAME,
@@ -47,7 +56,7 @@ def preview(
 
 @DELIVERIES.command("retry")
 def retry(number: int = NUMBER) -> Lines:
-    """Make a failed delivery due again."""
+    """Make a delivery that failed or waits due again."""
     from qa_core.delivery import ledger
 
     ledger.retry(Viewer.SYSTEM, number)

@@ -157,9 +157,7 @@ def _build_of_teams(viewer: Viewer) -> Digest | None:
         (_("Waiting for you"), tuple(waiting)),
         (_("Figures"), _describe_figures(found)),
     )
-    return _build(
-        viewer, _("Your teams this week"), found.where.period, sections, "overview", found.compare
-    )
+    return _build(viewer, _("Your teams"), found.where.period, sections, "overview", found.compare)
 
 
 def _build_own(viewer: Viewer) -> Digest | None:

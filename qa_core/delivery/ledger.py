@@ -157,12 +157,15 @@ def drop_open(cause: str, before: datetime | None = None) -> int:
 
 
 def retry(viewer: Viewer, number: int) -> None:
-    """Make a failed delivery due again. Needs MANAGE_SETTINGS."""
+    """Make a delivery that failed, or waits for its next attempt, due now. Needs
+    MANAGE_SETTINGS. Raises Refusal for one that was sent or dropped.
+    """
     viewer.require(Permission.MANAGE_SETTINGS)
     with store.writing() as session:
-        again = sa.update(Delivery).where(Delivery.id == number, Delivery.state == FAILED)
+        is_open = Delivery.id == number, Delivery.state.in_((FAILED, DUE))
+        again = sa.update(Delivery).where(*is_open)
         if not session.execute(again.values(state=DUE, attempts=0, blocked_until=now())).rowcount:
-            raise Refusal("not_failed", "Delivery {number} has not failed.", number=number)
+            raise Refusal("not_open", "Delivery {number} is not to be sent.", number=number)
 
 
 def find_all(viewer: Viewer, only_due: bool = False) -> list[DeliveryEntry]:
