@@ -84,10 +84,10 @@ class ImportOptions:
     delimiter: str | None = declare_option("Separator of its columns.")
     decimal: str | None = declare_option("Decimal sign.", choices=DECIMALS)
     units: Mapping[str, str] = declare_pairs(
-        "Unit of a duration.", f"FIELD={'|'.join(UNITS)}", "--unit"
+        "Unit of a duration.", f"FIELD={'|'.join(UNITS)}", "--unit", at_last=True
     )
     scales: Mapping[str, str] = declare_pairs(
-        "Scale of a rating, such as 1-5.", "FIELD=MIN-MAX", "--scale"
+        "Scale of a rating, such as 1-5.", "FIELD=MIN-MAX", "--scale", at_last=True
     )
     words: Mapping[str, str] = declare_pairs(
         "What a value means: answered, abandoned, voicemail, inbound, yes, no, 4 …",

@@ -85,6 +85,14 @@ def test_a_mark_is_taught_as_a_number(centre: Path) -> None:
     assert find_contacts("csat") == [("C1", 5.0), ("C2", 3.0)]
 
 
+def test_a_header_with_an_equals_sign_can_be_answered(centre: Path) -> None:
+    allow_evaluations("Eve")
+    marks = "contact_id,evaluator,evaluated_at,grid,scor=e\nC1,Eve,2026-03-05,Service,4.5\n"
+    report = bring(centre, "evaluations", marks, scales={"scor=e": "0-5"})
+    assert report.tally.read == 1
+    assert ImportOptions().with_answer("--scale scor=e=0-5").scales == {"scor=e": "0-5"}
+
+
 def test_a_meaning_or_a_column_that_is_none_is_named(centre: Path) -> None:
     path = write(centre, "calls.csv", WORDS)
     with pytest.raises(Misuse, match="is not a known meaning"):
