@@ -35,6 +35,7 @@ from qa_core.storage.facts.personal_data import (
     Datum,
 )
 from qa_core.storage.records import data_map, store
+from qa_core.storage.records.base import now
 from qa_core.storage.records.data_map import StoredTable
 from qa_core.storage.records.imports import BeforeImage, WaitingRow
 from qa_core.storage.records.listening import ConfirmedEvaluator, Recording
@@ -268,9 +269,8 @@ def _add_stand_in(session: Session, person: StoredPerson) -> StoredPerson:
     if account is None:
         raise AccessDenied()
     name = f"{STAND_IN}{secrets.token_hex(4)}"
-    session.add(
-        Account(username=name, display_name=name, role=account.role, password_hash="", active=False)
-    )
+    stands = {"role": account.role, "active": False, "closed_at": now()}
+    session.add(Account(username=name, display_name=name, password_hash="", **stands))
     session.flush()
     return StoredPerson(person.kind, person.id, person.names, stand_in=name)
 
