@@ -17,8 +17,10 @@ from qa_core.base import environment, i18n
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import _, ngettext
 from qa_core.compliance import audit_report, key_rotation, requests, retention
+from qa_core.compliance.conditions import gates
 from qa_core.compliance.rules import catalogue
 from qa_core.compliance.rules.findings import RuleState
+from qa_core.delivery import ledger
 from qa_core.metrics.kpi import engine_check
 from qa_core.storage import audit_log, lake, permissions, system_errors
 from qa_core.storage.records import due_work, store
@@ -30,7 +32,7 @@ from qa_core.upkeep import integrity, purge
 OK, WARN, BAD = "ok", "warn", "bad"
 LOW_DISK_BYTES = 2 * 1024**3
 FORGOTTEN = timedelta(hours=1)
-OLD_BACKUP, OLD_SECRET = timedelta(days=7), timedelta(days=366)
+OLD_BACKUP, OLD_SECRET, OLD_FAILURE = (timedelta(days=days) for days in (7, 366, 7))
 SHOWN = 6
 LISTED_FILES = 5
 
@@ -317,6 +319,24 @@ def _requests() -> tuple[str, str]:
     return BAD if late else WARN, detail
 
 
+def _deliveries() -> tuple[str, str]:
+    with store.reading() as session:
+        if gates.find_delivery_start(session) is None:
+            return OK, _("off: no day is entered for delivery_since")
+    if environment.find_mail_server() is None:
+        return WARN, _("Mail is switched on, and no server is set. Set QA_SMTP_URL.")
+    entries = ledger.find_all(Viewer.SYSTEM)
+    since = now() - OLD_FAILURE
+    failed = sum(item.state == ledger.FAILED and item.due_at > since for item in entries)
+    if not failed:
+        return OK, str(sum(item.state == ledger.DUE for item in entries))
+    return WARN, ngettext(
+        "{n} delivery failed lately. See: python -m qa_core deliveries list",
+        "{n} deliveries failed lately. See: python -m qa_core deliveries list",
+        failed,
+    )
+
+
 def _leftovers() -> tuple[str, str]:
     folder = environment.current().temporary_folder
     left = [path for path in folder.rglob("*") if path.is_file()] if folder.exists() else []
@@ -349,6 +369,7 @@ _CHECKS: tuple[tuple[str, Callable[[], tuple[str, str]], bool], ...] = (
     ("retention", _retention, True),
     ("backup", _backup, True),
     ("requests of persons", _requests, True),
+    ("deliveries", _deliveries, True),
     ("temporary files", _leftovers, False),
 )
 """Name, check, and whether it reads the records."""
