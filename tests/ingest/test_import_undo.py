@@ -84,8 +84,8 @@ def test_an_undone_batch_leaves_everything_as_it_was(centre: Path, kind: str) ->
     bring(
         centre,
         "evaluations",
-        "contact_id,evaluator,evaluated_at,grid,score\nC1,Eve,2026-03-05,Service,10\nC9,Eve,"
-        "2026-03-05,Service,20\n",
+        "contact_id,evaluator,evaluated_at,grid,score\nC1,Eve,2026-03-05,Service,30\nC9,Eve,"
+        "2026-03-05,Service,60\n",
     )
     bring(centre, "spend", "day,source,campaign,amount,currency\n2026-03-01,Google,Spring,10,EUR\n")
     before = everything()

@@ -73,7 +73,9 @@ def take_fields(tool: str) -> tuple[Field, ...]:
 
 HALF_DAY = 43_200
 MAX_SHARED = ((100, 0.2), (20, 0.5))
-"""Numbers of cells from which on a number on more than that share of them is nobody's."""
+"""Numbers of cells from which on a number on more than that share of them is nobody's; the last
+one not of a column that says customer.
+"""
 DAY = 86_400
 _NO_ADVISOR = list_words("nobody")
 OUTGOING = re.compile(
@@ -136,7 +138,8 @@ def _find_placeholders(context: FileContext) -> None:
         if not context.has(name):
             continue
         cells = context.sample_cells(context.columns[name].index)
-        share = next((share for number, share in MAX_SHARED if len(cells) >= number), 1)
+        limits = MAX_SHARED[:1] if name == "customer" else MAX_SHARED
+        share = next((share for number, share in limits if len(cells) >= number), 1)
         counts = pc.value_counts(cells).to_pylist() if share < 1 else []
         shared = [item["values"] for item in counts if item["counts"] > share * len(cells)]
         if shared and name != "called":
