@@ -28,6 +28,7 @@ ROLES = {
     for word in (role, header_text.simplify(role), *words)
 }
 NEEDED = ("name", "role")
+PASSWORD_COLUMNS = ("name", "role", "password")
 MAX_LINES = 5_000
 SEVERAL = re.compile(r"\s*[;,|\n]\s*")
 """Separators of several teams or sites in one cell."""
@@ -131,9 +132,6 @@ def add(viewer: Viewer, people: Iterable[ListedPerson]) -> Iterator[ListedPerson
         except Refusal as refusal:
             person = replace(person, state="refused", reason=format_refusal(refusal))
         yield person
-
-
-PASSWORD_COLUMNS = ("name", "role", "password")
 
 
 @contextmanager

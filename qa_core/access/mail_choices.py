@@ -1,4 +1,4 @@
-"""What each person receives by mail, and at which address: only the person changes it.
+"""Choices of mail: subjects and address of each person, who alone changes them.
 
 An address is used once its owner has opened the link that was sent to it.
 """

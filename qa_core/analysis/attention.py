@@ -1,6 +1,6 @@
-"""What needs a look: rates that changed clearly, by queue, reason and channel."""
+"""Attention: open alerts, unusual trends, and rates that changed clearly, for page and mail."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ WATCHED = ("answer_rate", "first_contact_resolution", "csat")
 """Rates compared queue by queue, reason by reason and channel by channel."""
 CAUTION = 1.6
 """Factor for intervals of about 99.8 %: dozens are tried at once."""
+MAX_ITEMS, MAX_ALERTS, MAX_TRENDS = 5, 4, 3
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,60 @@ class AttentionItem:
     severity: str
     values: Mapping[str, Any] = field(default_factory=dict)
     behind: str = ""
+
+
+@dataclass(frozen=True)
+class Attention:
+    """Open alerts, trends without an alert of their own, and rates that changed clearly, each
+    by strength. `tried`: number of rates looked at, `compared`: with enough contacts.
+    """
+
+    alerts: Sequence[Any]
+    trends: Sequence[Series]
+    worse: Sequence[AttentionItem]
+    better: Sequence[AttentionItem]
+    tried: int
+    compared: int
+    was_tried: bool
+    """True: a rate could be compared, or a trend has enough points for limits."""
+
+    @property
+    def items(self) -> list[AttentionItem]:
+        """The changed rates that have room beside alerts and trends."""
+        room = max(1, MAX_ITEMS - len(self.trends) - len(self.alerts))
+        return [*self.worse, *self.better][:room]
+
+    @property
+    def heading(self) -> ChartTitle:
+        """The heading of all that is found."""
+        worse = [*self.alerts, *self.trends, *self.worse]
+        return conclude(worse, self.better, self.was_tried)
+
+
+def find_attention(
+    viewer: Viewer,
+    where: Filters,
+    compare: Period | None,
+    series: Mapping[str, Series],
+    alerts: Sequence[Any],
+    read: Callable[..., Any] = query.measure_cuts,
+    escape: Callable[[str], str] = str,
+) -> Attention:
+    """Find what needs a look. `series`: the trend of each KPI; `alerts`: the open ones.
+    Without `compare`, no rate is compared. `read`: `measure_cuts`, or a cache of it.
+    `escape`: makes markdown of a name.
+    """
+    alerted = {event.rule.kpi for event in alerts if event.rule.dimension is None}
+    tried = _compare_rates(viewer, where, compare, series, read, escape) if compare else []
+    compared = [item for item in tried if item is not None]
+    return Attention(
+        alerts[:MAX_ALERTS],
+        _find_unusual(series, alerted),
+        *split(compared),
+        len(tried),
+        len(compared),
+        bool(compared) or any(trend.signals for trend in series.values()),
+    )
 
 
 def build_change(
@@ -75,10 +130,8 @@ def describe_tried(period: str, compared: int, whole: int) -> str:
     )
 
 
-def conclude(
-    worse: Sequence[AttentionItem], better: Sequence[AttentionItem], was_tried: bool
-) -> ChartTitle:
-    """Return the heading of the items. `was_tried`: whether anything could be compared."""
+def conclude(worse: Sequence[Any], better: Sequence[Any], was_tried: bool) -> ChartTitle:
+    """Return the heading of what is worse and better. `was_tried`: something could be compared."""
     if worse:
         return ChartTitle(_("What needs a look"), "attention")
     if better:
@@ -95,18 +148,15 @@ def split(items: Iterable[AttentionItem]) -> tuple[list[AttentionItem], list[Att
     return worse, [item for item in ordered if item.severity == "better"]
 
 
-def compare_rates(
+def _compare_rates(
     viewer: Viewer,
     where: Filters,
     compare: Period,
     series: Mapping[str, Series],
-    read: Callable[..., Any] = query.measure_cuts,
-    escape: Callable[[str], str] = str,
+    read: Callable[..., Any],
+    escape: Callable[[str], str],
 ) -> list[AttentionItem | None]:
-    """Compare each watched rate by queue, reason, channel; None: too little data.
-
-    `series`: the trend of each rate. `read`: `measure_cuts`, or a cache of it.
-    """
+    """Compare each watched rate by queue, reason, channel; None: too little data."""
     keys = tuple(key for key in WATCHED if key in series and series[key].known_points)
     cuts = [
         (name,)
@@ -129,11 +179,10 @@ def compare_rates(
     ]
 
 
-def find_unusual(series: Mapping[str, Series], alerted: Iterable[str], limit: int) -> list[Series]:
+def _find_unusual(series: Mapping[str, Series], alerted: Collection[str]) -> list[Series]:
     """Find the trends that need a look and have no alert for their KPI as a whole."""
-    known = set(alerted)
     return [
         trend
         for trend in series.values()
-        if trend.finding.severity == "attention" and trend.kpi.key not in known
-    ][:limit]
+        if trend.finding.severity == "attention" and trend.kpi.key not in alerted
+    ][:MAX_TRENDS]

@@ -21,7 +21,6 @@ SECOND = ("service_level", "average_speed_of_answer", "average_handle_time", "ev
 OWN = ("evaluation_score", "first_contact_resolution", "csat", "average_handle_time")
 """KPIs of the page My quality."""
 OWN_PERIOD = "182d"
-MAX_ITEMS, MAX_ALERTS, MAX_TRENDS = 5, 4, 3
 
 
 @dataclass(frozen=True)

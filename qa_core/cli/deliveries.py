@@ -1,4 +1,4 @@
-"""`deliveries`: what goes out by mail and webhook, to whom, and its outcome."""
+"""`deliveries` and `webhook`: mails and messages, their readers and their outcome."""
 
 from dataclasses import asdict
 

@@ -1,1 +1,1 @@
-"""What goes out: mails and webhook messages, each once, in the scope of its reader."""
+"""Delivery: mails and webhook messages, each sent once, in the scope of its reader."""

@@ -15,9 +15,9 @@ from qa_core.analysis import alerts, attention, board, exports, headline
 from qa_core.analysis.alerts import Alert
 from qa_core.analysis.attention import AttentionItem
 from qa_core.analysis.headline import Headline
-from qa_core.analysis.series import Series
 from qa_core.base import environment
 from qa_core.base.i18n import _, ngettext
+from qa_core.delivery import notices
 from qa_core.metrics import query
 from qa_core.metrics.kpis import formatting, get_kpi
 from qa_core.metrics.kpis.dimensions import Period
@@ -54,18 +54,6 @@ class Digest:
             **{name: getattr(self, name) for name in names},
             "link": build_address(home, self.page, self.parameters),
         }
-
-
-@dataclass(frozen=True)
-class Attention:
-    """What the Overview lists: open alerts, unusual trends, and clear changes."""
-
-    alerts: tuple[Alert, ...]
-    trends: list[Series]
-    worse: list[AttentionItem]
-    better: list[AttentionItem]
-    was_tried: bool
-    """Whether anything could be compared."""
 
 
 def build_address(home: str, page: str, parameters: Mapping[str, str] = {}) -> str:
@@ -122,33 +110,21 @@ def build_foot(viewer: Viewer) -> tuple[str, ...]:
     )
 
 
-def find_attention(viewer: Viewer, found: Headline) -> Attention:
-    """Find what the Overview lists beside these figures."""
-    events = alerts.find(viewer)
-    alerted = {event.rule.kpi for event in events if event.rule.dimension is None}
-    tried = attention.compare_rates(viewer, found.where, found.compare, found.series)
-    compared = [item for item in tried if item is not None]
-    worse, better = attention.split(compared)
-    was_tried = bool(compared) or any(trend.signals for trend in found.series.values())
-    trends = attention.find_unusual(found.series, alerted, headline.MAX_TRENDS)
-    return Attention(events[: headline.MAX_ALERTS], trends, worse, better, was_tried)
-
-
 def _build_of_teams(viewer: Viewer) -> Digest | None:
     """Build what leads and managers get: the Overview, and what waits for them."""
     found = headline.find_headline(viewer, (*headline.FIRST, *headline.SECOND))
     if found is None:
         return None
-    seen = find_attention(viewer, found)
+    opened = alerts.find(viewer)
+    seen = attention.find_attention(viewer, found.where, found.compare, found.series, opened)
     trends = [f"**{formatting.short_title(one.kpi)}** – {one.finding.text}" for one in seen.trends]
     events = describe_alerts(viewer, seen.alerts)
-    room = max(1, headline.MAX_ITEMS - len(trends) - len(seen.alerts))
-    shown = [*seen.worse, *seen.better][:room]
     waiting = [
         _("{what}: {count}", what=_(this_week.TITLES[key]), count=formatting.number(len(lines)))
         for key, lines in this_week.find_groups(viewer).items()
     ]
-    look, better = (*events, *trends, *_texts(shown, "attention")), _texts(shown, "better")
+    look = (*events, *trends, *_texts(seen.items, "attention"))
+    better = _texts(seen.items, "better")
     if not look and not better:
         look = (attention.conclude((), (), seen.was_tried).text,)
     sections = (
@@ -167,9 +143,9 @@ def _build_own(viewer: Viewer) -> Digest | None:
         return None
     news, lines = find_news(viewer), []
     if n := len(news.unread):
-        lines.append(ngettext("{n} evaluation to read", "{n} evaluations to read", n))
+        lines.append(ngettext(*notices.EVALUATIONS, n))
     if n := len(news.decided):
-        lines.append(ngettext("{n} decision on your disputes", "{n} decisions on your disputes", n))
+        lines.append(ngettext(*notices.DECISIONS, n))
     sections = (
         (_("Waiting for you"), tuple(lines)),
         (_("Figures"), _describe_figures(found)),

@@ -1,4 +1,4 @@
-"""Who receives what, with the last result: for administrators and the officer."""
+"""Recipients: subjects and last result of each, for administrators and the officer."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""When something is due, by the centre's wall clock, and the rows of the ledger for it."""
+"""Schedule: moments of the centre's wall clock, and the rows of the ledger due then."""
 
 from collections.abc import Iterator
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""What waits for a lead or a manager this week: coaching, disputes, plans, calibrations."""
+"""Acts that wait for a lead or a manager: coaching, disputes, plans, calibrations."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field

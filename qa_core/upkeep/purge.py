@@ -18,7 +18,7 @@ from qa_core.compliance.rules import catalogue, history
 from qa_core.compliance.rules.catalogue import RuleVerdict
 from qa_core.files import uploads
 from qa_core.ingest.load import recovery
-from qa_core.metrics.kpi import closed_months, editions, month_closing
+from qa_core.metrics.kpi import closed_months, month_closing
 from qa_core.metrics.kpis.dimensions import add_months
 from qa_core.quality import retention as quality_retention
 from qa_core.quality.evaluations import publication
@@ -234,8 +234,7 @@ def _finish(number: int) -> Certificate:
         if due:
             if keeper.kind in CLOSES:
                 _close_months(keeper.kind, as_of)
-            with editions.unchanged_by_deletion():
-                keeper.delete_due(as_of)
+            keeper.delete_due(as_of)
         if note or due:
             _save(number, keeper.kind, {"done": True})
     lake.vacuum(at_once=True)

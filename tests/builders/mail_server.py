@@ -17,7 +17,7 @@ import pytest
 
 @dataclass
 class Mailbox:
-    """What the server got. `answers`: reply to the end of a mail, by address."""
+    """Mails that the server got. `answers`: reply to the end of a mail, by address."""
 
     port: int = 0
     mails: list[EmailMessage] = field(default_factory=list)

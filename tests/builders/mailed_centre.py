@@ -44,7 +44,7 @@ PEOPLE: dict[str, tuple[str, dict[str, object]]] = {
 
 
 DIGESTS = ("esther", "boss", "adv0")
-"""Who wants a digest: one of each role that has one. All have a confirmed address."""
+"""People who want a digest: one of each role that has one. All have a confirmed address."""
 
 
 def address_of(username: str) -> str:

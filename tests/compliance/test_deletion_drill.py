@@ -118,7 +118,7 @@ def test_nothing_is_overdue_after_the_purge_of_chosen_days(
 
     assert total["recordings"] == 3 and total["evaluations"] == 3 and total["contacts"] == 6
     # Three years after the fourteenth month, nobody is found who came before.
-    # The account that stands in for the erased one goes like the others.
+    # The account in the name of the erased person is deleted like the others.
     assert (total["requests"], total["closed_accounts"], total["leavers"]) == (3, 4, 5)
     words = [f"d{day:%Y%m%d}-{what}" for day in days[:3] for what in PERSONAL]
     # The proof that the recording of a2 was deleted, today, names its advisor for a year.

@@ -42,7 +42,7 @@ ASKS_ABOUT: dict[str, tuple[str, ...]] = {
 
 
 def list_facts(reading: Reading) -> dict[str, Any]:
-    """What the reading states of the subjects of the truth."""
+    """Return the facts that the reading states, by subject of the truth."""
     facts = {fact["fact"]: fact for fact in reading.as_json()["facts"]}
     counts = {name: fact["counts"] for name, fact in facts.items()}
     stated = {name: counts["days"][name] for name in DAYS if "days" in counts}

@@ -1,4 +1,4 @@
-"""What stands between a centre and the outside: TLS, links in mails, the webhook, the pages."""
+"""Between a centre and the outside: TLS, links in mails, the webhook, the pages."""
 
 from __future__ import annotations
 

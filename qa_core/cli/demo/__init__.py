@@ -162,7 +162,7 @@ def _fill(viewer: Viewer, plan: DemoPlan, tell: Callable[[str, float], None]) ->
     evaluations.calibrate(cast)
     if is_open:
         acts.keep_law(cast)
-    # What is due changes files, and editions are of the files that stay.
+    # A purge changes files: editions are published of the files that remain.
     after_import.do_due()
     editions.publish(viewer)
     accounts.write({**accounts.read(), "goals": acts.set_goals(viewer, plan), "complete": True})

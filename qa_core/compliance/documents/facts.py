@@ -112,7 +112,7 @@ class Facts:
 
     @property
     def has_deliveries(self) -> bool:
-        """Whether figures may leave by mail and webhook."""
+        """Return whether figures may leave by mail and webhook."""
         return gates.OF_DELIVERY.name in self.gate_values
 
     @property

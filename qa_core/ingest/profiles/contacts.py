@@ -73,8 +73,8 @@ def take_fields(tool: str) -> tuple[Field, ...]:
 
 HALF_DAY = 43_200
 MAX_SHARED = ((100, 0.2), (20, 0.5))
-"""Numbers of cells from which on a number on more than that share of them is nobody's; the last
-one not of a column that says customer.
+"""Least number of cells, and the share of them above which a number is nobody's. The last pair
+does not hold for a column named customer.
 """
 DAY = 86_400
 _NO_ADVISOR = list_words("nobody")

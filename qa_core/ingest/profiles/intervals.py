@@ -57,7 +57,7 @@ FIELDS = build_fields(
 
 DEFAULT_THRESHOLD = 20
 PERIODS = ("day", "week", "month")
-"""What each row of days may be, for `--only period=`."""
+"""Periods that a row of days may cover, for `--only period=`."""
 MIN_GAPS = 3
 _LAST_DAY = re.compile(r"(?i)\b(?:ending|ended|end|fin|fim)\b")
 LONG_AVERAGE = 7_200

@@ -10,7 +10,7 @@ from qa_core.storage.records.base import Base, Numbered, now, reference
 
 
 class MailChoice(Base, holds=data.Stored((data.ACCOUNT,), "closed_accounts", part_of="username")):
-    """What a person receives by mail, and where. Without a row: nothing has an address."""
+    """Subjects and address of the mails to one person. Without a row: no address."""
 
     username: Mapped[data.OwnUsername] = reference("account.username", "CASCADE", primary_key=True)
     address: Mapped[data.Code | None]

@@ -10,7 +10,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
-from datetime import date
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import pandas as pd
@@ -20,15 +19,11 @@ from qa_core.access.roles import Viewer
 from qa_core.analysis import alerts, annotations, board, charts, targets, tracking_numbers
 from qa_core.analysis import headline as headline_figures
 from qa_core.analysis.irritants import detection
-from qa_core.analysis.series import SettingSpan
 from qa_core.centre import settings
 from qa_core.centre.rules import name_decisions, name_suggestions
 from qa_core.centre.settings import Settings
 from qa_core.metrics import query
-from qa_core.metrics.kpi import (
-    editions,
-    month_sums,
-)
+from qa_core.metrics.kpi import editions, month_sums
 from qa_core.metrics.kpis import BY_KEY, FactTable, dimensions
 from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.metrics.rows import severity
@@ -101,10 +96,11 @@ def _cached(
     `subjects`: records that it reads besides the usual ones. `is_of_contacts`
     says of its arguments whether it reads neither evaluations nor what was listened to.
     """
-    name, signature = f"{read.__module__}.{read.__qualname__}", inspect.signature(read)
+    function = read.func if isinstance(read, functools.partial) else read
+    name, signature = f"{function.__module__}.{function.__qualname__}", inspect.signature(read)
     _READS[name] = read
 
-    @functools.wraps(read)
+    @functools.wraps(function)
     def cached(viewer: Viewer, *given: Given.args, **named: Given.kwargs) -> Result:
         bound = signature.bind(viewer.without_name(), *given, **named)
         bound.apply_defaults()  # given or left out, a usual value makes the same key
@@ -168,32 +164,6 @@ def _measure(
     return query.measure(viewer, kpis, by, where, compare, overrides, has_percentiles)
 
 
-def _build_trends(
-    viewer: Viewer,
-    kpis: tuple[str, ...],
-    grain: str,
-    where: Filters,
-    first_day: date,
-    last_day: date,
-    usual_until: date,
-    overrides: Mapping[str, str] | None = None,
-    compare: Period | None = None,
-) -> list[tuple[pd.DataFrame, tuple[SettingSpan, ...]]]:
-    return headline_figures.build_trends(
-        viewer,
-        kpis,
-        grain,
-        where,
-        first_day,
-        last_day,
-        usual_until,
-        overrides,
-        compare,
-        measure,
-        find_changes,
-    )
-
-
 measure = _cached(_measure, (), _measures_contacts)
 measure_under = _cached(query.measure_under, (), _measures_contacts)
 explain = _cached(query.explain, (), _measures_contacts)
@@ -210,7 +180,10 @@ find_recovery = _cached(query.find_recovery, (), _always)
 find_chains = _cached(query.find_chains, (), _always)
 find_advisors = _cached(query.find_advisors)
 find_changes = _cached(query.find_changes, ("evaluations",))
-find_trends = _cached(_build_trends, ("evaluations",))
+find_trends = _cached(
+    functools.partial(headline_figures.build_trends, measure=measure, find_changes=find_changes),
+    ("evaluations",),
+)
 find_freshness = _cached(query.find_freshness, ("imports",))
 data_through = _cached(query.data_through, (), _always)
 team_medians = _cached(query.team_medians)

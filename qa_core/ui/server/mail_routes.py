@@ -5,6 +5,7 @@ button, and only a POST does the act, from there or from a mail program (RFC 805
 """
 
 import html
+from collections.abc import Callable
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
@@ -23,29 +24,36 @@ QUESTIONS = {
     False: (N_("Stop these mails from Écoute?"), N_("Stop")),
 }
 ANSWERS = {True: N_("Your address is confirmed."), False: N_("You get no more of these mails.")}
-"""What is asked and said, by whether the link confirms an address; others stop mails."""
+"""Questions and answers, by whether the link confirms an address; others stop mails."""
 
 
 @limit
 def _ask(request: Request, _body: bytes) -> Response:
-    browser.use_language_of(request)
-    try:
-        act = mail_choices.read_ticket(request.path_params["ticket"])["act"]
-    except Refusal as refusal:
-        return PlainTextResponse(i18n.format_refusal(refusal), 404)
-    question, label = (html.escape(_(text)) for text in QUESTIONS[act == mail_choices.CONFIRM])
-    button = f'<form method="post"><button type="submit">{label}</button></form>'
-    return _build_page(f"<p>{question}</p>{button}")
+    def build(is_confirmation: bool) -> str:
+        question, label = (html.escape(_(text)) for text in QUESTIONS[is_confirmation])
+        button = f'<form method="post"><button type="submit">{label}</button></form>'
+        return f"<p>{question}</p>{button}"
+
+    return _serve(request, lambda ticket: mail_choices.read_ticket(ticket)["act"], build)
 
 
 @limit
 def _act(request: Request, _body: bytes) -> Response:
+    return _serve(
+        request,
+        mail_choices.follow,
+        lambda is_confirmation: f"<p>{html.escape(_(ANSWERS[is_confirmation]))}</p>",
+    )
+
+
+def _serve(request: Request, use: Callable[[str], str], build: Callable[[bool], str]) -> Response:
+    """Use the ticket of the link, and answer with the page built for its act."""
     browser.use_language_of(request)
     try:
-        act = mail_choices.follow(request.path_params["ticket"])
+        act = use(request.path_params["ticket"])
     except Refusal as refusal:
         return PlainTextResponse(i18n.format_refusal(refusal), 404)
-    return _build_page(f"<p>{html.escape(_(ANSWERS[act == mail_choices.CONFIRM]))}</p>")
+    return _build_page(build(act == mail_choices.CONFIRM))
 
 
 def _build_page(body: str) -> Response:

@@ -10,7 +10,7 @@ from qa_core.access import account_list, accounts
 from qa_core.access.account_list import ListedPerson
 from qa_core.access.accounts import AccountAction, AccountTerms
 from qa_core.access.roles import Role, Viewer
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import N_, _, ngettext
 from qa_core.files import uploads
 from qa_core.ui.frame import layout, menu
 from qa_core.ui.frame.markdown import escape
@@ -97,7 +97,7 @@ def show_list_import(viewer: Viewer) -> None:
                 people = account_list.check(viewer, account_list.read(path))
             _show_people(people)
             ready = [person for person in people if person.state in ("new", "waits")]
-            label = _("Add {n} accounts", n=len(ready))
+            label = ngettext("Add {n} account", "Add {n} accounts", len(ready))
             if ready and st.button(label, type="primary", key="add_list"):
                 bar, done = st.progress(0.0), []
                 for person in account_list.add(viewer, people):

@@ -7,7 +7,7 @@ import streamlit as st
 
 from qa_core.access.roles import Viewer
 from qa_core.analysis import attention, charts
-from qa_core.analysis.headline import FIRST, MAX_ALERTS, MAX_ITEMS, MAX_TRENDS, SECOND
+from qa_core.analysis.headline import FIRST, SECOND
 from qa_core.analysis.series import Series
 from qa_core.base.i18n import _
 from qa_core.metrics.kpis import formatting, get_kpi
@@ -87,28 +87,19 @@ def _measure_concern(series: Series) -> int:
 
 def _show_attention(viewer: Viewer, state: FilterState, series: Mapping[str, Series]) -> None:
     """Show alerts, unusual trends and clear changes, the worse ones first."""
-    alerts = cached.find_alerts(viewer)
-    with_alert = {event.rule.kpi for event in alerts if event.rule.dimension is None}
-    alerts = alerts[:MAX_ALERTS]
-    trends = attention.find_unusual(series, with_alert, MAX_TRENDS)
-    tried = []
-    if state.compare:
-        read = cached.measure_cuts
-        tried = attention.compare_rates(viewer, state.where, state.compare, series, read, escape)
-    compared = [item for item in tried if item is not None]
-    worse, better = attention.split(compared)
-    was_tried = bool(compared) or any(trend.signals for trend in series.values())
-    finding = attention.conclude([*alerts, *trends, *worse], better, was_tried)
+    events, read = cached.find_alerts(viewer), cached.measure_cuts
+    found = attention.find_attention(
+        viewer, state.where, state.compare, series, events, read, escape
+    )
     hint = _(alert_banner.NO_COMPARISON)
     if state.compare:
-        hint = attention.describe_tried(state.compare_title, len(compared), len(tried))
-    with cards.card(finding, hint, is_stretched=True):
-        alert_banner.show_open(viewer, alerts)
-        for trend in trends:
+        hint = attention.describe_tried(state.compare_title, found.compared, found.tried)
+    with cards.card(found.heading, hint, is_stretched=True):
+        alert_banner.show_open(viewer, found.alerts)
+        for trend in found.trends:
             text = escape(trend.finding.text)
             st.markdown(f":orange[:material/error:] **{cards.title_of(trend.kpi)}** – {text}")
-        room = max(1, MAX_ITEMS - len(trends) - len(alerts))
-        alert_banner.show_items(viewer, [*worse, *better][:room])
+        alert_banner.show_items(viewer, found.items)
 
 
 def _show_queues(viewer: Viewer, state: FilterState, keys: Sequence[str]) -> None:
