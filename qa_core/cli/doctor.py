@@ -21,7 +21,7 @@ from qa_core.compliance.conditions import gates
 from qa_core.compliance.rules import catalogue
 from qa_core.compliance.rules.findings import RuleState
 from qa_core.delivery import ledger
-from qa_core.metrics.kpi import engine_check
+from qa_core.metrics import engine_check
 from qa_core.storage import audit_log, lake, permissions, system_errors
 from qa_core.storage.records import due_work, store
 from qa_core.storage.records.alerts import AlertRule

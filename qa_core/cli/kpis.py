@@ -137,7 +137,7 @@ def check(
     days: int = option("The last days of the data.", default=183, min=1),
 ) -> Output:
     """Compare every KPI with every cut to DuckDB; an engine is used only after it passed."""
-    from qa_core.metrics.kpi import engine_check
+    from qa_core.metrics import engine_check
 
     url = url or environment.current().engine_url
     if url == "duckdb://":

@@ -26,8 +26,7 @@ from builders.spark_cluster import SparkCluster
 from qa_core.access.roles import Viewer
 from qa_core.base.environment import PROJECT
 from qa_core.base.errors import Refusal
-from qa_core.metrics import measure, query
-from qa_core.metrics.kpi import engine_check
+from qa_core.metrics import engine_check, measure, query
 from qa_core.metrics.kpi.data_span import find_span
 from qa_core.metrics.kpi.evaluation_table import load
 from qa_core.metrics.kpis.dimensions import Filters, Period
