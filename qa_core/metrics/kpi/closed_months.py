@@ -68,6 +68,13 @@ def find_last(group: str) -> date | None:
     return None if month is None else _last_day(month)
 
 
+def is_closed(month: str) -> bool:
+    """Return whether the month is closed in one of the groups."""
+    with store.reading() as session:
+        closed = sa.exists().where(ClosedMonth.month >= month)
+        return bool(session.scalar(sa.select(closed)))
+
+
 @dataclass(frozen=True)
 class ClosedPart:
     """Contribution of closed months to a question: `records` as a statement gives them,

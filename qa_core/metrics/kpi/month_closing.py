@@ -43,6 +43,8 @@ def close(group: str, through: date) -> None:
     rows = list(_add_up(group, period))
     # What executives see of these months is published while it can be counted.
     editions.publish_before_deletion(until)
+    if group == IDENTITIES:
+        lake.mark_known_customers(until + timedelta(days=1))
     first = period.first_day or (min(span[0].date(), until) if span else until).replace(day=1)
     with store.writing() as session:
         session.add_all(rows)
@@ -50,10 +52,7 @@ def close(group: str, through: date) -> None:
             ClosedMonth(group=group, month=f"{start:%Y-%m}", published={})
             for start in starts_of("month", Period(first, until))
         )
-    editions.forget_evidence(until)
-    if group == IDENTITIES:
-        with editions.unchanged_by_deletion():
-            lake.mark_known_customers(until + timedelta(days=1))
+        editions.forget_evidence(session, until)
 
 
 def _add_up(group: str, period: Period) -> Iterator[MonthlyFigure]:
