@@ -47,6 +47,13 @@ def files(name: str, first_month: str | None = None, last_month: str | None = No
     return tables.snapshot(name).files(first_month, last_month)
 
 
+def find_lineage(name: str, month: str) -> int:
+    """Return a number that changes with the rows of a month, unless no figure changes:
+    when people are deleted by age, or files are joined.
+    """
+    return tables.join_lineages(tables.snapshot(name).parts_of(month))
+
+
 def span(name: str = "contacts") -> tuple[datetime, datetime] | None:
     """Find the first and the last start of the contacts (or intervals), in UTC; None of
     an empty table.
