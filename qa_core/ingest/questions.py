@@ -191,12 +191,16 @@ class Interpreter:
             )
             yield OpenQuestion(asked, meanings)
         if refusal.code == machines.MACHINE_OR_PERSON:
-            for prefix in dict.fromkeys(option.rpartition("=")[0] for option in options):
+            for column, names in refusal.params["by_column"].items():
+                prefix = f"--word {column}:"
                 asked = Refusal(
                     refusal.code,
-                    N_("Is {name} a machine or a person?"),
-                    tuple(option for option in options if option.startswith(f"{prefix}=")),
-                    name=prefix.partition(":")[2],
+                    N_("Is {name} a machine or a person?")
+                    if len(names) == 1
+                    else N_("Which of these are machines, and which are people: {name}?"),
+                    tuple(option for option in options if option.startswith(prefix)),
+                    name=", ".join(names),
+                    by_column={column: names},
                 )
                 yield OpenQuestion(asked, asked.options)
         elif not words:

@@ -348,7 +348,7 @@ def _build_days(
             counts["time_missing"] = staged.time_missing
             message = N_(
                 "from {first_day} to {last_day}; Monday to Sunday: {weekdays}; {time_missing} "
-                "without a time of day, at midnight"
+                "without a time of day, in no half-hour"
             )
     yield _rest_on(staged, "days", message, counts, "default")
 
