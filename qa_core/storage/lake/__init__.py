@@ -11,7 +11,7 @@ import duckdb
 
 from qa_core.storage.lake import damage, tables
 from qa_core.storage.lake.before_images import undo
-from qa_core.storage.lake.damage import find_damage
+from qa_core.storage.lake.damage import find_damage, find_strays
 from qa_core.storage.lake.maintenance import (
     HAS_COMMENT,
     HAS_IDENTITY,
