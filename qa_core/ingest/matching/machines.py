@@ -216,9 +216,10 @@ def _find_advisors(
     text, name = (staged.select_column(field) for field in ADVISOR_COLUMNS)
     rows = f"SELECT DISTINCT {text}, {name} FROM staged WHERE {_unsaid(staged)} ORDER BY ALL"
     references = connection.execute(rows).fetchall()
-    tireless = _find_tireless(connection, staged, f"coalesce({text}, {name})")
-    if len(tireless) > max(MAX_TIRELESS, MAX_TIRELESS_SHARE * len(references)):
-        tireless = set()
+    if staged.tireless is None:
+        staged.tireless = _find_tireless(connection, staged, f"coalesce({text}, {name})")
+    is_rare = len(staged.tireless) <= max(MAX_TIRELESS, MAX_TIRELESS_SHARE * len(references))
+    tireless = staged.tireless if is_rare else frozenset()
     suspects = [
         (
             reference,
@@ -241,7 +242,9 @@ def _find_advisors(
     return list(asked)
 
 
-def _find_tireless(connection: duckdb.DuckDBPyConnection, staged: Staged, advisor: str) -> set[str]:
+def _find_tireless(
+    connection: duckdb.DuckDBPyConnection, staged: Staged, advisor: str
+) -> frozenset[str]:
     """Find the advisors who answer around the clock, or several long calls in one minute."""
     outcome, channel = staged.select_column("outcome"), staged.select_column("channel")
     talk = staged.select_column("talk_seconds", kind="DOUBLE")
@@ -268,7 +271,7 @@ def _find_tireless(connection: duckdb.DuckDBPyConnection, staged: Staged, adviso
         f"WITH calls AS ({calls}) SELECT who FROM ({around_the_clock} UNION {crowded}) WHERE "
         f"(SELECT count(DISTINCT minute(began)) FROM calls) >= {MIN_MINUTES}"
     )
-    return {who for (who,) in connection.execute(rows).fetchall()}
+    return frozenset(who for (who,) in connection.execute(rows).fetchall())
 
 
 def _complete(

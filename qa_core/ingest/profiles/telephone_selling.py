@@ -35,8 +35,9 @@ def build_selling(columns: Mapping[str, pa.Array], numbers: pa.Array) -> dict[st
         for name, words in WORDS.items()
         if name in columns
     }
-    known, given = available_timezones(), columns.get("customer_zone")
+    given = columns.get("customer_zone")
     if given is not None:
+        known = available_timezones()
         given = map_texts(lambda text: text if text in known else None, given)
         selling["customer_zone"] = given
     if "purpose_of_call" not in columns:

@@ -255,7 +255,7 @@ def create_contacts_table(
     """Create the table `read_contacts`: one row per contact, defaults filled in."""
     select = staged.select_column
     newest = ""
-    if "contact_id" in staged.columns:
+    if "contact_id" in staged.columns and (staged.repeated_ids or (0, 1))[1]:
         again = f", strftime(local_start, '{scope}')" if scope else ""
         order = "updated_at DESC NULLS LAST, " if "updated_at" in staged.columns else ""
         newest = (

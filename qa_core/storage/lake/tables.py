@@ -524,7 +524,8 @@ def write_part(
     clock = CLOCKS[target.name]
     statistics = connection.execute(
         f"COPY (SELECT {select_list} FROM ({select}) ORDER BY {clock}) TO {quote(str(file))} "
-        f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROWS_PER_GROUP}, RETURN_STATS true)"
+        f"(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE {ROWS_PER_GROUP}, "
+        "RETURN_STATS true)"
     ).fetchone()
     rows = statistics[1] if statistics else 0
     if not rows:
