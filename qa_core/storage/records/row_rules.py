@@ -13,6 +13,7 @@ from qa_core.storage.facts.guard import Reader, Scoped, Unscoped
 from qa_core.storage.records import data_map
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.base import Base
+from qa_core.storage.records.call_backs import CallBack
 from qa_core.storage.records.deliveries import Delivery, MailChoice
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.imports import BeforeImage, WaitingRow
@@ -56,7 +57,7 @@ WITHOUT_VIEWERS: tuple[type[Base], ...] = (
     Advisor, AdvisorAlias, Membership, AdvisorNotice, Account, TeamLead, ManagedSite, LoginSession,
     SavedView, SecondFactor, ExternalIdentity, SignInThrottle, AccountRequest, ServiceToken,
     ListeningExclusion, Objection, Restriction, Rectification, JournalRow, WaitingRow, BeforeImage,
-    MailChoice, Delivery,
+    MailChoice, Delivery, CallBack,
 )  # fmt: skip
 """Tables without a scope: only `centre` and `access` read their own without a reason."""
 
