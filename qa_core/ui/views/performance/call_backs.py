@@ -42,7 +42,6 @@ def _show_acts(due: tuple[DueCallBack, ...]) -> None:
     chosen = st.session_state.get(CHOSEN)
     item = next((item for item in due if item.caller.tries[0] == chosen), None)
     if item is None:
-        st.caption(_("Select a row to take it or to note the outcome."))
         return
     caller = item.caller
     moment = formatting.moment(_localise(caller.local_start))
