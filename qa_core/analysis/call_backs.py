@@ -47,8 +47,8 @@ def find_due(
     viewer: Viewer,
     find_callers: Callable[[Viewer], tuple[MissedCaller, ...]] = query.find_missed_callers,
 ) -> tuple[DueCallBack, ...]:
-    """Find the call-backs to make, the longest waiting first. One that was done comes back
-    when the same caller is missed again; taken or tried holds for later tries too.
+    """Find the call-backs to make, the longest waiting first. One that was done is listed
+    again when the same caller is missed again; taken or tried holds for later tries too.
     """
     viewer.require(Permission.HANDLE_CALLBACKS)
     callers = find_callers(viewer)
