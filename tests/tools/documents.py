@@ -275,6 +275,19 @@ def list_terms() -> str:
     )
 
 
+def list_columns(name: str) -> Callable[[], str]:
+    """Return what lists the columns of a table of the lake."""
+
+    def build() -> str:
+        from qa_core.storage.lake.tables import MEANINGS
+
+        columns = MEANINGS[name]["columns"].items()
+        rows = ((code(column), kind, meaning) for column, (kind, meaning) in columns)
+        return build_table(("column", "type", "meaning"), rows)
+
+    return build
+
+
 def list_permissions() -> str:
     """List the rows that each permission opens to each role."""
     from qa_core.access.roles import Permission, Role, find_reach
@@ -497,6 +510,10 @@ PARTS: dict[tuple[str, str], Callable[[], str]] = {
     ("kpis.md", "kpis"): list_kpis,
     ("glossary.md", "kpis"): list_kpi_words,
     ("glossary.md", "terms"): list_terms,
+    **{
+        ("../data/README.md", name): list_columns(name)
+        for name in ("contacts", "intervals", "spend")
+    },
     ("fr/kpis.md", "settings"): in_french(list_settings),
     ("fr/kpis.md", "dimensions"): in_french(list_dimensions),
     ("fr/kpis.md", "kpis"): in_french(list_kpis),
