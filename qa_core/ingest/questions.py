@@ -156,11 +156,13 @@ class Interpreter:
     def _fits(self, answer: str, column: str, refusal: Refusal) -> bool:
         """Return whether a column holds what a question asks for."""
         try:
-            self._read(self.options.with_answer(answer))[0].discard()
+            staged = self._read(self.options.with_answer(answer))[0]
+            staged.discard()
         except Refusal as other:
             is_open = other.code.startswith("ambiguous_") or other.params.get("column") != column
             return other.code != refusal.code and is_open
-        return True
+        unreadable = sum(staged.tally.blanked.get(column, {}).values())
+        return 2 * unreadable <= staged.accepted
 
     def _complete(
         self, options: ImportOptions, questions: Iterable[OpenQuestion] | None = None
