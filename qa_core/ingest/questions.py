@@ -68,7 +68,6 @@ class Interpreter:
     mapping: Mapping[str, str]
     questions: list[OpenQuestion] = field(default_factory=list)
     options: ImportOptions = field(default_factory=ImportOptions)
-    headline: Counts = field(default_factory=dict)
     tries: int = 0
     rows: int = 0
 
@@ -80,7 +79,7 @@ class Interpreter:
         while True:
             self.options = self._complete(options)
             try:
-                staged, self.headline = self._read(self.options)
+                staged = self._read(self.options)[0]
             except Misuse:
                 raise
             except Refusal as refusal:
@@ -129,13 +128,15 @@ class Interpreter:
         if self.tries >= MAX_TRIES or self.rows >= MAX_TRIED_ROWS:
             return True, None
         try:
-            staged, counts = self._read(options)
+            staged, counts = self._read(options, is_counted=True)
         except Refusal:
             return False, None
         staged.discard()
         return True, counts
 
-    def _read(self, options: ImportOptions) -> tuple[Staged, Counts]:
+    def _read(
+        self, options: ImportOptions, is_counted: bool = False
+    ) -> tuple[Staged, Counts | None]:
         self.tries += 1
         staged = self.stage(options)
         try:
@@ -146,7 +147,8 @@ class Interpreter:
                 if staged.kind == "contacts":
                     with store.reading_or_empty() as session:
                         machines.find_answers(connection, staged, options, session)
-                return staged, count_headline(connection, staged, scope)
+                counts = count_headline(connection, staged, scope) if is_counted else None
+                return staged, counts
         except BaseException:
             staged.discard()
             raise
@@ -191,12 +193,16 @@ class Interpreter:
             )
             yield OpenQuestion(asked, meanings)
         if refusal.code == machines.MACHINE_OR_PERSON:
-            for prefix in dict.fromkeys(option.rpartition("=")[0] for option in options):
+            for column, names in refusal.params["by_column"].items():
+                prefix = f"--word {column}:"
                 asked = Refusal(
                     refusal.code,
-                    N_("Is {name} a machine or a person?"),
-                    tuple(option for option in options if option.startswith(f"{prefix}=")),
-                    name=prefix.partition(":")[2],
+                    N_("Is {name} a machine or a person?")
+                    if len(names) == 1
+                    else N_("Which of these are machines, and which are people: {name}?"),
+                    tuple(option for option in options if option.startswith(prefix)),
+                    name=", ".join(names),
+                    by_column={column: names},
                 )
                 yield OpenQuestion(asked, asked.options)
         elif not words:

@@ -23,6 +23,7 @@ from builders.plain_overdue import count_outside, count_overdue
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.metrics import kpis, measure
+from qa_core.metrics.kpi import editions
 from qa_core.metrics.kpi.closed_months import LEFT_OUT
 from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.storage import audit_log
@@ -202,6 +203,8 @@ def test_a_purge_killed_at_any_of_fifty_writes_is_finished_by_the_next(
         words = ("old-customer", "old-words", "old-comment", "old-reason", "old-cells")
         assert [word for word in words if find_traces(home, word)] == [], moment
         assert find_traces(home, "new-comment") and find_traces(home, "new-customer")
+        states = {one.month: one.state for one in editions.list_states()}
+        assert states["2022-01"] == "published" and "changed" not in states.values(), moment
         with store.reading() as session:
             assert audit_log.verify(session).ok, moment
         store.engine_for(environment.current().database_url).dispose()

@@ -97,6 +97,8 @@ _TEXT_COLUMNS, _BOOLEAN_COLUMNS = (
 """Fields that a contact carries as the file has them."""
 ONLY: Mapping[str, tuple[str, ...]] = {"outcome": tuple(Outcome), "direction": tuple(Direction)}
 """Values that `--only` takes for a field; for texts it takes any."""
+MIN_DAILY = 20
+"""Rows all at midnight from which on a column of moments gives days alone."""
 MIN_EARLY, MAX_EARLY = 3, 0.05
 """Number and share of moments before what they follow from which on a file asks."""
 ZERO_COLUMNS = ("wait_seconds", "hold_seconds", "wrap_seconds", "csat", "nps", "ces")
@@ -152,7 +154,7 @@ def _find_placeholders(context: FileContext) -> None:
 def decide_columns(context: FileContext) -> None:
     """Decide which columns give start, outcome and durations."""
     require_only(context.options.only)
-    context.notes |= {"rated": 0, "not_answered": 0}
+    context.notes |= {"rated": 0, "not_answered": 0, "time_missing": 0}
     other_records.require_contacts(context)
     _drop_destroyed(context)
     _find_placeholders(context)
@@ -262,6 +264,10 @@ def _require_inbound(context: FileContext) -> None:
 def _decide_times(context: FileContext) -> None:
     sample = context.take_sample()
     own_start, _fixed = starts.build_own_start(context, sample)
+    known = own_start[~np.isnat(own_start)]
+    context.notes["is_daily"] = len(known) >= MIN_DAILY and bool(
+        (known == known.astype("M8[D]")).all()
+    )
     _answer, answer_seconds = _build_after(context, sample, "answered_at", own_start)
     _end, context.notes["sample_span"] = _build_after(context, sample, "ended_at", own_start)
     wait = sample.read_number("wait_seconds") if context.has("wait_seconds") else answer_seconds
@@ -283,7 +289,13 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     """Build the columns of a contact that the file carries from a batch of rows."""
     own_start, utc, local = starts.build_start(context, batch)
     batch.reject(np.isnat(own_start), "missing_start")
-    columns: dict[str, pa.Array] = {"started_at": as_moments(utc), "local_start": as_moments(local)}
+    timeless = starts.find_timeless(context, batch)
+    context.notes["time_missing"] += int(timeless.sum())
+    columns: dict[str, pa.Array] = {
+        "started_at": as_moments(utc),
+        "local_start": as_moments(local),
+        "time_missing": pa.array(timeless, mask=~timeless),
+    }
     direction = batch.read_word("direction") if context.has("direction") else None
     if direction is not None:
         columns["direction"] = as_words(direction)

@@ -255,7 +255,7 @@ def create_contacts_table(
     """Create the table `read_contacts`: one row per contact, defaults filled in."""
     select = staged.select_column
     newest = ""
-    if "contact_id" in staged.columns:
+    if "contact_id" in staged.columns and (staged.repeated_ids or (0, 1))[1]:
         again = f", strftime(local_start, '{scope}')" if scope else ""
         order = "updated_at DESC NULLS LAST, " if "updated_at" in staged.columns else ""
         newest = (
@@ -348,7 +348,7 @@ def _build_days(
             counts["time_missing"] = staged.time_missing
             message = N_(
                 "from {first_day} to {last_day}; Monday to Sunday: {weekdays}; {time_missing} "
-                "without a time of day, at midnight"
+                "without a time of day, in no half-hour"
             )
     yield _rest_on(staged, "days", message, counts, "default")
 

@@ -6,6 +6,7 @@ import fcntl
 import functools
 import hashlib
 import json
+import operator
 import os
 import re
 import shutil
@@ -61,6 +62,7 @@ every before-image.
 _LOG_FILE = re.compile(r"(\d{20})\.json")
 _PART_FILE = re.compile(r"[\w.=%-]+/[\w.-]+\.parquet")
 """Path of a file of a table: in the folder of its month, and nowhere else."""
+_LINEAGE = re.compile(r"/part-([0-9a-f]{32})-[0-9a-f]{64}\.parquet$")
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,14 @@ class Part:
             return self.first_day, self.last_day
         start = date.fromisoformat(f"{self.month}-01")
         return start, (start + timedelta(days=32)).replace(day=1) - timedelta(days=1)
+
+    @property
+    def lineage(self) -> int:
+        """Return the number that a file hands on to those that replace it, where no figure
+        changes.
+        """
+        named = _LINEAGE.search(self.path)
+        return int(named[1] if named else hashlib.sha256(self.path.encode()).hexdigest()[:32], 16)
 
     def overlaps(self, first_day: date, last_day: date) -> bool:
         """Return whether it can hold contacts of these days."""
@@ -132,6 +142,13 @@ class Snapshot:
         """List the parts of a month, the earliest first."""
         parts = [part for part in self.parts if part.month == month]
         return sorted(parts, key=lambda part: part.first or datetime.min)
+
+
+def join_lineages(parts: Iterable[Part]) -> int:
+    """Join the lineages of files; it stays while they are rewritten or joined and no figure
+    changes.
+    """
+    return functools.reduce(operator.xor, (part.lineage for part in parts), 0)
 
 
 @dataclass
@@ -435,10 +452,11 @@ def write_parts(
     select: str,
     replaced: Sequence[Part] = (),
     new_rows: int = 0,
+    keeps_figures: bool = False,
 ) -> list[AddAction]:
     """Write rows of one month as new files, not yet part of the table: one, or where many
     contacts change that were there, several of whole days. `replaced`: the parts whose rows
-    they are, with so many new ones at most.
+    they are, with so many new ones at most. With `keeps_figures` they have their lineage.
     """
     rows = sum(part.rows for part in replaced) + new_rows
     is_small = len(replaced) < 2 and rows <= 2 * ROWS_PER_FILE
@@ -452,7 +470,13 @@ def write_parts(
         for day, following in pairwise([*starts, None]):
             end = f" AND {LOCAL_CLOCK} < DATE '{following}'" if following else ""
             pieces.append(f"SELECT * FROM month_rows WHERE {LOCAL_CLOCK} >= DATE '{day}'{end}")
-    adds = [write_part(connection, target, month, piece) for piece in pieces]
+    lineages = [uuid.uuid4().int for _piece in pieces]
+    if keeps_figures:
+        lineages[0] = functools.reduce(operator.xor, lineages[1:], join_lineages(replaced))
+    adds = [
+        write_part(connection, target, month, piece, lineage)
+        for piece, lineage in zip(pieces, lineages, strict=True)
+    ]
     connection.execute("DROP TABLE IF EXISTS month_rows")
     return [add for add in adds if add]
 
@@ -481,10 +505,14 @@ def _find_first_days(
 
 
 def write_part(
-    connection: duckdb.DuckDBPyConnection, target: Snapshot, month: str, select: str
+    connection: duckdb.DuckDBPyConnection,
+    target: Snapshot,
+    month: str,
+    select: str,
+    lineage: int | None = None,
 ) -> AddAction | None:
     """Write rows of one month as a new file, not yet part of the table; None when there
-    are none. The name of the file ends with its SHA-256.
+    are none. The name of the file holds its lineage (default: a new one) and its SHA-256.
     """
     derived = DERIVED.get(target.name, {})
     select_list = ", ".join(
@@ -492,13 +520,14 @@ def write_part(
         for name in columns_of(target.name)
         if name != "month"
     )
-    name = f"part-{uuid.uuid4().hex}"
+    name = f"part-{uuid.uuid4().int if lineage is None else lineage:032x}"
     file = target.folder / f"month={month}" / f"{name}.parquet"
     file.parent.mkdir(parents=True, exist_ok=True)
     clock = CLOCKS[target.name]
     statistics = connection.execute(
         f"COPY (SELECT {select_list} FROM ({select}) ORDER BY {clock}) TO {quote(str(file))} "
-        f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROWS_PER_GROUP}, RETURN_STATS true)"
+        f"(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE {ROWS_PER_GROUP}, "
+        "RETURN_STATS true)"
     ).fetchone()
     rows = statistics[1] if statistics else 0
     if not rows:

@@ -35,6 +35,7 @@ _VERSION = "data_version"
 MAX_RESULTS = 1000
 OF_CONTACTS = {
     FactTable.CONTACTS, FactTable.MISSED, FactTable.CUSTOMERS, FactTable.SELLING, FactTable.SPEND,
+    FactTable.RETURNS,
 }  # fmt: skip
 
 Given = ParamSpec("Given")
