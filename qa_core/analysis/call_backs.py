@@ -55,7 +55,7 @@ def find_due(
     with store.reading() as session:
         names = people.find_names(session)
         rows = session.scalars(_read(sa.select(CallBack)))
-        marks = {(row.source_system, row.contact_id): row for row in rows}
+        marks = {row.key: row for row in rows}
     due = []
     for caller in callers:
         key = next((one for one in caller.tries if one in marks), None)
@@ -68,30 +68,24 @@ def find_due(
     return tuple(due)
 
 
-def settle(viewer: Viewer, source_system: str, contact_id: str, state: str) -> None:
-    """Note that the viewer takes, tried or made the call-back to the caller of a missed contact.
+def settle(viewer: Viewer, key: str, state: str) -> None:
+    """Note that the viewer takes, tried or made the call-back of that key
+    (`tries[0]` of the caller).
 
-    Raises AccessDenied for a contact that is not among the call-backs of the viewer.
+    Raises AccessDenied for one that is not among the call-backs of the viewer.
     """
     viewer.require(Permission.HANDLE_CALLBACKS)
     message = N_("There is no state {name}. Possible: {known}.")
     require_known(state, tuple(CallBackState), "unknown_state", message)
-    key = (source_system, contact_id)
     if not any(key == due.caller.tries[0] for due in find_due(viewer)):
         raise AccessDenied()
     with store.writing() as session:
-        row = session.scalar(
-            _read(
-                sa.select(CallBack)
-                .where(CallBack.source_system == source_system)
-                .where(CallBack.contact_id == contact_id)
-            )
-        )
+        row = session.scalar(_read(sa.select(CallBack).where(CallBack.key == key)))
         if row is None:
-            row = CallBack(source_system=source_system, contact_id=contact_id)
+            row = CallBack(key=key)
             session.add(row)
         row.state, row.taken_by, row.changed_at = state, viewer.username, now()
-        what = f"contact {source_system}/{contact_id}"
+        what = f"call-back {key}"
         audit_log.record(session, viewer.username, "call_back_noted", what, reason=state)
 
 

@@ -1,5 +1,6 @@
 """Missed callers: how they were reached, and who waits for a call-back now."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
@@ -160,12 +161,12 @@ def _count_misses(question: MetricQuery) -> Scoped:
 
 @dataclass(frozen=True)
 class MissedCaller:
-    """Caller who was missed and not reached since. `tries`: their missed contacts, by key,
+    """Caller who was missed and not reached since. `tries`: digests of their missed contacts,
     the newest first. `started_at` (UTC), `local_start`, and `queue` are of the newest, and
     `first_start` of the oldest (local). `customer` is masked.
     """
 
-    tries: tuple[tuple[str, str], ...]
+    tries: tuple[str, ...]
     started_at: datetime
     local_start: datetime
     first_start: datetime
@@ -229,10 +230,14 @@ def _is_of_none(every: sa.ColumnCollection, queues: Sequence[str | None]) -> sa.
 def _build_caller(viewer: Viewer, rows: Sequence[Any]) -> MissedCaller:
     newest = rows[0]
     return MissedCaller(
-        tuple((row.source_system, row.contact_id) for row in rows),
+        tuple(_digest(row.source_system, row.contact_id) for row in rows),
         newest.started_at.to_pydatetime(),
         newest.local_start.to_pydatetime(),
         rows[-1].local_start.to_pydatetime(),
         newest.queue if isinstance(newest.queue, str) else None,
         shown_customer(viewer, newest.customer_key),
     )
+
+
+def _digest(*key: str) -> str:
+    return hashlib.sha256("\n".join(key).encode()).hexdigest()[:24]

@@ -11,8 +11,8 @@ from qa_core.storage.records.base import Base, now
 class CallBack(Base, holds=data.Stored((data.CUSTOMER, data.ADVISOR), "call_backs", "changed_at")):
     """Call-back to a missed contact that somebody took, tried or did."""
 
-    source_system: Mapped[data.Code] = mapped_column(primary_key=True)
-    contact_id: Mapped[data.ContactId] = mapped_column(primary_key=True)
+    key: Mapped[data.Seal] = mapped_column(primary_key=True)
+    """Digest of the missed contact's own key, which who calls back does not see."""
     state: Mapped[data.Code]
     """taken · tried · done"""
     taken_by: Mapped[data.Username]

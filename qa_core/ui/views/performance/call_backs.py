@@ -62,7 +62,7 @@ def _settle(state: str) -> None:
     """Callback: note the outcome for the caller who is chosen."""
     with actions.keep_refusals():
         viewer = gate.current_viewer(Permission.HANDLE_CALLBACKS)
-        call_backs.settle(viewer, *st.session_state[CHOSEN], state)
+        call_backs.settle(viewer, st.session_state[CHOSEN], state)
 
 
 def _describe_state(item: DueCallBack) -> str:
