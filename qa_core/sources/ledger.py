@@ -52,6 +52,8 @@ MISSING = (GAP, FAILED, WAITING)
 """States in which the lake may lack what the platform has."""
 EVERY = timedelta(minutes=5)
 """Time between two readings of today."""
+AGAIN = timedelta(hours=23)
+"""Time between two readings of a day that is over, while its records may still come."""
 WAITS = tuple(timedelta(minutes=minutes) for minutes in (5, 30, 120, 360, 720))
 """Waits before each further reading of a day that is not complete; the last one again."""
 
@@ -201,7 +203,7 @@ def settle(
         if began_at < span.until:
             next_at = min(began_at + EVERY, span.until)
         elif began_at < settles_at:
-            next_at = min(began_at + timedelta(days=1), settles_at)
+            next_at = min(began_at + AGAIN, settles_at)
         else:
             next_at = None
     return _update(window, state=state, next_at=next_at, **values)

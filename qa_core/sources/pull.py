@@ -315,8 +315,10 @@ def _keep_waiting(
         os.chmod(kept, 0o600)
         path = kept
     if report.refusal.code == UNCONFIRMED:
-        option = f" --system {entry.system}" if entry.system else ""
-        layouts.note_printed(report.reading, waiting=f"{path}{option}")
+        options = entry.build_options()
+        named = {"profile": options.profile, "system": options.system, "timezone": options.timezone}
+        words = (f" --{name} {value}" for name, value in named.items() if value)
+        layouts.note_printed(report.reading, waiting="".join((str(path), *words)))
 
 
 def _count_gone(entry: SourceEntry, span: Span, fetched: Fetched) -> int:

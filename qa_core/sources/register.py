@@ -110,18 +110,18 @@ def add(
     values = {"address": address, "secret": secret, "statement": statement}
     if missing := [item for item in declared.asks if not values[item]]:
         raise Misuse("missing_value", "This platform needs {names}.", names=", ".join(missing))
-    if platform == "sql":
-        sql.require_address(address)
-        sql.require_statement(statement)
-    elif declared.find_files is not None:
+    if declared.find_files is not None:
         address = str(Path(address).absolute())
-    else:
-        _require_allowed(address)
     chosen = {key: value for key, value in (options or {}).items() if value}
     entry = SourceEntry(
         name, platform, kind, address, statement, chosen, since or environment.today()
     )
     entry.build_options()  # raises Misuse
+    if platform == "sql":
+        sql.require_address(address)
+        sql.require_statement(statement)
+    elif declared.find_files is None:
+        _require_allowed(address)
     if find(name) is not None:
         raise Refusal("known_source", "There is a source {name}. Remove it first.", name=name)
     if secret:

@@ -56,6 +56,8 @@ def apply_layout(
 ) -> ImportOptions:
     """Complete options with the answers of a layout; columns that it did not have are left out."""
     present, stored = set(headers), ImportOptions.load(row.options)
+    # A platform reads some fields from several keys, "answered_at, missed_call_reason".
+    read = {part for text in headers for part in (text, *text.split(", "))}
     renamed = {
         text: options.columns[name]
         for name, text in row.mapping.items()
@@ -69,7 +71,7 @@ def apply_layout(
         words={
             f"{renamed.get(column, column)}:{word}": meaning
             for column, word, meaning in words
-            if renamed.get(column, column) in present
+            if renamed.get(column, column) in read
         },
         profile=stored.profile if registry.is_known(stored.profile) else None,
     )
