@@ -43,7 +43,7 @@ LOOK_SECONDS = 20.0
 """Seconds between two looks of the worker for days that are due."""
 FOLDER = "pulling"
 """Folder of QA_HOME with a lock of each source, and the files that wait for a confirmation."""
-COUNTS = ("new", "updated", "unchanged", "rejected")
+COUNTS = ("new", "updated", "unchanged", "rejected", "skipped")
 Wait = Callable[[float], None]
 Tell = Callable[[SourceEntry, WindowEntry], None]
 
@@ -351,11 +351,11 @@ def undo(viewer: Viewer, number: int) -> int:
 
 def _find_batches(window: WindowEntry) -> list[str]:
     name = ImportBatch.file_name
-    kept = f"/{FOLDER}/{window.source}-{window.day}."  # one that somebody confirmed
+    kept = f"{window.source}-{window.day}"  # one that somebody confirmed
     mine = sa.or_(
         name == window.label,
         name.startswith(f"{window.label} ", autoescape=True),
-        name.contains(kept, autoescape=True),
+        name.in_((f"{kept}.json", f"{kept}.csv")),
     )
     newest_first = ImportBatch.started_at.desc(), ImportBatch.id.desc()
     with store.reading() as session:

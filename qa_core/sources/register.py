@@ -29,6 +29,8 @@ PLATFORMS: Mapping[str, SourcePlatform] = {
     for module in pkgutil.iter_modules(platforms.__path__)
 }
 """Platforms by name; each is the file of that name."""
+OWN_KINDS = ("contacts", "intervals", "spend")
+"""Kinds whose rows are known within their system alone."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
 
@@ -54,8 +56,11 @@ class SourceEntry:
 
     @property
     def system(self) -> str | None:
-        """Name of the system of its contacts; None: the name of its reader."""
-        return self.options.get("system") or (None if self.declared.profile else self.name)
+        """Name of the system of its rows; None: the name of its reader, or any system for rows
+        that join contacts.
+        """
+        is_own = self.kind in OWN_KINDS and not self.declared.profile
+        return self.options.get("system") or (self.name if is_own else None)
 
     def build_options(self, dry_run: bool = False) -> ImportOptions:
         """Build the options of the import of what it brings."""

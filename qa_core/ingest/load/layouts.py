@@ -56,8 +56,6 @@ def apply_layout(
 ) -> ImportOptions:
     """Complete options with the answers of a layout; columns that it did not have are left out."""
     present, stored = set(headers), ImportOptions.load(row.options)
-    # A platform reads some fields from several keys, "answered_at, missed_call_reason".
-    read = {part for text in headers for part in (text, *text.split(", "))}
     renamed = {
         text: options.columns[name]
         for name, text in row.mapping.items()
@@ -71,7 +69,8 @@ def apply_layout(
         words={
             f"{renamed.get(column, column)}:{word}": meaning
             for column, word, meaning in words
-            if renamed.get(column, column) in read
+            # The headers of a platform's layout are only some of its columns.
+            if renamed.get(column, column) in present or column not in row.headers
         },
         profile=stored.profile if registry.is_known(stored.profile) else None,
     )

@@ -75,6 +75,7 @@ def read(access: SourceAccess, span: Span) -> Iterator[Page]:
     engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args=_find_arguments(url))
     statement = (access.statement or "").strip().removesuffix(";")
     parameters = _build_bounds(statement, span, access.timezone)
+    connection = None
     try:
         with engine.connect() as connection:
             _begin(connection)
@@ -87,10 +88,9 @@ def read(access: SourceAccess, span: Span) -> Iterator[Page]:
             for block in rows.partitions(PAGE_ROWS):
                 yield Page([dict(zip(names, map(_as_text, row), strict=True)) for row in block])
             connection.rollback()
-    except sa.exc.OperationalError:
-        raise SourceFailed("unreachable") from None  # a driver's message may quote the password
-    except sa.exc.SQLAlchemyError:
-        raise SourceFailed("changed") from None
+    except sa.exc.SQLAlchemyError as error:  # the message of a driver may quote the password
+        is_lost = connection is None or getattr(error, "connection_invalidated", False)
+        raise SourceFailed("unreachable" if is_lost else "changed") from None
     finally:
         engine.dispose()
 
