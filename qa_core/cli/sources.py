@@ -100,7 +100,7 @@ def pull_sources(
         print_json(results)
     for entry in register.find_sources(Viewer.SYSTEM):
         for system in pull.find_doubled(Viewer.SYSTEM, entry):
-            print(describe_doubled(entry.name, system), file=sys.stderr)
+            print(pull.describe_doubled(entry.name, system), file=sys.stderr)
     if not dry_run:
         after_import.do_due()
     return REFUSED if is_missing else DONE
@@ -127,13 +127,3 @@ def _print(window: Any, stream: Any) -> None:
 
     counts = " · ".join(f"{n} {_(name)}" for name, n in window.counts.items() if n)
     print(f"{window.label}: {ledger.describe(window)}  {counts}", file=stream, flush=True)
-
-
-def describe_doubled(source: str, system: str) -> str:
-    """Warn of one tool that comes under two names."""
-    return _(
-        "Imports of {system} and the source {source} cover the same days. If both are one tool, "
-        "each contact counts twice: undo these imports.",
-        system=system,
-        source=source,
-    )

@@ -22,6 +22,7 @@ import sqlalchemy as sa
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
+from qa_core.base.i18n import _
 from qa_core.base.progress import Stop
 from qa_core.files import uploads
 from qa_core.ingest import pipeline
@@ -384,3 +385,13 @@ def find_doubled(viewer: Viewer, entry: SourceEntry) -> list[str]:
         )
         systems = session.scalars(sa.select(ImportBatch.system).where(*overlapping).distinct())
         return sorted(set(systems) - pulled)
+
+
+def describe_doubled(source: str, system: str) -> str:
+    """Warn of one tool that comes under two names."""
+    return _(
+        "Imports of {system} and the source {source} cover the same days. If both are one tool, "
+        "each contact counts twice: undo these imports.",
+        system=system,
+        source=source,
+    )
