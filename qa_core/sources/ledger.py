@@ -17,7 +17,7 @@ from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_, _
 from qa_core.base.row_values import build_from_row
 from qa_core.metrics.kpis import formatting
-from qa_core.sources.declaration import NONE, Span
+from qa_core.sources.protocol.declaration import NONE, Span
 from qa_core.sources.register import SourceEntry
 from qa_core.storage import audit_log
 from qa_core.storage.records import store

@@ -29,8 +29,8 @@ from qa_core.ingest import pipeline
 from qa_core.ingest.load import layouts
 from qa_core.ingest.reading.report import UNCONFIRMED, FileReport
 from qa_core.sources import ledger, register
-from qa_core.sources.declaration import NONE, Page, SourceAccess, SourceFailed, Span
 from qa_core.sources.ledger import WindowEntry
+from qa_core.sources.protocol.declaration import NONE, Page, SourceAccess, SourceFailed, Span
 from qa_core.sources.register import SourceEntry
 from qa_core.storage import lake, system_errors
 from qa_core.storage.records import store
@@ -324,15 +324,11 @@ def _keep_waiting(
 
 def _count_gone(entry: SourceEntry, span: Span, fetched: Fetched) -> int:
     """Count the contacts of the day in the lake that the platform does not have any more."""
-    if entry.declared.key is None or lake.version("contacts") < 0:
+    if entry.declared.key is None:
         return 0
-    with lake.working() as connection:
-        rows = connection.execute(
-            "SELECT contact_id FROM contacts WHERE source_system = ? AND started_at >= ? AND "
-            "started_at < ?",
-            [entry.system or entry.declared.profile, span.since, span.until],
-        ).fetchall()
-    return sum(contact_id not in fetched.keys for (contact_id,) in rows)
+    system = entry.system or entry.declared.profile
+    known = lake.find_contact_ids(system, span.since, span.until)
+    return sum(contact_id not in fetched.keys for contact_id in known)
 
 
 def undo(viewer: Viewer, number: int) -> int:

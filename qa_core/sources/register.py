@@ -18,11 +18,11 @@ from qa_core.base.errors import Misuse, Refusal, require_known
 from qa_core.base.row_values import build_from_row
 from qa_core.files.options import ImportOptions, require_kind
 from qa_core.sources import platforms
-from qa_core.sources.declaration import SourceAccess, SourcePlatform
 from qa_core.sources.platforms import sql
+from qa_core.sources.protocol.declaration import SourceAccess, SourcePlatform
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
-from qa_core.storage.records.sources import Source
+from qa_core.storage.records.sources import PulledSource
 
 PLATFORMS: Mapping[str, SourcePlatform] = {
     module.name: importlib.import_module(f"{platforms.__name__}.{module.name}").PLATFORM
@@ -133,7 +133,7 @@ def add(
         environment.write_private(_find_secret_file(name), secret.strip().encode(), overwrite=True)
     with store.writing() as session:
         session.add(
-            Source(
+            PulledSource(
                 name=name, platform=platform, kind=kind, address=address, statement=statement,
                 options=chosen, since=entry.since, added_by=viewer.username,
             )
@@ -147,7 +147,7 @@ def remove(viewer: Viewer, name: str) -> None:
     viewer.require(Permission.MANAGE_SETTINGS)
     get(name)
     with store.writing() as session:
-        session.execute(sa.delete(Source).where(Source.name == name))
+        session.execute(sa.delete(PulledSource).where(PulledSource.name == name))
         audit_log.record(session, viewer.username, "source_removed", name)
     _find_secret_file(name).unlink(missing_ok=True)
 
@@ -156,13 +156,13 @@ def find_sources(viewer: Viewer) -> list[SourceEntry]:
     """List the sources by name. Needs MANAGE_IMPORTS."""
     viewer.require(Permission.MANAGE_IMPORTS)
     with store.reading() as session:
-        rows = session.scalars(sa.select(Source).order_by(Source.name)).all()
+        rows = session.scalars(sa.select(PulledSource).order_by(PulledSource.name)).all()
         return [build_from_row(SourceEntry, row) for row in rows]
 
 
 def find(name: str) -> SourceEntry | None:
     with store.reading() as session:
-        row = session.get(Source, name)
+        row = session.get(PulledSource, name)
         return row and build_from_row(SourceEntry, row)
 
 
@@ -191,7 +191,7 @@ def _require_allowed(address: str) -> None:
             host=parts.hostname or "?",
         ) from None
     except OSError:
-        return  # `sources test` says so
+        return  # `sources test` shows it
 
 
 def _find_secret_file(name: str) -> Path:

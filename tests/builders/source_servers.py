@@ -18,8 +18,8 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from qa_core.base.environment import now
-from qa_core.sources.declaration import Span
 from qa_core.sources.platforms import aircall, callrail, genesys, twilio
+from qa_core.sources.protocol.declaration import Span
 
 SECRET = "acc:tok-f00d"
 FAULTS = ("429", "429 after", "429 date", "500", "503", "torn", "cut json", "gone away")

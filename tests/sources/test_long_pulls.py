@@ -27,8 +27,8 @@ from builders.source_servers import (
 
 from qa_core.access.roles import Viewer
 from qa_core.sources import ledger, pull, register
-from qa_core.sources.declaration import NONE, SourceFailed, Span
 from qa_core.sources.ledger import find_span
+from qa_core.sources.protocol.declaration import NONE, SourceFailed, Span
 from qa_core.sources.register import SourceEntry
 
 SEEDS = 1000

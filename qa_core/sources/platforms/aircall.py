@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-from qa_core.sources.declaration import (
+from qa_core.sources.protocol.declaration import (
     COUNT,
     Page,
     SourceAccess,
@@ -14,7 +14,7 @@ from qa_core.sources.declaration import (
     SourcePlatform,
     Span,
 )
-from qa_core.sources.http import Client, build_basic
+from qa_core.sources.protocol.http import Client, build_basic
 
 PAGE_ROWS = 50
 WALL = 10_000

@@ -4,8 +4,15 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from qa_core.base.environment import to_local
-from qa_core.sources.declaration import NONE, Page, SourceAccess, SourceFailed, SourcePlatform, Span
-from qa_core.sources.http import Client
+from qa_core.sources.protocol.declaration import (
+    NONE,
+    Page,
+    SourceAccess,
+    SourceFailed,
+    SourcePlatform,
+    Span,
+)
+from qa_core.sources.protocol.http import Client
 
 PAGE_ROWS = 250
 FIELDS = (

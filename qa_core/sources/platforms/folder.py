@@ -5,7 +5,13 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from qa_core.sources.declaration import LISTING, SourceAccess, SourceFailed, SourcePlatform, Span
+from qa_core.sources.protocol.declaration import (
+    LISTING,
+    SourceAccess,
+    SourceFailed,
+    SourcePlatform,
+    Span,
+)
 
 UNFINISHED = (".part", ".partial", ".filepart", ".tmp", ".temp", ".crdownload", ".swp", "~")
 STILL_SECONDS = 5.0

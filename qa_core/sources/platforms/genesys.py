@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-from qa_core.sources.declaration import (
+from qa_core.sources.protocol.declaration import (
     COUNT,
     Page,
     SourceAccess,
@@ -16,7 +16,7 @@ from qa_core.sources.declaration import (
     SourcePlatform,
     Span,
 )
-from qa_core.sources.http import Client, build_basic
+from qa_core.sources.protocol.http import Client, build_basic
 
 PAGE_ROWS = 100
 JOB_ROWS = 1000

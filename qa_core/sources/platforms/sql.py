@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
-from qa_core.sources.declaration import (
+from qa_core.sources.protocol.declaration import (
     COUNT,
     Page,
     SourceAccess,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, timedelta
 from email.utils import parsedate_to_datetime
 
-from qa_core.sources.declaration import (
+from qa_core.sources.protocol.declaration import (
     NONE,
     Page,
     Row,
@@ -13,7 +13,7 @@ from qa_core.sources.declaration import (
     SourcePlatform,
     Span,
 )
-from qa_core.sources.http import Client, build_basic
+from qa_core.sources.protocol.http import Client, build_basic
 
 PAGE_ROWS = 1000
 
@@ -46,7 +46,7 @@ def read(access: SourceAccess, span: Span) -> Iterator[Page]:
 
 
 def _is_within(call: Row, span: Span) -> bool:
-    started = call["start_time"] or call["date_created"]  # none while it still rings
+    started = call["start_time"] or call["date_created"]  # not started while it is queued
     return span.since <= parsedate_to_datetime(started) < span.until
 
 

@@ -75,3 +75,16 @@ def working(rows: int = 0, spill_folder: Path | None = None) -> Iterator[duckdb.
                 f"CREATE TEMP VIEW {name} AS {tables.select_from_files(name, files(name))}"
             )
         yield connection
+
+
+def find_contact_ids(system: str, since: datetime, until: datetime) -> list[str]:
+    """Find the ids of the contacts of a system that began in a span, the end excluded."""
+    if version("contacts") < 0:
+        return []
+    with working() as connection:
+        rows = connection.execute(
+            "SELECT contact_id FROM contacts WHERE source_system = ? AND started_at >= ? AND "
+            "started_at < ?",
+            [system, since, until],
+        ).fetchall()
+    return [contact_id for (contact_id,) in rows]

@@ -10,7 +10,7 @@ from qa_core.storage.facts import personal_data as data
 from qa_core.storage.records.base import Base, Numbered, now, reference
 
 
-class Source(Base, holds=data.NOBODY):
+class PulledSource(Base, holds=data.NOBODY):
     """Tool that is pulled. Its secret is a file of the secrets, `source-NAME`."""
 
     name: Mapped[str] = mapped_column(primary_key=True)
@@ -32,7 +32,7 @@ class SourceWindow(Numbered, holds=data.NOBODY):
 
     __table_args__ = (sa.UniqueConstraint("source", "day"),)
 
-    source: Mapped[data.Code] = reference("source.name", "CASCADE")
+    source: Mapped[data.Code] = reference("pulled_source.name", "CASCADE")
     day: Mapped[date]
     state: Mapped[data.Code] = mapped_column(default="due")
     """due · reading · open · complete · read · gap · failed · waiting · undone"""

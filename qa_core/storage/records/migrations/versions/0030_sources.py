@@ -10,5 +10,5 @@ down_revision = "0029"
 
 def upgrade() -> None:
     """Add the two tables."""
-    for name in ("source", "source_window"):
+    for name in ("pulled_source", "source_window"):
         Base.metadata.tables[name].create(op.get_bind(), checkfirst=True)

@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urlsplit
 import urllib3
 
 from qa_core.base import environment, outside
-from qa_core.sources.declaration import SourceFailed
+from qa_core.sources.protocol.declaration import SourceFailed
 
 TIMEOUT_SECONDS = 60
 WAITS = (1, 2, 4, 8, 16, 32)
