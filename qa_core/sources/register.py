@@ -135,7 +135,7 @@ def add(
         session.add(
             PulledSource(
                 name=name, platform=platform, kind=kind, address=address, statement=statement,
-                options=chosen, since=entry.since, added_by=viewer.username,
+                options=chosen, since=entry.since, created_by=viewer.username,
             )
         )  # fmt: skip
         audit_log.record(session, viewer.username, "source_added", name)

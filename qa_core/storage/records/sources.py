@@ -23,8 +23,8 @@ class PulledSource(Base, holds=data.NOBODY):
     options: Mapped[dict[str, Any]] = mapped_column(default=dict)
     """Options of the import: system, profile, timezone."""
     since: Mapped[date]
-    added_by: Mapped[data.Username]
-    added_at: Mapped[datetime] = mapped_column(default=now)
+    created_by: Mapped[data.Username]
+    created_at: Mapped[datetime] = mapped_column(default=now)
 
 
 class SourceWindow(Numbered, holds=data.NOBODY):
