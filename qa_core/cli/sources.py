@@ -80,7 +80,7 @@ def pull_sources(
 ) -> int:
     """Read the days of sources that are due, newest first; exit 1 where one is not complete."""
     from qa_core import ingest
-    from qa_core.sources import ledger, pull, register
+    from qa_core.sources import ledger, pull
     from qa_core.upkeep import after_import
 
     bounds = arguments.parse_day(first), arguments.parse_day(last)
@@ -96,11 +96,10 @@ def pull_sources(
         results.append(window.as_json(entry))
         is_missing |= window.state in ledger.MISSING
         _print(window, sys.stderr if as_json else sys.stdout)
+        for system in pull.find_doubled([window]):
+            print(pull.describe_doubled(entry.name, system), file=sys.stderr)
     if as_json:
         print_json(results)
-    for entry in register.find_sources(Viewer.SYSTEM):
-        for system in pull.find_doubled(Viewer.SYSTEM, entry):
-            print(pull.describe_doubled(entry.name, system), file=sys.stderr)
     if not dry_run:
         after_import.do_due()
     return REFUSED if is_missing else DONE
@@ -125,5 +124,6 @@ def _follow() -> int:
 def _print(window: Any, stream: Any) -> None:
     from qa_core.sources import ledger
 
-    counts = " · ".join(f"{n} {_(name)}" for name, n in window.counts.items() if n)
-    print(f"{window.label}: {ledger.describe(window)}  {counts}", file=stream, flush=True)
+    counts = window.counts.items()
+    shown = " · ".join(f"{n} {_(name)}" for name, n in counts if isinstance(n, int) and n)
+    print(f"{window.label}: {ledger.describe(window)}  {shown}", file=stream, flush=True)

@@ -44,6 +44,8 @@ LOOK_SECONDS = 20.0
 """Seconds between two looks of the worker for days that are due."""
 FOLDER = "pulling"
 """Folder of QA_HOME with a lock of each source, and the files that wait for a confirmation."""
+MAX_TWINS = 0.05
+"""Share of the contacts of a day that are in another system by accident."""
 COUNTS = ("new", "updated", "unchanged", "rejected", "skipped")
 Wait = Callable[[float], None]
 Tell = Callable[[SourceEntry, WindowEntry], None]
@@ -200,7 +202,7 @@ def _pull_window(
         system_errors.log_failure(LOG, f"the pull of {window.label}", error)
         state, values = ledger.FAILED, {"cause": refusal.code if refusal else "error"}
     values = {"fetched": None, "expected": None, "counts": {}} | values
-    if state == ledger.COMPLETE and began_at < day.until:
+    if state in (ledger.COMPLETE, ledger.READ) and began_at < day.until:
         state = ledger.OPEN
     if dry_run:
         return replace(window, state=state, read_at=began_at, **values)
@@ -226,7 +228,8 @@ def _read_and_import(
     if entry.declared.basis == NONE:
         state = ledger.READ
     if not fetched.is_complete:
-        state, values["cause"] = ledger.GAP, "changing"
+        state = ledger.GAP
+        values["cause"] = "changing" if fetched.fetched == fetched.expected else None
     for path in fetched.paths:
         is_ours = path.parent == folder
         name = window.label if is_ours else f"{window.label} {path.name}"
@@ -240,10 +243,14 @@ def _read_and_import(
                 _keep_waiting(entry, window, path, report, is_ours)
         else:
             counts.update({item: getattr(report.tally, item) for item in COUNTS})
-    is_day = span == window.span
-    if is_day and state in (ledger.COMPLETE, ledger.READ) and entry.kind == "contacts":
-        counts["gone"] = _count_gone(entry, span, fetched)
-    return state, values | {"counts": dict(counts)}
+    details: dict[str, Any] = dict(counts)
+    is_day = span == window.span and state in (ledger.COMPLETE, ledger.READ)
+    if is_day and entry.kind == "contacts" and not dry_run:
+        system = entry.system or entry.declared.profile
+        known, details["doubled"] = lake.compare_system(system, span.since, span.until)
+        if entry.declared.key is not None:
+            details["gone"] = len(known - fetched.keys.keys())
+    return state, values | {"counts": details}
 
 
 def _fetch(entry: SourceEntry, access: SourceAccess, span: Span, folder: Path) -> Fetched:
@@ -322,15 +329,6 @@ def _keep_waiting(
         layouts.note_printed(report.reading, waiting="".join((str(path), *words)))
 
 
-def _count_gone(entry: SourceEntry, span: Span, fetched: Fetched) -> int:
-    """Count the contacts of the day in the lake that the platform does not have any more."""
-    if entry.declared.key is None:
-        return 0
-    system = entry.system or entry.declared.profile
-    known = lake.find_contact_ids(system, span.since, span.until)
-    return sum(contact_id not in fetched.keys for contact_id in known)
-
-
 def undo(viewer: Viewer, number: int) -> int:
     """Undo everything that a day brought, the last import first; it is read again only on
     request. Returns the number of imports. Needs MANAGE_IMPORTS. Raises Refusal where a later
@@ -360,27 +358,18 @@ def _find_batches(window: WindowEntry) -> list[str]:
         return list(session.scalars(found.order_by(*newest_first)))
 
 
-def find_doubled(viewer: Viewer, entry: SourceEntry) -> list[str]:
-    """List other systems whose imports by hand cover days that this source brings too: the
-    same tool under two names counts every contact twice. Needs MANAGE_IMPORTS.
+def find_doubled(windows: Sequence[WindowEntry]) -> list[str]:
+    """List other systems that have many contacts of these days too, at the same second with the
+    same customer: a tool under two names counts each contact twice.
     """
-    viewer.require(Permission.MANAGE_IMPORTS)
-    own = sa.select(
-        sa.func.min(ledger.SourceWindow.day), sa.func.max(ledger.SourceWindow.day)
-    ).where(ledger.SourceWindow.source == entry.name, ledger.SourceWindow.read_at.is_not(None))
-    pulled = {source.system or source.declared.profile for source in register.find_sources(viewer)}
-    with store.reading() as session:
-        first, last = session.execute(own).one()
-        if first is None:
-            return []
-        overlapping = (
-            ImportBatch.kind == entry.kind,
-            ImportBatch.state == "done",
-            ImportBatch.first_day <= last,
-            ImportBatch.last_day >= first,
-        )
-        systems = session.scalars(sa.select(ImportBatch.system).where(*overlapping).distinct())
-        return sorted(set(systems) - pulled)
+    return sorted(
+        {
+            system
+            for window in windows
+            for system, count in window.counts.get("doubled", {}).items()
+            if window.fetched and count > MAX_TWINS * window.fetched
+        }
+    )
 
 
 def describe_doubled(source: str, system: str) -> str:

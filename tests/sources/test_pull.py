@@ -229,15 +229,19 @@ def test_imports_of_the_same_days_under_another_name_are_warned_of(
 ) -> None:
     platform = add_platform("aircall")
     platform.calls = make_calls("aircall", random.Random(3), find_span(DAY), 10)
-    rows = "contact_id,started_at,outcome\nX1,2026-05-11T09:00:00+02:00,answered\n"
-    bring(tmp_path, "contacts", rows, system="by hand")
+    assert app.run(["pull", "aircall"]) == 0
+    assert "same days" not in capsys.readouterr().err
+    calls = platform.calls.values()
+    rows = [f"X{call.id},{call.start.isoformat()},{call.number},answered" for call in calls]
+    head = "contact_id,started_at,customer,outcome"
+    bring(tmp_path, "contacts", "\n".join((head, *rows)), system="by hand")
+    ledger.fill(SYSTEM, ledger.find_days("aircall", DAY, DAY)[0].id)
 
     assert app.run(["pull", "aircall"]) == 0
 
-    assert (
-        "Imports of by hand and the source aircall cover the same days" in capsys.readouterr().err
-    )
-    assert pull.find_doubled(SYSTEM, register.get("aircall")) == ["by hand"]
+    warned = "Imports of by hand and the source aircall cover the same days"
+    assert warned in capsys.readouterr().err
+    assert pull.find_doubled(ledger.find_windows(SYSTEM, "aircall")) == ["by hand"]
 
 
 def test_who_was_erased_stays_without_identity_when_the_day_is_read_again(

@@ -45,7 +45,7 @@ def _read_part(client: Client, first: int, last: int) -> Iterator[Page]:
     while True:
         calls, total = _find(client, first, last, page)
         yield Page(calls)
-        if len(calls) < PAGE_ROWS:
+        if not calls or page * PAGE_ROWS >= total:
             return
         end = max(_read_start(call) for call in calls)
         if end > first:

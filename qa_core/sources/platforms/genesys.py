@@ -89,9 +89,9 @@ def _read_pages(client: Client, span: Span) -> Iterator[Page]:
         return
     for number in range(1, WALL // PAGE_ROWS + 1):
         # The key is left out of an answer without conversations.
-        conversations = _find(client, span, number, PAGE_ROWS).get("conversations") or []
-        yield Page(conversations)
-        if len(conversations) < PAGE_ROWS:
+        answer = _find(client, span, number, PAGE_ROWS)
+        yield Page(answer.get("conversations") or [])
+        if number * PAGE_ROWS >= _take(answer, "totalHits"):
             return
 
 

@@ -37,7 +37,7 @@ def _show_source(viewer: Viewer, entry: SourceEntry) -> None:
     kind = _(SOURCE_TITLES[entry.kind])
     st.subheader(escape(f"{entry.name} · {entry.declared.title} · {kind}"), anchor=False)
     st.caption(escape(_describe_state(entry, windows)))
-    for system in pull.find_doubled(viewer, entry):
+    for system in pull.find_doubled(windows):
         st.warning(escape(pull.describe_doubled(entry.name, system)))
     missing = [window for window in windows if window.state in ledger.MISSING]
     for window in missing[:SHOWN_MISSING]:
