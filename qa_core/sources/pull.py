@@ -375,8 +375,7 @@ def find_doubled(windows: Sequence[WindowEntry]) -> list[str]:
 def describe_doubled(source: str, system: str) -> str:
     """Warn of one tool that comes under two names."""
     return _(
-        "Imports of {system} and the source {source} cover the same days. If both are one tool, "
-        "each contact counts twice: undo these imports.",
+        "{system} and the source {source} have the same contacts. Each counts twice: undo one.",
         system=system,
         source=source,
     )

@@ -230,7 +230,7 @@ def test_imports_of_the_same_days_under_another_name_are_warned_of(
     platform = add_platform("aircall")
     platform.calls = make_calls("aircall", random.Random(3), find_span(DAY), 10)
     assert app.run(["pull", "aircall"]) == 0
-    assert "same days" not in capsys.readouterr().err
+    assert "same contacts" not in capsys.readouterr().err
     calls = platform.calls.values()
     rows = [f"X{call.id},{call.start.isoformat()},{call.number},answered" for call in calls]
     head = "contact_id,started_at,customer,outcome"
@@ -239,7 +239,7 @@ def test_imports_of_the_same_days_under_another_name_are_warned_of(
 
     assert app.run(["pull", "aircall"]) == 0
 
-    warned = "Imports of by hand and the source aircall cover the same days"
+    warned = "by hand and the source aircall have the same contacts"
     assert warned in capsys.readouterr().err
     assert pull.find_doubled(ledger.find_windows(SYSTEM, "aircall")) == ["by hand"]
 

@@ -51,13 +51,13 @@ def _show_source(viewer: Viewer, entry: SourceEntry) -> None:
         tables.day_column(_("Day"), lambda window: window.day),
         tables.text_column(_("Result"), ledger.describe),
         tables.count_column(_("Read"), lambda window: window.fetched),
-        tables.count_column(_("At the platform"), lambda window: window.expected),
+        tables.count_column(_("Stated"), lambda window: window.expected),
         _count_column("new"),
         _count_column("updated"),
         _count_column("rejected"),
-        tables.count_column(_("Deleted there"), lambda window: window.counts.get("gone")),
+        tables.count_column(_("Deleted at source"), lambda window: window.counts.get("gone")),
         tables.moment_column(_("Last reading"), lambda window: _to_local(window.read_at)),
-        tables.moment_column(_("Next"), lambda window: _to_local(window.next_at)),
+        tables.moment_column(_("Next reading"), lambda window: _to_local(window.next_at)),
     )
     chosen = tables.show(
         windows,
