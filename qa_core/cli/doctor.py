@@ -210,6 +210,14 @@ def _stores(deep: bool = False) -> tuple[str, str]:
             files=found.lake_files,
             recordings=found.recordings,
         )
+    if found.strays:
+        listed = ", ".join(map(str, integrity.find_strays()[:LISTED_FILES]))
+        return BAD, _(
+            "Files or rows that belong to nothing on {at}: {n}. Remove the files: {files}.",
+            at=at,
+            n=found.strays,
+            files=listed or "–",
+        )
     return WARN if found.is_old else OK, _("every file read, {at}", at=at)
 
 

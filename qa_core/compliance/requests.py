@@ -16,6 +16,7 @@ from qa_core.base.row_values import build_from_row
 from qa_core.metrics.kpis.dimensions import add_months
 from qa_core.metrics.law import recording_flags
 from qa_core.storage import audit_log
+from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.facts.personal_data import STAND_IN
 from qa_core.storage.records import store
 from qa_core.storage.records.retention import SubjectRequest
@@ -194,7 +195,7 @@ def confirm_audio(viewer: Viewer, number: int) -> None:
     """
     viewer.require(Permission.SEE_RULES)
     with store.writing() as session:
-        request = session.get(SubjectRequest, number)
+        request = session.scalar(_of_anybody(SubjectRequest.id == number))
         if request is None or request.kind not in WITH_AUDIO or request.answered_on is not None:
             raise AccessDenied()
         if request.entered_by == viewer.username:
@@ -253,7 +254,7 @@ def record_answer(viewer: Viewer, number: int, text: str, is_refused: bool) -> N
 def _changing(viewer: Viewer, number: int, act: str) -> Iterator[SubjectRequest]:
     """Open a request that is not answered, and log what is done with it."""
     with store.writing() as session:
-        request = session.get(SubjectRequest, number)
+        request = session.scalar(_of_anybody(SubjectRequest.id == number))
         if request is None:
             raise AccessDenied()
         if request.answered_on is not None:
@@ -283,8 +284,15 @@ def find_own(viewer: Viewer) -> list[PersonRequest]:
     return _find(*theirs) if viewer.advisor_id else []
 
 
+def _of_anybody(*conditions: sa.ColumnElement[bool]) -> Unscoped:
+    return Unscoped(
+        sa.select(SubjectRequest).where(*conditions),
+        "The data protection officer answers the requests of everybody; advisors find their own.",
+    )
+
+
 def _find(*conditions: sa.ColumnElement[bool]) -> list[PersonRequest]:
     with store.reading() as session:
-        rows = session.scalars(sa.select(SubjectRequest).where(*conditions)).all()
+        rows = session.scalars(_of_anybody(*conditions)).all()
     requests = [build_from_row(PersonRequest, row) for row in rows]
     return sorted(requests, key=lambda item: (not item.is_open, item.due_on, item.id))

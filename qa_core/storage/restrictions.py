@@ -7,6 +7,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from qa_core.storage import name_merges
+from qa_core.storage.facts.personal_data import ADVISOR, CUSTOMER, ColumnContent, find_columns
+from qa_core.storage.facts.schema import CONTACTS
 from qa_core.storage.lake.tables import quote
 from qa_core.storage.records import store
 from qa_core.storage.records.retention import Restriction
@@ -30,11 +32,8 @@ class Restrictions:
         """Write the predicate of the restricted contacts as SQL: a view takes no parameters."""
         tests = [
             f"{column} IN ({_list(names)})"
-            for column, names in (
-                ("customer_key", self.customers),
-                ("given_customer_key", self.customers),
-                ("advisor_id", self.advisors),
-            )
+            for kind, names in ((CUSTOMER, self.customers), (ADVISOR, self.advisors))
+            for column in find_columns(CONTACTS, ColumnContent.IDENTIFIER, kind)
             if names
         ]
         for system, contact_id in sorted(self.contacts, key=str):

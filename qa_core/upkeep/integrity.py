@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import sqlalchemy as sa
 
@@ -51,16 +52,22 @@ class StoreCheck:
 
 def check() -> StoreCheck:
     """Read every file of the lake and every recording."""
-    files = {path for path in vault.folder().rglob("*") if path.is_file()}
     damaged = {name for name, size in _find_recordings().items() if not vault.is_whole(name, size)}
     # What was deleted meanwhile is missing by right.
     damaged &= _find_recordings().keys() if damaged else set()
-    # A file that an import is bringing has its row by the next check.
-    kept = {vault.folder() / name for name in _find_recordings()}
-    old = (now() - EVERY).timestamp()
-    strays = sum(path.exists() and path.stat().st_mtime < old for path in files - kept)
     lost = len(lake.find_damage(deep=True))
-    return StoreCheck(now(), lost, len(damaged), strays + _count_orphans())
+    return StoreCheck(now(), lost, len(damaged), len(find_strays()) + _count_orphans())
+
+
+def find_strays() -> list[Path]:
+    """Find files of audio that no row names, and files of the lake that no log names. One that
+    an import is bringing is named by the next check.
+    """
+    old = (now() - EVERY).timestamp()
+    files = {path for path in vault.folder().rglob("*") if path.is_file()}
+    files -= {vault.folder() / name for name in _find_recordings()}
+    unnamed = [path for path in sorted(files) if path.exists() and path.stat().st_mtime < old]
+    return [*unnamed, *lake.find_strays(old)]
 
 
 def _count_orphans() -> int:

@@ -4,7 +4,7 @@ import logging
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.centre import settings
-from qa_core.compliance import key_rotation, recordings, retention
+from qa_core.compliance import certificates, key_rotation, recordings, retention
+from qa_core.compliance.certificates import Certificate
 from qa_core.compliance.retention import Overdue
 from qa_core.compliance.rules import catalogue, history
 from qa_core.compliance.rules.catalogue import RuleVerdict
@@ -47,39 +48,6 @@ CLOSES = {
     "contacts": closed_months.IDENTITIES,
 }
 """Kinds whose monthly totals are computed before they go, and the group of these."""
-
-
-@dataclass(frozen=True)
-class Certificate:
-    """Certificate of a purge: kind → number and days of the oldest and newest, the
-    place in the audit log, and a signature over all of it. No content.
-    """
-
-    number: int
-    as_of: date
-    finished_at: datetime
-    actor: str
-    kinds: Mapping[str, DueData]
-    seq: int
-    mac: str
-    signature: str
-
-    @property
-    def is_genuine(self) -> bool:
-        """Return whether the signature fits what the certificate says."""
-        return audit_log.is_signature(self.signature, *_name_content(self))
-
-    def as_json(self) -> dict[str, Any]:
-        """Build the certificate as docs/contract.md, section 3 prints it."""
-        return {
-            "number": self.number,
-            "as_of": self.as_of.isoformat(),
-            "finished_at": self.finished_at.isoformat(),
-            "actor": self.actor,
-            "kinds": {kind: _note(due) for kind, due in self.kinds.items()},
-            "journal": {"seq": self.seq, "seal": self.mac},
-            "signature": self.signature,
-        }
 
 
 @dataclass(frozen=True)
@@ -170,10 +138,9 @@ def find_certificates(viewer: Viewer, limit: int | None = 50) -> list[Certificat
     viewer.require(Permission.SEE_COMPLIANCE)
     finished = sa.select(Purge).where(Purge.finished_at.is_not(None)).order_by(Purge.id.desc())
     with store.reading() as session:
-        return [_certify(row) for row in session.scalars(finished.limit(limit))]
+        return [certificates.certify(row) for row in session.scalars(finished.limit(limit))]
 
 
-_DAYS = ("oldest", "newest", "since")
 _purged_through: dict[str, date] = {}
 
 
@@ -230,7 +197,7 @@ def _finish(number: int) -> Certificate:
             continue
         due = keeper.find_due(as_of)
         if note is None and due:
-            _save(number, keeper.kind, {**_note(due), "done": False})
+            _save(number, keeper.kind, {**certificates.note(due), "done": False})
         if due:
             if keeper.kind in CLOSES:
                 _close_months(keeper.kind, as_of)
@@ -266,7 +233,9 @@ def begin_certificate(
     """
     today = environment.today()
     due = DueData(kind, len(days), min(days), max(days), today)
-    row = Purge(as_of=today, actor=viewer.username, kinds={kind: {**_note(due), "done": True}})
+    row = Purge(
+        as_of=today, actor=viewer.username, kinds={kind: {**certificates.note(due), "done": True}}
+    )
     session.add(row)
     session.flush()
     return row.id
@@ -282,43 +251,11 @@ def close_certificate(number: int, why: str = "") -> Certificate:
         end = audit_log.find_end(session)
         row.seq, row.mac, row.finished_at = end.seq, end.mac, now()
         row.signature = ""
-        row.signature = audit_log.sign(*_name_content(_certify(row)))
-        return _certify(row)
+        row.signature = audit_log.sign(*certificates.name_content(certificates.certify(row)))
+        return certificates.certify(row)
 
 
 def _save(number: int, kind: str, note: Mapping[str, Any]) -> None:
     with store.writing() as session:
         row = session.get_one(Purge, number)
         row.kinds = {**row.kinds, kind: {**row.kinds.get(kind, {}), **note}}
-
-
-def _note(due: DueData) -> dict[str, Any]:
-    days = {name: getattr(due, name).isoformat() for name in _DAYS}
-    return {"count": due.count, **days}
-
-
-def _certify(row: Purge) -> Certificate:
-    kinds = {
-        kind: DueData(kind, note["count"], *(date.fromisoformat(note[name]) for name in _DAYS))
-        for kind, note in row.kinds.items()
-    }
-    return Certificate(
-        row.id, row.as_of, row.finished_at, row.actor, kinds, row.seq, row.mac, row.signature
-    )
-
-
-def _name_content(certificate: Certificate) -> tuple[int | str, ...]:
-    kinds = (
-        f"{kind} {due.count} {due.oldest} {due.newest} {due.since}"
-        for kind, due in sorted(certificate.kinds.items())
-    )
-    return (
-        "purge",
-        certificate.number,
-        certificate.as_of.isoformat(),
-        certificate.finished_at.isoformat(timespec="seconds"),
-        certificate.actor,
-        certificate.seq,
-        certificate.mac,
-        *kinds,
-    )

@@ -10,7 +10,6 @@ import sqlalchemy as sa
 from qa_core.base import environment
 from qa_core.compliance.retention import find_oldest_day, make_due, read_whole, start_of, to_day
 from qa_core.ingest.watch import folder as watched
-from qa_core.metrics.kpi import editions
 from qa_core.storage import lake
 from qa_core.storage.facts.personal_data import ACCOUNT, ADVISOR
 from qa_core.storage.records import data_map, store
@@ -36,8 +35,7 @@ class ContactKeeper:
             return due and make_due(session, self.kind, due.count, due.oldest, due.newest)
 
     def delete_due(self, as_of: date) -> None:
-        with editions.unchanged_by_deletion():
-            self.remove(self._find_oldest_day(as_of))
+        self.remove(self._find_oldest_day(as_of))
 
     def _find_oldest_day(self, as_of: date) -> date:
         with store.reading() as session:

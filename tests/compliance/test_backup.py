@@ -518,6 +518,20 @@ def test_what_was_left_out_since_the_backup_is_left_out_again(filled: Path, file
     assert [item.reason for item in exclusions.find_all(SYSTEM)] == ["representative"]
 
 
+def test_a_restoration_names_the_corrections_made_since(
+    filled: Path, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    [one, other] = [(None, name) for (name,) in find_contacts()]
+    subjects.rectify(SYSTEM, one, {"queue": "Sales"}, "asked for")
+    backup.back_up(SYSTEM, file)
+    subjects.rectify(SYSTEM, other, {"reason": "delivery", "queue": "Help"}, "asked for")
+    lose_stores(filled)
+
+    assert run(["restore", str(file)]) == 0
+    assert "Corrections to enter again: ann1: reason, ann1: queue." in capsys.readouterr().out
+    assert find_contacts("queue") == [(one[1], "Sales"), (other[1], None)]
+
+
 def test_who_was_erased_before_the_backup_may_have_called_again(
     filled: Path, file: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

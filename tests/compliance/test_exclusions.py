@@ -249,6 +249,19 @@ def test_every_number_of_a_row_is_compared_with_excluded_lines_at_import(kept: P
     assert find_private() == ["d", "e", "f", "g"]
 
 
+def test_a_contact_of_a_line_that_was_excluded_by_mistake_is_corrected(kept: Path) -> None:
+    subjects.exclude(SYSTEM, "representative", line=LINE)
+    row = f"d,{RECENT:%Y-%m-%d %H:%M},inbound,0611223344,{LINE},answered,\n"
+    bring(kept, "contacts", CALLED + row)
+    exclusions.remove(SYSTEM, exclusions.find_all(SYSTEM)[0].id)
+    assert find_private() == ["d"]
+
+    subjects.rectify(SYSTEM, (None, "d"), {"private_line": "false"}, "the line of the sales desk")
+    assert find_private() == []
+    bring(kept, "contacts", (CALLED + row).replace("answered", "abandoned"))
+    assert find_private() == [] and ("d", "abandoned") in find_contacts("outcome")
+
+
 CDR = (
     '"","{caller}","{called}","from-trunk","""A"" <{caller}>","SIP/trunk-01","SIP/101-0a","Dial",'
     '"sales,t","{at}","{at}","2026-01-05 10:00:40",40,30,"ANSWERED","DOCUMENTATION","{unique}",""\n'

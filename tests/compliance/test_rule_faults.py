@@ -43,6 +43,7 @@ from qa_core.storage.records.people import Account, Membership
 from qa_core.storage.records.retention import (
     ListeningExclusion,
     Objection,
+    Purge,
     Restriction,
     SubjectRequest,
 )
@@ -161,9 +162,23 @@ def leave_comment() -> None:
     integrity.check_daily()
 
 
-def plan_listening() -> ListeningPlan:
+def leave_contacts(folder: str = "contacts/month=2026-01") -> None:
+    lake = environment.current().folder / "lake"
+    path = lake / folder / "part-0.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(next((lake / "contacts").rglob("part-*.parquet")).read_bytes())
+    os.utime(path, (OLD.timestamp(), OLD.timestamp()))
+    integrity.check_daily()
+
+
+def delete_certificate() -> None:
+    subjects.delete_audio(SYSTEM, [(None, "c0")], reason="asked for")
+    change(sa.delete(Purge))
+
+
+def plan_listening(purpose: str = "quality") -> ListeningPlan:
     return ListeningPlan(
-        name="Nord", purpose="quality", starts_on=TODAY, ends_on=TODAY, grid_key="service",
+        name="Nord", purpose=purpose, starts_on=TODAY, ends_on=TODAY, grid_key="service",
         per_advisor=1, maximum_per_advisor=2, created_by="mia",
     )  # fmt: skip
 
@@ -353,6 +368,14 @@ FAULTS: dict[str, tuple[str, str, Callable[..., Any]]] = {
             prior_consent="no", **CALL)])),
     "a machine answers without a notice": (
         "R22", RED, lambda: land([contact(RECENT, "m1", handled_by="machine", team="Nord")])),
+    "a plan is for a purpose that was not entered": (
+        "R1", RED, lambda: add(plan_listening(purpose="ranking"))),
+    "a certificate of deletion is forged": (
+        "R14", RED, lambda: add(Purge(
+            as_of=TODAY, actor="dora", finished_at=now(), seq=1, mac="", signature="x"))),
+    "a certificate of deletion is deleted": ("R14", RED, delete_certificate),
+    "a file of contacts that no log names": ("R19", RED, leave_contacts),
+    "a copy of contacts beside the tables": ("R19", RED, lambda: leave_contacts("copies")),
     "a sealed recording is opened by one person": ("R23", RED, lambda: seal_recording(
         confirmed_by="dora")),
     "a sealed recording is played": (

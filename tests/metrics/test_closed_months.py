@@ -183,22 +183,40 @@ def test_no_row_of_an_advisor_remains_and_the_note_says_where_figures_come_from(
     assert set(crossed["notes"]) == {(LEFT_OUT,)}
 
 
-def test_fewer_than_five_advisors_leave_nothing(centre: Path) -> None:
-    add_people({f"a{n}": f"A {n}" for n in range(4)}, {"North": None})
-    start = datetime.fromisoformat("2025-01-05 09:00")
+def test_fewer_than_five_advisors_leave_only_a_note(centre: Path) -> None:
+    add_people({f"a{n}": f"A {n}" for n in range(5)}, {"North": None})
+    # In January four advisors, in February five, of whom four speak of prices.
     rows = [
-        contact(start, f"c{n}", advisor_id=f"a{n % 4}", team="North", customer_key=f"k{n}")
-        for n in range(20)
+        contact(
+            datetime(2025, 1 + n // 20, 5, 9),
+            f"c{n}",
+            advisor_id=f"a{n % 4 if n < 20 else n % 5}",
+            team="North",
+            customer_key=f"k{n}",
+            queue="Sales" if n < 20 or n % 5 else "Help",
+        )
+        for n in range(40)
     ]
     land(rows)
     with store.writing() as session:
-        moment = start.replace(tzinfo=UTC)
-        session.add_all(evaluation(row, 70.0, evaluated_at=moment) for row in rows)
+        session.add_all(
+            evaluation(row, 70.0, evaluated_at=row["local_start"].replace(tzinfo=UTC))
+            for row in rows
+        )
 
-    purge.purge(SYSTEM, AS_OF)
+    purge.purge(SYSTEM, date(2026, 3, 30))
 
-    assert measure(SYSTEM, ("evaluations",))["status"].tolist() == ["no_data"]
-    assert measure(SYSTEM, ("received",))["value"].tolist() == [20.0]
+    def find(first: int, last: int, **filters: tuple[str, ...]) -> list[Any]:
+        where = Filters(Period(date(2025, first, 1), date(2025, last, 28)), tuple(filters.items()))
+        [row] = measure(SYSTEM, ("evaluations",), where=where).itertuples()
+        return [row.n, row.notes]
+
+    assert find(1, 1) == [0, (LEFT_OUT,)]
+    assert find(2, 2) == [20, (FROM_CLOSED,)]
+    assert find(1, 2) == [20, (LEFT_OUT, FROM_CLOSED)]
+    assert find(2, 2, queue=("Sales",)) == [0, (LEFT_OUT,)]
+    assert find(2, 2, team=("North",)) == [20, (FROM_CLOSED,)]
+    assert measure(SYSTEM, ("received",))["value"].tolist() == [40.0]
 
 
 def test_a_second_purge_of_the_same_months_changes_nothing(

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from builders.centres import contact, land, land_spend
+from builders.forked_python import forked_python
 from builders.published import EXECUTIVE, MAY, land_all, of_queue, shown
 
 from qa_core.access.roles import Role, Viewer
@@ -21,12 +22,14 @@ from qa_core.cli.app import run
 from qa_core.metrics import query
 from qa_core.metrics.kpi import editions, publication
 from qa_core.metrics.kpis.dimensions import Filters, Period
+from qa_core.storage import lake
+from qa_core.storage.lake import tables
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.base import now
 from qa_core.storage.records.editions import Edition
 from qa_core.storage.records.imports import ImportBatch
-from qa_core.upkeep import purge
+from qa_core.upkeep import purge, subjects
 
 
 def late(contacts: int, advisors: int, **columns: Any) -> None:
@@ -78,6 +81,42 @@ def test_a_purge_changes_no_edition(centre: Path) -> None:
     assert (state.state, state.edition) == ("published", 1)
     assert editions.publish_due() == []
     assert received() == 320
+
+
+@pytest.mark.parametrize("name", ["publish_before_deletion", "forget_evidence"])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_neither_a_killed_purge_nor_an_erasure_nor_a_compaction_changes_an_edition(
+    centre: Path, monkeypatch: pytest.MonkeyPatch, name: str, when: str
+) -> None:
+    environment.find_drill_file().touch()
+    monkeypatch.setenv("QA_CLOCK", "2026-07-20T08:00")
+    rows = [{**row, "customer_key": "k"} for row in of_queue("a", 8, 20)]
+    rows = [{**row, "contact_id": f"c{n}"} for n, row in enumerate(rows + of_queue("b", 8, 20))]
+    back = contact("2026-06-02 10:00", "back", advisor_id="a0", customer_key="k")
+    with monkeypatch.context() as patch:
+        patch.setattr(tables, "ROWS_PER_FILE", 100)  # May is divided into several files
+        land(rows)
+        land([{**rows[0], "queue": "b"}], "again")
+    land([back, {**back, "contact_id": "new", "customer_key": "new"}], "june")
+    assert editions.publish_due() == ["2026-05"]
+    june = Filters(Period(date(2026, 6, 1), date(2026, 6, 30)))
+    store.engine_for(environment.current().database_url).dispose()
+
+    # Contacts from the tenth of May on still name people.
+    monkeypatch.setenv("QA_CLOCK", "2027-06-10T08:00")
+    command = [*forked_python(), "-m", "tests.builders.killed_purge"]
+    command += [f"qa_core.metrics.kpi.editions.{name}", when, "1"]
+    assert subprocess.run(command, cwd=environment.PROJECT, check=False).returncode == -9
+    purge.purge(Viewer.SYSTEM)
+    assert [one.kinds["contacts"].count for one in purge.find_certificates(Viewer.SYSTEM)] == [96]
+    subjects.erase(Viewer.SYSTEM, advisor="a3")
+    assert lake.compact() > 1
+    editions.publish_due()
+
+    assert {one.state for one in editions.list_states()} == {"published"}
+    keys = ("first_time_callers", "returning_callers")
+    counted = query.measure(Viewer.SYSTEM, keys, (), june)
+    assert counted["value"].tolist() == [1.0, 1.0]
 
 
 def test_late_contacts_of_a_part_that_is_hidden_are_not_published_though_the_total_grew_by_many(

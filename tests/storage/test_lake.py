@@ -4,7 +4,10 @@ neighbours, whatever the order it came in.
 
 from __future__ import annotations
 
+import math
 import random
+import shutil
+import time
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -567,6 +570,21 @@ def test_compaction_joins_the_small_files_of_a_month(centre: Path) -> None:
     assert len(lake.files("contacts")) == 1
     assert stored("contact_id") == [("c1",), ("d0",), ("d1",), ("d2",)]
     assert lake.span() == (NOON, NOON)
+
+
+def test_files_that_no_log_names_are_strays(centre: Path) -> None:
+    merge("b1", contact("c1", NOON))
+    merge("b2", contact("c1", NOON, outcome="abandoned"), contact("c2", NOON))
+    lake.undo("b2")
+    [file] = map(Path, lake.files("contacts"))
+    assert lake.find_strays(time.time() + 60) == []
+
+    names = ("contacts/month=2026-01/copy.parquet", f"contacts/month=2020-01/{file.name}", "a.csv")
+    for name in names:
+        (centre / "lake" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, centre / "lake" / name)
+    found = [path.relative_to(centre / "lake").as_posix() for path in lake.find_strays(math.inf)]
+    assert found == sorted(names)
 
 
 def test_a_commit_in_between_by_a_writer_without_the_lock_is_noticed_and_the_merge_done_again(

@@ -53,6 +53,7 @@ from qa_core.storage.records.listening import (
     QUALITY,
     Accreditation,
     DrawnContact,
+    ListeningPlan,
     Playback,
     Recording,
     SealedOpening,
@@ -71,8 +72,8 @@ PSEUDONYM = re.compile(centre_counts.PSEUDONYM)
 
 
 def count_purposes(facts: RuleFacts) -> RuleCount:
-    """Count recordings kept, and playbacks of late, for a purpose that is not entered or that the
-    recording is not kept for (R1).
+    """Count recordings kept, plans in force, and playbacks of late, for a purpose that is not
+    entered or that the recording is not kept for (R1).
     """
     entered = gates.find_purposes(facts.session)
     kept = Counter(facts.live_recordings.values())
@@ -86,7 +87,11 @@ def count_purposes(facts: RuleFacts) -> RuleCount:
     wrong += sum(
         purpose not in {*purposes.split(",")} & {*entered} for purpose, purposes in kept_for
     )
-    return RuleCount(wrong, kept.total() + len(kept_for), is_to_do=not entered)
+    in_force = ListeningPlan.closed_at.is_(None), ListeningPlan.ends_on >= environment.today()
+    plans = facts.read(sa.select(ListeningPlan.purpose).where(*in_force)).scalars().all()
+    if entered:
+        wrong += sum(gates.COUNTS_AS.get(purpose, purpose) not in entered for purpose in plans)
+    return RuleCount(wrong, kept.total() + len(kept_for) + len(plans), is_to_do=not entered)
 
 
 def judge_proportion(facts: RuleFacts) -> RuleFinding:
@@ -323,13 +328,17 @@ def count_requests(facts: RuleFacts) -> RuleCount:
 
 
 def judge_journal(facts: RuleFacts) -> RuleFinding:
-    """Judge the seals of the audit log, entries past it, and rows past their period (R14)."""
+    """Judge the seals of the audit log and of certificates, entries past the log, and rows past
+    their period (R14).
+    """
     kept = facts.judge_retention("R14")
     verification = audit_log.verify(facts.session)
     seals = audit_report.describe(verification).rstrip(".")
     if unlogged := witnesses.count_unlogged(facts):
         seals += " · " + describe_count(_("Entries that the audit log does not have"), unlogged)
-    if unlogged or not verification.ok:
+    if forged := witnesses.count_forged(facts):
+        seals += " · " + describe_count(_("Certificates of deletion that are not genuine"), forged)
+    if unlogged or forged or not verification.ok:
         return conclude(seals, _("Find out who changed the records; see the page Audit log."))
     return RuleFinding(kept.state, f"{seals} · {kept.evidence}", kept.missing, kept.due_on)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from qa_core.compliance import restrictions
+from qa_core.compliance import certificates, restrictions
 from qa_core.compliance.rules.findings import RuleFacts
 from qa_core.storage import replay_list
 from qa_core.storage.records.audit_log import JournalRow
@@ -20,6 +20,7 @@ from qa_core.storage.records.people import Advisor
 from qa_core.storage.records.retention import (
     ListeningExclusion,
     Objection,
+    Purge,
     Restriction,
     SubjectRequest,
 )
@@ -51,6 +52,16 @@ def count_unlogged(facts: RuleFacts) -> int:
         entered = Counter(at.date().isoformat() for at in rows if at.isoformat() >= (start or ""))
         unlogged += (entered - logged).total()
     return unlogged
+
+
+def count_forged(facts: RuleFacts) -> int:
+    """Count certificates of deletion whose signature does not fit, and those that the audit log
+    has and the rows do not.
+    """
+    finished = facts.read(sa.select(Purge).where(Purge.finished_at.is_not(None))).scalars().all()
+    numbers = sa.select(JournalRow.object).where(JournalRow.action == "purged")
+    lost = {*facts.read(numbers).scalars()} - {str(row.id) for row in finished}
+    return len(lost) + sum(not certificates.certify(row).is_genuine for row in finished)
 
 
 def count_lost(facts: RuleFacts, *kinds: str) -> int:

@@ -31,7 +31,7 @@ FIELDS = {
         for name in (
             *("team", "queue", "reason", "channel", "direction", "outcome", "wait_seconds"),
             *("talk_seconds", "hold_seconds", "wrap_seconds", "declared_resolved"),
-            "survey_comment",
+            *("survey_comment", "private_line"),
         )
     },
 }
@@ -40,6 +40,7 @@ CHOICES = {
     "direction": tuple(Direction),
     "outcome": tuple(Outcome),
     "declared_resolved": ("true", "false"),
+    "private_line": ("true", "false"),
 }
 Key = tuple[str, str]
 

@@ -33,6 +33,7 @@ _SUBJECTS = {
     FactTable.MISSED: IDENTITIES,
     FactTable.CUSTOMERS: IDENTITIES,
     FactTable.SELLING: IDENTITIES,
+    FactTable.RETURNS: IDENTITIES,
 }
 CUTS = (
     "direction", "channel", "queue", "reason", "outcome", "handled_by", "declared", "surveyed",
@@ -66,6 +67,13 @@ def find_last(group: str) -> date | None:
             sa.select(sa.func.max(ClosedMonth.month)).where(ClosedMonth.group == group)
         )
     return None if month is None else _last_day(month)
+
+
+def is_closed(month: str) -> bool:
+    """Return whether the month is closed in one of the groups."""
+    with store.reading() as session:
+        closed = sa.exists().where(ClosedMonth.month >= month)
+        return bool(session.scalar(sa.select(closed)))
 
 
 @dataclass(frozen=True)
@@ -118,15 +126,24 @@ def _find_figures(
     # Months asked for in part are left out: their sums have no days.
     notes = [LEFT_OUT] if (first.day != 1 and first > date.min) or until != _last_day(until) else []
     filter_values = dict(question.where.values)
+    kept_values = {(*_place(row), row.value) for row in rows if row.sums}
     records: dict[tuple[Any, ...], Record] = {}
     for row in rows:
-        if _last_day(row.local_day) > until:
-            continue
         value = _value_of(row, dimension, question.names)
-        if dimension in filter_values and value not in filter_values[dimension]:
-            continue
         month = f"{row.local_day:%Y-%m}"
-        if "month" in filter_values and month not in filter_values["month"]:
+        if _last_day(row.local_day) > until or (
+            "month" in filter_values and month not in filter_values["month"]
+        ):
+            continue
+        wanted = filter_values.get(dimension or "", (value,))
+        if own in filter_values and not row.sums:
+            # Some value is left out: one that is wanted, if its figure is not there.
+            is_wanted = any((*_place(row), one) not in kept_values for one in wanted)
+        else:
+            is_wanted = value in wanted
+        if is_wanted and not row.sums:
+            notes.append(LEFT_OUT)
+        if not is_wanted or not row.sums:
             continue
         place = {name: month if name == "month" else value for name in question.by}
         empty = {"present": 0, "months": {}}
@@ -143,6 +160,10 @@ def _find_figures(
     if records:
         notes.append(FROM_CLOSED)
     return ClosedPart(list(records.values()), question, False, tuple(dict.fromkeys(notes)))
+
+
+def _place(row: MonthlyFigure) -> tuple[str, date, str | None]:
+    return row.kpi, row.local_day, row.team
 
 
 def _value_of(row: MonthlyFigure, dimension: str | None, names: Names) -> str | None:

@@ -8,7 +8,6 @@ whatever comes later: late contacts, merged names, undone imports, restrictions,
 import hashlib
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -179,23 +178,13 @@ def publish_before_deletion(through: date) -> None:
             _publish_month(Viewer.SYSTEM, schedule.month)
 
 
-def forget_evidence(through: date) -> None:
-    """Delete the evidence that could correct the months through the month of that day."""
-    with store.writing() as session:
-        old = sa.update(Edition).where(Edition.month <= f"{through:%Y-%m}")
-        session.execute(old.values(evidence=[]))
-
-
-@contextmanager
-def unchanged_by_deletion() -> Iterator[None]:
-    """Let editions hold as they did before a deletion, which takes away people and no figure."""
-    with store.reading() as session:
-        before = {month: _find_state(month) for month in _find_newest(session)}
-    yield
-    with store.writing() as session:
-        for month, edition in _find_newest(session).items():
-            if month in before:
-                edition.state = edition.state.replace(before[month], _find_state(month))
+def forget_evidence(session: Session, through: date) -> None:
+    """Delete the evidence that could correct the months through the month of that day. They
+    cannot be worked out again, and so are no longer compared with what is declared.
+    """
+    for edition in session.scalars(sa.select(Edition).where(Edition.month <= f"{through:%Y-%m}")):
+        edition.evidence = []
+        edition.state = " ".join(state.partition("-")[0] for state in edition.state.split())
 
 
 def _publish(viewer: Viewer, months: Sequence[Scheduled]) -> list[str]:
@@ -262,12 +251,15 @@ def _find_newest(session: Session) -> dict[str, Edition]:
 
 
 def _find_state(month: str) -> str:
-    """Compute a digest of what an edition of the month is made from, as far as it is known
-    without reading it.
+    """Compute digests of what an edition of the month is made from, as far as it is known
+    without reading it: of its files, and of what is declared, unless the month is closed.
     """
-    files = [lake.snapshot(name).files(month, month) for name in LAKE_TABLES]
+    lineages = [lake.find_lineage(name, month) for name in LAKE_TABLES]
+    files = hashlib.sha256(repr(lineages).encode()).hexdigest()
+    if closed_months.is_closed(month):
+        return files
     declared = [(kpi.key, kpi.dimensions) for kpi in KPIS]
-    return hashlib.sha256(repr((files, declared, DIMENSIONS)).encode()).hexdigest()
+    return f"{files}-{hashlib.sha256(repr((declared, DIMENSIONS)).encode()).hexdigest()}"
 
 
 def make_content(month: str, salt: str) -> EditionContent:
@@ -365,13 +357,13 @@ def _find_sums(question: MetricQuery) -> Iterator[tuple[str, str | None, Kpi, Su
             if KIND_OF.get(family_of(kpi.key), "contacts") == kind
             and (family_of(kpi.key) in KIND_OF or kpi.key in ALWAYS_SHOWN)
         ]
-        cuts = tuple((name,) for name in dimensions)
+        cuts = ((), *((name,) for name in dimensions))
         together = SharedCuts(cuts, is_asked_once=True)
-        for by in ((), *cuts):
+        for by in cuts:
             asked = replace(question, by=by)
             name = by[0] if by else ""
             for kpis, records, _notes in collect(asked, some, together):
-                for record in records:
+                for record in records or ([] if by else [{}]):
                     value = asked.group_of(record)[name] if by else None
                     found = _find_sums_of(record)
                     pairs = [(kpi, found.get(kpi.key, {})) for kpi in kpis]

@@ -32,7 +32,8 @@ def close(group: str, through: date) -> None:
     """Close the months of a group up to the one of that day, all in one transaction; those
     that are closed stay as they are.
 
-    Only figures of at least five advisors are kept.
+    Only figures of at least five advisors are kept. Of others it is noted that they are
+    left out.
     """
     last, span = closed_months.find_last(group), lake.span()
     until = add_months(through.replace(day=1), 1) - timedelta(days=1)
@@ -42,6 +43,8 @@ def close(group: str, through: date) -> None:
     rows = list(_add_up(group, period))
     # What executives see of these months is published while it can be counted.
     editions.publish_before_deletion(until)
+    if group == IDENTITIES:
+        lake.mark_known_customers(until + timedelta(days=1))
     first = period.first_day or (min(span[0].date(), until) if span else until).replace(day=1)
     with store.writing() as session:
         session.add_all(rows)
@@ -49,10 +52,7 @@ def close(group: str, through: date) -> None:
             ClosedMonth(group=group, month=f"{start:%Y-%m}", published={})
             for start in starts_of("month", Period(first, until))
         )
-    editions.forget_evidence(until)
-    if group == IDENTITIES:
-        with editions.unchanged_by_deletion():
-            lake.mark_known_customers(until + timedelta(days=1))
+        editions.forget_evidence(session, until)
 
 
 def _add_up(group: str, period: Period) -> Iterator[MonthlyFigure]:
@@ -88,23 +88,29 @@ def _cut(
     dimensions = (dimension,) if dimension else ()
     for above in ((),) if dimension in ("team", "site") else ((), ("team",)):
         question = build_query(Viewer.SYSTEM, (*above, *dimensions, "month"), Filters(period))
-        places = _find_large(question, subject, kpis, beside)
-        if not places:
-            return  # nothing large enough, so nothing within teams either
         records = {
             question.key_of(record): record for record in _run(question, subject, kpis, beside)
         }
-        for cell, key in sorted(places, key=repr):
-            group_values = dict(zip(question.by, cell, strict=True))
+        large = _find_large(question, subject, kpis, beside) if records else set()
+        figures: dict[tuple[Any, ...], dict[str, Any]] = {}
+        for cell, key in ((cell, kpi.key) for cell in records for kpi in kpis):
+            if (cell, key) not in large and not (records[cell][f"{key}__n"] or 0) > 0:
+                continue
+            values = dict(zip(question.by, cell, strict=True))
+            is_kept = (cell, key) in large
+            place = key, values["month"], values["team"] if above else None
+            value = values[dimension] if dimension and is_kept else None
+            figures[*place, value, is_kept] = _sums_of(records[cell], key) if is_kept else {}
+        for (key, month, team, value, _is_kept), sums in figures.items():
             yield MonthlyFigure(
                 group=group,
                 kpi=key,
-                local_day=date.fromisoformat(f"{group_values['month']}-01"),
+                local_day=date.fromisoformat(f"{month}-01"),
                 is_whole=not above,
-                team=group_values["team"] if above else None,
+                team=team,
                 dimension=dimension,
-                value=group_values[dimension] if dimension else None,
-                sums=_sums_of(records.get(cell, {}), key),
+                value=value,
+                sums=sums,
             )
 
 

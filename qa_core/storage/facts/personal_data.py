@@ -76,7 +76,8 @@ class Stored:
 
     `whose` are its numbers, days and codes by default · `kind`: its retention class ·
     `since`: the column by which its age is counted · `part_of`: the column that names the
-    row it goes with · `because`: why it has no retention class · `is_backed_up`: of folders.
+    row it goes with · `because`: why it has no retention class · `is_backed_up`: of folders ·
+    `needs_reason`: false where everybody may know whom the rows name (`records.row_rules`).
     """
 
     whose: tuple[str, ...] = ()
@@ -85,6 +86,7 @@ class Stored:
     part_of: str | None = None
     because: str = ""
     is_backed_up: bool = False
+    needs_reason: bool = True
 
 
 NOBODY = Stored()

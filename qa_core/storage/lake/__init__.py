@@ -11,7 +11,7 @@ import duckdb
 
 from qa_core.storage.lake import damage, tables
 from qa_core.storage.lake.before_images import undo
-from qa_core.storage.lake.damage import find_damage
+from qa_core.storage.lake.damage import find_damage, find_strays
 from qa_core.storage.lake.maintenance import (
     HAS_COMMENT,
     HAS_IDENTITY,
@@ -45,6 +45,13 @@ def files(name: str, first_month: str | None = None, last_month: str | None = No
     both inclusive; None is open).
     """
     return tables.snapshot(name).files(first_month, last_month)
+
+
+def find_lineage(name: str, month: str) -> int:
+    """Return a number that changes with the rows of a month, unless no figure changes:
+    when people are deleted by age, or files are joined.
+    """
+    return tables.join_lineages(tables.snapshot(name).parts_of(month))
 
 
 def span(name: str = "contacts") -> tuple[datetime, datetime] | None:

@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote
 
 import duckdb
 import pyarrow as pa
@@ -14,6 +16,7 @@ from qa_core.base.errors import Refusal
 from qa_core.storage.lake import tables
 from qa_core.storage.lake.tables import Part, Snapshot
 
+_NAMED = re.compile(r'"([^"]+\.parquet)"')
 _DIGEST = re.compile(r"-([0-9a-f]{64})\.parquet$")
 
 
@@ -61,6 +64,29 @@ def explaining_damage(*names: str) -> Iterator[None]:
             table=damaged_files[0].table,
             path=damaged_files[0].path,
         ) from error
+
+
+def find_strays(before: float) -> list[Path]:
+    """Find the files in the lake's folder that no log of a table names, from before that
+    moment (seconds). Nothing reads them, and no deletion reaches them.
+    """
+    folder = tables.lake_folder()
+    known = {
+        folder / place / unquote(name)
+        for entry in folder.glob("*/_delta_log/*.json")
+        for name in _NAMED.findall(entry.read_text(encoding="utf-8"))
+        for place in (entry.parent.parent.name, "undo")
+    }
+    own = [folder / "sums", *(folder / name / "_delta_log" for name in tables.TABLES)]
+    return [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+        and path not in known
+        and not path.name.endswith(".lock")
+        and not any(map(path.is_relative_to, own))
+        and path.stat().st_mtime < before
+    ]
 
 
 def _is_damaged(snapshot: Snapshot, part: Part, deep: bool) -> bool:

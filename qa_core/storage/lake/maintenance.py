@@ -155,7 +155,8 @@ def remove_identities(before: date) -> None:
     empty_values = dict.fromkeys(schema.IDENTITY, "CAST(NULL AS VARCHAR)")
     had_customer = "CASE WHEN customer_key IS NOT NULL OR had_customer THEN true END"
     values = empty_values | dict(coarse) | {"had_customer": had_customer}
-    _change(f"local_start < DATE '{before}' AND ({HAS_IDENTITY})", values, _last_month(before))
+    condition = f"local_start < DATE '{before}' AND ({HAS_IDENTITY})"
+    _change(condition, values, _last_month(before), keeps_figures=True)
 
 
 def remove_comments(before: date) -> None:
@@ -163,7 +164,8 @@ def remove_comments(before: date) -> None:
     before-images.
     """
     empty_values = {"survey_comment": "CAST(NULL AS VARCHAR)"}
-    _change(f"local_start < DATE '{before}' AND ({HAS_COMMENT})", empty_values, _last_month(before))
+    condition = f"local_start < DATE '{before}' AND ({HAS_COMMENT})"
+    _change(condition, empty_values, _last_month(before), keeps_figures=True)
 
 
 ADVISORS = find_columns(schema.CONTACTS, ColumnContent.IDENTIFIER, ADVISOR)
@@ -174,7 +176,8 @@ def remove_advisors(*advisor_ids: str) -> None:
     """Delete advisors from all contacts and the before-images; the contacts stay."""
     who = f"({', '.join(map(tables.quote, advisor_ids))})"
     values = {name: f"CASE WHEN {name} NOT IN {who} THEN {name} END" for name in ADVISORS}
-    _change(" OR ".join(f"{name} IN {who}" for name in ADVISORS), values)
+    condition = " OR ".join(f"{name} IN {who}" for name in ADVISORS)
+    _change(condition, values, keeps_figures=True)
 
 
 def find_advisors() -> frozenset[str]:
@@ -248,17 +251,22 @@ def mark_known_customers(day: date) -> None:
         """)
         connection.execute("DELETE FROM known WHERE seen_before")
         is_known = "(source_system, contact_id) IN (SELECT (source_system, contact_id) FROM known)"
-        _rewrite_files(connection, base, None, is_known, {"seen_before": "true"})
+        _rewrite_files(connection, base, None, is_known, {"seen_before": "true"}, True)
 
     commit_with_retries("contacts", attempt)
 
 
-def _change(condition: str, values: Mapping[str, str], last_month: str | None = None) -> None:
+def _change(
+    condition: str,
+    values: Mapping[str, str],
+    last_month: str | None = None,
+    keeps_figures: bool = False,
+) -> None:
     """Set columns of the contacts that fulfil the condition, and of the before-images."""
 
     def attempt(connection: duckdb.DuckDBPyConnection, base: tables.Snapshot) -> None:
         _change_images(connection, condition, values)
-        _rewrite_files(connection, base, last_month, condition, values)
+        _rewrite_files(connection, base, last_month, condition, values, keeps_figures)
 
     commit_with_retries("contacts", attempt)
 
@@ -269,8 +277,11 @@ def _rewrite_files(
     last_month: str | None,
     condition: str,
     values: Mapping[str, str],
+    keeps_figures: bool,
 ) -> None:
-    """Set columns of the rows that fulfil the condition, in one commit; neighbours stay."""
+    """Set columns of the rows that fulfil the condition, in one commit; neighbours stay.
+    Where that `keeps_figures`, each file has the lineage of the one before.
+    """
     replacements = ", ".join(
         f"CASE WHEN {condition} THEN {value} ELSE {name} END AS {name}"
         for name, value in values.items()
@@ -282,7 +293,8 @@ def _rewrite_files(
             continue
         changed.append(part)
         rewritten_rows = f"SELECT * REPLACE ({replacements}) FROM ({rows})"
-        add = tables.write_part(connection, base, part.month, rewritten_rows)
+        lineage = part.lineage if keeps_figures else None
+        add = tables.write_part(connection, base, part.month, rewritten_rows, lineage)
         adds += [add] if add else []
     if changed:
         tables.commit(base, tables.Commit(adds, changed))
@@ -412,7 +424,7 @@ def _join_files(connection: duckdb.DuckDBPyConnection, base: tables.Snapshot) ->
         if sum(part.rows for part in parts) < tables.ROWS_PER_FILE * (len(parts) - 1):
             joined += parts
             rows = tables.select_from_files(base.name, base.files(months=[month]))
-            adds += tables.write_parts(connection, base, month, rows, parts)
+            adds += tables.write_parts(connection, base, month, rows, parts, keeps_figures=True)
     if joined:
         tables.commit(base, tables.Commit(adds, joined))
     return len(joined)

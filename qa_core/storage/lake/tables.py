@@ -6,6 +6,7 @@ import fcntl
 import functools
 import hashlib
 import json
+import operator
 import os
 import re
 import shutil
@@ -27,12 +28,14 @@ from deltalake import CommitProperties, DeltaTable, Schema
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, RemoveAction, Transaction
 
-from qa_core.base import environment
+from qa_core.base import declared, environment
 from qa_core.base.errors import Refusal
-from qa_core.storage.facts import duckdb_connection
+from qa_core.storage.facts import duckdb_connection, schema
 from qa_core.storage.facts.schema import CONTACTS, DERIVED, INTERVALS, SPEND, arrow_schema
 
 TABLES: Mapping[str, sa.Table] = {table.name: table for table in (CONTACTS, SPEND, INTERVALS)}
+MEANINGS = declared.read(schema.__file__)
+"""Meaning of each table (`about`), and type and meaning of its `columns`."""
 CLOCKS: Mapping[str, str] = {"contacts": "started_at", "spend": "day", "intervals": "started_at"}
 """Column each file is sorted by, so that a few days inside a month read little."""
 
@@ -59,6 +62,7 @@ every before-image.
 _LOG_FILE = re.compile(r"(\d{20})\.json")
 _PART_FILE = re.compile(r"[\w.=%-]+/[\w.-]+\.parquet")
 """Path of a file of a table: in the folder of its month, and nowhere else."""
+_LINEAGE = re.compile(r"/part-([0-9a-f]{32})-[0-9a-f]{64}\.parquet$")
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,14 @@ class Part:
             return self.first_day, self.last_day
         start = date.fromisoformat(f"{self.month}-01")
         return start, (start + timedelta(days=32)).replace(day=1) - timedelta(days=1)
+
+    @property
+    def lineage(self) -> int:
+        """Return the number that a file hands on to those that replace it, where no figure
+        changes.
+        """
+        named = _LINEAGE.search(self.path)
+        return int(named[1] if named else hashlib.sha256(self.path.encode()).hexdigest()[:32], 16)
 
     def overlaps(self, first_day: date, last_day: date) -> bool:
         """Return whether it can hold contacts of these days."""
@@ -130,6 +142,13 @@ class Snapshot:
         """List the parts of a month, the earliest first."""
         parts = [part for part in self.parts if part.month == month]
         return sorted(parts, key=lambda part: part.first or datetime.min)
+
+
+def join_lineages(parts: Iterable[Part]) -> int:
+    """Join the lineages of files; it stays while they are rewritten or joined and no figure
+    changes.
+    """
+    return functools.reduce(operator.xor, (part.lineage for part in parts), 0)
 
 
 @dataclass
@@ -433,10 +452,11 @@ def write_parts(
     select: str,
     replaced: Sequence[Part] = (),
     new_rows: int = 0,
+    keeps_figures: bool = False,
 ) -> list[AddAction]:
     """Write rows of one month as new files, not yet part of the table: one, or where many
     contacts change that were there, several of whole days. `replaced`: the parts whose rows
-    they are, with so many new ones at most.
+    they are, with so many new ones at most. With `keeps_figures` they have their lineage.
     """
     rows = sum(part.rows for part in replaced) + new_rows
     is_small = len(replaced) < 2 and rows <= 2 * ROWS_PER_FILE
@@ -450,7 +470,13 @@ def write_parts(
         for day, following in pairwise([*starts, None]):
             end = f" AND {LOCAL_CLOCK} < DATE '{following}'" if following else ""
             pieces.append(f"SELECT * FROM month_rows WHERE {LOCAL_CLOCK} >= DATE '{day}'{end}")
-    adds = [write_part(connection, target, month, piece) for piece in pieces]
+    lineages = [uuid.uuid4().int for _piece in pieces]
+    if keeps_figures:
+        lineages[0] = functools.reduce(operator.xor, lineages[1:], join_lineages(replaced))
+    adds = [
+        write_part(connection, target, month, piece, lineage)
+        for piece, lineage in zip(pieces, lineages, strict=True)
+    ]
     connection.execute("DROP TABLE IF EXISTS month_rows")
     return [add for add in adds if add]
 
@@ -479,10 +505,14 @@ def _find_first_days(
 
 
 def write_part(
-    connection: duckdb.DuckDBPyConnection, target: Snapshot, month: str, select: str
+    connection: duckdb.DuckDBPyConnection,
+    target: Snapshot,
+    month: str,
+    select: str,
+    lineage: int | None = None,
 ) -> AddAction | None:
     """Write rows of one month as a new file, not yet part of the table; None when there
-    are none. The name of the file ends with its SHA-256.
+    are none. The name of the file holds its lineage (default: a new one) and its SHA-256.
     """
     derived = DERIVED.get(target.name, {})
     select_list = ", ".join(
@@ -490,13 +520,14 @@ def write_part(
         for name in columns_of(target.name)
         if name != "month"
     )
-    name = f"part-{uuid.uuid4().hex}"
+    name = f"part-{uuid.uuid4().int if lineage is None else lineage:032x}"
     file = target.folder / f"month={month}" / f"{name}.parquet"
     file.parent.mkdir(parents=True, exist_ok=True)
     clock = CLOCKS[target.name]
     statistics = connection.execute(
         f"COPY (SELECT {select_list} FROM ({select}) ORDER BY {clock}) TO {quote(str(file))} "
-        f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROWS_PER_GROUP}, RETURN_STATS true)"
+        f"(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE {ROWS_PER_GROUP}, "
+        "RETURN_STATS true)"
     ).fetchone()
     rows = statistics[1] if statistics else 0
     if not rows:
@@ -572,9 +603,7 @@ def _add_new_columns(name: str, table: DeltaTable) -> None:
     separate commit; its files stay unchanged.
     """
     names = {item.name for item in table.schema().fields}
-    fresh = [
-        item.with_nullable(True) for item in arrow_schema(TABLES[name]) if item.name not in names
-    ]
+    fresh = [item.with_nullable(True) for item in _describe(name) if item.name not in names]
     if fresh:
         table.alter.add_columns(
             Schema.from_arrow(pa.schema(fresh)).fields,
@@ -599,11 +628,18 @@ def discard(base: Snapshot, adds: Iterable[AddAction]) -> None:
 
 
 def _create(base: Snapshot) -> None:
-    schema = Schema.from_arrow(arrow_schema(TABLES[base.name]))
     DeltaTable.create(
         base.folder,
-        schema,
+        Schema.from_arrow(_describe(base.name)),
+        description=MEANINGS[base.name]["about"],
         mode="ignore",
         partition_by=["month"],
         configuration={"delta.logRetentionDuration": LOG_RETENTION},
     )
+
+
+def _describe(name: str) -> pa.Schema:
+    """Build the schema of a table with the meaning of each column as its comment."""
+    meanings = MEANINGS[name]["columns"]
+    fields = arrow_schema(TABLES[name])
+    return pa.schema([item.with_metadata({"comment": meanings[item.name][1]}) for item in fields])

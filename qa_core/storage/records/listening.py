@@ -16,6 +16,7 @@ Waveform = data.declare(list[Any], data.AUDIO, data.CUSTOMER, data.ADVISOR, on_e
 ByAdvisor = data.declare(data.Json, data.IDENTIFIER, data.ADVISOR, on_erasure=data.CUT)
 RecordingClassName = data.declare(str, data.FACT, kind="sealed_recordings")
 UNTIL_CLOSED = "proof of who could listen; anonymous once the account is erased"
+WHO_LISTENS = data.Stored((data.ACCOUNT,), because=UNTIL_CLOSED, needs_reason=False)
 
 
 class GateValue(Numbered, holds=data.NOBODY):
@@ -27,7 +28,7 @@ class GateValue(Numbered, holds=data.NOBODY):
     set_at: Mapped[datetime] = mapped_column(default=now)
 
 
-class ConfirmedEvaluator(Base, holds=data.Stored((data.ACCOUNT,), because=UNTIL_CLOSED)):
+class ConfirmedEvaluator(Base, holds=WHO_LISTENS):
     """Person without an account whose evaluations may be imported: `name` as it is compared,
     `title` as it was written.
     """
@@ -39,7 +40,7 @@ class ConfirmedEvaluator(Base, holds=data.Stored((data.ACCOUNT,), because=UNTIL_
     confirmed_at: Mapped[datetime] = mapped_column(default=now)
 
 
-class Accreditation(Numbered, holds=data.Stored((data.ACCOUNT,), because=UNTIL_CLOSED)):
+class Accreditation(Numbered, holds=WHO_LISTENS):
     """Accreditation to listen for these purposes, through `ends_on`; ended early, not deleted."""
 
     username: Mapped[data.Username | None] = reference("account.username", "CASCADE", index=True)

@@ -199,20 +199,24 @@ class AccountRequest(
     confirmed: Mapped[bool | None]
 
 
-class ServiceToken(Base, holds=data.NOBODY):
+class ServiceToken(
+    Base, holds=data.Stored((data.ACCOUNT,), because="works until it expires or is revoked")
+):
     """Token of a script: a role and its bounds, without an account. Of the secret only its
     SHA-256 digest is kept. `kpis`: empty for all that the role sees.
     """
 
-    name: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[data.Code] = mapped_column(primary_key=True)
     purpose: Mapped[data.FreeText]
     digest: Mapped[data.Seal] = mapped_column(unique=True)
-    role: Mapped[str]
-    teams: Mapped[list[str]] = mapped_column(sa.JSON)
-    sites: Mapped[list[str]] = mapped_column(sa.JSON)
+    role: Mapped[data.Code]
+    teams: Mapped[data.Codes]
+    sites: Mapped[data.Codes]
     sees_unassigned: Mapped[bool] = mapped_column(default=False)
     """True: a manager's token with sites also reads contacts without a team."""
-    kpis: Mapped[list[str]] = mapped_column(sa.JSON)
+    kpis: Mapped[data.Codes]
+    is_display: Mapped[bool] = mapped_column(default=False)
+    """True: it opens the wallboard and nothing else."""
     created_by: Mapped[data.Username]
     created_at: Mapped[datetime] = mapped_column(default=now)
     expires_at: Mapped[datetime]

@@ -84,7 +84,9 @@ class MonthlyFigure(Numbered, holds=data.NOBODY):
     dimension: Mapped[str | None]
     value: Mapped[str | None]
     sums: Mapped[dict[str, Any]]
-    """As the statement of the KPI gives them: n, hits, sum, …"""
+    """As the statement of the KPI gives them: n, hits, sum, …; empty: left out, because
+    fewer advisors are behind one or more values of the dimension.
+    """
 
 
 class RuleDay(Base, holds=data.NOBODY):

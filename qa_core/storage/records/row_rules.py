@@ -10,55 +10,23 @@ import sqlalchemy as sa
 from sqlalchemy.sql import visitors
 
 from qa_core.storage.facts.guard import Reader, Scoped, Unscoped
+from qa_core.storage.facts.personal_data import ADVISOR, ColumnContent
 from qa_core.storage.records import data_map
-from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.base import Base
-from qa_core.storage.records.deliveries import Delivery, MailChoice
 from qa_core.storage.records.evaluations import Evaluation
-from qa_core.storage.records.imports import BeforeImage, WaitingRow
 from qa_core.storage.records.listening import (
-    AdvisorNotice,
     CalibrationContact,
     CoachingPlan,
     DrawnContact,
     Playback,
     Recording,
 )
-from qa_core.storage.records.people import (
-    Account,
-    AccountRequest,
-    Advisor,
-    AdvisorAlias,
-    ExternalIdentity,
-    LoginSession,
-    ManagedSite,
-    Membership,
-    SavedView,
-    SecondFactor,
-    ServiceToken,
-    SignInThrottle,
-    TeamLead,
-)
-from qa_core.storage.records.retention import (
-    ListeningExclusion,
-    MonthlyFigure,
-    Objection,
-    Rectification,
-    Restriction,
-)
+from qa_core.storage.records.retention import MonthlyFigure, Restriction
 
 BY_SCOPE: tuple[type[Base], ...] = (
     Evaluation, DrawnContact, CalibrationContact, Recording, Playback, CoachingPlan, MonthlyFigure,
 )  # fmt: skip
 """Tables scoped by their own columns."""
-
-WITHOUT_VIEWERS: tuple[type[Base], ...] = (
-    Advisor, AdvisorAlias, Membership, AdvisorNotice, Account, TeamLead, ManagedSite, LoginSession,
-    SavedView, SecondFactor, ExternalIdentity, SignInThrottle, AccountRequest, ServiceToken,
-    ListeningExclusion, Objection, Restriction, Rectification, JournalRow, WaitingRow, BeforeImage,
-    MailChoice, Delivery,
-)  # fmt: skip
-"""Tables without a scope: only `centre` and `access` read their own without a reason."""
 
 OPTION = "rows_are_those_of"
 """Execution option: the tables that a statement may name."""
@@ -75,7 +43,14 @@ _SCOPED_TABLES |= {
     if (whole := entry.find_whole()) and whole.model in BY_SCOPE and entry.model not in BY_SCOPE
 }
 """Tables scoped by themselves, and through the row that the map says they are a part of."""
-PERSONAL = frozenset({*_SCOPED_TABLES, *(table.__tablename__ for table in WITHOUT_VIEWERS)})
+PERSONAL = frozenset(
+    name
+    for name, entry in data_map.find_records().items()
+    if name in _SCOPED_TABLES or (entry.stored.whose and entry.stored.needs_reason)
+)
+"""Tables of people's data. Of those without a scope, only `centre` and `access` read their
+own without a reason.
+"""
 _TABLE_NAME = re.compile(rf"(?:\bFROM|\bJOIN|,)[\s(]+\"?({'|'.join(sorted(PERSONAL))})\b(?!\"?\.)")
 _BETWEEN = ("qa_core.storage.records.store", __name__)
 
@@ -123,8 +98,12 @@ def _is_restricted(table: sa.FromClause, dialect: str) -> sa.ColumnElement[bool]
     name customers: theirs are left out of the facts (`storage.restrictions`).
     """
     entry = _own_table(Restriction.__tablename__, dialect)
-    tests = [entry.c.advisor_id == table.c.advisor_id]
-    if "contact_id" in table.c:
+    stored = data_map.find_records()[table.name]
+    tests = [
+        entry.c.advisor_id == table.c[column.name]
+        for column, _datum in stored.find_identifiers(ADVISOR)
+    ]
+    if any(stored.find(ColumnContent.CONTACT)):
         system = sa.func.coalesce(entry.c.source_system, table.c.source_system)
         tests.append(
             sa.and_(entry.c.contact_id == table.c.contact_id, system == table.c.source_system)

@@ -4,8 +4,8 @@ from alembic import op
 
 from qa_core.storage.records.base import Base
 
-revision = "0030"
-down_revision = "0029"
+revision = "0031"
+down_revision = "0030"
 
 
 def upgrade() -> None:
