@@ -282,6 +282,7 @@ OWN_CONNECTIONS = {
 }
 DATABASE_ITSELF = {
     "qa_core/cli/doctor.py",  # which database it is
+    "qa_core/sources/platforms/sql.py",  # databases of other tools
 }
 ASK_FOR_A_SCOPE = {
     # Whether a round or a draw lies in a scope as a whole: its rows outside are looked for.

@@ -93,7 +93,7 @@ def test_all_units_are_hardened_alike() -> None:
         {name: value for name, value in read_unit(path)["Service"].items() if name not in OWN_LINES}
         for path in SERVICES
     ]
-    assert len(shared) == 4 and all(one == shared[0] for one in shared)
+    assert len(shared) == 5 and all(one == shared[0] for one in shared)
 
 
 def test_units_name_units_and_files_that_are_there() -> None:

@@ -22,6 +22,7 @@ from qa_core.compliance.rules import catalogue
 from qa_core.compliance.rules.findings import RuleState
 from qa_core.delivery import ledger
 from qa_core.metrics import engine_check
+from qa_core.sources import ledger as source_ledger
 from qa_core.storage import audit_log, lake, permissions, system_errors
 from qa_core.storage.records import due_work, store
 from qa_core.storage.records.alerts import AlertRule
@@ -32,7 +33,7 @@ from qa_core.upkeep import integrity, purge
 OK, WARN, BAD = "ok", "warn", "bad"
 LOW_DISK_BYTES = 2 * 1024**3
 FORGOTTEN = timedelta(hours=1)
-OLD_BACKUP, OLD_SECRET, OLD_FAILURE = (timedelta(days=days) for days in (7, 366, 7))
+OLD_BACKUP, OLD_SECRET, OLD_FAILURE, OLD_PULL = (timedelta(days=days) for days in (7, 366, 7, 1))
 SHOWN = 6
 LISTED_FILES = 5
 
@@ -345,6 +346,27 @@ def _deliveries() -> tuple[str, str]:
     )
 
 
+def _sources() -> tuple[str, str]:
+    counts = source_ledger.count_states()
+    missing = sorted(
+        f"{name} ({n})" for (name, state), n in counts.items() if state in source_ledger.MISSING
+    )
+    if missing:
+        return WARN, _(
+            "Days that are not complete: {sources}. See the page Sources of data, or run: "
+            "python -m qa_core pull",
+            sources=", ".join(missing),
+        )
+    ages = source_ledger.find_ages()
+    late = sorted(name for name, at in ages.items() if at is None or at < now() - OLD_PULL)
+    if late:
+        return WARN, _(
+            "Not read for a day: {sources}. Start: python -m qa_core pull --follow",
+            sources=", ".join(late),
+        )
+    return OK, str(len(ages))
+
+
 def _leftovers() -> tuple[str, str]:
     folder = environment.current().temporary_folder
     left = [path for path in folder.rglob("*") if path.is_file()] if folder.exists() else []
@@ -378,6 +400,7 @@ _CHECKS: tuple[tuple[str, Callable[[], tuple[str, str]], bool], ...] = (
     ("backup", _backup, True),
     ("requests of persons", _requests, True),
     ("deliveries", _deliveries, True),
+    ("sources of data", _sources, True),
     ("temporary files", _leftovers, False),
 )
 """Name, check, and whether it reads the records."""

@@ -6,10 +6,8 @@ followed, and no private network is reached: a name that leads there is refused.
 
 import hashlib
 import hmac
-import ipaddress
 import json
 import secrets
-import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,8 +17,9 @@ import sqlalchemy as sa
 import urllib3
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base import environment, signed_links
+from qa_core.base import outside, signed_links
 from qa_core.base.errors import AccessDenied, Refusal, require_known
+from qa_core.base.outside import NotAllowed
 from qa_core.delivery.mail import Refused, Unreachable
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
@@ -30,12 +29,6 @@ from qa_core.storage.records.deliveries import Webhook
 NAME = "alerts"
 TIMEOUT_SECONDS = 10
 _USE = "webhook"
-TRANSLATORS = ipaddress.ip_network("64:ff9b::/32")
-"""Addresses that lead to an IPv4 address, which may be private."""
-
-
-class NotAllowed(Exception):
-    """The host is not allowed any more, or its name leads to a private network."""
 
 
 @dataclass(frozen=True)
@@ -151,57 +144,19 @@ def post(username: str, message: AlertMessage) -> None:
         raise Refused(status)
 
 
-def _connect(address: SplitResult) -> urllib3.HTTPConnectionPool:
-    """Open a pool to the address that was checked, under the name of the host: another look-up
-    of the name could lead elsewhere.
-    """
-    [ip, *_rest] = _find_addresses(address)
-    timeout = urllib3.Timeout(TIMEOUT_SECONDS)
-    if address.scheme == "http":
-        return urllib3.HTTPConnectionPool(ip, address.port or 80, timeout)
-    return urllib3.HTTPSConnectionPool(
-        ip,
-        address.port or 443,
-        timeout,
-        server_hostname=address.hostname,
-        assert_hostname=address.hostname,
-    )
-
-
 def _find_addresses(address: SplitResult) -> Sequence[str]:
-    """Find the IP addresses of a host that is allowed. Raises NotAllowed, also where one of
-    them is private and not itself allowed.
-    """
-    allowed = environment.find_outside_hosts()
+    """Find the addresses that a message may go to. Raises NotAllowed, Unreachable."""
     try:
-        host, port = (address.hostname or "").casefold(), address.port or 443
-    except ValueError:
-        raise NotAllowed from None
-    if host not in allowed or address.username is not None:
-        raise NotAllowed
-    try:
-        ipaddress.ip_address(host)
-        if address.scheme in ("http", "https"):
-            return [host]  # named by the operator as it is
-    except ValueError:
-        pass
-    if address.scheme != "https":
-        raise NotAllowed
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        return outside.find_addresses(address)
     except OSError as error:
         raise Unreachable from error
-    ips = [str(entry[4][0]) for entry in found]
-    if not ips or not all(map(_is_public, ips)):
-        raise NotAllowed
-    return ips
 
 
-def _is_public(text: str) -> bool:
-    ip = ipaddress.ip_address(text)
-    if ip.version == 6 and (ip.ipv4_mapped or ip.sixtofour or ip.teredo or ip in TRANSLATORS):
-        return False
-    return ip.is_global and not ip.is_multicast
+def _connect(address: SplitResult) -> urllib3.HTTPConnectionPool:
+    try:
+        return outside.connect(address, TIMEOUT_SECONDS)
+    except OSError as error:
+        raise Unreachable from error
 
 
 def _write_plain(message: AlertMessage) -> dict[str, Any]:

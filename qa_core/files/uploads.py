@@ -14,8 +14,8 @@ PREFIX = "upload-"
 
 
 @contextmanager
-def store_temporarily(name: str, content: bytes | memoryview) -> Iterator[Path]:
-    """Store an upload under its own ending, mode 0600, in a folder of ours; removed at the end."""
+def open_folder() -> Iterator[Path]:
+    """Make a folder of ours for files that are read at once; removed at the end."""
     temporary = environment.current().temporary_folder
     temporary.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=temporary))
@@ -23,13 +23,20 @@ def store_temporarily(name: str, content: bytes | memoryview) -> Iterator[Path]:
     lock = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
+@contextmanager
+def store_temporarily(name: str, content: bytes | memoryview) -> Iterator[Path]:
+    """Store an upload under its own ending, mode 0600, in a folder of ours; removed at the end."""
+    with open_folder() as folder:
         path = folder / f"file{''.join(Path(name).suffixes[-2:]).lower()}"
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(content)
         yield path
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(lock)
 
 
 def remove_leftovers() -> None:

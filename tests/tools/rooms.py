@@ -15,7 +15,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("ui", "cli"),
-    ("delivery",),
+    ("delivery", "sources"),
     ("upkeep",),
     ("ingest",),
     ("quality",),

@@ -69,7 +69,8 @@ def apply_layout(
         words={
             f"{renamed.get(column, column)}:{word}": meaning
             for column, word, meaning in words
-            if renamed.get(column, column) in present
+            # The headers of a platform's layout are only some of its columns.
+            if renamed.get(column, column) in present or column not in row.headers
         },
         profile=stored.profile if registry.is_known(stored.profile) else None,
     )

@@ -82,3 +82,29 @@ def working(rows: int = 0, spill_folder: Path | None = None) -> Iterator[duckdb.
                 f"CREATE TEMP VIEW {name} AS {tables.select_from_files(name, files(name))}"
             )
         yield connection
+
+
+def compare_system(
+    system: str, since: datetime, until: datetime
+) -> tuple[set[str], dict[str, int]]:
+    """Find the ids of the contacts of a system that began in a span, the end excluded, and how
+    many of them other systems have too: the same customer at the same second.
+    """
+    if version("contacts") < 0:
+        return set(), {}
+    with working() as connection:
+        connection.execute(
+            "CREATE TEMP TABLE span AS SELECT source_system, contact_id, customer_key, "
+            "date_trunc('second', started_at) AS began FROM contacts WHERE started_at >= ? AND "
+            "started_at < ?",
+            [since, until],
+        )
+        ids = connection.execute(
+            "SELECT contact_id FROM span WHERE source_system = ?", [system]
+        ).fetchall()
+        twins = connection.execute(
+            "SELECT other.source_system, count(*) FROM span JOIN span other USING (began, "
+            "customer_key) WHERE span.source_system = ? AND other.source_system <> ? GROUP BY ALL",
+            [system, system],
+        ).fetchall()
+    return {contact_id for (contact_id,) in ids}, dict(twins)

@@ -16,5 +16,6 @@ from qa_core.storage.records import (
     people,
     retention,
     settings,
+    sources,
     targets,
 )

@@ -14,7 +14,7 @@ from qa_core.storage.records.base import Base
 
 QUIET = frozenset(
     {"change_mark", "login_session", "second_factor", "sign_in_throttle", "due_work", "rule_day"}
-    | {"saved_view", "delivery"}
+    | {"saved_view", "delivery", "source_window"}
 )
 """Tables that are written often and that no figure and no list of a page is made from."""
 

@@ -114,6 +114,7 @@ FILES: Mapping[str, Stored] = {
         (CUSTOMER, ADVISOR), because="calls in progress, erased by key", is_backed_up=True
     ),
     "tmp": Stored(PERSONS, "temporary_files"),
+    "pulling": Stored(PERSONS, "temporary_files"),
     "restoring": Stored(PERSONS, because="removed once a restore is done"),
     "errors.log": Stored(because="tracebacks without values, a few megabytes at most"),
     "secrets": Stored(because="keys, and keyed digests of erased persons"),

@@ -18,6 +18,7 @@ from starlette.routing import Route
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.compliance import requests
+from qa_core.sources import ledger
 from qa_core.storage import lake
 from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.lake import tables
@@ -69,6 +70,7 @@ class Counts(Collector):
         if {"no_records", "old_records", "records_unreadable"} & set(reasons):
             return
         yield from self._count_imports()
+        yield from self._count_sources()
         entered = requests.find_all(Viewer.SYSTEM)
         open_requests = {
             "open": sum(item.is_open for item in entered),
@@ -100,6 +102,16 @@ class Counts(Collector):
                 ages.add_metric((kind,), (now() - finished_at).total_seconds())
         yield counts
         yield ages
+
+    def _count_sources(self) -> Iterator[Metric]:
+        days = GaugeMetricFamily(
+            "ecoute_source_days", "Days of sources by state.", labels=("source", "state")
+        )
+        for pair, count in ledger.count_states().items():
+            days.add_metric(pair, count)
+        yield days
+        ages = {name: (now() - at).total_seconds() for name, at in ledger.find_ages().items() if at}
+        yield _label("ecoute_source_age_seconds", "Seconds since a reading.", "source", ages)
 
 
 def _label(

@@ -1,0 +1,69 @@
+"""Connections to hosts outside. The operator allows each host (QA_OUTSIDE_HOSTS), TLS is
+verified, and no private network is reached unless its address itself is allowed.
+"""
+
+import ipaddress
+import socket
+from collections.abc import Sequence
+from urllib.parse import SplitResult
+
+import urllib3
+
+from qa_core.base import environment
+
+TRANSLATORS = ipaddress.ip_network("64:ff9b::/32")
+"""Addresses that lead to an IPv4 address, which may be private."""
+
+
+class NotAllowed(Exception):
+    """The host is not allowed, or its name leads to a private network."""
+
+
+def connect(address: SplitResult, seconds: float) -> urllib3.HTTPConnectionPool:
+    """Open a pool to the address that was checked, under the name of the host: another look-up
+    of the name could lead elsewhere. Raises NotAllowed, OSError.
+    """
+    [ip, *_rest] = find_addresses(address)
+    timeout = urllib3.Timeout(seconds)
+    if address.scheme == "http":
+        return urllib3.HTTPConnectionPool(ip, address.port or 80, timeout)
+    return urllib3.HTTPSConnectionPool(
+        ip,
+        address.port or 443,
+        timeout,
+        server_hostname=address.hostname,
+        assert_hostname=address.hostname,
+    )
+
+
+def find_addresses(address: SplitResult) -> Sequence[str]:
+    """Find the IP addresses of a host that is allowed. Raises NotAllowed, also where one of
+    them is private and not itself allowed; OSError for a name that leads nowhere.
+    """
+    allowed = environment.find_outside_hosts()
+    try:
+        host, port = (address.hostname or "").casefold(), address.port or 443
+    except ValueError:
+        raise NotAllowed from None
+    if host not in allowed or address.username is not None:
+        raise NotAllowed
+    try:
+        ipaddress.ip_address(host)
+        if address.scheme in ("http", "https"):
+            return [host]  # named by the operator as it is
+    except ValueError:
+        pass
+    if address.scheme != "https":
+        raise NotAllowed
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    ips = [str(entry[4][0]) for entry in found]
+    if not ips or not all(map(_is_public, ips)):
+        raise NotAllowed
+    return ips
+
+
+def _is_public(text: str) -> bool:
+    ip = ipaddress.ip_address(text)
+    if ip.version == 6 and (ip.ipv4_mapped or ip.sixtofour or ip.teredo or ip in TRANSLATORS):
+        return False
+    return ip.is_global and not ip.is_multicast

@@ -1,0 +1,1 @@
+"""Platforms that are pulled, a file each."""

@@ -1,0 +1,1 @@
+"""Vocabulary of platforms, and requests to their APIs."""

@@ -1,0 +1,70 @@
+"""Vocabulary of a platform that is pulled: what it is asked for, and what it states."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+COUNT, LISTING, NONE = "count", "listing", "none"
+"""Basis of completeness: the platform states a number, it lists every key, or neither."""
+Row = Mapping[str, Any]
+
+
+class SourceFailed(Exception):
+    """The source could not be read to its end; the argument is a code of `ledger.CAUSES`."""
+
+    @property
+    def cause(self) -> str:
+        return str(self)
+
+
+@dataclass(frozen=True)
+class Span:
+    """Time of a reading in UTC, the end excluded."""
+
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True)
+class Page:
+    """Rows that came together. `total`: rows that the platform states for the whole span."""
+
+    rows: Sequence[Row] = ()
+    total: int | None = None
+
+
+@dataclass(frozen=True)
+class SourceAccess:
+    """Everything that a platform needs to read a source. `wait` sleeps for so many seconds."""
+
+    address: str
+    secret: str | None = field(repr=False)
+    statement: str | None
+    timezone: str
+    wait: Callable[[float], None] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class SourcePlatform:
+    """Declaration of a platform.
+
+    `title`: its name · `basis`: of completeness · `settle`: time after which records of a day
+    come no more and change no more · `overlap`: time read again with what is new of today ·
+    `read`: pages of a span · `key`: column by which a row is known; None: each row counts ·
+    `profile`: its reader of the import · `address`: the usual one · `asks`: what it needs to be
+    added, of `address`, `secret` and `statement` · `find_files`: files of a span, instead of
+    `read`.
+    """
+
+    title: str
+    basis: str
+    settle: timedelta
+    read: Callable[[SourceAccess, Span], Iterator[Page]] | None = None
+    key: str | None = None
+    profile: str | None = None
+    address: str | None = None
+    asks: tuple[str, ...] = ("secret",)
+    overlap: timedelta = timedelta(hours=1)
+    find_files: Callable[[SourceAccess, Span], Sequence[Path]] | None = None

@@ -1,0 +1,118 @@
+"""The Sources of data page: each source with its days, what is missing, and undo of a day."""
+
+import streamlit as st
+
+from qa_core.access.roles import Permission, Viewer
+from qa_core.base import environment
+from qa_core.base.i18n import _, ngettext
+from qa_core.metrics.kpi.freshness import SOURCE_TITLES
+from qa_core.metrics.kpis import formatting
+from qa_core.sources import ledger, pull, register
+from qa_core.sources.ledger import WindowEntry
+from qa_core.sources.register import SourceEntry
+from qa_core.ui.frame import layout
+from qa_core.ui.frame.gate import current_viewer
+from qa_core.ui.frame.markdown import escape
+from qa_core.ui.views.admin import import_report
+from qa_core.ui.widgets import actions, cards, empty_states, tables
+from qa_core.upkeep import after_import
+
+SHOWN_MISSING = 7
+"""Days with a gap that are listed above the table, the newest."""
+
+
+def show_sources(viewer: Viewer) -> None:
+    """Show each source: when it was read, what is missing, and its days."""
+    actions.show_outcome()
+    entries = register.find_sources(viewer)
+    if not entries:
+        text = _("An operator adds sources on the server.")
+        empty_states.card(":material/cable:", _("No source yet"), text)
+    for entry in entries:
+        _show_source(viewer, entry)
+
+
+def _show_source(viewer: Viewer, entry: SourceEntry) -> None:
+    windows = ledger.find_windows(viewer, entry.name)
+    kind = _(SOURCE_TITLES[entry.kind])
+    st.subheader(escape(f"{entry.name} · {entry.declared.title} · {kind}"), anchor=False)
+    st.caption(escape(_describe_state(entry, windows)))
+    for system in pull.find_doubled(windows):
+        st.warning(escape(pull.describe_doubled(entry.name, system)))
+    missing = [window for window in windows if window.state in ledger.MISSING]
+    for window in missing[:SHOWN_MISSING]:
+        with layout.line():
+            text = f"{formatting.day(window.day)} · {ledger.describe(window)}"
+            st.markdown(f":red[:material/error:] {escape(text)}", width="stretch")
+            layout.show_quiet_button(
+                "refresh", _("Read again"), f"fill_{window.id}", _fill, window.id
+            )
+    columns = (
+        tables.day_column(_("Day"), lambda window: window.day),
+        tables.text_column(_("Result"), ledger.describe),
+        tables.count_column(_("Read"), lambda window: window.fetched),
+        tables.count_column(_("Stated"), lambda window: window.expected),
+        _count_column("new"),
+        _count_column("updated"),
+        _count_column("rejected"),
+        tables.count_column(_("Deleted at source"), lambda window: window.counts.get("gone")),
+        tables.moment_column(_("Last reading"), lambda window: _to_local(window.read_at)),
+        tables.moment_column(_("Next reading"), lambda window: _to_local(window.next_at)),
+    )
+    chosen = tables.show(
+        windows,
+        columns,
+        f"windows_{entry.name}",
+        height=420,
+        on_select="rerun",
+        selection_mode="single-row",
+    )
+    rows = chosen["selection"]["rows"] if chosen else []
+    if rows and rows[0] < len(windows):
+        _show_window(windows[rows[0]])
+
+
+def _describe_state(entry: SourceEntry, windows: list[WindowEntry]) -> str:
+    read = max((window.read_at for window in windows if window.read_at), default=None)
+    due = min((window.next_at for window in windows if window.next_at), default=None)
+    missing = sum(window.state in ledger.MISSING for window in windows)
+    parts = [
+        _("last read {moment}", moment=formatting.local_moment(read))
+        if read
+        else _("not read yet"),
+    ]
+    if due:
+        parts.append(_("next {moment}", moment=formatting.local_moment(due)))
+    if missing:
+        parts.append(ngettext("{n} day is not complete", "{n} days are not complete", missing))
+    return " · ".join(parts)
+
+
+def _show_window(window: WindowEntry) -> None:
+    """Offer what may be done with one day."""
+    with cards.card(gap="small"):
+        st.text(window.label)
+        layout.show_button("refresh", _("Read again"), f"again_{window.id}", _fill, window.id)
+        if window.state == ledger.UNDONE or not window.read_at:
+            return
+        is_sure = st.checkbox(_("Remove everything that this day brought"), key=f"sure_{window.id}")
+        title, key = _("Undo this day"), f"undo_{window.id}"
+        if st.button(title, disabled=not is_sure, icon=":material/undo:", key=key):
+            with actions.perform(Permission.MANAGE_IMPORTS, "") as acting:
+                pull.undo(acting, window.id)
+                after_import.wake()
+
+
+def _fill(number: int) -> None:
+    with actions.keep_refusals():
+        ledger.fill(current_viewer(Permission.MANAGE_IMPORTS), number)
+        actions.keep_outcome(_("The next pull reads this day."))
+
+
+def _count_column(name: str) -> tables.TableColumn:
+    title = _(import_report.COUNTS[name])
+    return tables.count_column(title, lambda window: window.counts.get(name), width=80)
+
+
+def _to_local(moment: object) -> object:
+    return moment and environment.to_local(moment)

@@ -1,0 +1,424 @@
+"""The pull of sources: its days, its gaps, what waits for a person, kills, undo."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import subprocess
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from builders.forked_python import forked_python
+from builders.import_files import bring, find_contacts, find_facts
+from builders.source_servers import FakePlatform, change, make_calls
+
+from qa_core import ingest
+from qa_core.access.roles import Role, Viewer
+from qa_core.base import environment
+from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.base.progress import Stop
+from qa_core.cli import app, doctor
+from qa_core.files.options import ImportOptions
+from qa_core.ingest.load import layouts
+from qa_core.sources import ledger, pull, register
+from qa_core.sources.ledger import WindowEntry, find_span
+from qa_core.storage.records import store
+from qa_core.upkeep import after_import, erasure
+
+SYSTEM = Viewer.SYSTEM
+DAY, TODAY = date(2026, 5, 11), date(2026, 5, 12)
+AddPlatform = Callable[..., FakePlatform]
+SetClock = Callable[[str], None]
+
+
+def pull_due(*names: str) -> list[WindowEntry]:
+    return [window for _entry, window in pull.pull(SYSTEM, names, wait=lambda _seconds: None)]
+
+
+def states(name: str) -> dict[str, str]:
+    return {f"{window.day}": window.state for window in ledger.find_windows(SYSTEM, name)}
+
+
+def pull_json(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, list[dict]]:
+    code = app.run(["pull", *arguments, "--json"])
+    return code, json.loads(capsys.readouterr().out)
+
+
+def test_the_command_prints_an_object_for_each_window(
+    add_platform: AddPlatform, capsys: pytest.CaptureFixture[str]
+) -> None:
+    platform = add_platform("aircall")
+    platform.calls = make_calls("aircall", random.Random(3), find_span(DAY), 10)
+
+    code, windows = pull_json(capsys, "aircall")
+
+    assert code == 0
+    assert windows[1] == {
+        "source": "aircall",
+        "window": "2026-05-11T00:00:00+02:00/2026-05-12T00:00:00+02:00",
+        "fetched": 10, "expected": 10, "basis": "count", "gap": 0,
+        "new": 10, "updated": 0, "unchanged": 0, "rejected": 0,
+        "provisional_until": "2026-05-13T00:00:00+02:00",
+        "state": "complete", "cause": None, "gone": 0,
+    }  # fmt: skip
+    assert [window["state"] for window in windows] == ["open", "complete"]
+    platform.lasting = "down"
+    code, [window] = pull_json(
+        capsys, "aircall", "--from", "2026-05-10", "--to", "2026-05-10", "--dry-run"
+    )
+    assert (code, window["state"], window["cause"], window["gap"]) == (
+        1,
+        "failed",
+        "unreachable",
+        None,
+    )
+
+
+def test_a_basis_of_none_states_no_number_and_is_never_complete(
+    add_platform: AddPlatform, set_clock: SetClock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    platform = add_platform("twilio")
+    platform.calls = make_calls("twilio", random.Random(3), find_span(DAY), 10)
+
+    code, windows = pull_json(capsys, "twilio")
+
+    assert code == 0
+    assert (windows[1]["expected"], windows[1]["gap"], windows[1]["state"]) == (None, None, "read")
+    read = []
+    for day in range(13, 25):
+        set_clock(f"2026-05-{day}T12:00")
+        read += [window.day for window in pull_due("twilio")]
+    assert read.count(DAY) == 7  # each day for a week, and once it is over
+    assert ledger.find_days("twilio", DAY, DAY)[0].next_at is None
+
+
+def test_today_is_read_on_with_an_overlap_and_whole_once_it_is_over(
+    add_platform: AddPlatform, set_clock: SetClock
+) -> None:
+    platform = add_platform("aircall", since="2026-05-12")
+    calls = make_calls("aircall", random.Random(3), find_span(TODAY), 40)
+    early = {
+        name: call
+        for name, call in calls.items()
+        if call.start < find_span(TODAY).since + timedelta(hours=12)
+    }
+    platform.calls = dict(early)
+    [first] = pull_due("aircall")
+    assert (first.state, first.fetched) == ("open", len(early))
+    assert pull_due("aircall") == []
+
+    set_clock("2026-05-12T12:30")
+    platform.requests.clear()
+    pull_due("aircall")
+    noon = find_span(TODAY).since + timedelta(hours=12)
+    since = min(int(one.partition("from=")[2].partition("&")[0]) for one in platform.requests)
+    assert noon.timestamp() - 3600 <= since <= noon.timestamp()
+
+    platform.calls = calls
+    set_clock("2026-05-13T00:01")
+    windows = {f"{window.day}": window for window in pull_due("aircall")}
+    assert (windows["2026-05-12"].state, windows["2026-05-12"].fetched) == ("complete", 40)
+    set_clock("2026-05-14T00:01")
+    pull_due("aircall")
+    assert ledger.find_days("aircall", TODAY, TODAY)[0].next_at is None
+    assert len(find_contacts()) == 40
+
+
+def test_a_failed_day_is_tried_again_after_waits_until_it_is_filled(
+    add_platform: AddPlatform, set_clock: SetClock
+) -> None:
+    platform = add_platform("aircall", since="2026-05-11")
+    platform.calls = make_calls("aircall", random.Random(3), find_span(DAY), 10)
+    platform.lasting = "down"
+    assert states_after(pull_due) == ["failed", "failed"]
+    assert pull_due() == []
+    set_clock("2026-05-12T12:30")
+    assert states_after(pull_due) == ["failed", "failed"]
+    check = next(check for check in doctor.examine() if check.name == "sources of data")
+    assert check.state == "warn" and "aircall" in check.detail
+    assert pull_due() == []
+    ledger.fill(SYSTEM, ledger.find_days("aircall", DAY, DAY)[0].id)
+    platform.lasting = None
+    assert states_after(pull_due) == ["complete"]
+    assert len(find_contacts()) == 10
+
+
+def states_after(act: Callable[[], list[WindowEntry]]) -> list[str]:
+    return [window.state for window in act()]
+
+
+def test_a_word_that_nobody_confirmed_waits_for_a_person_and_then_goes_through(
+    add_platform: AddPlatform, centre: Path
+) -> None:
+    platform = add_platform("aircall", since="2026-05-11")
+    platform.calls = make_calls("aircall", random.Random(3), find_span(DAY), 10)
+    answer = platform.answer
+
+    def rename(*given: object) -> tuple:
+        status, headers, document = answer(*given)
+        for call in document["calls"]:
+            if call["missed_call_reason"]:
+                call["missed_call_reason"] = "sent_to_the_moon"
+        return status, headers, document
+
+    platform.answer = rename
+
+    _today, window = pull_due("aircall")
+
+    assert (window.state, find_contacts()) == ("waiting", [])
+    [row] = layouts.find_waiting(SYSTEM)
+    path, *options = row.waiting.split(" --")
+    assert options == ["profile aircall"]
+    assert Path(path).stat().st_mode & 0o777 == 0o600
+    word = {"missed_call_reason:sent_to_the_moon": "abandoned"}
+    given = ImportOptions(profile="aircall", words=word)
+    [report] = ingest.run(SYSTEM, "contacts", [path], given)
+    if report.is_refused:
+        confirmed = ImportOptions(profile="aircall", words=word, confirm=report.reading.layout)
+        [report] = ingest.run(SYSTEM, "contacts", [path], confirmed)
+    assert report.tally.new == 10
+    ledger.fill(SYSTEM, window.id)
+    [window] = pull_due("aircall")
+    assert (window.state, window.counts["unchanged"]) == ("complete", 10)
+    assert not Path(path).exists()
+    assert pull.undo(SYSTEM, window.id) == 2  # that by hand, and that of the pull
+    assert find_contacts() == []
+
+
+def test_a_day_is_undone_whole_and_comes_back_only_on_request(
+    add_platform: AddPlatform, set_clock: SetClock
+) -> None:
+    platform = add_platform("aircall", since="2026-05-11")
+    platform.calls = make_calls("aircall", random.Random(3), find_span(DAY), 10)
+    platform.calls |= make_calls("aircall", random.Random(4), find_span(TODAY), 3, 100)
+    pull_due()
+    first = next(iter(platform.calls))
+    platform.calls[first] = change(platform.calls[first], 555)
+    window = ledger.find_days("aircall", DAY, DAY)[0]
+    ledger.fill(SYSTEM, window.id)
+    pull_due()
+
+    assert pull.undo(SYSTEM, window.id) == 2
+
+    assert {name for (name,) in find_contacts()} == {"100", "102"}  # of today
+    set_clock("2026-05-20T12:00")
+    pull_due()
+    assert states("aircall")["2026-05-11"] == "undone"
+    assert not {name for (name,) in find_contacts()} & {first}
+    ledger.fill(SYSTEM, window.id)
+    pull_due()
+    assert len(find_contacts()) == 13
+
+
+def test_a_dry_run_writes_nothing(add_platform: AddPlatform, centre: Path) -> None:
+    platform = add_platform("aircall")
+    platform.calls = make_calls("aircall", random.Random(3), find_span(DAY), 10)
+
+    [(_entry, window)] = pull.pull(SYSTEM, ("aircall",), DAY, DAY, dry_run=True)
+
+    assert (window.fetched, window.counts["new"]) == (10, 10)
+    assert ledger.find_windows(SYSTEM, "aircall") == [] and find_contacts() == []
+
+
+def test_imports_of_the_same_days_under_another_name_are_warned_of(
+    add_platform: AddPlatform, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    platform = add_platform("aircall")
+    platform.calls = make_calls("aircall", random.Random(3), find_span(DAY), 10)
+    assert app.run(["pull", "aircall"]) == 0
+    assert "same contacts" not in capsys.readouterr().err
+    calls = platform.calls.values()
+    rows = [f"X{call.id},{call.start.isoformat()},{call.number},answered" for call in calls]
+    head = "contact_id,started_at,customer,outcome"
+    bring(tmp_path, "contacts", "\n".join((head, *rows)), system="by hand")
+    ledger.fill(SYSTEM, ledger.find_days("aircall", DAY, DAY)[0].id)
+
+    assert app.run(["pull", "aircall"]) == 0
+
+    warned = "by hand and the source aircall have the same contacts"
+    assert warned in capsys.readouterr().err
+    assert pull.find_doubled(ledger.find_windows(SYSTEM, "aircall")) == ["by hand"]
+
+
+def test_who_was_erased_stays_without_identity_when_the_day_is_read_again(
+    add_platform: AddPlatform,
+) -> None:
+    platform = add_platform("aircall", since="2026-05-11")
+    platform.calls = make_calls("aircall", random.Random(3), find_span(DAY), 10)
+    pull_due()
+    name, key = find_contacts("customer_key")[0]
+    erasure.erase(SYSTEM, "customer", key)
+
+    ledger.fill(SYSTEM, ledger.find_days("aircall", DAY, DAY)[0].id)
+    pull_due()
+
+    assert find_contacts(where=f"customer_key = '{key}'") == []
+    assert name not in {contact_id for (contact_id,) in find_contacts()}
+
+
+def test_two_workers_at_once_bring_nothing_twice(add_platform: AddPlatform) -> None:
+    platform = add_platform("aircall", since="2026-05-11")
+    platform.calls = make_calls("aircall", random.Random(3), find_span(DAY), 10)
+    first = pull.pull(SYSTEM, ("aircall",), wait=lambda _seconds: None)
+    next(first)
+
+    with pytest.raises(Refusal) as refused:
+        pull_due("aircall")
+
+    assert refused.value.code == "source_busy"
+    list(first)
+    assert len(find_contacts()) == 10
+
+
+def test_the_worker_reads_until_it_is_stopped_and_does_what_follows(
+    add_platform: AddPlatform,
+) -> None:
+    platform = add_platform("aircall", since="2026-05-11")
+    platform.calls = make_calls("aircall", random.Random(3), find_span(DAY), 10)
+    stop, read, done = Stop(), [], []
+
+    def do_due() -> None:
+        after_import.do_due(after_import.QUICK)
+        done.append(True)
+        stop.set()
+
+    pull.follow(SYSTEM, stop, lambda _entry, window: read.append(window.day), do_due)
+
+    assert read == [TODAY, DAY] and done == [True]
+    assert len(find_contacts()) == 10
+
+
+def pull_elsewhere(number: int) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*forked_python(), "-m", "builders.killed_pull", str(number)],
+        cwd=environment.PROJECT,
+        env={**os.environ, "PYTHONPATH": "tests:."},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+def kill_at(
+    points: Callable[[int], list[int]],
+    add_platform: AddPlatform,
+    set_clock: SetClock,
+    centre: Path,
+    before: Path,
+) -> None:
+    """Kill the pull of a day at these writes; the next one brings all of it, once."""
+    platform = add_platform("aircall", since="2026-05-11")
+    platform.calls = make_calls("aircall", random.Random(3), find_span(DAY), 10)
+    bring(
+        before, "contacts", "contact_id,started_at,outcome\nX1,2026-05-11T09:00:00+02:00,answered\n"
+    )
+    store.close()
+    shutil.copytree(centre, before / "centre")
+    whole = pull_elsewhere(0)
+    writes = int(whole.stdout)
+    truth = find_facts()
+    assert len(truth) == 11 and writes > 12
+    for number in points(writes):
+        store.close()
+        shutil.rmtree(centre)
+        shutil.copytree(before / "centre", centre)
+        set_clock("2026-05-12T12:00")
+        assert pull_elsewhere(number).returncode < 0, number
+        ingest.resume()
+        set_clock("2026-05-12T12:20")
+        pull_due()
+        assert find_facts() == truth, number
+        assert states("aircall") == {"2026-05-11": "complete", "2026-05-12": "open"}, number
+        left = centre / "tmp"
+        assert not left.exists() or not any(path.is_file() for path in left.rglob("*")), number
+
+
+@pytest.mark.sqlite("a copy of the centre is a copy of its folder")
+def test_a_pull_that_is_killed_is_finished_by_the_next(
+    add_platform: AddPlatform,
+    set_clock: SetClock,
+    centre: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    before = tmp_path_factory.mktemp("before")
+    kill_at(lambda writes: [2, writes // 2, writes - 1], add_platform, set_clock, centre, before)
+
+
+@pytest.mark.long
+@pytest.mark.sqlite("a copy of the centre is a copy of its folder")
+def test_a_kill_at_any_write_loses_nothing_and_brings_nothing_twice(
+    add_platform: AddPlatform,
+    set_clock: SetClock,
+    centre: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    def name_all(writes: int) -> list[int]:
+        return list(range(1, writes + 1))
+
+    kill_at(name_all, add_platform, set_clock, centre, tmp_path_factory.mktemp("before"))
+
+
+def test_only_those_in_charge_see_and_change_sources(add_platform: AddPlatform) -> None:
+    add_platform("aircall")
+    advisor = Viewer("ann", Role.ADVISOR)
+    for act in (
+        lambda: register.find_sources(advisor),
+        lambda: register.remove(advisor, "aircall"),
+        lambda: ledger.find_windows(advisor, "aircall"),
+        lambda: ledger.fill(advisor, 1),
+        lambda: pull.undo(advisor, 1),
+    ):
+        with pytest.raises(AccessDenied):
+            act()
+
+
+@pytest.mark.parametrize(
+    ("values", "code"),
+    [
+        ({"name": "Aircall!"}, "bad_source_name"),
+        ({"platform": "fax"}, "unknown_platform"),
+        ({"secret": None}, "missing_value"),
+        ({"address": "https://192.0.2.9/"}, "outside_host"),
+        ({"address": "http://localhost:80"}, "outside_host"),
+        ({"options": {"timezone": "Mars/Base"}}, "unknown_timezone"),
+        (
+            {"platform": "sql", "address": "sqlite:///x", "statement": "DELETE FROM x"},
+            "bad_statement",
+        ),
+        (
+            {"platform": "sql", "address": "mysql://u:pw@db/x", "statement": "SELECT"},
+            "bad_database",
+        ),
+    ],
+)
+def test_a_source_that_does_not_fit_is_refused(
+    values: dict, code: str, set_clock: SetClock, centre: Path
+) -> None:
+    given = {"name": "one", "platform": "aircall", "kind": "contacts", "secret": "a:b"} | values
+
+    with pytest.raises((Refusal, Misuse)) as refused:
+        register.add(SYSTEM, **given)
+
+    assert refused.value.code == code
+    assert register.find_sources(SYSTEM) == []
+    assert list((centre / "secrets").glob("source-*")) == []
+
+
+def test_a_removed_source_keeps_its_contacts_and_loses_its_secret(
+    add_platform: AddPlatform, centre: Path
+) -> None:
+    platform = add_platform("aircall", since="2026-05-11")
+    platform.calls = make_calls("aircall", random.Random(3), find_span(DAY), 10)
+    pull_due()
+
+    register.remove(SYSTEM, "aircall")
+
+    assert len(find_contacts()) == 10
+    assert not (centre / "secrets" / "source-aircall").exists()
+    with pytest.raises(Refusal):
+        pull_due("aircall")
