@@ -1,3 +1,8 @@
 """The core library of Écoute: facts, rules and rights of a contact centre's quality
 dashboard.
 """
+
+import os
+
+# Our matrices are small: NumPy's threads take longer to meet than to multiply.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -5,7 +5,6 @@ in one clear line, 2 wrong usage.
 from __future__ import annotations
 
 import gc
-import os
 import sys
 
 OBJECTS_BETWEEN_COLLECTIONS = 500_000
@@ -13,8 +12,6 @@ OBJECTS_BETWEEN_COLLECTIONS = 500_000
 
 if __name__ == "__main__":
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
-    # No command multiplies matrices, and each of NumPy's threads for it spins when it starts.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from qa_core.cli.app import run  # loads thousands of objects that stay
 
     # A file's name, or a text in it, may hold what the terminal cannot show; that is no

@@ -180,3 +180,35 @@ def test_the_table_of_asvs_counts_right_and_names_tests_that_exist():
                 source = (environment.PROJECT / file).read_text(encoding="utf-8")
                 known[file] = set(re.findall(r"^def (test_\w+)", source, re.M))
             assert name in known[file], (number, file, name)
+
+
+DOCS = environment.PROJECT / "docs"
+BOTH = [
+    "kpis.md",
+    "glossary.md",
+    *(f"guides/{path.name}" for path in (DOCS / "guides").glob("*.md")),
+]
+
+
+@pytest.mark.parametrize("name", BOTH)
+def test_a_document_in_french_has_the_parts_of_the_english_one(name):
+    english = (DOCS / name).read_text(encoding="utf-8")
+    french = (DOCS / "fr" / name).read_text(encoding="utf-8")
+    assert outline(french) == outline(english)
+
+
+def outline(text: str) -> list[str]:
+    """List the levels of headings with the KPI they name, rows of tables, pictures and commands
+    of a document in order.
+    """
+    found = []
+    for line in text.splitlines():
+        if level := re.match(r"#+ ", line):
+            found.append(level[0] + "".join(re.findall(r"`\w+`", line)))
+        elif line.startswith("|"):
+            found.append("row")
+        elif picture := re.match(r"!\[.+\]\((?:.*/)?(\S+)\)", line):
+            found.append(picture[1])
+        elif line.startswith("python -m"):
+            found.append(re.split(r" # | --how ", line)[0].strip())
+    return found

@@ -8,6 +8,7 @@ import importlib
 import json
 import re
 import shlex
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from tools import documents, rooms
 
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
+from qa_core.base.locale import __main__ as catalogue
 from qa_core.cli.app import run
 from qa_core.metrics import kpis
 from qa_core.metrics.kpi.measure import find_rows
@@ -245,6 +247,19 @@ def test_every_name_in_italics_is_a_text_of_the_screen() -> None:
         named = re.findall(r"(?<!\w)\*(\w[^*`|]*)\*", prose)
         unknown[name_of(path)] = [name for name in named if f'"{name}' not in shown]
     assert not any(unknown.values()), unknown
+
+
+def test_every_name_in_italics_of_a_french_guide_is_a_french_text_of_the_screen() -> None:
+    texts = (entry.string for entry in catalogue.read("fr"))
+    shown = {form for text in texts for form in ((text,) if isinstance(text, str) else text)}
+    terms = tomllib.loads(
+        (PROJECT / "qa_core/metrics/kpis/glossary/fr.toml").read_text(encoding="utf-8")
+    )
+    shown |= {term for group in terms.values() for term in group}
+    for path in (PROJECT / "docs/fr/guides").glob("*.md"):
+        prose = unwrap(re.sub(r"\*\*.+?\*\*", "", without_code(TEXTS[path]), flags=re.DOTALL))
+        for name in re.findall(r"(?<!\w)\*(\w[^*`|]*)\*", prose):
+            assert any(name.casefold() in text.casefold() for text in shown), (path.name, name)
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)

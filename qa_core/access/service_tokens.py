@@ -1,5 +1,5 @@
-"""Service tokens: secrets by which scripts ask for figures, each with a role, its bounds,
-KPIs and an end (docs/access.md, section 9).
+"""Service tokens: secrets by which scripts and wallboards ask for figures, each with
+a role, its bounds, KPIs and an end (docs/access.md, section 9).
 
 A token opens no page. Who it reads for is built from the records on each request.
 """
@@ -18,6 +18,7 @@ from qa_core.access import accounts, throttle
 from qa_core.access.accounts import TOKEN, AccountAction, AccountTerms
 from qa_core.access.roles import (
     DEFAULT_TOKEN_DAYS,
+    GRANTS,
     MAX_TOKEN_DAYS,
     TOKEN_ROLES,
     Permission,
@@ -75,9 +76,10 @@ def add(
     terms: AccountTerms,
     days: int = DEFAULT_TOKEN_DAYS,
     until: date | None = None,
+    is_display: bool = False,
 ) -> NewToken:
     """Add a token; `terms.display_name` says what it is for. It ends after so many days, or
-    with the day `until` by the centre's clock.
+    with the day `until` by the centre's clock. A token of a wallboard opens that alone.
 
     Where there is a second person, it waits for their confirmation. Raises Misuse for bad
     names, roles, bounds or days; Refusal for a name that was used before.
@@ -92,6 +94,8 @@ def add(
     secret = PREFIX + secrets.token_urlsafe(32)
     with store.writing() as session:
         _check(session, terms, days)
+        if is_display and Permission.HANDLE_CALLBACKS not in GRANTS[Role(terms.role)]:
+            raise Misuse("bad_role", "A wallboard shows the figures of teams: choose another role.")
         if session.get(ServiceToken, name) is not None:
             raise Refusal(
                 "token_taken",
@@ -107,6 +111,7 @@ def add(
             sites=list(terms.sites),
             sees_unassigned=bool(terms.sees_unassigned),
             kpis=list(terms.kpis),
+            is_display=is_display,
             created_by=viewer.username,
             created_at=now(),
             expires_at=ends_at,
@@ -136,10 +141,11 @@ def revoke(viewer: Viewer, name: str) -> None:
 
 def find_tokens(viewer: Viewer) -> list[dict[str, Any]]:
     """List all tokens by name, ready for JSON: name, purpose, role, teams, sites,
-    sees_unassigned, kpis, state, created_by, created_at, expires_at, last_used_on.
+    sees_unassigned, kpis, is_display, state, created_by, created_at, expires_at, last_used_on.
     """
     viewer.require(Permission.MANAGE_ACCOUNTS)
     names = ("name", "purpose", "role", "teams", "sites", "sees_unassigned", "kpis", "created_by")
+    names += ("is_display",)
     with store.reading() as session:
         return [
             read_fields(token, names)
@@ -164,14 +170,16 @@ def find_viewers(viewer: Viewer) -> dict[str, Viewer]:
         }
 
 
-def open_token(secret: str, origin: Browser) -> Viewer:
-    """Build the viewer of a token as it is now.
+def open_token(secret: str, origin: Browser, is_display: bool = False) -> Viewer:
+    """Build the viewer of a token of a script, or of a wallboard, as it is now.
 
     Raises TokenRefused, and after many of them from one address Refusal `too_many_tries`.
     """
     with store.reading() as session:
         token = session.scalars(
-            sa.select(ServiceToken).where(ServiceToken.digest == _digest(secret))
+            sa.select(ServiceToken)
+            .where(ServiceToken.digest == _digest(secret))
+            .where(ServiceToken.is_display == is_display)
         ).one_or_none()
         reason = str(_find_state(session, token)) if token else "unknown"
         if reason == TokenState.ACTIVE:

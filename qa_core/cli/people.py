@@ -163,6 +163,7 @@ def add_token(
     days: int = option(f"1 to {MAX_TOKEN_DAYS}.", "N", default=DEFAULT_TOKEN_DAYS),
     until: str | None = option("The last day on which it works.", "DATE"),
     purpose: str = option("What it is for.", "TEXT", default=""),
+    display: bool = flag("It opens the wallboard of its teams, and nothing else."),
     as_: str | None = AS_USERNAME,
 ) -> Output:
     """Add a service token; its secret is printed once."""
@@ -181,7 +182,7 @@ def add_token(
         sees_unassigned=unassigned or None,
         kpis=tuple(kpi or ()),
     )
-    token = service_tokens.add(read_as(as_), name, terms, days, parse_day(until))
+    token = service_tokens.add(read_as(as_), name, terms, days, parse_day(until), display)
     yield asdict(token)
     yield _("Token {name}, shown only now: {secret}", name=token.name, secret=token.secret)
     if token.state == service_tokens.TokenState.WAITING:
@@ -197,7 +198,8 @@ def list_tokens(as_: str | None = AS_USERNAME) -> Output:
     yield rows
     for row in rows:
         unassigned = [_("without a team")] if row["sees_unassigned"] else []
-        bounds = ", ".join([*row["teams"], *row["sites"], *unassigned, *row["kpis"]])
+        display = [_("wallboard")] if row["is_display"] else []
+        bounds = ", ".join([*row["teams"], *row["sites"], *unassigned, *row["kpis"], *display])
         days = f"{row['expires_at'][:10]}  {row['last_used_on'] or '–':10}"
         title = service_tokens.STATE_TITLES[row["state"]]
         yield f"{row['name']:20} {row['role']:10} {days}  {_(title):9} {bounds}"

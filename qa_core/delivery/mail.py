@@ -18,6 +18,7 @@ import jinja2
 from qa_core.base import environment, i18n
 from qa_core.base.environment import MailServer
 from qa_core.base.i18n import _
+from qa_core.metrics.downloads import Download
 from qa_core.storage.records.base import now
 
 TIMEOUT_SECONDS = 30
@@ -45,6 +46,7 @@ def build_message(
     message_id: str,
     content: Mapping[str, Any],
     stop_link: str | None,
+    attachment: Download | None = None,
 ) -> EmailMessage:
     """Build the mail of a content (see `templates`), in the language spoken."""
     name, sender = parseaddr(server.sender)
@@ -63,6 +65,11 @@ def build_message(
     values = {**content, "stop_link": stop_link}
     message.set_content(_render("mail.txt", values))
     message.add_alternative(_render("mail.html", values), subtype="html")
+    if attachment is not None:
+        kind, _slash, form = attachment.media_type.partition("/")
+        message.add_attachment(
+            attachment.content, maintype=kind, subtype=form, filename=attachment.file_name
+        )
     return message
 
 

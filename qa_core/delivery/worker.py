@@ -11,7 +11,7 @@ from typing import Any
 from qa_core.access import accounts, mail_choices
 from qa_core.access.mail_choices import CONFIRM, LINK_TIME, MailChoices
 from qa_core.access.roles import Permission, Viewer
-from qa_core.analysis import alerts
+from qa_core.analysis import alerts, board, board_pdf
 from qa_core.base import environment, i18n
 from qa_core.base.environment import MailServer
 from qa_core.base.errors import AccessDenied, Refusal, require_known
@@ -168,8 +168,8 @@ def _compose(
     if not choices.address:
         raise Dropped("no_address")
     with store.reading() as session:
-        allowed = settings.current(session).mail_domains or ""
-    domains = allowed.casefold().replace(",", " ").split()
+        rules = settings.current(session)
+    domains = (rules.mail_domains or "").casefold().replace(",", " ").split()
     if domains and choices.address.rpartition("@")[2].casefold() not in domains:
         raise Dropped("bad_domain")
     if entry.kind == CONFIRM:
@@ -185,7 +185,10 @@ def _compose(
     ticket = mail_choices.build_ticket(viewer.username, entry.kind, None)
     stop_link = f"{server.public_url}/mail/{ticket}"
     values = digest.as_values(server.public_url)
-    return mail.build_message(server, choices.address, entry.message_id, values, stop_link)
+    sheet = None
+    if (entry.kind, digest.page, rules.board_mail) == (schedule.DIGEST, "board", "with_pdf"):
+        sheet = board_pdf.build_file(viewer, board.DEFAULT)
+    return mail.build_message(server, choices.address, entry.message_id, values, stop_link, sheet)
 
 
 def _read_content(entry: DeliveryEntry, viewer: Viewer) -> Digest:

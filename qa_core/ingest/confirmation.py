@@ -222,7 +222,7 @@ class Confirmation:
         except Refusal:
             return False
         effects = [answer.effect for item in other.measure(base) for answer in item.answers]
-        return self.reading.headline in (other.headline, *effects)
+        return self.reading.headline in (other.find_effect(other.options)[1], *effects)
 
     def _refuse(self) -> Refusal:
         """Build the refusal of a reading to confirm; what it prints is remembered."""

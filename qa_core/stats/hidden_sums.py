@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array
 
@@ -76,11 +77,14 @@ def list_nested(cells: TableCells, shown: Sequence[int]) -> Iterator[tuple[int, 
     inside = cells.inside[shown].astype(np.float32)
     sizes = inside.sum(axis=1)
     is_within = (inside @ inside.T == sizes[:, None]) & (sizes[:, None] <= sizes)
-    is_within &= (sizes[:, None] > 0) & (cells.table[shown][:, None] != cells.table[shown])
-    for around in range(len(shown)):
-        within = np.flatnonzero(is_within[:, around])
-        for table in np.unique(cells.table[shown[within]]):
-            yield shown[around], shown[within[cells.table[shown[within]] == table]]
+    tables = cells.table[shown]
+    is_within &= (sizes[:, None] > 0) & (tables[:, None] != tables)
+    around, within = np.nonzero(is_within.T)
+    order = np.lexsort((within, tables[within], around))
+    around, within = around[order], within[order]
+    is_next = (np.diff(around, prepend=-1) != 0) | (np.diff(tables[within], prepend=-1) != 0)
+    for parts in np.split(np.arange(len(within)), np.flatnonzero(is_next))[1:]:
+        yield shown[around[parts[0]]], shown[within[parts]]
 
 
 def _list_remainders(
@@ -153,11 +157,23 @@ def find_fixed(
 
 def _find_groups(shown: np.ndarray) -> csr_array:
     """Group the combinations that lie in the same cells (groups × combinations)."""
-    packed = np.packbits(shown, axis=0).T
-    _values, group = np.unique(packed, axis=0, return_inverse=True)
-    group = group.reshape(-1)
+    _first, group = group_alike(shown.T)
     places = np.arange(len(group))
     return csr_array((np.ones(len(group)), (group, places)))
+
+
+def group_alike(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Number the groups of equal rows (bool, rows × places) as they come. Returns the first
+    row of each group, and the group of each row.
+    """
+    packed = np.packbits(rows, axis=1)
+    padded = np.pad(packed, ((0, 0), (0, -packed.shape[1] % 8)))
+    words = np.ascontiguousarray(padded).view(np.uint64)
+    group = np.zeros(len(rows), np.int64)
+    for word in words.T:  # two numbers below the number of rows make one
+        group = group * len(rows) + pd.factorize(word)[0]
+        group = pd.factorize(group)[0]
+    return np.flatnonzero(~pd.Series(group).duplicated()), group
 
 
 def _find_varying(

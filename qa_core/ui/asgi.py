@@ -39,6 +39,7 @@ from qa_core.ui.frame import gate
 from qa_core.ui.server import (
     browser,
     connections,
+    display_routes,
     health,
     identity_routes,
     kpi_api,
@@ -209,7 +210,8 @@ def _may_be_page(path: str) -> bool:
     from qa_core.ui.frame import menu
 
     names = {"", menu.HOME, *(page.key for page in menu.all_pages())}
-    return path.strip("/") in names or path.startswith(("/component/", mail_routes.PATH))
+    own = ("/component/", mail_routes.PATH, display_routes.PATH)
+    return path.strip("/") in names or path.startswith(own)
 
 
 def find_signed_in(request: Request) -> sessions.SignedIn | None:
@@ -459,6 +461,7 @@ ROUTES = (
     *session_routes.ROUTES,
     *kpi_api.ROUTES,
     *mail_routes.ROUTES,
+    *display_routes.ROUTES,
     *health.ROUTES,
     *open_metrics.ROUTES,
     Route("/download/{ticket}", _download, methods=["GET"]),

@@ -104,7 +104,7 @@ def _show_account_news(viewer: Viewer) -> None:
             for change in accounts.find_own_changes(viewer)
         ) or bool(sessions.find_new_browsers(viewer.username, browser.current()))
     if st.session_state[_NEWS]:
-        menu.show_page_link("my_account", _("News of your account"), "manage_accounts")
+        menu.show_page_link("my_account", _("Changes to your account"), "manage_accounts")
 
 
 def _show_notices(viewer: Viewer) -> None:

@@ -257,11 +257,7 @@ def test_no_choice_on_a_page_shows_a_row_of_somebody_else(
             where = f"{page.key} {widget.label} {choice}"
             at_home.search(ran, principal, where, marked_centre.read_frames(app))
             ran.count("choices")
-            for button in app.button:
-                if (button.key or "").startswith("prepare_"):
-                    sent = marked_centre.read_frames(button.click().run())
-                    at_home.search(ran, principal, where, sent)
-                    ran.count("links")
+            ran.count("links", len(app.get("link_button")))
     print(ran)
     assert not ran.foreign, "\n".join(sorted(set(ran.foreign)))
     assert ran.cells["choices"] > 5

@@ -25,7 +25,7 @@ from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.cli.app import run
 from qa_core.compliance.conditions import gates
-from qa_core.metrics import downloads, query
+from qa_core.metrics import query
 from qa_core.quality.evaluations import disputes
 from qa_core.quality.evaluations.disputes import DisputeDecision
 from qa_core.storage.records import store
@@ -132,20 +132,6 @@ def test_a_code_used_while_the_clock_was_ahead_shuts_out_no_later_one(
     for expected in (True, False):
         with store.writing() as session:
             assert second_factor.use(session, "tom", code) == expected
-
-
-def test_a_link_opens_for_its_minute_and_not_for_two_hours_more(
-    centre: Path, add_person: Callable[..., str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    add_person("dora", "dpo")
-    dora = sessions.resume(sign_in("dora"), HERE)
-    ticket, present = downloads.make_ticket(dora, "journal", action="sign_in"), time.time()
-    for jump in (-7_200, 7_200):
-        monkeypatch.setattr(downloads.time, "time", lambda jump=jump: present + jump)
-        with pytest.raises(Refusal) as refused:
-            downloads.open_ticket(dora, ticket)
-        assert refused.value.code == "old_link"
-    monkeypatch.undo()
 
 
 def test_a_score_changed_after_the_clock_went_back_is_the_one_that_counts(

@@ -45,7 +45,8 @@ CUSTOMERS = ("repeat_caller_rate", "first_time_callers", "returning_callers")
 KPIS = [
     kpi.key
     for kpi in ALL
-    if kpi.subject not in (FactTable.ADVISORS, FactTable.CALIBRATED, FactTable.SELLING)
+    if kpi.subject
+    not in (FactTable.ADVISORS, FactTable.CALIBRATED, FactTable.SELLING, FactTable.RETURNS)
     and kpi.key not in (*CUSTOMERS, "spend")
 ]
 

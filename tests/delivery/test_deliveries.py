@@ -366,3 +366,20 @@ def test_only_addresses_of_the_allowed_domains_get_mail(
 
     assert mailed.receivers == []
     assert find_outcomes()["nora"] == ("dropped", "bad_domain")
+
+
+@pytest.mark.parametrize("choice", ["figures", "with_pdf"])
+def test_the_board_sheet_is_attached_for_executives_alone_where_the_centre_says_so(
+    mailed: Mailbox, set_clock: SetClock, choice: str
+) -> None:
+    publish()
+    with store.writing() as session:
+        settings.set_value(session, SYSTEM, "board_mail", choice)
+    set_clock(MONDAY)
+    assert worker.work() == 3
+    files = {
+        to.partition("@")[0]: [part.get_filename() for part in message.iter_attachments()]
+        for to, message in mailed.take().items()
+    }
+    sheet = ["board-3m-2026-09.pdf"] if choice == "with_pdf" else []
+    assert files == {"esther": [], "adv0": [], "boss": sheet}

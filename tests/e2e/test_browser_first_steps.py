@@ -23,11 +23,8 @@ DAY = environment.today() - timedelta(days=60)
 
 
 def fetch_sample(page, label: str) -> str:
-    """Fetch a sample file as the page's link gives it: a new one at each press."""
-    links = page.locator("a[href*='/download/']")
-    earlier = links.first.get_attribute("href") if links.count() else ""
-    press(page, label)
-    link = page.locator(f"a[href*='/download/']:not([href='{earlier}'])").first
+    """Fetch a sample file as the page's link gives it."""
+    link = page.get_by_role("link", name=label).first
     answer = page.request.get(link.get_attribute("href"))
     assert answer.ok
     settle(page)

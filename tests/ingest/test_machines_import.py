@@ -7,6 +7,7 @@ from __future__ import annotations
 import csv
 import io
 import random
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -55,6 +56,10 @@ def file_of(
         start = f"{at(row):%Y-%m-%d %H:%M:%S}"
         writer.writerow([f"C{row}", start, channel, queue, who(row), "answered", talk])
     return out.getvalue()
+
+
+def find_handled() -> dict[str | None, int]:
+    return dict(Counter(handler for _id, handler in find_contacts("handled_by")))
 
 
 def by_day(row: int) -> datetime:
@@ -137,6 +142,37 @@ def test_a_question_about_a_machine_is_answered_by_a_word_or_by_the_roster(centr
     bring(centre, "advisors", ROSTER)
     bring(centre, "contacts", BOT)
     assert find_contacts(*HANDLED) == [("B1", "machine", None), ("B2", None, "Marie Abbot")]
+
+
+def test_several_names_that_look_like_machines_are_one_question(centre: Path) -> None:
+    bots = [f"Voicebot {number}" for number in range(9)]
+    text = file_of(100, lambda row: [*bots, "Marie Dupont"][row % 10], by_day)
+    path = write(centre, "bots.csv", text)
+    report = ingest.run(Viewer.SYSTEM, "contacts", [path])[0]
+    [question] = report.as_json()["reading"]["questions"]
+    listed = ", ".join(bots)
+    assert question["message"] == f"Which of these are machines, and which are people: {listed}?"
+    assert [answer["option"] for answer in question["answers"]] == [
+        f"--word agent:{'|'.join(bots)}=machine",
+        f"--word agent:{'|'.join(bots)}=person",
+    ]
+    told = {f"agent:{'|'.join(bots[:8])}": "machine", "agent:Voicebot 8": "person"}
+    bring(centre, "contacts", text, words=told)
+    assert find_handled() == {"machine": 80, None: 20}
+
+
+def test_people_who_all_seem_to_work_around_the_clock_are_not_asked_about(centre: Path) -> None:
+    names = [f"{first} {last}" for first in ("Ann", "Bob", "Cleo") for last in ("Roe", "Day")]
+    rows = 6 * 300
+    text = file_of(rows, lambda row: names[row % 6], lambda row: around_the_clock(row // 6))
+    bring(centre, "contacts", text, yes=True)
+    assert find_handled() == {None: rows}
+    # One of seven is asked about: the others have the hours of a person.
+    bot = file_of(
+        rows, lambda row: [*names, "Alix"][row % 7],
+        lambda row: (around_the_clock if row % 7 == 6 else by_day)(row // 7),
+    )  # fmt: skip
+    assert refuse(centre, bot, system="other")["options"][0] == "--word agent:Alix=machine"
 
 
 def test_a_word_answers_for_later_files_and_for_contacts_that_are_stored(centre: Path) -> None:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from builders.import_files import bring, describe_question, find_contacts, run_confirmed, write
 from builders.listening_centre import allow_evaluations
 
@@ -83,6 +84,41 @@ def test_a_mark_is_taught_as_a_number(centre: Path) -> None:
     )
     bring(centre, "contacts", text, words={"Satisfaction (1-5):splendid": "5"})
     assert find_contacts("csat") == [("C1", 5.0), ("C2", 3.0)]
+
+
+@pytest.mark.parametrize(
+    ("marks", "options"),
+    [
+        ([12, 14, 20, 0], ["--scale csat=0-20", "--scale csat=0-100"]),
+        ([0, 4, 10, 7], ["--scale csat=0-10", "--scale csat=1-10"]),
+        ([1, 4, 7, 6], ["--scale csat=1-7", "--scale csat=1-10"]),
+    ],
+)
+def test_ratings_that_fit_two_scales_are_asked_about_and_kept_with_the_one_given(
+    centre: Path, marks: list[int], options: list[str]
+) -> None:
+    text = calls(12, **{"Outcome": "answered", "Satisfaction": lambda row: marks[row % 4]})
+    asked = refuse(centre, text)["error"]
+    assert (asked["code"], asked["options"]) == ("ambiguous_scale", options)
+    assert not find_contacts()
+    scale = options[0].partition("=")[2]
+    bring(centre, "contacts", text, scales={"csat": scale})
+    expected = [(float(mark), scale) for mark in marks]
+    assert [row[1:] for row in find_contacts("csat", "csat_scale")][:1] == expected[:1]
+    assert sorted({row[1:] for row in find_contacts("csat", "csat_scale")}) == sorted(expected)
+
+
+def test_scores_up_to_twenty_are_asked_about_and_counted_on_the_scale_given(centre: Path) -> None:
+    allow_evaluations("Eve")
+    bring(centre, "contacts", "contact_id,started_at,advisor\nC1,2026-03-04 09:00:00,Ann\n")
+    rows = "".join(f"C1,Eve,2026-03-{5 + row:02d},Service,{12 + row}\n" for row in range(5))
+    marks = f"contact_id,evaluator,evaluated_at,grid,score\n{rows}"
+    asked = refuse(centre, marks, "evaluations")["error"]
+    assert "--scale score=0-20" in asked["options"]
+    bring(centre, "evaluations", marks, scales={"score": "0-20"})
+    with store.reading() as session:
+        scores = sorted(session.scalars(sa.select(Evaluation.score)))
+    assert scores == [60.0, 65.0, 70.0, 75.0, 80.0]
 
 
 def test_a_header_with_an_equals_sign_can_be_answered(centre: Path) -> None:

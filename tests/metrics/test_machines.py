@@ -116,6 +116,47 @@ def test_what_lasts_is_judged_by_the_customers_who_come_back(centre: Path) -> No
     assert (people.numerator, people.n) == (2, 2)
 
 
+def test_a_return_to_a_person_is_one_that_a_person_answered_within_the_window(
+    centre: Path,
+) -> None:
+    def of(customer: str, day: int, handler: str | None, **columns: Any) -> dict[str, Any]:
+        clock = f"2026-05-{day:02d} 10:00"
+        names = {"customer_key": customer, "handled_by": handler}
+        return contact(clock, f"{customer}-{day}", **names, **columns)
+
+    land([
+        of("to a person", 4, "machine", team="Nord"),
+        of("to a person", 5, "machine", team="Nord"),
+        of("to a person", 8, None, channel="email", team="Sud"),
+        of("by way of a hand-over", 4, "machine"),
+        of("by way of a hand-over", 6, "machine_then_person"),
+        of("to the machine", 4, "machine"),
+        of("to the machine", 8, "machine"),
+        of("gives up", 4, "machine"),
+        of("gives up", 5, "person", outcome="abandoned"),
+        of("is called", 4, "machine"),
+        of("is called", 5, "person", direction="outbound"),
+        of("after eight days", 4, "machine"),
+        of("after eight days", 12, "person"),
+        of("for another reason", 4, "machine", reason="bill"),
+        of("for another reason", 5, "person", reason="move"),
+        of("for the same reason", 4, "machine", reason="bill"),
+        of("for the same reason", 5, "person", reason="bill"),
+        of("pending", 24, "machine"),
+        contact("2026-05-04 10:00", "withheld", handled_by="machine"),
+        contact("2026-05-30 10:00", "last", handled_by="person"),
+    ])  # fmt: skip
+    found = measure("repeat_to_person")["repeat_to_person"]
+    assert (found.numerator, found.n) == (4, 10)
+    assert (found.pending, found.unknown_identity) == (1, 1)
+    by_team = measure("repeat_to_person", by="team")
+    assert by_team["repeat_to_person", "Nord"].numerator == 2
+    window = query.measure(SYSTEM, ("repeat_to_person",), overrides={"first_contact_days": "8"})
+    assert (window["numerator"][0], window["n"][0]) == (5, 10)
+    explained = query.explain(SYSTEM, "repeat_to_person", Filters())
+    assert (explained.rows[0].numerator, explained.counted, explained.universe) == (4, 10, 20)
+
+
 def test_everything_by_advisor_counts_people_alone(centre: Path) -> None:
     land(of_a_centre())
     by_advisor = measure("received", "answered", by="advisor")

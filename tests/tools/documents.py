@@ -27,6 +27,55 @@ def build_table(titles: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     return "\n".join(lines)
 
 
+FRENCH = {
+    "setting": "réglage", "default": "défaut", "values": "valeurs", "meaning": "sens",
+    "dimension": "dimension", "title": "titre", "family": "famille",
+    "permission": "permission", "executives": "direction", "yes": "oui", "empty": "vide",
+    "up to {most} characters, or empty": "{most} caractères au plus, ou vide",
+    "{low} to {high}": "{low} à {high}", "{text} or empty": "{text} ou vide",
+    "Call statistics": "Statistiques d’appels", "First contact": "Premier contact",
+    "Repeats": "Réitérations", "Satisfaction": "Satisfaction", "Quality": "Qualité",
+    "Tracking": "Call tracking", "Recording": "Enregistrement",
+    "Formula": "Formule", "Kind": "Nature", "Permission": "Permission",
+    "Dimensions": "Dimensions", "Settings": "Réglages", "in": "en",
+    "higher is better": "plus haut est mieux", "lower is better": "plus bas est mieux",
+    "no better side": "pas de meilleur sens", "Counted beside n": "Comptés à côté de n",
+    "Percentiles": "Centiles",
+    "Totals by interval are added where no contact covers them":
+        "Les totaux par intervalle s’ajoutent là où aucun contact ne les couvre",
+    "Excluded; the first reason that applies counts":
+        "Exclus ; la première raison valable compte",
+    "all": "toutes", "all dimensions of contacts": "toutes celles des contacts",
+    "without": "sauf", "English": "anglais", "French": "français", "KPI": "KPI",
+    "time": "temps", "contact": "contact", "people": "personnes", "tracking": "suivi",
+    "quality": "qualité",
+}  # fmt: skip
+"""French of the words that only the documents use."""
+
+
+def say(text: str) -> str:
+    """Return a word of the documents in the language that is built."""
+    from qa_core.base import i18n
+
+    return FRENCH[text] if i18n.language() == "fr" else text
+
+
+def in_french(build: Callable[[], str]) -> Callable[[], str]:
+    """Build the same part in French."""
+
+    def build_in_french() -> str:
+        from qa_core.base import i18n
+
+        spoken = i18n.language()
+        i18n.use("fr")
+        try:
+            return build()
+        finally:
+            i18n.use(spoken)
+
+    return build_in_french
+
+
 def code(*names: object) -> str:
     """Write names as code, separated by commas."""
     return ", ".join(f"`{name}`" for name in names)
@@ -89,23 +138,25 @@ def _describe_option(option: Any) -> str:
 
 def list_settings() -> str:
     """List the settings with default, limits and meaning."""
+    from qa_core.base.i18n import _
     from qa_core.centre import settings
 
     def limits(entry: settings.Setting) -> str:
         if entry.choices:
             return code(*entry.choices)
         if entry.kind == "text":
-            return f"up to {entry.high:g} characters, or empty"
-        return f"{entry.low:g} to {entry.high:g}" + (" or empty" if entry.is_optional else "")
+            return say("up to {most} characters, or empty").format(most=f"{entry.high:g}")
+        text = say("{low} to {high}").format(low=f"{entry.low:g}", high=f"{entry.high:g}")
+        return say("{text} or empty").format(text=text) if entry.is_optional else text
 
     return build_table(
-        ("setting", "default", "values", "meaning"),
+        tuple(map(say, ("setting", "default", "values", "meaning"))),
         (
             (
                 code(entry.name),
-                "empty" if entry.default is None else f"`{entry.default}`",
+                say("empty") if entry.default is None else f"`{entry.default}`",
                 limits(entry),
-                entry.meaning,
+                _(entry.meaning),
             )
             for entry in settings.ALL
         ),
@@ -115,19 +166,20 @@ def list_settings() -> str:
 def list_dimensions() -> str:
     """List the dimensions with the permission that each takes."""
     from qa_core.access.roles import DIMENSION_PERMISSIONS, EXECUTIVE_DIMENSIONS
+    from qa_core.base.i18n import _
     from qa_core.metrics.kpis.dimensions import DIMENSIONS
 
     return build_table(
-        ("dimension", "title", "family", "permission", "executives"),
+        tuple(map(say, ("dimension", "title", "family", "permission", "executives"))),
         (
             (
                 code(entry.key),
-                entry.title,
-                entry.family,
+                _(entry.title),
+                say(entry.family),
                 code(DIMENSION_PERMISSIONS[entry.key])
                 if entry.key in DIMENSION_PERMISSIONS
                 else "",
-                "yes" if entry.key in EXECUTIVE_DIMENSIONS else "",
+                say("yes") if entry.key in EXECUTIVE_DIMENSIONS else "",
             )
             for entry in DIMENSIONS
         ),
@@ -141,34 +193,39 @@ def list_kpis() -> str:
     lines = []
     for name in ("call_statistics", "first_contact", "repeats", "satisfaction", "quality",
                  "tracking", "recording"):  # fmt: skip
-        lines += [f"### {name.replace('_', ' ').capitalize()}", ""]
+        lines += [f"### {say(name.replace('_', ' ').capitalize())}", ""]
         for kpi in getattr(kpis, name).ALL:
             lines += [*_describe_kpi(kpi), ""]
     return "\n".join(lines).rstrip()
 
 
 def _describe_kpi(kpi: Any) -> Iterator[str]:
-    yield f"#### `{kpi.key}`: {kpi.title}"
+    from qa_core.base.i18n import _
+
+    def line(title: str, text: str) -> str:
+        return f"- {say(title)}: {text}"
+
+    yield f"#### `{kpi.key}`: {_(kpi.title)}"
     yield ""
-    yield f"{kpi.meaning}"
+    yield f"{_(kpi.meaning)}"
     yield ""
-    yield f"- Formula: {kpi.formula}"
+    yield line("Formula", _(kpi.formula))
     better = {"up": "higher is better", "down": "lower is better", "neither": "no better side"}
-    yield f"- Kind: {kpi.kind}, in {kpi.unit}; {better[kpi.better]}"
-    yield f"- Permission: `{kpi.needs}`"
-    yield f"- Dimensions: {_describe_dimensions(kpi.dimensions)}"
+    yield line("Kind", f"{kpi.kind}, {say('in')} {kpi.unit}; {say(better[kpi.better])}")
+    yield line("Permission", f"`{kpi.needs}`")
+    yield line("Dimensions", _describe_dimensions(kpi.dimensions))
     if kpi.settings:
-        yield f"- Settings: {code(*kpi.settings)}"
+        yield line("Settings", code(*kpi.settings))
     if kpi.excluded_counts:
-        yield f"- Counted beside n: {code(*kpi.excluded_counts)}"
+        yield line("Counted beside n", code(*kpi.excluded_counts))
     if kpi.has_percentiles:
-        yield "- Percentiles: p50, p90, p95"
+        yield line("Percentiles", "p50, p90, p95")
     if kpi.sums:
-        yield "- Totals by interval are added where no contact covers them"
+        yield "- " + say("Totals by interval are added where no contact covers them")
     if kpi.exclusions:
-        yield "- Excluded; the first reason that applies counts:"
+        yield f"- {say('Excluded; the first reason that applies counts')}:"
         for entry in kpi.exclusions:
-            yield f"  - {entry.title} (`{entry.code}`)"
+            yield f"  - {_(entry.title)} (`{entry.code}`)"
 
 
 def _describe_dimensions(keys: Sequence[str]) -> str:
@@ -182,45 +239,53 @@ def _describe_dimensions(keys: Sequence[str]) -> str:
     for title, dimensions in known.items():
         missing = [key for key in dimensions if key not in keys]
         if set(keys) <= set(dimensions) and len(missing) <= 4:
-            return title + (f", without {code(*missing)}" if missing else "")
+            return say(title) + (f", {say('without')} {code(*missing)}" if missing else "")
     return code(*keys)
 
 
 def list_kpi_words() -> str:
     """List the KPIs with their English and French titles and meanings."""
+    from qa_core.base.i18n import _
     from qa_core.metrics.kpis import ALL
 
+    def find_french(text: str) -> str:
+        return in_french(lambda: _(text))()
+
     return build_table(
-        ("KPI", "English", "French", "meaning"),
-        ((code(kpi.key), kpi.title, _say_in_french(kpi.title), kpi.meaning) for kpi in ALL),
+        tuple(map(say, ("KPI", "English", "French", "meaning"))),
+        ((code(kpi.key), kpi.title, find_french(kpi.title), _(kpi.meaning)) for kpi in ALL),
     )
 
 
 def list_terms() -> str:
     """List the terms beside the KPIs, by subject."""
+    from qa_core.base import i18n
     from qa_core.metrics.kpis import terms
 
+    rows = [
+        [entry for group in terms.read(language).values() for entry in group.items()]
+        for language in ("en", "fr")
+    ]
     return build_table(
-        ("English", "French", "meaning"),
+        tuple(map(say, ("English", "French", "meaning"))),
         (
-            (term, french, meaning)
-            for group, group_in_french in zip(
-                terms.read("en").values(), terms.read("fr").values(), strict=True
-            )
-            for (term, meaning), french in zip(group.items(), group_in_french, strict=True)
+            (term, french, sens if i18n.language() == "fr" else meaning)
+            for (term, meaning), (french, sens) in zip(*rows, strict=True)
         ),
     )
 
 
-def _say_in_french(text: str) -> str:
-    from qa_core.base import i18n
+def list_columns(name: str) -> Callable[[], str]:
+    """Return what lists the columns of a table of the lake."""
 
-    spoken = i18n.language()
-    i18n.use("fr")
-    try:
-        return i18n._(text)
-    finally:
-        i18n.use(spoken)
+    def build() -> str:
+        from qa_core.storage.lake.tables import MEANINGS
+
+        columns = MEANINGS[name]["columns"].items()
+        rows = ((code(column), kind, meaning) for column, (kind, meaning) in columns)
+        return build_table(("column", "type", "meaning"), rows)
+
+    return build
 
 
 def list_permissions() -> str:
@@ -445,6 +510,15 @@ PARTS: dict[tuple[str, str], Callable[[], str]] = {
     ("kpis.md", "kpis"): list_kpis,
     ("glossary.md", "kpis"): list_kpi_words,
     ("glossary.md", "terms"): list_terms,
+    **{
+        ("../data/README.md", name): list_columns(name)
+        for name in ("contacts", "intervals", "spend")
+    },
+    ("fr/kpis.md", "settings"): in_french(list_settings),
+    ("fr/kpis.md", "dimensions"): in_french(list_dimensions),
+    ("fr/kpis.md", "kpis"): in_french(list_kpis),
+    ("fr/glossary.md", "kpis"): in_french(list_kpi_words),
+    ("fr/glossary.md", "terms"): in_french(list_terms),
     ("access.md", "permissions"): list_permissions,
     ("access.md", "pages"): list_pages,
     ("access.md", "exits"): list_exits,

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,9 @@ from qa_core import ingest
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
+from qa_core.delivery import ledger
+from qa_core.storage.records import store
+from qa_core.storage.records.base import now
 from qa_core.ui import asgi
 from qa_core.ui.frame import menu
 from qa_core.ui.server import connections
@@ -94,7 +98,12 @@ def test_metrics_are_shown_to_the_named_addresses_alone(
     assert Wire(None).ask("/metrics", client=client)[0] == status
 
 
-def test_metrics_count_imports_rows_and_answers(centre: Path) -> None:
+def test_metrics_count_imports_rows_deliveries_and_answers(
+    centre: Path, add_person: Callable[..., str]
+) -> None:
+    add_person("max", "manager")
+    with store.writing() as session:
+        ledger.enter(session, "max", "digest", "2026-W20", now())
     path = centre / "calls.csv"
     path.write_text("contact_id,started_at,outcome\nc1,2026-05-04T10:00:00,answered\n")
     ingest.run(Viewer.SYSTEM, "contacts", [path])
@@ -106,6 +115,7 @@ def test_metrics_count_imports_rows_and_answers(centre: Path) -> None:
     assert status == 200 and headers["content-type"].startswith("application/openmetrics-text")
     assert 'ecoute_imports{kind="contacts",state="done"} 1.0' in text
     assert 'ecoute_lake_rows{table="contacts"} 1.0' in text
+    assert 'ecoute_deliveries{state="due"} 1.0' in text
     assert 'ecoute_http_responses_total{status="401"}' in text
     assert text.endswith("# EOF\n")
     parsed = {family.name for family in parser.text_string_to_metric_families(text)}

@@ -425,6 +425,33 @@ def test_the_page_says_when_most_stay_unanswered_and_that_an_hour_came_twice(
     assert "Sunday 25 October 2026 had 25 hours: the clocks changed at 02:00." in said
 
 
+def test_contacts_without_a_time_of_day_are_in_no_cell_and_the_page_says_how_many(
+    open_traffic: Callable[..., AppTest],
+) -> None:
+    add_people({}, {"Nord": "Lille"})
+    timed = [contact("2026-10-05 09:00", f"t{n}", team="Nord") for n in range(40)]
+    days = [contact("2026-10-05", f"d{n}", team="Nord", time_missing=True) for n in range(50)]
+    land(timed + days)
+    assert values("received", "weekday", "hour") == {(1, 9): 40, (1, None): 50}
+
+    said = text_of(open_traffic(*MANAGER, period="2026-10", measure="received"))
+
+    assert "Busiest: Monday at 09:00, 40.0 contacts" in said
+    assert "50 contacts have no half-hour in their files and are in no cell." in said
+
+
+def test_a_period_of_days_alone_has_no_map_of_the_week(
+    open_traffic: Callable[..., AppTest],
+) -> None:
+    add_people({}, {"Nord": "Lille"})
+    land([contact("2026-10-05", f"d{n}", team="Nord", time_missing=True) for n in range(50)])
+
+    said = text_of(open_traffic(*MANAGER, period="2026-10"))
+
+    assert "No data by half-hour or hour" in said
+    assert "50 contacts have no half-hour in their files and are in no cell." in said
+
+
 def test_the_measure_stands_in_the_address_and_the_doubled_half_hour_is_no_double_traffic(
     open_traffic: Callable[..., AppTest],
 ) -> None:

@@ -64,8 +64,8 @@ class ActiveRules:
         """Write the columns that a rule may change (name → SQL), each with the column
         that keeps its source value.
 
-        `start`, `direction` and `team` are SQL as well. Customer columns need the
-        relation `shared_numbers`.
+        `start` (null without a time of day), `direction` and `team` are SQL as well. Customer
+        columns need the relation `shared_numbers`.
         """
         columns: dict[str, str] = {}
         for name in SPELLED_COLUMNS:
@@ -150,6 +150,11 @@ class ActiveRules:
             f"GROUP BY customer_key, day HAVING {too_many}"
             f"{f' UNION ALL {known}' if known else ''})"
         )
+
+
+def select_start(start: str, time_missing: str) -> str:
+    """Write the start for `change`: null where the source gave no time of day."""
+    return f"CASE WHEN {time_missing} IS NULL THEN {start} END"
 
 
 def source_value(name: str) -> str:

@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from qa_core.centre.advisors import AdvisorReference, ResolvedNames
-from qa_core.centre.rules.active_rules import ActiveRules, source_value
+from qa_core.centre.rules.active_rules import ActiveRules, select_start, source_value
 from qa_core.centre.rules.number_assignments import BY_NUMBER
 from qa_core.ingest.staging.duckdb_session import write_rows
 from qa_core.ingest.staging.staged import Staged
@@ -23,7 +23,8 @@ NOT_IN_LAKE = (
     "started_at", "local_start", "excluded_line",
 )  # fmt: skip
 NOT_IN_ROW_ID = frozenset(
-    {"line", "source_system", "contact_id", "ticket", "csat_scale", "local_start", "excluded_line"}
+    {"line", "source_system", "contact_id", "ticket", "csat_scale", "local_start", "time_missing"}
+    | {"excluded_line"}
 )
 """Columns that are no part of a row's id: the scale is inferred from the column, the
 wall clock follows from the moment, several contacts may belong to one ticket, and lines
@@ -275,7 +276,8 @@ def prepare_contacts(
         joins.append(f"LEFT JOIN known c ON {KEY_JOIN}")
     direction = staged.select_column("direction", "s.")
     team = select.get("team", "CAST(NULL AS VARCHAR)")
-    changes = rules.change(select, "s.local_start", direction, team)
+    timeless = staged.select_column("time_missing", "s.", kind="BOOLEAN")
+    changes = rules.change(select, select_start("s.local_start", timeless), direction, team)
     carried += [name for name in changes if name not in carried]
     select |= changes
     for_new = {name: value for name, value in staged.defaults.items() if name not in select}

@@ -31,9 +31,10 @@ def find_key_scope(
     if staged.kind != "contacts" or "contact_id" not in staged.columns:
         return None, None
     known_scope = _find_known_scope(connection, staged)
-    rows, ids, repeats, other_ids, other_rows, same_day = connection.execute(
-        _count_repeated(staged, "contact_id")
-    ).fetchone()
+    if staged.repeated_ids is None:
+        counting = _count_repeated(staged, "contact_id")
+        staged.repeated_ids = connection.execute(counting).fetchone()
+    rows, ids, repeats, other_ids, other_rows, same_day = staged.repeated_ids
     column = staged.mapping.get("contact_id", "contact_id")
     contacts = rows - (repeats or 0)
     params = {"column": column, "ids": ids, "others": other_ids, "rows": rows, "contacts": contacts}

@@ -3,7 +3,7 @@ question where a name, hours or concurrent calls look like a machine.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -32,7 +32,10 @@ their share of an advisor's calls, from which on they are no accident.
 """
 MIN_MINUTES = 30
 """Different minutes in the starts of a file below which its times are rounded."""
-SHOWN = 6
+MAX_TIRELESS, MAX_TIRELESS_SHARE = 3, 0.25
+"""Advisors who answer so, or their share, above which the clock of the file says nothing."""
+BETWEEN_NAMES = "|"
+"""Sign between the names of one `--word`."""
 MACHINE_OR_PERSON = "machine_or_person"
 """Code of the question."""
 
@@ -71,7 +74,8 @@ class Answers:
             pair = split_word(text, fields)
             if pair and meaning.strip().casefold() in tuple(Handler):
                 given = by_field.setdefault(fields[simplify(pair[0])], {})
-                given[simplify(pair[1])] = Handler(meaning.strip().casefold())
+                names = map(simplify, pair[1].split(BETWEEN_NAMES))
+                given |= dict.fromkeys(names, Handler(meaning.strip().casefold()))
         return Answers(by_field)
 
     def find(self, field: str, text: str | None) -> Handler | None:
@@ -86,6 +90,11 @@ class Answers:
         """Find the kind of each advisor that was said to be a person or a machine."""
         said = {key: self.find_advisor(reference) for reference, key in ids.items()}
         return {key: handler for key, handler in said.items() if handler in ("person", "machine")}
+
+
+def join_names(column: str, names: Sequence[str], handler: Handler) -> str:
+    """Write what the names of a column are as an option of the command line."""
+    return f"--word {column}:{BETWEEN_NAMES.join(names)}={handler}"
 
 
 def settle(
@@ -112,24 +121,27 @@ def find_answers(
     places = _find_places(connection, staged, answers)
     asked = [*_find_advisors(connection, staged, answers, session), *places.asked]
     if asked:
-        shown = asked[:SHOWN]
+        by_column: dict[str, list[str]] = {}
+        for field, name in asked:
+            by_column.setdefault(staged.mapping.get(field, field), []).append(name)
         raise Refusal(
             MACHINE_OR_PERSON,
             "{names} may be machines. Say which are people and which are machines. The list of "
             "advisors can say it too, in the column kind.",
             options=(
                 *(
-                    f"--word {staged.mapping.get(field, field)}:{name}={handler}"
-                    for field, name in shown
+                    join_names(column, names, handler)
+                    for column, names in by_column.items()
                     for handler in (Handler.MACHINE, Handler.PERSON)
                 ),
                 *(
                     ("import advisors FILE",)
-                    if any(f in ADVISOR_COLUMNS for f, _n in shown)
+                    if any(f in ADVISOR_COLUMNS for f, _n in asked)
                     else ()
                 ),
             ),
             names=", ".join(name for _field, name in asked),
+            by_column=by_column,
         )
     return answers, places.handlers
 
@@ -204,7 +216,10 @@ def _find_advisors(
     text, name = (staged.select_column(field) for field in ADVISOR_COLUMNS)
     rows = f"SELECT DISTINCT {text}, {name} FROM staged WHERE {_unsaid(staged)} ORDER BY ALL"
     references = connection.execute(rows).fetchall()
-    tireless = _find_tireless(connection, staged, f"coalesce({text}, {name})")
+    if staged.tireless is None:
+        staged.tireless = _find_tireless(connection, staged, f"coalesce({text}, {name})")
+    is_rare = len(staged.tireless) <= max(MAX_TIRELESS, MAX_TIRELESS_SHARE * len(references))
+    tireless = staged.tireless if is_rare else frozenset()
     suspects = [
         (
             reference,
@@ -227,7 +242,9 @@ def _find_advisors(
     return list(asked)
 
 
-def _find_tireless(connection: duckdb.DuckDBPyConnection, staged: Staged, advisor: str) -> set[str]:
+def _find_tireless(
+    connection: duckdb.DuckDBPyConnection, staged: Staged, advisor: str
+) -> frozenset[str]:
     """Find the advisors who answer around the clock, or several long calls in one minute."""
     outcome, channel = staged.select_column("outcome"), staged.select_column("channel")
     talk = staged.select_column("talk_seconds", kind="DOUBLE")
@@ -254,7 +271,7 @@ def _find_tireless(connection: duckdb.DuckDBPyConnection, staged: Staged, adviso
         f"WITH calls AS ({calls}) SELECT who FROM ({around_the_clock} UNION {crowded}) WHERE "
         f"(SELECT count(DISTINCT minute(began)) FROM calls) >= {MIN_MINUTES}"
     )
-    return {who for (who,) in connection.execute(rows).fetchall()}
+    return frozenset(who for (who,) in connection.execute(rows).fetchall())
 
 
 def _complete(

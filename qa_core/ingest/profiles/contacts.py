@@ -83,8 +83,10 @@ OUTGOING = re.compile(
     r"number called|called number|numero appele|numeros? compose|outbound|sortants?)\b"
 )
 """Header of a list of outgoing contacts."""
-MIN_CALLED = 10
-"""Number of different called numbers, more than callers, from which on a file asks."""
+MIN_CALLED, MIN_CALLED_BY_ONE = 10, 3
+"""Number of different called numbers, more than callers, from which on a file asks; the second
+where one number calls them all.
+"""
 _TEXT_COLUMNS, _BOOLEAN_COLUMNS = (
     tuple(
         field.name
@@ -97,6 +99,8 @@ _TEXT_COLUMNS, _BOOLEAN_COLUMNS = (
 """Fields that a contact carries as the file has them."""
 ONLY: Mapping[str, tuple[str, ...]] = {"outcome": tuple(Outcome), "direction": tuple(Direction)}
 """Values that `--only` takes for a field; for texts it takes any."""
+MIN_DAILY = 20
+"""Rows all at midnight from which on a column of moments gives days alone."""
 MIN_EARLY, MAX_EARLY = 3, 0.05
 """Number and share of moments before what they follow from which on a file asks."""
 ZERO_COLUMNS = ("wait_seconds", "hold_seconds", "wrap_seconds", "csat", "nps", "ces")
@@ -152,7 +156,7 @@ def _find_placeholders(context: FileContext) -> None:
 def decide_columns(context: FileContext) -> None:
     """Decide which columns give start, outcome and durations."""
     require_only(context.options.only)
-    context.notes |= {"rated": 0, "not_answered": 0}
+    context.notes |= {"rated": 0, "not_answered": 0, "time_missing": 0}
     other_records.require_contacts(context)
     _drop_destroyed(context)
     _find_placeholders(context)
@@ -168,6 +172,10 @@ def decide_columns(context: FileContext) -> None:
     outcomes.decide_outcome(context)
     _decide_system(context)
     _decide_direction(context)
+    if context.has("handled_by"):
+        evidence = context.evidence["handled_by"]
+        if sum(evidence.unknown.values()) > outcomes.MAX_UNKNOWN * evidence.total:
+            raise context.refuse_words("handled_by")
     if not context.has("channel"):
         context.defaults["channel"] = "phone"
         context.decide("channel", "phone", NO_COLUMN)
@@ -245,9 +253,8 @@ def _require_inbound(context: FileContext) -> None:
         if context.has(name)
     }
     called = different.get("called", 0)
-    if called >= MIN_CALLED and called > max(
-        number for name, number in {"": 0, **different}.items() if name != "called"
-    ):
+    callers = max(number for name, number in {"": 0, **different}.items() if name != "called")
+    if called > callers and called >= (MIN_CALLED_BY_ONE if callers == 1 else MIN_CALLED):
         signs.append(context.get_header("called"))
     if signs:
         raise Refusal(
@@ -262,6 +269,10 @@ def _require_inbound(context: FileContext) -> None:
 def _decide_times(context: FileContext) -> None:
     sample = context.take_sample()
     own_start, _fixed = starts.build_own_start(context, sample)
+    known = own_start[~np.isnat(own_start)]
+    context.notes["is_daily"] = len(known) >= MIN_DAILY and bool(
+        (known == known.astype("M8[D]")).all()
+    )
     _answer, answer_seconds = _build_after(context, sample, "answered_at", own_start)
     _end, context.notes["sample_span"] = _build_after(context, sample, "ended_at", own_start)
     wait = sample.read_number("wait_seconds") if context.has("wait_seconds") else answer_seconds
@@ -283,7 +294,13 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     """Build the columns of a contact that the file carries from a batch of rows."""
     own_start, utc, local = starts.build_start(context, batch)
     batch.reject(np.isnat(own_start), "missing_start")
-    columns: dict[str, pa.Array] = {"started_at": as_moments(utc), "local_start": as_moments(local)}
+    timeless = starts.find_timeless(context, batch)
+    context.notes["time_missing"] += int(timeless.sum())
+    columns: dict[str, pa.Array] = {
+        "started_at": as_moments(utc),
+        "local_start": as_moments(local),
+        "time_missing": pa.array(timeless, mask=~timeless),
+    }
     direction = batch.read_word("direction") if context.has("direction") else None
     if direction is not None:
         columns["direction"] = as_words(direction)

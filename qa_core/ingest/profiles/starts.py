@@ -101,13 +101,22 @@ def build_own_start(context: FileContext, batch: RowBatch) -> tuple[np.ndarray, 
     fixed = batch.read_moment(clock_name).fixed if clock_name else np.zeros(len(batch), bool)
     if clock_name == day_name or context.profile.kind == "contacts":
         # A bare date, or a contact without a time of day, is a start at midnight.
-        bad = batch.read_moment(clock_name).bad if clock_name else np.zeros(len(batch), bool)
-        timeless = np.isnat(clocks) & ~np.isnat(days) & ~bad
-        clocks = np.where(timeless, MIDNIGHT, clocks)
-        if not batch.is_sample:
-            count = context.notes.get("time_missing", 0) + int(timeless.sum())
-            context.notes["time_missing"] = count
+        clocks = np.where(find_timeless(context, batch), MIDNIGHT, clocks)
     return days.astype("M8[us]") + clocks, fixed
+
+
+def find_timeless(context: FileContext, batch: RowBatch) -> np.ndarray:
+    """Find the rows with a day and no time of day, as a mask; midnight is none where all are."""
+    day_name, clock_name = context.notes["start"]
+    timeless = np.ones(len(batch), bool)
+    if clock_name:
+        moments = batch.read_moment(clock_name)
+        timeless = np.isnat(moments.clock) & ~moments.bad
+        if context.notes.get("is_daily"):
+            timeless |= moments.clock == MIDNIGHT
+    if day_name:
+        timeless &= ~np.isnat(batch.read_moment(day_name).day)
+    return timeless
 
 
 def to_clocks(

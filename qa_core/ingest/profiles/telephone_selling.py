@@ -35,8 +35,9 @@ def build_selling(columns: Mapping[str, pa.Array], numbers: pa.Array) -> dict[st
         for name, words in WORDS.items()
         if name in columns
     }
-    known, given = available_timezones(), columns.get("customer_zone")
+    given = columns.get("customer_zone")
     if given is not None:
+        known = available_timezones()
         given = map_texts(lambda text: text if text in known else None, given)
         selling["customer_zone"] = given
     if "purpose_of_call" not in columns:
@@ -44,7 +45,9 @@ def build_selling(columns: Mapping[str, pa.Array], numbers: pa.Array) -> dict[st
     country = environment.current().country
     zones = map_texts(lambda text: _find_zone(text, country), numbers)
     zones = zones if given is None else pc.coalesce(given, zones)
-    moments = columns["started_at"].to_pylist()
+    # Without a time of day it is not known whether a call was inside the hours.
+    has_time = pc.is_null(columns["time_missing"])
+    moments = pc.if_else(has_time, columns["started_at"], None).to_pylist()
     outside = [
         moment and is_outside_hours(moment, zone)
         for moment, zone in zip(moments, zones.to_pylist(), strict=True)

@@ -230,7 +230,8 @@ def count_headline(
             f"sum({staged.select_column(name, kind='BIGINT')})"
             for name in ("received", "answered", "abandoned")
         )
-        row = connection.execute(f"SELECT {', '.join(sums)} FROM staged").fetchone()
+        different = "(SELECT DISTINCT * EXCLUDE (line) FROM staged)"
+        row = connection.execute(f"SELECT {', '.join(sums)} FROM {different}").fetchone()
         return {
             name: None if count is None else int(count)
             for name, count in zip(("received", "answered", "abandoned"), row, strict=True)
@@ -255,7 +256,7 @@ def create_contacts_table(
     """Create the table `read_contacts`: one row per contact, defaults filled in."""
     select = staged.select_column
     newest = ""
-    if "contact_id" in staged.columns:
+    if "contact_id" in staged.columns and (staged.repeated_ids or (0, 1))[1]:
         again = f", strftime(local_start, '{scope}')" if scope else ""
         order = "updated_at DESC NULLS LAST, " if "updated_at" in staged.columns else ""
         newest = (
@@ -348,7 +349,7 @@ def _build_days(
             counts["time_missing"] = staged.time_missing
             message = N_(
                 "from {first_day} to {last_day}; Monday to Sunday: {weekdays}; {time_missing} "
-                "without a time of day, at midnight"
+                "without a time of day, in no half-hour"
             )
     yield _rest_on(staged, "days", message, counts, "default")
 

@@ -85,6 +85,15 @@ class FileReport:
             "reading": self.reading.as_json(),
         }
 
+    def describe_source(self) -> str:
+        """Describe as what the file was read."""
+        profile = _("an ordinary table") if self.profile == "generic" else self.profile
+        if self.system == "generic":
+            return _("Read as {profile}.", profile=profile)
+        return _(
+            "Read as {profile}, from the system {system}.", profile=profile, system=self.system
+        )
+
     def as_text(self) -> str:
         """Format the report for a terminal, in the current language."""
         if self.refusal is not None:
@@ -100,8 +109,7 @@ class FileReport:
             lines.append(_("This file was already imported. Nothing was changed."))
         if self.dry_run:
             lines.append(_("Dry run: nothing was written."))
-            places = {"profile": self.profile, "system": self.system}
-            lines.append(_("Read as {profile}, from the system {system}.", **places))
+            lines.append(self.describe_source())
             lines.extend(f"{name} ← {column}" for name, column in self.mapping.items())
             lines.extend(self.reading.as_lines())
         for decision in self.decisions:

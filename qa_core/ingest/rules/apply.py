@@ -12,7 +12,12 @@ import sqlalchemy as sa
 from qa_core.base import doors, environment
 from qa_core.centre import advisors
 from qa_core.centre.rules import number_assignments
-from qa_core.centre.rules.active_rules import SPELLED_COLUMNS, ActiveRules, source_value
+from qa_core.centre.rules.active_rules import (
+    SPELLED_COLUMNS,
+    ActiveRules,
+    select_start,
+    source_value,
+)
 from qa_core.compliance import recordings
 from qa_core.ingest.rules import reattach
 from qa_core.ingest.staging.duckdb_session import write_rows
@@ -107,7 +112,8 @@ def _select_changes(rules: ActiveRules) -> str:
     values = {name: source_values[name] for name in AS_GIVEN} | dict.fromkeys(
         AS_GIVEN.values(), "CAST(NULL AS VARCHAR)"
     )
-    values |= rules.change(source_values, "c.local_start", "c.direction", team)
+    start = select_start("c.local_start", "c.time_missing")
+    values |= rules.change(source_values, start, "c.direction", team)
     values |= {
         "team": team,
         AS_GIVEN["team"]: "CASE WHEN c.raw_team IS NULL AND m.team IS NOT NULL THEN '' END",

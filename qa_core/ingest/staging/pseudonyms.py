@@ -70,34 +70,30 @@ class Pseudonyms:
         if len(cached) + len(new_cells) > MAX_CACHED_KEYS:
             cached.clear()
             new_cells = cells
-        cached.update(
-            zip(new_cells, self._make_keys(pa.array(new_cells, pa.string())), strict=True)
-        )
-        return pa.array([cached[text] for text in cells], pa.string())
+        is_new = len(new_cells) == len(cells)
+        keys = self._make_keys(texts if is_new else pa.array(new_cells, pa.string()), new_cells)
+        cached.update(zip(new_cells, keys, strict=True))
+        return pa.array(keys if is_new else [cached[text] for text in cells], pa.string())
 
-    def _make_keys(self, texts: pa.Array) -> list[str | None]:
-        quick = [None] * len(texts)
+    def _make_keys(self, texts: pa.Array, cells: list[str]) -> list[str | None]:
+        numbers: list[str | None] = [None] * len(cells)
         if self._national:
             code, pattern = self._national
             bare = pc.replace_substring_regex(texts, _DECORATION, "")
-            quick = [
-                f"tel:+{code}{number}" if number else None
-                for number in pc.struct_field(pc.extract_regex(bare, pattern), "n").to_pylist()
-            ]
-        identities = [
-            known or self._find_identity(text)
-            for known, text in zip(quick, texts.to_pylist(), strict=True)
-        ]
-        return [
-            self._compute_key(identity.encode()) if identity else None for identity in identities
-        ]
-
-    def _compute_key(self, identity: bytes) -> str:
+            found = pc.struct_field(pc.extract_regex(bare, pattern), "n")
+            numbers = pc.binary_join_element_wise(f"tel:+{code}", found, "").to_pylist()
         # HMAC-SHA256 (RFC 2104) from its two hashes: `hmac` takes twice as long for a copy.
-        inner, outer = self._inner.copy(), self._outer.copy()
-        inner.update(identity)
-        outer.update(inner.digest())
-        return outer.hexdigest()[:KEY_LENGTH]
+        copy_inner, copy_outer, keys = self._inner.copy, self._outer.copy, []
+        for number, text in zip(numbers, cells, strict=True):
+            identity = number or self._find_identity(text)
+            if identity is None:
+                keys.append(None)
+                continue
+            inner, outer = copy_inner(), copy_outer()
+            inner.update(identity.encode())
+            outer.update(inner.digest())
+            keys.append(outer.hexdigest()[:KEY_LENGTH])
+        return keys
 
     def _find_identity(self, text: str) -> str | None:
         if simplify(text) in _WITHHELD or not text.strip() or _NOBODY.match(text.strip()):

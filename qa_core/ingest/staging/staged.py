@@ -61,6 +61,10 @@ class Staged:
     """Date order, units and scales that were inferred, as options of an import."""
     time_missing: int = 0
     """Number of contacts with a date and no time of day."""
+    repeated_ids: tuple[Any, ...] | None = None
+    """Counts of repeated ids (`reused_ids`), once for all who ask; likewise the next."""
+    tireless: frozenset[str] | None = None
+    """Advisors who seem to answer around the clock or several calls at once (`machines`)."""
     unused_cells: dict[str, list[str]] = field(default_factory=dict)
     """First cells of columns without a field, masked unless they are dates or short numbers."""
     before: dict[int, dict[str, str]] = field(default_factory=dict)
@@ -94,7 +98,7 @@ def create_batch_id(moment: datetime | None = None) -> str:
 
 def open_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
     """Open a temporary Parquet file, packed as fast as can be."""
-    return pq.ParquetWriter(path, schema, compression="zstd", compression_level=1)
+    return pq.ParquetWriter(path, schema, compression="lz4")
 
 
 MOMENT = pa.timestamp("us")

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from qa_core.access.roles import Viewer
+from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.base.progress import Stop
@@ -51,6 +51,7 @@ _POSITION_KEY = b"mark"
 _LAST_STEP = (
     "arg_max(event, (moment, line)) FILTER (event NOT IN ('RINGNOANSWER', 'RINGCANCELED', 'DID'))"
 )
+_WAITING = ("callid", "queue", "event", "moment", "line")
 _UNFINISHED = f"('{asterisk_queue_log.ENTRY}', '{asterisk_queue_log.CONNECT}')"
 
 
@@ -259,6 +260,34 @@ class Follower:
         return LogPosition(**json.loads(table.schema.metadata[_POSITION_KEY])), table.cast(
             asterisk_queue_log.SCHEMA
         )
+
+
+@dataclass(frozen=True)
+class WaitingCallers:
+    """Callers in the queues of the followed logs: moments of entry (UTC) by queue, and when
+    the log that was quiet for longest was last read on.
+    """
+
+    entered: dict[str | None, list[datetime]]
+    as_of: datetime
+
+
+def find_waiting(viewer: Viewer) -> WaitingCallers | None:
+    """Find who waits now; None where no log is followed."""
+    viewer.require(Permission.HANDLE_CALLBACKS)
+    entered: dict[str | None, list[datetime]] = {}
+    ages = []
+    for state in sorted((environment.current().folder / "watching").glob("*.parquet")):
+        ages.append(datetime.fromtimestamp(state.stat().st_mtime, UTC))
+        with _open_connection(pq.read_table(state, columns=list(_WAITING))) as connection:
+            calls = connection.sql(
+                "SELECT arg_min(queue, moment), max(moment) FROM events GROUP BY callid "
+                f"HAVING {_LAST_STEP} = ? AND max(moment) >= ?",
+                params=[asterisk_queue_log.ENTRY, _now() - MAX_SILENCE],
+            )
+            for queue, moment in calls.fetchall():
+                entered.setdefault(queue, []).append(moment)
+    return WaitingCallers(entered, min(ages)) if ages else None
 
 
 def erase_customer(customer_key: str) -> int:

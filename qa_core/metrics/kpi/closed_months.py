@@ -33,6 +33,7 @@ _SUBJECTS = {
     FactTable.MISSED: IDENTITIES,
     FactTable.CUSTOMERS: IDENTITIES,
     FactTable.SELLING: IDENTITIES,
+    FactTable.RETURNS: IDENTITIES,
 }
 CUTS = (
     "direction", "channel", "queue", "reason", "outcome", "handled_by", "declared", "surveyed",

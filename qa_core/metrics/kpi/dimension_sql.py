@@ -109,12 +109,13 @@ def expression(dimension: str, columns: sa.ColumnCollection, names: Names) -> sa
                 (sa.extract("minute", clock) >= sa.literal_column("30"), sa.literal_column("1")),
                 else_=sa.literal_column("0"),
             )
-            return (
-                sa.cast(sa.extract("hour", clock), sa.Integer) * sa.literal_column("2")
-                + second_half
-            )
+            hour = sa.cast(sa.extract("hour", clock), sa.Integer)
+            part = hour * sa.literal_column("2") + second_half
         case _:
-            return sa.cast(sa.extract("hour", clock), sa.Integer)
+            part = sa.cast(sa.extract("hour", clock), sa.Integer)
+    if "time_missing" not in columns:
+        return part
+    return sa.case((columns["time_missing"].is_(None), part))
 
 
 def _yes_or_no(test: sa.ColumnElement[bool]) -> sa.ColumnElement[str]:

@@ -357,13 +357,13 @@ def _find_sums(question: MetricQuery) -> Iterator[tuple[str, str | None, Kpi, Su
             if KIND_OF.get(family_of(kpi.key), "contacts") == kind
             and (family_of(kpi.key) in KIND_OF or kpi.key in ALWAYS_SHOWN)
         ]
-        cuts = tuple((name,) for name in dimensions)
+        cuts = ((), *((name,) for name in dimensions))
         together = SharedCuts(cuts, is_asked_once=True)
-        for by in ((), *cuts):
+        for by in cuts:
             asked = replace(question, by=by)
             name = by[0] if by else ""
             for kpis, records, _notes in collect(asked, some, together):
-                for record in records:
+                for record in records or ([] if by else [{}]):
                     value = asked.group_of(record)[name] if by else None
                     found = _find_sums_of(record)
                     pairs = [(kpi, found.get(kpi.key, {})) for kpi in kpis]

@@ -305,6 +305,9 @@ def _universe(
         )
     if kpi.subject == FactTable.SELLING:
         return SELLING, SELLING.c, functools.partial(statements.with_selling, question)
+    if kpi.subject == FactTable.RETURNS:
+        complete = functools.partial(statements.with_returns, question)
+        return statements.WITH_RETURNS, CONTACTS.c, complete
     if kpi.subject == FactTable.EVALUATION_ANSWERS:
         return statements.evaluations_of(
             question, with_errors=kpi.key.startswith("critical_accuracy")

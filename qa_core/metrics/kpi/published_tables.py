@@ -34,7 +34,14 @@ from qa_core.metrics.kpi.statements import MetricQuery
 from qa_core.metrics.kpis import COUNTED_DIRECTION, MISSES, Kpi, get_kpi
 from qa_core.metrics.kpis.declaration import Predicate
 from qa_core.metrics.kpis.rows import MACHINE_ALONE
-from qa_core.stats.hidden_sums import Solver, TableCells, find_fixed, hide_sums, list_nested
+from qa_core.stats.hidden_sums import (
+    Solver,
+    TableCells,
+    find_fixed,
+    group_alike,
+    hide_sums,
+    list_nested,
+)
 from qa_core.storage import engine
 from qa_core.storage.facts.guard import Scoped
 from qa_core.storage.facts.schema import CONTACTS, Handler
@@ -128,7 +135,7 @@ class _Evaluations:
         """Return the cells, what each family counts, and the group of each advisor."""
         frame = self._read()
         names = list(self.question.by)
-        atom = frame.groupby(names, dropna=False, sort=False).ngroup().to_numpy()
+        atom = frame.groupby(names, dropna=False, observed=True, sort=False).ngroup().to_numpy()
         atoms = frame[names].iloc[np.unique(atom, return_index=True)[1]].reset_index(drop=True)
         rows = frame["rows"].to_numpy(np.int64)
         for prefix, column, size in (
@@ -199,7 +206,10 @@ class _Evaluations:
     ) -> pd.DataFrame:
         months = months or dimension_sql.months(self.question.where.period)
         query = Scoped(statement, self.question.viewer, beyond)
-        return engine.current().run(query, arrow, **months)
+        rows = engine.current().run(query, arrow, as_arrow=True, **months)
+        if isinstance(rows, pd.DataFrame):
+            return rows
+        return rows.to_pandas(strings_to_categorical=True)  # nearly every row repeats them
 
     def _describe(self, columns: Any) -> list[sa.ColumnElement[Any]]:
         """Select the value of each dimension and the advisor of a row, and as bits the
@@ -328,10 +338,7 @@ class _Contacts(_Evaluations):
                 ]
                 inside[who[used], np.array(at, int)[codes]] = True
         # Customers with the same cells are interchangeable.
-        _alike, first, group = np.unique(
-            np.packbits(inside, axis=1), axis=0, return_index=True, return_inverse=True
-        )
-        group = group.reshape(-1)
+        first, group = group_alike(inside)
         is_back = np.bincount(who, frame["came_back"].fillna(False).astype(bool), len(keys)) > 0
         known = frame["advisor_id"].isin(advisors.keys()).to_numpy(bool)
         took = frame["advisor_id"][known].map(advisors).to_numpy(int)

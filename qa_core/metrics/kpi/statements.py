@@ -24,6 +24,7 @@ from qa_core.metrics.kpis import (
     MISSES,
     OUTGOING,
     RECEIVED,
+    RETURNS,
     SALES,
     SELLING,
     Contribution,
@@ -34,7 +35,7 @@ from qa_core.metrics.kpis import (
     KpiNote,
 )
 from qa_core.metrics.kpis.dimensions import Filters, Period
-from qa_core.metrics.kpis.rows import number, word
+from qa_core.metrics.kpis.rows import ANSWERED, BY_PERSON, MACHINE_ALONE, number, word
 from qa_core.storage.facts.guard import Scoped
 from qa_core.storage.facts.schema import (
     ANSWERS,
@@ -52,6 +53,13 @@ EVALUATION_DIMENSIONS = frozenset({
 })  # fmt: skip
 """What an evaluation knows by itself; for the others its contact is looked up."""
 
+WITH_RETURNS = CONTACTS.outerjoin(
+    RETURNS,
+    sa.and_(
+        CONTACTS.c.source_system == RETURNS.c.source_system,
+        CONTACTS.c.contact_id == RETURNS.c.contact_id,
+    ),
+)
 FEW_DAYS = 120
 
 SettingsHistory = tuple[tuple[date | None, Settings], ...]
@@ -292,6 +300,36 @@ def with_selling(question: MetricQuery, statement: sa.Select) -> Scoped:
     )
 
 
+def on_returns(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
+    """Select the contacts, each beside the customer's next one with a person."""
+    aggregates = _list_columns(question, kpis, CONTACTS.c)
+    statement = question.select(CONTACTS.c, aggregates).select_from(WITH_RETURNS)
+    return with_returns(question, statement.where(COUNTED_DIRECTION))
+
+
+def with_returns(question: MetricQuery, statement: sa.Select) -> Scoped:
+    """Complete a statement on WITH_RETURNS with its CTE, of the period and the filters."""
+    c, person = CONTACTS.c, sa.and_(COUNTED_DIRECTION, ANSWERED, BY_PERSON)
+    later = {"order_by": (c.started_at, c.source_system, c.contact_id), "rows": (1, None)}
+
+    def find_next(is_meant: sa.ColumnElement[bool], *same: Any) -> sa.ColumnElement[datetime]:
+        of_these = {"partition_by": (c.customer_number, *same)}
+        return sa.func.min(sa.case((is_meant, c.started_at))).over(**of_these, **later)
+
+    of_reason = find_next(person, c.reason), find_next(sa.and_(person, c.reason.is_(None)))
+    found = sa.case((c.reason.is_(None), find_next(person)), else_=sa.func.least(*of_reason))
+    customers = sa.select(c.customer_number).where(c.has_customer, MACHINE_ALONE)
+    seconds = sa.extract("epoch", found - c.started_at).label("seconds_to_person")
+    every = sa.select(c.source_system, c.contact_id, MACHINE_ALONE.label("is_machine"), seconds)
+    every = on_every_contact(every.where(c.customer_number.in_(customers))).cte("answers_of_both")
+    returns = sa.select(*(every.c[column.name] for column in RETURNS.c)).where(every.c.is_machine)
+    return Scoped(
+        statement.where(*conditions_on(question)).add_cte(returns.cte("returns")),
+        question.viewer,
+        beyond="A customer of a machine may return to any advisor. Only the time is used.",
+    )
+
+
 def listening_of(question: MetricQuery) -> sa.CTE:
     """Select the contacts of the period and the filters, and whether somebody listened to each."""
     same = sa.and_(
@@ -475,6 +513,7 @@ BUILDERS = {
     FactTable.CUSTOMERS: on_callers,
     FactTable.LISTENED: on_listening,
     FactTable.SELLING: on_selling,
+    FactTable.RETURNS: on_returns,
     FactTable.EVALUATION_ANSWERS: on_answers,
     FactTable.ADVISORS: on_advisors,
     FactTable.SPEND: on_attributed,
@@ -498,6 +537,8 @@ def months_of(question: MetricQuery, subject: FactTable) -> dict[str, str | None
         return dimension_sql.months(Period(last_day=question.where.period.last_day))
     if subject == FactTable.SELLING:
         return dimension_sql.months(question.where.period, before=REFUSAL_DAYS + 1)
+    if subject == FactTable.RETURNS:
+        return dimension_sql.months(question.where.period, after=NEIGHBOUR_DAYS)
     around = DAYS_AROUND.get(subject, 0)
     return dimension_sql.months(question.where.period, before=around, after=around)
 

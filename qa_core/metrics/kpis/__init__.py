@@ -50,6 +50,7 @@ from qa_core.metrics.kpis.rows import (
     NOT_OF_INTERVALS,
     OUTGOING,
     RECEIVED,
+    RETURNS,
     SALES,
     SELLING,
     TOTALS,

@@ -63,6 +63,7 @@ class FactTable(StrEnum):
     CUSTOMERS = "customers"
     LISTENED = "listened_contacts"
     SELLING = "sales_calls"
+    RETURNS = "contacts_of_machines"
     EVALUATION_ANSWERS = "evaluation_answers"
     ADVISORS = "advisors"
     SPEND = "spend"

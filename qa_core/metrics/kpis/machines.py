@@ -10,6 +10,7 @@ from qa_core.base.i18n import N_
 from qa_core.metrics.kpis.declaration import (
     CONTACT_DIMENSIONS,
     Contribution,
+    FactTable,
     Kpi,
     KpiInputs,
     KpiKind,
@@ -33,6 +34,7 @@ from qa_core.metrics.kpis.rows import (
     KNOWN_CUSTOMER,
     MACHINE_ALONE,
     RECEIVED,
+    RETURNS,
     amount_of,
     has_no_repeat,
     is_followed_up,
@@ -52,8 +54,12 @@ def _machine_share(inputs: KpiInputs) -> Contribution:
     return ratio(BY_MACHINE, ANSWERED, required, (_handler_unknown,))(inputs)
 
 
-def _lasting(handler: Predicate) -> Callable[[KpiInputs], Contribution]:
-    """Count contacts without a further one of the customer within the window."""
+def _over_window(
+    handler: Predicate, hits: Callable[[KpiInputs], Predicate] = has_no_repeat
+) -> Callable[[KpiInputs], Contribution]:
+    """Count contacts of known customers whose window is complete; hits by default without a
+    further contact within it.
+    """
     answered = sa.and_(ANSWERED, handler)
     known = sa.and_(answered, KNOWN_CUSTOMER)
 
@@ -62,7 +68,7 @@ def _lasting(handler: Predicate) -> Callable[[KpiInputs], Contribution]:
         counted = sa.and_(known, complete)
         return Contribution(
             denominator=counted,
-            hits=sa.and_(counted, has_no_repeat(inputs)),
+            hits=sa.and_(counted, hits(inputs)),
             pending=sa.and_(known, sa.not_(complete)),
             unknown_identity=sa.and_(answered, sa.not_(KNOWN_CUSTOMER)),
         )
@@ -117,7 +123,7 @@ ALL: tuple[Kpi, ...] = (
             "The share of contacts handled by a machine alone without a further contact of the "
             "customer, in any channel. The machine's own word is not used."
         ),
-        parts=_lasting(MACHINE_ALONE),
+        parts=_over_window(MACHINE_ALONE),
         exclusions=(*ANSWERED_ONLY, _NOT_ALONE, UNKNOWN_CALLER, _PENDING),
         short_title=N_("Lasting, by machines"),
     ),
@@ -125,9 +131,32 @@ ALL: tuple[Kpi, ...] = (
         "lasting_resolution_people",
         N_("Lasting resolution by people"),
         N_("The share of contacts that a person took without a further contact of the customer."),
-        parts=_lasting(BY_PERSON),
+        parts=_over_window(BY_PERSON),
         exclusions=(*ANSWERED_ONLY, HANDLED_BY_MACHINE, UNKNOWN_CALLER, _PENDING),
         short_title=N_("Lasting, by people"),
+    ),
+    _declare(
+        "repeat_to_person",
+        N_("Repeat to a person"),
+        N_(
+            "The share of contacts handled by a machine alone after which a person answered a "
+            "further contact of the customer."
+        ),
+        N_(
+            "those with a further contact that a person answered within the repeat window / those "
+            "whose window is complete"
+        ),
+        KpiKind.RATIO,
+        Unit.RATE,
+        "down",
+        _over_window(
+            MACHINE_ALONE, lambda inputs: RETURNS.c.seconds_to_person <= inputs.window_seconds
+        ),
+        needs=Permission.SEE_TEAMS,
+        subject=FactTable.RETURNS,
+        settings=("first_contact_days",),
+        excluded_counts=("pending", "unknown_identity"),
+        exclusions=(*ANSWERED_ONLY, _NOT_ALONE, UNKNOWN_CALLER, _PENDING),
     ),
     _declare(
         "handover_rate",

@@ -90,6 +90,16 @@ SALES = sa.and_(
     SELLING.c.direction == word(Direction.OUTBOUND), SELLING.c.purpose_of_call == word("sales")
 )
 
+RETURNS = sa.table(
+    "returns",
+    sa.column("source_system", sa.Text),
+    sa.column("contact_id", sa.Text),
+    sa.column("seconds_to_person", sa.Double),
+)
+"""Contacts that a machine handled alone, and the seconds to the customer's next contact that a
+person answered; reasons match as for repeats.
+"""
+
 CRITICAL_CLASSES = ("customer", "business", "compliance")
 EVALUATED = _like(
     "evaluated",

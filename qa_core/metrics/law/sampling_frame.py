@@ -348,7 +348,7 @@ def _is(column: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
 
 
 def _bands() -> dict[str, sa.ColumnElement[Any]]:
-    hour = sa.cast(sa.extract("hour", _c.local_start), sa.Integer)
+    hour = dimension_sql.expression("hour", _c, dimension_sql.Names({}, {}))
     hours = sa.case(
         *(
             (hour < sa.literal_column(str(end)), sa.literal_column(f"'{name}'", sa.Text))

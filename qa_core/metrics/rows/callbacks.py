@@ -1,6 +1,10 @@
-"""Outcomes of missed callers: called back or not, and reached by whose effort."""
+"""Missed callers: how they were reached, and who waits for a call-back now."""
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -15,11 +19,17 @@ from qa_core.metrics.kpi.statements import (
     recovery_window,
     select_groups,
 )
-from qa_core.metrics.kpis import ANSWERED, OUTGOING, FactTable, get_kpi
+from qa_core.metrics.kpis import ANSWERED, COUNTED_DIRECTION, MISSED, OUTGOING, FactTable, get_kpi
 from qa_core.metrics.kpis.dimensions import Filters
-from qa_core.storage import lake
+from qa_core.metrics.rows.contacts import shown_customer
+from qa_core.storage import engine, lake
 from qa_core.storage.facts.guard import Scoped
-from qa_core.storage.facts.schema import EVERY_CONTACT, on_every_contact
+from qa_core.storage.facts.schema import CONTACTS, EVERY_CONTACT, on_every_contact
+
+CALL_BACK_DAYS = 7
+"""Days before the newest contact in which a missed caller is still to be called back."""
+QUEUE_DAYS = 28
+"""Days before the newest contact whose answered contacts say which queues a team answers."""
 
 
 @dataclass(frozen=True)
@@ -147,3 +157,87 @@ def _count_misses(question: MetricQuery) -> Scoped:
         beyond="A missed caller counts as reached by any advisor's call. Only the times of those "
         "calls are used.",
     )
+
+
+@dataclass(frozen=True)
+class MissedCaller:
+    """Caller who was missed and not reached since. `tries`: digests of their missed contacts,
+    the newest first. `started_at` (UTC), `local_start`, and `queue` are of the newest, and
+    `first_start` of the oldest (local). `customer` is masked.
+    """
+
+    tries: tuple[str, ...]
+    started_at: datetime
+    local_start: datetime
+    first_start: datetime
+    queue: str | None
+    customer: str | None
+
+
+def find_own_queues(viewer: Viewer) -> tuple[str | None, ...]:
+    """Find the queues that the viewer's teams answered lately; None for contacts of no queue."""
+    viewer.require(Permission.HANDLE_CALLBACKS)
+    if (span := lake.span()) is None:
+        return ()
+    queue = CONTACTS.c.queue
+    since = CONTACTS.c.started_at >= span[1] - timedelta(days=QUEUE_DAYS)
+    statement = sa.select(queue).distinct().where(COUNTED_DIRECTION, ANSWERED, since)
+    queues = engine.current().run(Scoped(statement, viewer))["queue"].tolist()
+    return tuple(sorted(value for value in queues if isinstance(value, str))) + (
+        (None,) if any(not isinstance(value, str) for value in queues) else ()
+    )
+
+
+def find_missed_callers(viewer: Viewer) -> tuple[MissedCaller, ...]:
+    """Find the callers to call back in the queues of the viewer's teams, with or without a
+    team of their own, the longest waiting first. Callers without a number are not among them.
+    """
+    queues = find_own_queues(viewer)
+    if not queues:
+        return ()
+    every = EVERY_CONTACT.c
+    names = ("source_system", "contact_id", "started_at", "local_start", "queue", "customer_key")
+    missed = (
+        sa.select(*(every[name] for name in names))
+        .where(
+            on_every_contact(sa.and_(COUNTED_DIRECTION, MISSED)),
+            every.has_customer,
+            every.seconds_to_reached.is_(None),
+            every.started_at >= lake.span()[1] - timedelta(days=CALL_BACK_DAYS),
+            sa.or_(every.queue.in_([name for name in queues if name]), _is_of_none(every, queues)),
+        )
+        .order_by(every.started_at.desc(), every.source_system, every.contact_id)
+    )
+    rows = engine.current().run(
+        Scoped(
+            missed,
+            viewer,
+            beyond="Missed calls have no team. Who answers a queue calls back its missed callers; "
+            "moment, queue and a mask are shown.",
+        )
+    )
+    tries: dict[str, list[Any]] = {}
+    for row in rows.itertuples(index=False):
+        tries.setdefault(row.customer_key, []).append(row)
+    callers = [_build_caller(viewer, found) for found in tries.values()]
+    return tuple(sorted(callers, key=lambda caller: (caller.first_start, caller.tries)))
+
+
+def _is_of_none(every: sa.ColumnCollection, queues: Sequence[str | None]) -> sa.ColumnElement[bool]:
+    return every.queue.is_(None) if None in queues else sa.false()
+
+
+def _build_caller(viewer: Viewer, rows: Sequence[Any]) -> MissedCaller:
+    newest = rows[0]
+    return MissedCaller(
+        tuple(_digest(row.source_system, row.contact_id) for row in rows),
+        newest.started_at.to_pydatetime(),
+        newest.local_start.to_pydatetime(),
+        rows[-1].local_start.to_pydatetime(),
+        newest.queue if isinstance(newest.queue, str) else None,
+        shown_customer(viewer, newest.customer_key),
+    )
+
+
+def _digest(*key: str) -> str:
+    return hashlib.sha256("\n".join(key).encode()).hexdigest()[:24]

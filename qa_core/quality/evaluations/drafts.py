@@ -460,7 +460,7 @@ def _require_may_listen(
     if drawn is not None and (drawn.evaluator != viewer.username or drawn.state == "replaced"):
         raise Refusal(
             "no_longer_assigned",
-            "This contact is no longer assigned to you. Go on with the next one in your list.",
+            "This contact is no longer assigned to you. Continue with the next one in your list.",
         )
 
 

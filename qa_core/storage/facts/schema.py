@@ -71,6 +71,7 @@ CONTACTS = sa.Table(
     _text("month", nullable=False),  # partition: YYYY-MM of local_start
     sa.Column("started_at", sa.DateTime, nullable=False),  # UTC, without zone
     sa.Column("local_start", sa.DateTime, nullable=False),  # the centre's wall clock
+    sa.Column("time_missing", sa.Boolean),  # the source gave a day alone; else null
     _text("direction"),
     _text("channel"),
     _text("queue"),

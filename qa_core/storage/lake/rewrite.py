@@ -262,9 +262,12 @@ class Rewrite:
         new_columns = ", ".join(f'{self.select_new(name)} AS "{name}"' for name in inputs)
         blanks = ", ".join(f"CAST(NULL AS DOUBLE) AS old_{name}" for name in schema.NEIGHBOURS)
         if self.starts_empty:
+            # Nobody with a single contact has neighbours.
+            key = self.select_new("customer_key")
+            often = f"SELECT {key} FROM incoming i GROUP BY {key} HAVING count(*) > 1"
             events = (
                 f"SELECT {self.list_key('i')}, month, {new_columns}, {blanks} "
-                f"FROM incoming i WHERE {self.select_new('customer_key')} IS NOT NULL"
+                f"FROM incoming i WHERE {key} IN ({often})"
             )
             is_near = "true"
         else:

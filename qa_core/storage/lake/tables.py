@@ -28,12 +28,14 @@ from deltalake import CommitProperties, DeltaTable, Schema
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, RemoveAction, Transaction
 
-from qa_core.base import environment
+from qa_core.base import declared, environment
 from qa_core.base.errors import Refusal
-from qa_core.storage.facts import duckdb_connection
+from qa_core.storage.facts import duckdb_connection, schema
 from qa_core.storage.facts.schema import CONTACTS, DERIVED, INTERVALS, SPEND, arrow_schema
 
 TABLES: Mapping[str, sa.Table] = {table.name: table for table in (CONTACTS, SPEND, INTERVALS)}
+MEANINGS = declared.read(schema.__file__)
+"""Meaning of each table (`about`), and type and meaning of its `columns`."""
 CLOCKS: Mapping[str, str] = {"contacts": "started_at", "spend": "day", "intervals": "started_at"}
 """Column each file is sorted by, so that a few days inside a month read little."""
 
@@ -524,7 +526,8 @@ def write_part(
     clock = CLOCKS[target.name]
     statistics = connection.execute(
         f"COPY (SELECT {select_list} FROM ({select}) ORDER BY {clock}) TO {quote(str(file))} "
-        f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROWS_PER_GROUP}, RETURN_STATS true)"
+        f"(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE {ROWS_PER_GROUP}, "
+        "RETURN_STATS true)"
     ).fetchone()
     rows = statistics[1] if statistics else 0
     if not rows:
@@ -600,9 +603,7 @@ def _add_new_columns(name: str, table: DeltaTable) -> None:
     separate commit; its files stay unchanged.
     """
     names = {item.name for item in table.schema().fields}
-    fresh = [
-        item.with_nullable(True) for item in arrow_schema(TABLES[name]) if item.name not in names
-    ]
+    fresh = [item.with_nullable(True) for item in _describe(name) if item.name not in names]
     if fresh:
         table.alter.add_columns(
             Schema.from_arrow(pa.schema(fresh)).fields,
@@ -627,11 +628,18 @@ def discard(base: Snapshot, adds: Iterable[AddAction]) -> None:
 
 
 def _create(base: Snapshot) -> None:
-    schema = Schema.from_arrow(arrow_schema(TABLES[base.name]))
     DeltaTable.create(
         base.folder,
-        schema,
+        Schema.from_arrow(_describe(base.name)),
+        description=MEANINGS[base.name]["about"],
         mode="ignore",
         partition_by=["month"],
         configuration={"delta.logRetentionDuration": LOG_RETENTION},
     )
+
+
+def _describe(name: str) -> pa.Schema:
+    """Build the schema of a table with the meaning of each column as its comment."""
+    meanings = MEANINGS[name]["columns"]
+    fields = arrow_schema(TABLES[name])
+    return pa.schema([item.with_metadata({"comment": meanings[item.name][1]}) for item in fields])

@@ -4,6 +4,7 @@ from qa_core.storage.records import (
     alerts,
     audit_log,
     base,
+    call_backs,
     centre_rules,
     changes,
     deliveries,

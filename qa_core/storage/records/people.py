@@ -215,6 +215,8 @@ class ServiceToken(
     sees_unassigned: Mapped[bool] = mapped_column(default=False)
     """True: a manager's token with sites also reads contacts without a team."""
     kpis: Mapped[data.Codes]
+    is_display: Mapped[bool] = mapped_column(default=False)
+    """True: it opens the wallboard and nothing else."""
     created_by: Mapped[data.Username]
     created_at: Mapped[datetime] = mapped_column(default=now)
     expires_at: Mapped[datetime]

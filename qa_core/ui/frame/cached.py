@@ -35,6 +35,7 @@ _VERSION = "data_version"
 MAX_RESULTS = 1000
 OF_CONTACTS = {
     FactTable.CONTACTS, FactTable.MISSED, FactTable.CUSTOMERS, FactTable.SELLING, FactTable.SPEND,
+    FactTable.RETURNS,
 }  # fmt: skip
 
 Given = ParamSpec("Given")
@@ -177,6 +178,7 @@ find_board = _cached(board.find_figures)
 find_differences = _cached(editions.find_differences, ("imports",))
 find_ratings = _cached(query.find_ratings, (), _always)
 find_recovery = _cached(query.find_recovery, (), _always)
+find_missed_callers = _cached(query.find_missed_callers, (), _always)
 find_chains = _cached(query.find_chains, (), _always)
 find_advisors = _cached(query.find_advisors)
 find_changes = _cached(query.find_changes, ("evaluations",))

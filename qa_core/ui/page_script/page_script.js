@@ -13,6 +13,8 @@ export default function (component) {
     document.addEventListener("keydown", press);
     new MutationObserver(giveRoles).observe(document.body, { childList: true, subtree: true });
     giveRoles();
+    addEventListener("beforeprint", fitCharts);
+    addEventListener("afterprint", freeCharts);
   }
   latest = component;
   // A phone would open its keyboard over the page.
@@ -57,5 +59,18 @@ function giveRoles() {
   }
   for (const line of document.querySelectorAll('[data-testid="stMetric"] svg:not([aria-hidden])')) {
     line.setAttribute("aria-hidden", "true");
+  }
+}
+
+// A chart is drawn for its place on the screen; on paper it is scaled as a whole to the place it has there (print.css).
+function fitCharts() {
+  for (const drawing of document.querySelectorAll("svg.main-svg")) {
+    drawing.setAttribute("viewBox", `0 0 ${drawing.getAttribute("width")} ${drawing.getAttribute("height")}`);
+  }
+}
+
+function freeCharts() {
+  for (const drawing of document.querySelectorAll("svg.main-svg[viewBox]")) {
+    drawing.removeAttribute("viewBox");
   }
 }

@@ -187,7 +187,7 @@ def _open_token(request: Request) -> Viewer:
     if not secret:
         raise service_tokens.TokenRefused(
             "no_token",
-            N_("Send a service token in the header “Authorization: Bearer …”, and nowhere else."),
+            N_("Send the token in the header Authorization only, after the word Bearer."),
         )
     address = request.client.host if request.client else ""
     origin = browser.build({}, dict(request.headers), address)

@@ -26,6 +26,8 @@ ONE_AT_A_TIME = N_("You see one breakdown or one filter at a time. Remove the fi
 WITH_RANGE = N_("With 95 % confidence interval. Grey: range from chance alone.")
 SHORT = 20
 """Characters that fit on one line of a tile on a phone."""
+MAX_SHOWN = 3
+"""Parts that fit below the value of a tile, on two lines."""
 COLOURS = {"better": "green", "attention": "orange", "": "gray"}
 ICONS = {
     "attention": ":orange[:material/error:] ",
@@ -78,9 +80,10 @@ def build_tile(
             *note_texts.describe(row.notes or ()),
         )
     )
+    shown, rest = _below(row, kpi, currency, extra)
     tile = {
         "title": title_of(kpi),
-        "help": help_text,
+        "help": "\n\n".join(filter(None, (help_text, escape(" · ".join(rest))))),
         "sparkline": tuple(series.sparkline[-30:]) if series else (),
         "kpi": kpi.key,
         "is_small": row.status == "small_sample" and not kpi.is_amount,
@@ -89,7 +92,7 @@ def build_tile(
         return Tile(value=_missing(row.status), below=explain_missing(row), **tile)
     tile |= {
         "value": formatting.value(row.value, kpi.unit, currency),
-        "below": _keep_together(_below(row, kpi, currency, extra)) or formatting.NO_BREAK,
+        "below": _keep_together(shown) or formatting.NO_BREAK,
         "lately": lately,
     }
     change = getattr(row, "delta", None)
@@ -271,33 +274,35 @@ def _keep_together(parts: Sequence[str]) -> str:
     )
 
 
-def _below(row: Any, kpi: Kpi, currency: str | None, extra: str) -> list[str]:
-    parts = []
+def _below(row: Any, kpi: Kpi, currency: str | None, extra: str) -> tuple[list[str], list[str]]:
+    """Describe a value on at most two lines of a tile, and the rest for its explanation."""
+    shown, rest = [], []
     between = formatting.interval(row.low, row.high, kpi.unit, currency)
     if between:
-        parts.append(between)
+        shown.append(between)
     if not formatting.is_missing(row.denominator) and not formatting.is_missing(row.n):
-        parts.append(f"n\u00a0=\u00a0{formatting.number(row.n)}")
+        shown.append(f"n\u00a0=\u00a0{formatting.number(row.n)}")
     if not formatting.is_missing(row.p50):
         waits = {name: formatting.duration(getattr(row, name)) for name in ("p50", "p90")}
-        parts.append(_("median {p50}, p90 {p90}", **waits))
+        rest.append(_("median {p50}, p90 {p90}", **waits))
     pending, unknown = (
         0 if formatting.is_missing(count) else count
         for count in (row.pending, row.unknown_identity)
     )
     if pending:
-        parts.append(_("{n} pending", n=formatting.number(pending)))
+        rest.append(_("{n} pending", n=formatting.number(pending)))
     if unknown and row.n:
         share = formatting.percent(unknown / (unknown + row.n + pending), 0)
-        parts.append(_("{share} of callers unknown", share=share))
+        rest.append(_("{share} of callers unknown", share=share))
     if not formatting.is_missing(getattr(row, "target", None)):
-        parts.append(_describe_target(row, kpi, currency))
+        shown.append(_describe_target(row, kpi, currency))
     if row.status == "small_sample":
-        parts.append(_("small sample"))
+        shown.append(_("small sample"))
     if "provisional_spend" in row.notes:
-        parts.append(_("spend provisional"))
-    parts += note_texts.describe_populations([row])
-    return [*parts, extra] if extra else parts
+        rest.append(_("spend provisional"))
+    for text in filter(None, (*note_texts.describe_populations([row]), extra)):
+        (shown if len(shown) < MAX_SHOWN else rest).append(text)
+    return shown, rest
 
 
 def _describe_target(row: Any, kpi: Kpi, currency: str | None) -> str:

@@ -1,4 +1,4 @@
-"""Links to files that leave the centre, for one session and one minute each."""
+"""Links to files that leave the centre: a click makes the file, in this session alone."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,29 +20,27 @@ def show_download(
     forms: Sequence[str] = tuple(spreadsheets.FORMS),
     **parameters: Any,
 ) -> None:
-    """Show a button that makes one link for each file format; nothing for a viewer
-    without the permission.
+    """Show a link for each file format; nothing for a viewer without the permission.
 
-    `key`: where a page has several buttons of that kind.
+    `key`: where a page has several of that kind.
     """
     signed_in = gate.current_signed_in()
     if not signed_in.viewer.can(downloads.KINDS[kind].permission):
         return
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
-        if st.button(
-            label or _("Export"),
-            icon=":material/download:",
-            key="_".join(filter(None, ("prepare", kind, key))),
-            type="tertiary",
-        ):
-            for form in forms:
-                ticket = downloads.make_ticket(signed_in, kind, **parameters, form=form)
-                st.link_button(
-                    form.upper(),
-                    f"/download/{ticket}",
-                    icon=":material/file_save:",
-                    help=_("Valid for one minute"),
-                )
+    first = label or _("Export")
+    titles = [first, *(form.upper() for form in forms[1:])]
+    if len(forms) > 1:
+        titles[0] = f"{first} · {forms[0].upper()}"
+    with st.container(horizontal=True, gap="small", width="content"):
+        for form, title in zip(forms, titles, strict=True):
+            ticket = downloads.make_ticket(signed_in, kind, **parameters, form=form)
+            st.link_button(
+                title,
+                f"/download/{ticket}",
+                icon=":material/download:",
+                type="tertiary",
+                key="_".join(filter(None, ("file", kind, key, form))),
+            )
 
 
 def show_figures(

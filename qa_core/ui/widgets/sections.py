@@ -12,6 +12,7 @@ MACHINES = "machines"
 OF_KPI = {
     **dict.fromkeys(("machine_share", "handover_rate", "handover_wait"), MACHINES),
     **dict.fromkeys(("lasting_resolution", "lasting_resolution_people"), MACHINES),
+    "repeat_to_person": MACHINES,
     **dict.fromkeys(("first_time_callers", "returning_callers"), "callers"),
     **dict.fromkeys(("spend", "cost_per_contact", "cost_per_answered"), "costs"),
     "cost_per_resolved": "costs",

@@ -163,17 +163,16 @@ def _describe(
 ) -> str:
     parts = [describe_grain(series.kpi, series.grain)]
     if series.points["low"].notna().any():
-        parts.append(_("band: 95 % confidence interval"))
+        parts.append(_("▒ 95 % interval"))
     if series.control:
-        parts.append(_("grey line: usual level, dashed: control limits"))
+        parts.append(_("― usual level · ┄ control limits"))
     if series.signal_severities:
-        parts.append(_("marked points: unusual values"))
+        parts.append(_("◆ unusual"))
     if before and any(not formatting.is_missing(value) for value in before):
-        parts.append(_("grey, dotted: a year before"))
+        parts.append(_("grey ⋯ a year before"))
     if targets:
         value = formatting.value(targets[-1].value, series.kpi.unit, currency)
-        parts.append(_("green, long dashes: target {value}", value=value))
-    caption = ", ".join(parts)
+        parts.append(_("╍ target {value}", value=value))
     if series.points["provisional"].any():
-        caption = _("{caption}; dotted end: provisional", caption=caption)
-    return caption
+        parts.append(_("⋯ provisional"))
+    return " · ".join(parts)

@@ -23,10 +23,10 @@ def complete(options: ImportOptions, kind: str, file_id: str) -> ImportOptions:
     return options
 
 
-def answer(kind: str, file_id: str, option: str) -> None:
-    """Callback: take this option of the command line as the answer to a question."""
+def answer(kind: str, file_id: str, *options: str) -> None:
+    """Callback: take these options of the command line as the answer to a question."""
     before = _find(kind, file_id)
-    st.session_state[_key(kind, file_id)] = {**before, "answers": (*before["answers"], option)}
+    st.session_state[_key(kind, file_id)] = {**before, "answers": (*before["answers"], *options)}
 
 
 def ask(kind: str, file_id: str, report: FileReport) -> None:

@@ -185,8 +185,7 @@ def _describe_change(effect: Any) -> str:
 
 def _show_remarks(report: FileReport, examination: Examination) -> None:
     st.subheader(_("What Écoute recognised"), anchor=False)
-    read_as = {"profile": report.profile, "system": report.system}
-    st.text(_("Read as {profile}, from the system {system}.", **read_as))
+    st.text(report.describe_source())
     for overlap in examination.as_warnings():
         st.warning(escape(overlap), icon=":material/difference:")
     for remark in examination.as_remarks():

@@ -17,10 +17,12 @@ from qa_core.base.i18n import N_, _, ngettext
 from qa_core.files import uploads
 from qa_core.files.options import DATE_ORDERS, DECIMALS, IGNORE, KINDS, ImportOptions
 from qa_core.ingest.load import batches, layouts
+from qa_core.ingest.matching import machines
 from qa_core.ingest.reading.reading import PROVISIONAL, Question, describe_counts
 from qa_core.ingest.reading.report import FileReport
 from qa_core.metrics.kpi.freshness import SOURCE_TITLES
 from qa_core.metrics.kpis import formatting
+from qa_core.storage.facts.schema import Handler
 from qa_core.ui.frame import gate, layout
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.views.admin import import_fields, import_mapping, import_report
@@ -182,11 +184,28 @@ def _show_answers(kind: str, file_id: str, number: int, question: Question) -> N
                     title = f"{title} ({describe_counts(answer.effect)})"
                 key, act = f"answer_{number}_{answer.option}", import_mapping.answer
                 layout.show_button("", escape(title), key, act, kind, file_id, answer.option)
+        if question.refusal.code == machines.MACHINE_OR_PERSON and question.answers:
+            _ask_machines(kind, file_id, question)
         if any(answer.option.startswith("--start-date ") for answer in question.answers):
             place = _("More about the file")
             st.caption(_("Enter the first day above, under: {title}", title=place))
         if question.is_provisional:
             st.caption(_(PROVISIONAL))
+
+
+def _ask_machines(kind: str, file_id: str, question: Question) -> None:
+    """Ask which of several names are machines; the others are people."""
+    [(column, names)] = question.refusal.params["by_column"].items()
+    if len(names) == 1:
+        return
+    known = [name for name in names if machines.is_machine_name(name)]
+    chosen = st.multiselect(_("Machines"), names, default=known, key=f"machines_{column}")
+    kinds = {Handler.MACHINE: chosen, Handler.PERSON: [n for n in names if n not in chosen]}
+    options = [machines.join_names(column, some, kind) for kind, some in kinds.items() if some]
+    key = f"take_machines_{column}"
+    layout.show_button(
+        "", _("The others are people"), key, import_mapping.answer, kind, file_id, *options
+    )
 
 
 def _describe_answer(option: str) -> str:

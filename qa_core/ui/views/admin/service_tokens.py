@@ -39,6 +39,7 @@ def show_tokens(viewer: Viewer) -> None:
         with st.container(border=True):
             bounds = (menu.name_role(token["role"]), *token["teams"], *token["sites"])
             bounds += (_("without a team"),) if token["sees_unassigned"] else ()
+            bounds += (_("wallboard"),) if token["is_display"] else ()
             st.text(" · ".join((token["name"], *bounds, *token["kpis"])))
             if token["purpose"]:
                 st.text(token["purpose"])
@@ -86,13 +87,15 @@ def show_new(viewer: Viewer) -> None:
         )
         last_days = (DEFAULT_TOKEN_DAYS, 1, MAX_TOKEN_DAYS)
         usual, least, most = (environment.today() + timedelta(days=n) for n in last_days)
+        help_text = _("A screen opens it at {address} with the secret.", address="/display")
+        is_display = st.toggle(_("Opens the wallboard only"), help=help_text)
         until = layout.ask_day(st, _("Last day"), usual, min_value=least, max_value=most)
         sent = st.form_submit_button(_("Add"), type="primary")
     if sent:
         with actions.show_refusals():
             scope["sees_unassigned"] = scope.get("sees_unassigned") or None
             terms = accounts.AccountTerms(role, purpose.strip(), **scope, kpis=tuple(keys))
-            token = service_tokens.add(viewer, name, terms, until=until)
+            token = service_tokens.add(viewer, name, terms, until=until, is_display=is_display)
             st.success(_("Secret of {name}, shown only now.", name=escape(token.name)))
             st.code(token.secret, language=None)
             if token.state == TokenState.WAITING:

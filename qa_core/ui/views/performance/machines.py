@@ -12,7 +12,9 @@ from qa_core.ui.frame.filter_bar import FilterState
 from qa_core.ui.widgets import cards, sections, tables
 
 MACHINES, PEOPLE = "lasting_resolution", "lasting_resolution_people"
-TILES = ("machine_share", MACHINES, PEOPLE, "handover_rate", "handover_wait")
+TILES = (
+    "machine_share", MACHINES, PEOPLE, "repeat_to_person", "handover_rate", "handover_wait",
+)  # fmt: skip
 BY_HANDLER = ("received", "first_contact_resolution", "csat")
 
 
@@ -24,8 +26,9 @@ def offer(viewer: Viewer, state: FilterState, overrides: Mapping[str, str] = {})
 
 
 def _show(viewer: Viewer, state: FilterState, overrides: Mapping[str, str]) -> None:
-    rows = cached.headline(viewer, TILES, state.where, state.compare, overrides)
-    cards.show_tiles([cards.build_tile(rows[key], state) for key in TILES])
+    tiles = tuple(key for key in TILES if viewer.can(get_kpi(key).needs))
+    rows = cached.headline(viewer, tiles, state.where, state.compare, overrides)
+    cards.show_tiles([cards.build_tile(rows[key], state) for key in tiles])
     if not state.may_cut(viewer, "handled_by"):
         cards.show_one_cut(_("By person and machine"))
         return

@@ -125,7 +125,7 @@ def _show_queues(viewer: Viewer, state: FilterState, keys: Sequence[str]) -> Non
 
 def _show_week(viewer: Viewer, state: FilterState, key: str) -> None:
     frame = cached.measure(viewer, (key,), ("weekday", "hour"), state.where)
-    frame = frame[(frame["n"] >= traffic.MIN) & frame["value"].notna()]
+    frame = frame[(frame["n"] >= traffic.MIN) & frame["value"].notna() & frame["hour"].notna()]
     if frame.empty:
         cards.show_message(_("Too few contacts to compare times"))
         return

@@ -99,10 +99,30 @@ def show_cuts(viewer: Viewer, state: FilterState, by_cut: Mapping[str, tables.Ro
     if not by_cut:
         cards.show_one_cut(_("Satisfaction"))
         return
+    titles = {cut: _(dimensions.get_dimension(cut).title) for cut in by_cut}
     with st.container(key=styles.NOT_PRINTED):
-        titles = {cut: _(dimensions.get_dimension(cut).title) for cut in by_cut}
         cut = segmented_choice.ask("by", _("Break down by"), titles, key="satisfaction_by")
         _show_table(viewer, state, cut, by_cut[cut])
+    with st.container(key=styles.ONLY_PRINTED):
+        for dimension, by in by_cut.items():
+            _print_table(dimension, titles[dimension], by)
+
+
+def _print_table(dimension: str, title: str, by: tables.Rows) -> None:
+    """Show satisfaction by one dimension for paper: every row, the lowest first."""
+    rows = [
+        (value, by[value]) for value in by if not formatting.is_missing(by[value]["csat"].value)
+    ]
+    if rows:
+        lines = [
+            {
+                title: formatting.name(dimension, value),
+                **{cards.column_of(key): tables.with_interval(of[key]) or "–" for key in KPIS},
+                _("Ratings"): formatting.number(of["csat"].n),
+            }
+            for value, of in sorted(rows, key=lambda row: row[1]["csat"].value)
+        ]
+        st.table(lines, border="horizontal", hide_index=True)
 
 
 def _show_table(viewer: Viewer, state: FilterState, dimension: str, by: tables.Rows) -> None:

@@ -46,9 +46,9 @@ class Clock:
     """Finest division of the day that is known.
 
     `grain`: `half_hour`; `hour` where only totals by the hour are known; empty where
-    neither is, or where the viewer may not see them. `left_out`: contacts of longer totals.
-    `times`: how often each (weekday, half-hour) came on days with contacts. `changes`: of
-    the clocks.
+    neither is, or where the viewer may not see them. `left_out`: contacts without a time
+    of day. `times`: how often each (weekday, half-hour) came on days with contacts.
+    `changes`: of the clocks.
     """
 
     grain: str = ""
@@ -105,7 +105,8 @@ def _read_whole(viewer: Viewer, state: FilterState) -> dict[str, Any]:
 
 
 def _read_cut(viewer: Viewer, state: FilterState, cut: str) -> pd.DataFrame:
-    return cached.measure(viewer, IN_TABLE, (cut,), state.where, state.compare)
+    frame = cached.measure(viewer, IN_TABLE, (cut,), state.where, state.compare)
+    return frame[frame[cut].notna()] if cut in PER else frame
 
 
 def read_waits(viewer: Viewer, state: FilterState, clock: Clock) -> pd.DataFrame:
@@ -130,7 +131,7 @@ def show_top(viewer: Viewer, state: FilterState) -> None:
 def show_when(viewer: Viewer, state: FilterState, clock: Clock) -> None:
     """Show the map of the week; a click on a cell opens its contacts."""
     if not clock.grain:
-        _show_why_not(viewer)
+        _show_why_not(viewer, clock)
         return
     with cards.card():
         heading = st.container(gap="xxsmall")
@@ -180,7 +181,7 @@ def show_hours(viewer: Viewer, state: FilterState, clock: Clock) -> None:
         cards.show_missing(_("No service level by hour"), [whole])
         return
     frame = cached.measure(viewer, keys, ("hour",), state.where, state.compare)
-    frame = frame[(frame["n"] >= MIN) & frame["value"].notna()]
+    frame = frame[(frame["n"] >= MIN) & frame["value"].notna() & frame["hour"].notna()]
     if frame.empty:
         cards.show_message(_("Too few contacts in any hour to compare service levels"))
         return
@@ -294,7 +295,7 @@ def find_bad(frame: pd.DataFrame, better: str) -> pd.DataFrame:
     return known.loc[[str(index) in chosen for index in known.index]]
 
 
-def _show_why_not(viewer: Viewer) -> None:
+def _show_why_not(viewer: Viewer, clock: Clock) -> None:
     if viewer.needs_suppression:
         text = _(
             "Weekdays and half-hours are shown to managers and team leads only: such detail "
@@ -302,7 +303,7 @@ def _show_why_not(viewer: Viewer) -> None:
         )
         cards.show_message(_("Months and channels only"), text)
     else:
-        cards.show_message(_("No data by half-hour or hour"))
+        cards.show_message(_("No data by half-hour or hour"), *_describe_clock(clock)[-1:])
 
 
 def _read_week(
@@ -312,6 +313,7 @@ def _read_week(
     read = {}
     for grain in dict.fromkeys((clock.grain, "hour" if measure != "received" else clock.grain)):
         frame = cached.measure(viewer, (measure,), ("weekday", grain), state.where, state.compare)
+        frame = frame[frame[grain].notna()]
         filled = frame[frame["n"] > 0].reset_index(drop=True)
         read[grain] = _with_text(filled, measure, grain, clock)
         if read[grain].loc[read[grain]["enough"], "n"].sum() >= frame["n"].sum() / 2:
@@ -432,8 +434,8 @@ def _describe_clock(clock: Clock) -> list[str]:
     ]
     if clock.left_out:
         text = ngettext(
-            "{count} contact comes from totals of longer intervals and is in no cell.",
-            "{count} contacts come from totals of longer intervals and are in no cell.",
+            "{count} contact has no half-hour in its file and is in no cell.",
+            "{count} contacts have no half-hour in their files and are in no cell.",
             clock.left_out,
             count=formatting.number(clock.left_out),
         )

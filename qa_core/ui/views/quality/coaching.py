@@ -32,7 +32,7 @@ def show_week(viewer: Viewer) -> None:
         for need in week.needs:
             _show_need(need, texts)
         layout.show_button("add", _("Open a plan"), "open_any", coaching_plan.begin, None)
-    coaching_plan.show_form(viewer, texts)
+    coaching_plan.show_form(texts)
 
 
 def show_plans(viewer: Viewer) -> None:
@@ -78,7 +78,14 @@ def show_line(viewer: Viewer, advisor_id: str | None = None) -> None:
             st.caption(
                 escape(f"{wording.describe_state(plan)} · {wording.describe_criteria(plan, texts)}")
             )
-    coaching_plan.show_training_file(person)
+    with layout.row():
+        coaching_plan.show_training_file(person)
+        if viewer.can(Permission.MANAGE_COACHING) and person in plans.find_trainees(viewer):
+            start = {"advisor_id": person, "is_shown": False}
+            layout.show_quiet_button(
+                "add", _("Open a plan"), "open_here", coaching_plan.begin, start
+            )
+            coaching_plan.show_form(texts)
 
 
 def _show_need(need: Need, texts: scorecard_texts.ScorecardTexts) -> None:

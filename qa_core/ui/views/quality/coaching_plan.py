@@ -15,7 +15,7 @@ from qa_core.quality.coaching import plans, training_file
 from qa_core.quality.coaching import texts as wording
 from qa_core.quality.coaching.plans import CoachingPlanView, CoachingState
 from qa_core.quality.this_week import PLAN
-from qa_core.ui.frame import cached, layout, open_once
+from qa_core.ui.frame import cached, gate, layout, open_once
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import actions, cards, download_links, drill, personal_data
 
@@ -142,36 +142,45 @@ def _ask_end(plan: CoachingPlanView, seen: int) -> None:
 
 
 def begin(start: dict[str, Any] | None) -> None:
-    """Callback: open the form, filled with `advisor_id`, `criteria` and `goal` if given."""
+    """Callback: open the form, filled with `advisor_id`, `criteria` and `goal` if given.
+    `is_shown`: false where the page does not show the plan that was opened.
+    """
     st.session_state[START] = start or {}
     st.session_state[ROUND] = st.session_state.get(ROUND, 0) + 1
 
 
-def show_form(viewer: Viewer, texts: ScorecardTexts) -> None:
-    """Show the form, while it is open."""
-    start = st.session_state.get(START)
-    if start is None:
-        return
+def show_form(texts: ScorecardTexts) -> None:
+    """Show the form in a dialog, while it is open."""
+    if START in st.session_state:
+        st.dialog(_("Open a plan"), width="medium", on_dismiss=_close_form)(_fill_form)(texts)
+
+
+def _fill_form(texts: ScorecardTexts) -> None:
+    if (start := st.session_state.get(START)) is None:
+        st.rerun()
+    viewer = gate.current_viewer(Permission.MANAGE_COACHING)
     people, number = plans.find_trainees(viewer), st.session_state[ROUND]
-    hint = _("Agree on it with the advisor first. The advisor can read the plan and write on it.")
-    with cards.card(_("Open a plan"), hint, gap="small"):
-        if not people:
-            st.caption(_("You lead no advisor today."))
-            return
-        suggested = start.get("advisor_id")
-        advisor = layout.select(st, _("Advisor"), people, f"coaching_who_{number}", suggested)
-        # What was suggested for one advisor is not filled in for another.
-        key = f"{number}_{advisor}"
-        content = _ask_content(viewer, advisor, start if advisor == suggested else {}, key, texts)
-        with layout.row():
-            title, key = _("Open a plan"), f"coaching_send_{number}"
-            is_sent = st.button(title, type="primary", icon=":material/check:", key=key)
-            layout.show_button("", _("Cancel"), f"coaching_cancel_{number}", _close_form)
+    st.caption(
+        _("Agree on it with the advisor first. The advisor can read the plan and write on it.")
+    )
+    if not people:
+        st.caption(_("You lead no advisor today."))
+        return
+    suggested = start.get("advisor_id")
+    advisor = layout.select(st, _("Advisor"), people, f"coaching_who_{number}", suggested)
+    # What was suggested for one advisor is not filled in for another.
+    key = f"{number}_{advisor}"
+    content = _ask_content(viewer, advisor, start if advisor == suggested else {}, key, texts)
+    with layout.row():
+        title, key = _("Open a plan"), f"coaching_send_{number}"
+        is_sent = st.button(title, type="primary", icon=":material/check:", key=key)
+        layout.show_button("", _("Cancel"), f"coaching_cancel_{number}", _close_form)
     if is_sent:
         with actions.perform(Permission.MANAGE_COACHING) as acting:
             opened = plans.open_plan(acting, advisor, *content)
             _close_form()
-            choose(opened)
+            if start.get("is_shown", True):
+                choose(opened)
 
 
 def _ask_content(

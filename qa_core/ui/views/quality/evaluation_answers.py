@@ -90,7 +90,9 @@ def _show_answer(
 
 def _colour(answer: AnswerView) -> str:
     text = of_most(answer.earned, answer.most)
-    if answer.earned is None:
+    if answer.bonus:
+        text = f"+{formatting.number(answer.earned)}" if answer.earned else _("no bonus")
+    if answer.earned is None or (answer.bonus and not answer.earned):
         return f":gray[{text}]"
     if answer.is_failure:
         return f":red[**{text}**]"

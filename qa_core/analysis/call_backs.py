@@ -1,0 +1,96 @@
+"""Call-backs: who waits for one, who takes it, and whether it was tried or done."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+import sqlalchemy as sa
+
+from qa_core.access import people
+from qa_core.access.roles import Permission, Viewer
+from qa_core.base.errors import AccessDenied, require_known
+from qa_core.base.i18n import N_
+from qa_core.metrics import query
+from qa_core.metrics.query import MissedCaller
+from qa_core.storage import audit_log
+from qa_core.storage.facts.guard import Unscoped
+from qa_core.storage.records import store
+from qa_core.storage.records.base import now
+from qa_core.storage.records.call_backs import CallBack
+
+
+class CallBackState(StrEnum):
+    TAKEN = "taken"
+    TRIED = "tried"
+    DONE = "done"
+
+
+STATE_TITLES = {
+    CallBackState.TAKEN: N_("taken"),
+    CallBackState.TRIED: N_("tried, not reached"),
+    CallBackState.DONE: N_("done"),
+}
+
+
+@dataclass(frozen=True)
+class DueCallBack:
+    """Caller to call back, and what was done so far: state, who, when (UTC); or nothing."""
+
+    caller: MissedCaller
+    state: str | None = None
+    taken_by: str | None = None
+    changed_at: datetime | None = None
+
+
+def find_due(
+    viewer: Viewer,
+    find_callers: Callable[[Viewer], tuple[MissedCaller, ...]] = query.find_missed_callers,
+) -> tuple[DueCallBack, ...]:
+    """Find the call-backs to make, the longest waiting first. One that was done is listed
+    again when the same caller is missed again; taken or tried holds for later tries too.
+    """
+    viewer.require(Permission.HANDLE_CALLBACKS)
+    callers = find_callers(viewer)
+    with store.reading() as session:
+        names = people.find_names(session)
+        rows = session.scalars(_read(sa.select(CallBack)))
+        marks = {row.key: row for row in rows}
+    due = []
+    for caller in callers:
+        key = next((one for one in caller.tries if one in marks), None)
+        mark = marks.get(key)
+        if mark is None or (mark.state == CallBackState.DONE and key != caller.tries[0]):
+            due.append(DueCallBack(caller))
+        elif mark.state != CallBackState.DONE:
+            name = names.get(mark.taken_by, mark.taken_by)
+            due.append(DueCallBack(caller, mark.state, name, mark.changed_at))
+    return tuple(due)
+
+
+def settle(viewer: Viewer, key: str, state: str) -> None:
+    """Note that the viewer takes, tried or made the call-back of that key
+    (`tries[0]` of the caller).
+
+    Raises AccessDenied for one that is not among the call-backs of the viewer.
+    """
+    viewer.require(Permission.HANDLE_CALLBACKS)
+    message = N_("There is no state {name}. Possible: {known}.")
+    require_known(state, tuple(CallBackState), "unknown_state", message)
+    if not any(key == due.caller.tries[0] for due in find_due(viewer)):
+        raise AccessDenied()
+    with store.writing() as session:
+        row = session.scalar(_read(sa.select(CallBack).where(CallBack.key == key)))
+        if row is None:
+            row = CallBack(key=key)
+            session.add(row)
+        row.state, row.taken_by, row.changed_at = state, viewer.username, now()
+        what = f"call-back {key}"
+        audit_log.record(session, viewer.username, "call_back_noted", what, reason=state)
+
+
+def _read(statement: sa.Select) -> Unscoped:
+    return Unscoped(
+        statement,
+        "Marks of call-backs are joined to the missed callers, which are found in scope.",
+    )

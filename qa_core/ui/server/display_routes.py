@@ -1,0 +1,103 @@
+"""The wallboard at `/display`: a page without scripts that a token opens, and nothing else.
+
+The token is entered once on the screen and kept in a cookie of that address alone.
+"""
+
+import html
+from urllib.parse import parse_qs
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from qa_core.access import service_tokens
+from qa_core.access.roles import MAX_TOKEN_DAYS
+from qa_core.base import environment, i18n
+from qa_core.base.errors import Refusal
+from qa_core.base.i18n import _
+from qa_core.delivery import wallboard
+from qa_core.delivery.wallboard import BoardNumber
+from qa_core.metrics.kpis import formatting
+from qa_core.ui.server import browser
+from qa_core.ui.server.identity_routes import limit
+
+PATH, COOKIE = "/display", "ecoute_display"
+REFRESH_SECONDS = 60
+STYLE = """
+body{font:22px/1.4 Inter,Helvetica,Arial,sans-serif;margin:0;padding:3vh 4vw;background:#0E1418;
+color:#E6EAEC}h1{font-size:26px;font-weight:600;margin:0 0 3vh}main{display:grid;gap:2vw;
+grid-template-columns:repeat(auto-fit,minmax(300px,1fr))}section{background:#18222A;padding:1.2em;
+border-radius:12px}h2{font-size:22px;font-weight:500;margin:0}b{font-size:72px;font-weight:600;
+line-height:1.3;display:block}p{margin:.2em 0;color:#B4BEC4}.old b,.old h2{color:#7C878D}
+input,button{font:inherit;padding:.5em;margin:.5em 0}
+"""
+
+
+@limit
+def _show(request: Request, _body: bytes) -> Response:
+    browser.use_language_of(request)
+    secret = request.cookies.get(COOKIE)
+    if not secret:
+        label = html.escape(_("Token of the wallboard"))
+        return _build_page(
+            f'<form method="post"><label>{label}<br><input name="token" type="password" size="50" '
+            f'autocomplete="off"></label> <button type="submit">{html.escape(_("Open"))}</button>'
+            "</form>"
+        )
+    try:
+        viewer = service_tokens.open_token(secret, browser.build_for(request), is_display=True)
+        board = wallboard.build(viewer)
+    except Refusal as refusal:
+        response = PlainTextResponse(i18n.format_refusal(refusal), 404)
+        response.delete_cookie(COOKIE, PATH)
+        return response
+    title = html.escape(" · ".join(filter(None, ("Écoute", viewer.display_name, board.scope))))
+    numbers = "".join(map(_format_number, board.numbers))
+    notes = "".join(f"<p>{html.escape(note)}</p>" for note in board.notes)
+    return _build_page(f"<h1>{title}</h1><main>{numbers}</main>{notes}", is_board=True)
+
+
+@limit
+def _enter(request: Request, body: bytes) -> Response:
+    browser.use_language_of(request)
+    secret = parse_qs(body.decode(errors="replace")).get("token", [""])[0].strip()
+    try:
+        service_tokens.open_token(secret, browser.build_for(request), is_display=True)
+    except Refusal as refusal:
+        return PlainTextResponse(i18n.format_refusal(refusal), 404)
+    response = RedirectResponse(PATH, 303)
+    response.set_cookie(
+        COOKIE,
+        secret,
+        max_age=MAX_TOKEN_DAYS * 86_400,
+        path=PATH,
+        secure=request.url.scheme == "https",
+        httponly=True,
+        samesite="strict",
+    )
+    return response
+
+
+def _format_number(number: BoardNumber) -> str:
+    age = (environment.now() - number.as_of).total_seconds()
+    arrived = _("Data came {age} ago", age=formatting.duration(max(0, round(age))))
+    title, value, note, arrived = map(
+        html.escape, (number.title, number.value, number.note, arrived)
+    )
+    mark = ' class="old"' if number.is_old else ""
+    return f"<section{mark}><h2>{title}</h2><b>{value}</b><p>{note}</p><p>{arrived}</p></section>"
+
+
+def _build_page(body: str, is_board: bool = False) -> Response:
+    refresh = f'<meta http-equiv="refresh" content="{REFRESH_SECONDS}">' if is_board else ""
+    return HTMLResponse(
+        f'<!DOCTYPE html><html lang="{i18n.language()}"><head><meta charset="utf-8">{refresh}'
+        '<meta name="viewport" content="width=device-width"><title>Écoute</title>'
+        f"<style>{STYLE}</style></head><body>{body}</body></html>"
+    )
+
+
+ROUTES = (
+    Route(PATH, _show, methods=["GET"]),
+    Route(PATH, _enter, methods=["POST"]),
+)

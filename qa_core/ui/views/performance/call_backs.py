@@ -1,0 +1,76 @@
+"""The Call-backs page: the list, and buttons for the caller that was chosen."""
+
+from datetime import datetime
+
+import streamlit as st
+
+from qa_core.access.roles import Permission, Viewer
+from qa_core.analysis import call_backs
+from qa_core.analysis.call_backs import STATE_TITLES, CallBackState, DueCallBack
+from qa_core.base import environment
+from qa_core.base.i18n import N_, _, ngettext
+from qa_core.metrics.kpis import formatting
+from qa_core.ui.frame import cached, gate
+from qa_core.ui.frame.markdown import escape
+from qa_core.ui.widgets import actions, cards, tables
+
+TABLE, CHOSEN = "table_call_backs", "call_back_chosen"
+ACTS = STATE_TITLES | {CallBackState.TAKEN: N_("I take it")}
+
+
+def show(viewer: Viewer) -> None:
+    """Show whom to call back, the longest waiting first."""
+    due = call_backs.find_due(viewer, cached.find_missed_callers)
+    count = len(due)
+    text = ngettext("{n} caller waits for a call-back", "{n} callers wait for a call-back", count)
+    with cards.card(text):
+        if not due:
+            return
+        _show_acts(due)
+        columns = (
+            tables.moment_column(_("Last call"), lambda item: _localise(item.caller.local_start)),
+            tables.text_column(_("Queue"), lambda item: item.caller.queue or "–"),
+            tables.text_column(_("Customer"), lambda item: item.caller.customer),
+            tables.count_column(_("Calls"), lambda item: len(item.caller.tries)),
+            tables.moment_column(_("First call"), lambda item: _localise(item.caller.first_start)),
+            tables.text_column(_("State"), _describe_state),
+        )
+        tables.show(due, columns, TABLE, _choose, height=520)
+
+
+def _show_acts(due: tuple[DueCallBack, ...]) -> None:
+    chosen = st.session_state.get(CHOSEN)
+    item = next((item for item in due if item.caller.tries[0] == chosen), None)
+    if item is None:
+        return
+    caller = item.caller
+    moment = formatting.moment(_localise(caller.local_start))
+    st.markdown(f"**{escape(moment)}** · {escape(caller.queue or '–')} · {escape(caller.customer)}")
+    with st.container(horizontal=True):
+        for state, title in ACTS.items():
+            if state != item.state or state != CallBackState.TAKEN:
+                st.button(
+                    _(title).capitalize(), key=f"call_back_{state}", on_click=_settle, args=(state,)
+                )
+
+
+def _choose(item: DueCallBack) -> None:
+    st.session_state[CHOSEN] = item.caller.tries[0]
+
+
+def _settle(state: str) -> None:
+    """Callback: note the outcome for the caller who is chosen."""
+    with actions.keep_refusals():
+        viewer = gate.current_viewer(Permission.HANDLE_CALLBACKS)
+        call_backs.settle(viewer, st.session_state[CHOSEN], state)
+
+
+def _describe_state(item: DueCallBack) -> str:
+    if item.state is None:
+        return "–"
+    moment = formatting.moment(environment.to_local(item.changed_at))
+    return f"{_(STATE_TITLES[item.state])} · {item.taken_by} · {moment}"
+
+
+def _localise(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=environment.current().zone)
