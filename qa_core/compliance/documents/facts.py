@@ -1,6 +1,7 @@
 """Facts that the documents state, read from the configuration in force."""
 
 import functools
+import itertools
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from qa_core.compliance.documents import capabilities
 from qa_core.compliance.documents.blocks import Blank
 from qa_core.metrics import query
 from qa_core.metrics.kpis import formatting
-from qa_core.storage.records import store
+from qa_core.storage.records import data_map, store
 from qa_core.storage.records.deliveries import Webhook
 from qa_core.storage.records.people import Site, Team
 from qa_core.storage.records.store import Session
@@ -101,6 +102,12 @@ class Facts:
         closed = [gate for gate in gates.ALL if gate.name not in self.gate_values]
         closed += [] if self.listeners else [gates.LISTENERS_GATE]
         return [(_(gate.title), _(gate.actor)) for gate in closed]
+
+    def find_persons(self, *kinds: str) -> frozenset[str]:
+        """Find whom data of these retention classes is about, by the map of personal data."""
+        tables = (*data_map.find_records().values(), *data_map.LAKE.values())
+        whose = (table.stored.whose for table in tables if table.stored.kind in kinds)
+        return frozenset(itertools.chain.from_iterable(whose))
 
     @property
     def roles(self) -> list[str]:
