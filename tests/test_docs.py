@@ -55,7 +55,9 @@ def test_every_table_of_the_records_is_in_the_dictionary():
 
 @pytest.mark.parametrize("language", ["en", "fr"])
 def test_every_message_is_in_the_catalogue(language):
-    assert missing(language) == []
+    assert missing(language) == [], (
+        f"run `make catalogues`, then write them in qa_core/base/locale/{language}.po"
+    )
 
 
 def calls(path: Path) -> Iterator[tuple[ast.Call, str, str]]:

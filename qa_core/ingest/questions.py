@@ -26,6 +26,7 @@ from qa_core.ingest.reading.reading import (
 from qa_core.ingest.reading.registry import get_profile
 from qa_core.ingest.staging.duckdb_session import open_session
 from qa_core.ingest.staging.staged import Staged
+from qa_core.storage.facts.schema import Handler
 from qa_core.storage.records import store
 
 MAX_QUESTIONS, MAX_TRIES, MAX_TRIED_COLUMNS = 16, 40, 8
@@ -42,6 +43,8 @@ _OUTCOMES = ("answered", "abandoned", "unanswered", "missing")
 _DIRECTIONS = ("inbound", "outbound", "internal", "missing")
 _TRUTHS = ("yes", "no", "missing")
 _IDS = ("contact_id", "ticket", "customer")
+_ANSWER = re.compile(r"\b(?:responses?|reponses?|surveys?|enquetes?|feedback|questionnaires?)\b")
+"""Header of the id of an answer, which names no contact."""
 
 
 @dataclass
@@ -99,7 +102,13 @@ class Interpreter:
                     ]
                     # The column is missing because the answer before left it out.
                     is_follow = bool(ignored) and refusal.code == "missing_column"
-                    raise (ignored[-1] if is_follow else refusal) from None
+                    is_rejected = refusal.code == "too_many_rejected"
+                    missing = [
+                        question.refusal
+                        for question in self.questions
+                        if is_rejected and question.refusal.code == "missing_column"
+                    ]
+                    raise (ignored[-1] if is_follow else [refusal, *missing][-1]) from None
                 continue
             return staged
 
@@ -156,11 +165,13 @@ class Interpreter:
     def _fits(self, answer: str, column: str, refusal: Refusal) -> bool:
         """Return whether a column holds what a question asks for."""
         try:
-            self._read(self.options.with_answer(answer))[0].discard()
+            staged = self._read(self.options.with_answer(answer))[0]
+            staged.discard()
         except Refusal as other:
             is_open = other.code.startswith("ambiguous_") or other.params.get("column") != column
-            return other.code != refusal.code and is_open
-        return True
+            return other.code not in (refusal.code, "too_many_rejected") and is_open
+        unreadable = sum(staged.tally.blanked.get(column, {}).values())
+        return 2 * unreadable <= staged.accepted
 
     def _complete(
         self, options: ImportOptions, questions: Iterable[OpenQuestion] | None = None
@@ -235,6 +246,8 @@ def _is_other_field(name: str, header: str) -> bool:
     """Return whether a header names another field of a contact, such as the advisor, not an id."""
     if name not in _IDS:
         return False
+    if name == "contact_id" and _ANSWER.search(simplify(header)):
+        return True
     hit = header_matching.find_field(
         header_matching.parse_header(header),
         header_matching.build_vocabulary(get_profile("contacts", None).fields),
@@ -252,8 +265,13 @@ def _rank_meanings(field_name: str, word: str) -> Iterable[str]:
     """List the meanings that a word may have, the likeliest first."""
     if field_name == "direction":
         return _DIRECTIONS
+    if field_name == "handled_by":
+        return (*reversed(Handler), "missing")
     if get_profile("contacts", None).get_field(field_name) and field_name != "outcome":
         return _TRUTHS
-    close = difflib.get_close_matches(simplify(word), list(vocabulary.OUTCOMES), 1, 0.75)
+    text = simplify(word)
+    close = difflib.get_close_matches(text, list(vocabulary.OUTCOMES), 1, 0.75) or [
+        part for part in text.split() if part in vocabulary.OUTCOMES
+    ]
     likely = [str(vocabulary.OUTCOMES[name]) for name in close]
     return dict.fromkeys((*likely, *_OUTCOMES))

@@ -99,7 +99,9 @@ def test_a_broken_rule_is_named_where_it_guards_and_nowhere_else(
         )
     found = judge_rows(act, facts, [GOOD, GOOD | BREAKS[code]])
 
-    assert found == [None, code if guards(code, act) else None]
+    assert found == [None, code if guards(code, act) else None], (
+        "acts that the rule leaves free are named in FREE"
+    )
 
 
 @pytest.mark.parametrize("act", list(LegalAct))

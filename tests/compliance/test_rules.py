@@ -33,7 +33,7 @@ from qa_core.cli.app import run
 from qa_core.compliance import proportionality, requests
 from qa_core.compliance.conditions import gates
 from qa_core.compliance.documents import printing
-from qa_core.compliance.rules import catalogue, history
+from qa_core.compliance.rules import catalogue, history, measures
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.evaluations import Evaluation
@@ -63,6 +63,9 @@ def running(start_from: Callable[..., Any], add_person: Callable[..., str], tmp_
 def test_a_new_centre_has_its_gates_to_do_and_nothing_red(centre: Path) -> None:
     found = judge()
 
+    assert {rule.number for rule in catalogue.RULES} == set(measures.MEASURES), (
+        "each rule of catalogue.toml has its measure in MEASURES"
+    )
     assert [verdict.rule for verdict in found.values()] == list(catalogue.RULES)
     assert find_not_in_order() == SHUT
     assert not any(verdict.state.is_red for verdict in found.values())
@@ -154,7 +157,9 @@ def test_a_broken_rule_is_red_and_says_what_to_do(running: Path, number: str) ->
     assert verdict.state == "not_in_order", verdict
     assert verdict.finding.missing and verdict.due_on == environment.today()
     # Documents that say something else now have to be printed again.
-    assert find_not_in_order() - {"R12"} <= {number} | ALSO.get(number, set())
+    assert find_not_in_order() - {"R12"} <= {number} | ALSO.get(number, set()), (
+        "other rules that this fault breaks are named in ALSO"
+    )
 
 
 def test_the_notice_of_a_machine_needs_its_day_and_its_wording(running: Path) -> None:

@@ -370,3 +370,14 @@ def test_a_report_of_the_whole_centre_alone_is_no_total_of_others(centre: Path) 
         "Date;File;Appels reçus;Appels traités\n13/03/2026;Toutes les files;30;28\n",
     )
     assert measured("received") == {"received": 30}
+
+
+def test_rows_that_come_twice_count_once_in_the_reading_too(centre: Path) -> None:
+    text = """date,time,length_minutes,queue,received,answered,abandoned
+2026-03-20,09:00,30,Orders,10,8,2
+2026-03-20,09:00,30,Orders,10,8,2
+2026-03-20,09:30,30,Orders,5,5,0
+"""
+    report = bring(centre, "intervals", text)
+    assert report.tally.duplicates == 1
+    assert report.reading.headline == {"received": 15, "answered": 13, "abandoned": 2}

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from qa_core.access.roles import Permission, Role, Viewer, has_on_others
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_
 from qa_core.centre import members
 from qa_core.cli.demo import evaluations, staff
 from qa_core.cli.demo.accounts import Cast
@@ -31,7 +32,7 @@ from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import Recording
 from qa_core.storage.records.store import Session
 
-ENTERED_BY = "demo centre"
+ENTERED_BY = N_("demo centre")
 """Author of the demo's entries; no account can have this name."""
 
 LISTENING = STORY.listening

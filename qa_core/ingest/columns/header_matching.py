@@ -26,6 +26,7 @@ _COUNTS = frozenset(("nb", "nbr", "nbre", "nombre", "number"))
 _RANGE = re.compile(r"\b(\d{1,3})\s*(?:-|–|à|to)\s*(\d{1,3})\b")
 _OUT_OF = re.compile(r"(?:/|\bsur |\bout of )\s*(\d{1,3})\b")
 _BRACKETS = re.compile(r"[\(\[].*?[\)\]]")
+_CLOCK = re.compile(r"[\(\[]h{0,2}:?m{1,2}:ss?[\)\]]", re.IGNORECASE)
 _FLAG_MARKS = re.compile(
     r"^(?:(?:is|was|has|call|calls|appel|est|contact|a ete) )+|"
     r"(?: (?:flag|yn|y n|yes no|oui non|o n|indicator|ind|bool|boolean|call|calls|appel|count))+$"
@@ -112,6 +113,11 @@ def find_field(header: Header, vocabulary: Vocabulary) -> Hit | None:
     """Find the field that a header names, exactly or but for its unit."""
     whole = simplify(header.text)
     flag = vocabulary.get(_FLAG_MARKS.sub("", whole))
+    if header.unit or _CLOCK.search(header.text):
+        # Queue (m:ss) is the time there.
+        time = vocabulary.get(f"{header.words} time")
+        if time and time[0].value_type == ValueType.DURATION:
+            return time
     return (
         vocabulary.get(whole)
         or vocabulary.get(header.words)

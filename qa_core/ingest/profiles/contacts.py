@@ -83,8 +83,10 @@ OUTGOING = re.compile(
     r"number called|called number|numero appele|numeros? compose|outbound|sortants?)\b"
 )
 """Header of a list of outgoing contacts."""
-MIN_CALLED = 10
-"""Number of different called numbers, more than callers, from which on a file asks."""
+MIN_CALLED, MIN_CALLED_BY_ONE = 10, 3
+"""Number of different called numbers, more than callers, from which on a file asks; the second
+where one number calls them all.
+"""
 _TEXT_COLUMNS, _BOOLEAN_COLUMNS = (
     tuple(
         field.name
@@ -170,6 +172,10 @@ def decide_columns(context: FileContext) -> None:
     outcomes.decide_outcome(context)
     _decide_system(context)
     _decide_direction(context)
+    if context.has("handled_by"):
+        evidence = context.evidence["handled_by"]
+        if sum(evidence.unknown.values()) > outcomes.MAX_UNKNOWN * evidence.total:
+            raise context.refuse_words("handled_by")
     if not context.has("channel"):
         context.defaults["channel"] = "phone"
         context.decide("channel", "phone", NO_COLUMN)
@@ -247,9 +253,8 @@ def _require_inbound(context: FileContext) -> None:
         if context.has(name)
     }
     called = different.get("called", 0)
-    if called >= MIN_CALLED and called > max(
-        number for name, number in {"": 0, **different}.items() if name != "called"
-    ):
+    callers = max(number for name, number in {"": 0, **different}.items() if name != "called")
+    if called > callers and called >= (MIN_CALLED_BY_ONE if callers == 1 else MIN_CALLED):
         signs.append(context.get_header("called"))
     if signs:
         raise Refusal(

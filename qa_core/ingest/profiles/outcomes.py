@@ -405,6 +405,8 @@ def require_agreement(context: FileContext) -> None:
     """Raise Refusal where columns contradict each other on many rows, unless that is accepted."""
     plan: OutcomePlan = context.notes["outcome"]
     fields = [*plan.ranks, *(("answered_at",) if plan.by_answer else ())]
+    # Words that only a person understands say less than a flag.
+    fields.sort(key=lambda name: name == "outcome" and bool(context.options.words))
     if any(name in context.options.columns for name in fields):
         return
     names = [context.get_header(name) for name in fields]

@@ -230,7 +230,8 @@ def count_headline(
             f"sum({staged.select_column(name, kind='BIGINT')})"
             for name in ("received", "answered", "abandoned")
         )
-        row = connection.execute(f"SELECT {', '.join(sums)} FROM staged").fetchone()
+        different = "(SELECT DISTINCT * EXCLUDE (line) FROM staged)"
+        row = connection.execute(f"SELECT {', '.join(sums)} FROM {different}").fetchone()
         return {
             name: None if count is None else int(count)
             for name, count in zip(("received", "answered", "abandoned"), row, strict=True)

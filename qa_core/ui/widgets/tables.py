@@ -27,6 +27,8 @@ NARROW_LETTERS = frozenset("fijlrtI.,:;'’|!()[]-– \u00a0\u202f")
 SMALLEST, MAX_WORD, LARGEST = 60, 110, 400
 """Least and most pixels that a word asks for, and most of a column."""
 WIDTHS = {"small": 75, "medium": 200, "large": 400}
+MAX_PINNED = 170
+"""Widest column that stays in sight; on a phone, a wider one would hide all others."""
 Line = TypeVar("Line")
 Rows = Mapping[Any, Mapping[str, Any]]
 """Rows of `measure` by the value of a dimension (None: missing), then KPI."""
@@ -43,8 +45,11 @@ class TableColumn:
 
 
 def name_column(heading: str, value: Callable[[Any], Any], width: Width = 150) -> TableColumn:
-    """Build the column that names the lines; it stays in sight when the rest scrolls."""
-    config = column_config.TextColumn(heading, width=width, pinned=True)
+    """Build the column that names the lines; unless it is wide, it stays in sight when the
+    rest scrolls.
+    """
+    is_pinned = not isinstance(width, int) or width <= MAX_PINNED
+    config = column_config.TextColumn(heading, width=width, pinned=is_pinned)
     return TableColumn(heading, value, config)
 
 

@@ -102,7 +102,7 @@ def show_gates(viewer: Viewer) -> None:
             value = _describe_value(entry, state.value)
         if state.set_at:
             day = formatting.local_day(state.set_at)
-            by = _("by {name}, {when}", name=state.set_by, when=day)
+            by = _("by {name}, {when}", name=_(state.set_by), when=day)
         right = _show_gate(entry, value, by)
         if viewer.can(Permission.MANAGE_COMPLIANCE):
             ask_value(state, right)
@@ -273,7 +273,7 @@ def _describe_value(entry: gates.Gate, value: str) -> str:
         case "purposes":
             return formatting.listing(map(name_purpose, value.split(",")))
         case "text":
-            return escape(value)
+            return value
         case _:
             return ngettext("{n} month", "{n} months", int(value))
 

@@ -106,7 +106,8 @@ def _show_rules(verdicts: Sequence[RuleVerdict]) -> None:
             }
         )
     # A static table, since its cells break into lines and it prints.
-    st.table(lines, border="horizontal", hide_index=True)
+    with st.container(key="stacked_rules"):
+        st.table(lines, border="horizontal", hide_index=True)
 
 
 def _show_history(viewer: Viewer, verdicts: Sequence[RuleVerdict]) -> None:
