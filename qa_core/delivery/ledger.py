@@ -126,6 +126,14 @@ def count_due(only_kind: str | None = None) -> int:
         return session.scalar(_read(due))
 
 
+def count_states(viewer: Viewer) -> dict[str, int]:
+    """Count the deliveries of each state."""
+    viewer.require(Permission.SEE_HEALTH)
+    counts = sa.select(Delivery.state, sa.func.count()).group_by(Delivery.state)
+    with store.reading() as session:
+        return dict(session.execute(_read(counts)).all())
+
+
 def settle(entry: DeliveryEntry, state: str, cause: str | None = None) -> None:
     """Note the end of an attempt."""
     values = {"state": state, "cause": cause}

@@ -18,13 +18,12 @@ from starlette.routing import Route
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.compliance import requests
-from qa_core.sources import ledger
+from qa_core.delivery import ledger as deliveries
+from qa_core.sources import ledger as windows
 from qa_core.storage import lake
-from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.lake import tables
 from qa_core.storage.records import due_work, store
 from qa_core.storage.records.base import now
-from qa_core.storage.records.deliveries import Delivery
 from qa_core.storage.records.imports import ImportBatch
 from qa_core.ui.server import health, proxies
 from qa_core.upkeep import after_import
@@ -79,9 +78,7 @@ class Counts(Collector):
         yield _label("ecoute_rights_requests", "Requests of persons.", "state", open_requests)
         waiting = {name: int(due_work.find(name) is not None) for name in after_import.WORK}
         yield _label("ecoute_due_work", "1 where work after an import waits.", "work", waiting)
-        with store.reading() as session:
-            kept = sa.select(Delivery.state, sa.func.count()).group_by(Delivery.state)
-            states = dict(session.execute(Unscoped(kept, "Only numbers are read.")).all())
+        states = deliveries.count_states(Viewer.SYSTEM)
         yield _label("ecoute_deliveries", "Mails and messages of the ledger.", "state", states)
         rows = {name: lake.snapshot(name).rows for name in tables.TABLES}
         yield _label("ecoute_lake_rows", "Rows of the lake.", "table", rows)
@@ -107,10 +104,12 @@ class Counts(Collector):
         days = GaugeMetricFamily(
             "ecoute_source_days", "Days of sources by state.", labels=("source", "state")
         )
-        for pair, count in ledger.count_states().items():
+        for pair, count in windows.count_states().items():
             days.add_metric(pair, count)
         yield days
-        ages = {name: (now() - at).total_seconds() for name, at in ledger.find_ages().items() if at}
+        ages = {
+            name: (now() - at).total_seconds() for name, at in windows.find_ages().items() if at
+        }
         yield _label("ecoute_source_age_seconds", "Seconds since a reading.", "source", ages)
 
 
