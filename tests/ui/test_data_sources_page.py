@@ -44,4 +44,6 @@ def test_a_centre_without_sources_says_who_adds_one(
     centre: Path, add_person: Callable[..., str], open_app: Callable[..., AppTest]
 ) -> None:
     add_person("nora", "admin")
-    assert "An operator adds sources on the server." in text_of(open_app("nora", "data_sources"))
+    assert "An operator adds one on the server: `python -m qa_core sources add" in text_of(
+        open_app("nora", "data_sources")
+    )

@@ -26,7 +26,8 @@ def show_sources(viewer: Viewer) -> None:
     actions.show_outcome()
     entries = register.find_sources(viewer)
     if not entries:
-        text = _("An operator adds sources on the server.")
+        command = "`python -m qa_core sources add NAME --platform aircall --kind contacts`"
+        text = _("An operator adds one on the server: {command}", command=command)
         empty_states.card(":material/cable:", _("No source yet"), text)
     for entry in entries:
         _show_source(viewer, entry)
