@@ -121,7 +121,7 @@ def purge_elsewhere(centre: Path, *place: str) -> subprocess.Popen[bytes]:
 def test_every_kind_of_data_has_a_period_and_somebody_who_deletes_it() -> None:
     assert {keeper.kind for keeper in purge.KEEPERS} == set(retention.BY_KIND)
     rest = {"journal", "deleted_recordings", "certificates", "leavers", "delivered_files"}
-    rest |= {"sealed_recordings", "rectifications", "deliveries"}
+    rest |= {"sealed_recordings", "rectifications", "deliveries", "call_backs"}
     assert set(KINDS) | rest == set(retention.BY_KIND)
 
 

@@ -263,7 +263,7 @@ def test_managers_read_the_rules_and_change_nothing(
     assert [button.key for button in app.button] == ["saved_views", "sign_out"]
     [answer] = [item.value for item in app.markdown if item.value.startswith("###")]
     count = len(catalogue.RULES)
-    assert f"{count} of {count}" in answer or f"{count} règles sur {count}" in answer
+    assert f"{count} of {count}" in answer or f"{count} sur {count}" in answer
     [table] = app.table
     assert len(table.value) == count
     assert "Ann" not in str(table.value)
