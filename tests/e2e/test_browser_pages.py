@@ -294,10 +294,11 @@ def test_a_french_browser_reads_french(new_page) -> None:
         "heading", level=1, name="Résolution au premier contact", exact=False
     ).wait_for()
     settle(page)
-    assert titles_in_menu(page)[:8] == [
+    assert titles_in_menu(page)[:9] == [
         "Rechercher",
         "Vue d’ensemble",
         "Trafic",
+        "Rappels",
         "Premier contact",
         "Synthèse de direction",
         "Satisfaction",

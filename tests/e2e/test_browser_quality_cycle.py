@@ -507,10 +507,11 @@ def read_the_decision(page) -> None:
 
 def open_plan(page) -> None:
     press(page, "Open a plan")
-    page.get_by_role("combobox", name=re.compile("Advisor")).wait_for()
-    choose(page, page.get_by_test_id("stMain"), "Advisor", "Ana")
-    page.get_by_role("textbox", name="Goal").fill("Names the day of delivery")
-    choose(page, page.get_by_test_id("stMain"), "Criteria", "Greets the caller")
-    page.get_by_role("button", name="Open a plan").last.click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("combobox", name=re.compile("Advisor")).wait_for()
+    choose(page, dialog, "Advisor", "Ana")
+    dialog.get_by_role("textbox", name="Goal").fill("Names the day of delivery")
+    choose(page, dialog, "Criteria", "Greets the caller")
+    dialog.get_by_role("button", name="Open a plan").click()
     say(page, "Saved.")
     assert count(CoachingPlan) == 1

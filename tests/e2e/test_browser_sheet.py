@@ -41,7 +41,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             yield running
 
 
-def test_satisfaction_prints_on_one_sheet_without_menu_and_filters(new_page, let_in) -> None:
+def test_satisfaction_prints_with_its_tables_and_without_menu_and_filters(
+    new_page, let_in
+) -> None:
     page = new_page()
     let_in(page, "rex")
     page.goto("/satisfaction?answers=yes")
@@ -52,8 +54,13 @@ def test_satisfaction_prints_on_one_sheet_without_menu_and_filters(new_page, let
 
     sheets = re.findall(rb"/Type\s*/Page\b", page.pdf(prefer_css_page_size=True))
 
-    assert len(sheets) == 1
+    assert len(sheets) == 2  # with the tables
+    page.set_viewport_size({"width": 718, "height": 1000})  # A4 between its margins
     page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    charts = [chart.bounding_box() for chart in page.locator("svg.main-svg").all()]
+    assert charts and all(box["x"] + box["width"] <= 718 for box in charts if box)
+    assert page.get_by_role("table").first.is_visible()
     assert page.get_by_role("heading", name="Satisfaction", exact=True).is_visible()
     assert not page.get_by_role("button", name="Sign out").is_visible()
     assert not page.locator(".st-key-filter_bar").is_visible()
