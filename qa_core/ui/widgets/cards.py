@@ -26,8 +26,6 @@ ONE_AT_A_TIME = N_("You see one breakdown or one filter at a time. Remove the fi
 WITH_RANGE = N_("With 95 % confidence interval. Grey: range from chance alone.")
 SHORT = 20
 """Characters that fit on one line of a tile on a phone."""
-MAX_SHOWN = 3
-"""Parts that fit below the value of a tile, on two lines."""
 COLOURS = {"better": "green", "attention": "orange", "": "gray"}
 ICONS = {
     "attention": ":orange[:material/error:] ",
@@ -275,7 +273,7 @@ def _keep_together(parts: Sequence[str]) -> str:
 
 
 def _below(row: Any, kpi: Kpi, currency: str | None, extra: str) -> tuple[list[str], list[str]]:
-    """Describe a value on at most two lines of a tile, and the rest for its explanation."""
+    """Describe a value in a few words below it, and the rest for its explanation."""
     shown, rest = [], []
     between = formatting.interval(row.low, row.high, kpi.unit, currency)
     if between:
@@ -300,8 +298,8 @@ def _below(row: Any, kpi: Kpi, currency: str | None, extra: str) -> tuple[list[s
         shown.append(_("small sample"))
     if "provisional_spend" in row.notes:
         rest.append(_("spend provisional"))
-    for text in filter(None, (*note_texts.describe_populations([row]), extra)):
-        (shown if len(shown) < MAX_SHOWN else rest).append(text)
+    # Whom a value leaves out is said beside it, however long the line becomes.
+    shown += [*note_texts.describe_populations([row]), *filter(None, [extra])]
     return shown, rest
 
 
