@@ -11,6 +11,8 @@ from pathlib import Path
 from qa_core.base import environment
 
 PREFIX = "upload-"
+PULLED = "pulling"
+"""Folder of QA_HOME with a lock of each source, and the files that wait for a confirmation."""
 
 
 @contextmanager
@@ -53,3 +55,10 @@ def remove_leftovers() -> None:
             continue
         finally:
             os.close(lock)
+
+
+def remove_pulled() -> None:
+    """Remove what was pulled and waits for a confirmation: its source gives it again."""
+    for file in (environment.current().folder / PULLED).glob("*"):
+        if file.suffix != ".lock":
+            file.unlink(missing_ok=True)

@@ -42,8 +42,6 @@ MAX_READINGS = 3
 """Readings of a span whose rows change meanwhile."""
 LOOK_SECONDS = 20.0
 """Seconds between two looks of the worker for days that are due."""
-FOLDER = "pulling"
-"""Folder of QA_HOME with a lock of each source, and the files that wait for a confirmation."""
 MAX_TWINS = 0.05
 """Share of the contacts of a day that are in another system by accident."""
 COUNTS = ("new", "updated", "unchanged", "rejected", "skipped")
@@ -155,7 +153,7 @@ def _find_sources(viewer: Viewer) -> list[SourceEntry]:
 
 
 def _find_folder() -> Path:
-    return environment.current().folder / FOLDER
+    return environment.current().folder / uploads.PULLED
 
 
 @contextmanager
@@ -208,7 +206,7 @@ def _pull_window(
         return replace(window, state=state, read_at=began_at, **values)
     if state != ledger.WAITING:
         for kept in _find_folder().glob(f"{entry.name}-{window.day}.*"):
-            kept.unlink()
+            kept.unlink(missing_ok=True)
     return ledger.settle(window, entry.declared.settle, state, began_at, **values)
 
 

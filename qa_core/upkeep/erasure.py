@@ -168,6 +168,7 @@ def erase_held(kind: str, *identifiers: str, actor: str = "system") -> Mapping[s
     recordings.delete_orphans()
     store.empty_log()
     uploads.remove_leftovers()
+    uploads.remove_pulled()
     lake.remove_dead_folders()
     return counts
 

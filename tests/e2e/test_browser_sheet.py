@@ -41,9 +41,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             yield running
 
 
-def test_satisfaction_prints_with_its_tables_and_without_menu_and_filters(
-    new_page, let_in
-) -> None:
+def test_satisfaction_prints_with_its_tables_and_without_menu_and_filters(new_page, let_in) -> None:
     page = new_page()
     let_in(page, "rex")
     page.goto("/satisfaction?answers=yes")

@@ -174,6 +174,11 @@ def test_a_word_that_nobody_confirmed_waits_for_a_person_and_then_goes_through(
     path, *options = row.waiting.split(" --")
     assert options == ["profile aircall"]
     assert Path(path).stat().st_mode & 0o777 == 0o600
+    erasure.erase(SYSTEM, "customer", "somebody")
+    assert not Path(path).exists()  # it holds numbers of anybody, and is pulled again
+    ledger.fill(SYSTEM, window.id)
+    [window] = pull_due("aircall")
+    assert window.state == "waiting" and Path(path).exists()
     word = {"missed_call_reason:sent_to_the_moon": "abandoned"}
     given = ImportOptions(profile="aircall", words=word)
     [report] = ingest.run(SYSTEM, "contacts", [path], given)
