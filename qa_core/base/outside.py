@@ -10,6 +10,7 @@ from urllib.parse import SplitResult
 import urllib3
 
 from qa_core.base import environment
+from qa_core.base.errors import Refusal
 
 TRANSLATORS = ipaddress.ip_network("64:ff9b::/32")
 """Addresses that lead to an IPv4 address, which may be private."""
@@ -34,6 +35,19 @@ def connect(address: SplitResult, seconds: float) -> urllib3.HTTPConnectionPool:
         server_hostname=address.hostname,
         assert_hostname=address.hostname,
     )
+
+
+def require_allowed(address: SplitResult) -> None:
+    """Raise Refusal for a host that may not be reached, OSError for a name that leads nowhere."""
+    try:
+        find_addresses(address)
+    except NotAllowed:
+        raise Refusal(
+            "outside_host",
+            "{host} may not be reached. The operator allows public hosts in QA_OUTSIDE_HOSTS; "
+            "the address starts with https://.",
+            host=address.hostname or "?",
+        ) from None
 
 
 def find_addresses(address: SplitResult) -> Sequence[str]:

@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import json
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -18,7 +18,7 @@ import urllib3
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import outside, signed_links
-from qa_core.base.errors import AccessDenied, Refusal, require_known
+from qa_core.base.errors import AccessDenied, require_known
 from qa_core.base.outside import NotAllowed
 from qa_core.delivery.mail import Refused, Unreachable
 from qa_core.storage import audit_log
@@ -76,14 +76,9 @@ def enter(viewer: Viewer, address: str, format_name: str) -> str:
     require_known(format_name, FORMATS, "unknown_format")
     parts = urlsplit(address.strip())
     try:
-        _find_addresses(parts)
-    except NotAllowed:
-        raise Refusal(
-            "outside_host",
-            "{host} may not be reached. The operator allows public hosts in QA_OUTSIDE_HOSTS; "
-            "the address starts with https://.",
-            host=parts.hostname or "?",
-        ) from None
+        outside.require_allowed(parts)
+    except OSError as error:
+        raise Unreachable from error
     secret = secrets.token_hex(32)
     with store.writing() as session:
         session.execute(sa.delete(Webhook))
@@ -142,14 +137,6 @@ def post(username: str, message: AlertMessage) -> None:
         raise Unreachable(status)
     if not 200 <= status < 300:
         raise Refused(status)
-
-
-def _find_addresses(address: SplitResult) -> Sequence[str]:
-    """Find the addresses that a message may go to. Raises NotAllowed, Unreachable."""
-    try:
-        return outside.find_addresses(address)
-    except OSError as error:
-        raise Unreachable from error
 
 
 def _connect(address: SplitResult) -> urllib3.HTTPConnectionPool:

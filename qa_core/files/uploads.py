@@ -11,8 +11,6 @@ from pathlib import Path
 from qa_core.base import environment
 
 PREFIX = "upload-"
-PULLED = "pulling"
-"""Folder of QA_HOME with a lock of each source, and the files that wait for a confirmation."""
 
 
 @contextmanager
@@ -57,8 +55,13 @@ def remove_leftovers() -> None:
             os.close(lock)
 
 
+def find_pulled_folder() -> Path:
+    """Return the folder with a lock of each source, and pulled files that wait for a person."""
+    return environment.current().folder / "pulling"
+
+
 def remove_pulled() -> None:
     """Remove what was pulled and waits for a confirmation: its source gives it again."""
-    for file in (environment.current().folder / PULLED).glob("*"):
+    for file in find_pulled_folder().glob("*"):
         if file.suffix != ".lock":
             file.unlink(missing_ok=True)

@@ -152,16 +152,12 @@ def _find_sources(viewer: Viewer) -> list[SourceEntry]:
         return []
 
 
-def _find_folder() -> Path:
-    return environment.current().folder / uploads.PULLED
-
-
 @contextmanager
 def lock(name: str) -> Iterator[None]:
     """Hold the right to read a source. Raises Refusal while another process has it; it is freed
     when its holder dies.
     """
-    folder = _find_folder()
+    folder = uploads.find_pulled_folder()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (folder / f"{name}.lock").open("w") as file:
         try:
@@ -205,7 +201,7 @@ def _pull_window(
     if dry_run:
         return replace(window, state=state, read_at=began_at, **values)
     if state != ledger.WAITING:
-        for kept in _find_folder().glob(f"{entry.name}-{window.day}.*"):
+        for kept in uploads.find_pulled_folder().glob(f"{entry.name}-{window.day}.*"):
             kept.unlink(missing_ok=True)
     return ledger.settle(window, entry.declared.settle, state, began_at, **values)
 
@@ -316,7 +312,7 @@ def _keep_waiting(
 ) -> None:
     """Keep what was read for the person who confirms how it is read, and name it on Imports."""
     if is_ours:
-        kept = _find_folder() / f"{entry.name}-{window.day}{path.suffix}"
+        kept = uploads.find_pulled_folder() / f"{entry.name}-{window.day}{path.suffix}"
         shutil.move(path, kept)
         os.chmod(kept, 0o600)
         path = kept

@@ -8,9 +8,9 @@ from qa_core.sources.protocol.declaration import (
     NONE,
     Page,
     SourceAccess,
-    SourceFailed,
     SourcePlatform,
     Span,
+    as_documented,
 )
 from qa_core.sources.protocol.http import Client
 
@@ -38,11 +38,9 @@ def read(access: SourceAccess, span: Span) -> Iterator[Page]:
             fields=FIELDS,
         )
         while True:
-            try:
+            with as_documented():
                 yield Page(answer["calls"])
                 has_next, link = answer["has_next_page"], answer.get("next_page")
-            except (KeyError, TypeError, AttributeError):
-                raise SourceFailed("changed") from None
             if not has_next:
                 return
             answer = client.follow(link)

@@ -15,6 +15,7 @@ from qa_core.sources.protocol.declaration import (
     SourceFailed,
     SourcePlatform,
     Span,
+    as_documented,
 )
 from qa_core.sources.protocol.http import Client, build_basic
 
@@ -55,10 +56,8 @@ def _build_renewal(access: SourceAccess) -> Callable[[], Mapping[str, str]]:
 
 
 def _take(answer: Any, name: str) -> Any:
-    try:
+    with as_documented():
         return answer[name]
-    except (KeyError, TypeError):
-        raise SourceFailed("changed") from None
 
 
 def _build_query(span: Span) -> dict[str, Any]:
@@ -98,10 +97,8 @@ def _read_pages(client: Client, span: Span) -> Iterator[Page]:
 def _find_available(client: Client) -> datetime:
     """Find the moment before which the platform has every conversation."""
     text = _take(client.get(f"{_DETAILS}/jobs/availability"), "dataAvailabilityDate")
-    try:
+    with as_documented():
         return datetime.fromisoformat(text)
-    except ValueError:
-        raise SourceFailed("changed") from None
 
 
 def _read_job(client: Client, span: Span, wait: Callable[[float], None]) -> Iterator[Page]:

@@ -9,9 +9,9 @@ from qa_core.sources.protocol.declaration import (
     Page,
     Row,
     SourceAccess,
-    SourceFailed,
     SourcePlatform,
     Span,
+    as_documented,
 )
 from qa_core.sources.protocol.http import Client, build_basic
 
@@ -35,11 +35,9 @@ def read(access: SourceAccess, span: Span) -> Iterator[Page]:
             },
         )
         while True:
-            try:
+            with as_documented():
                 yield Page([call for call in answer["calls"] if _is_within(call, span)])
                 link = answer["next_page_uri"]
-            except (KeyError, TypeError, ValueError):
-                raise SourceFailed("changed") from None
             if not link:
                 return
             answer = client.follow(link)

@@ -1,6 +1,7 @@
 """Vocabulary of a platform that is pulled: what it is asked for, and what it states."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,6 +18,15 @@ class SourceFailed(Exception):
     @property
     def cause(self) -> str:
         return str(self)
+
+
+@contextmanager
+def as_documented() -> Iterator[None]:
+    """Raise SourceFailed where what is taken from an answer has another form than documented."""
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise SourceFailed("changed") from None
 
 
 @dataclass(frozen=True)
