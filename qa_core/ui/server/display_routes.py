@@ -42,7 +42,8 @@ def _show(request: Request, _body: bytes) -> Response:
         return _build_page(
             f'<form method="post"><label>{label}<br><input name="token" type="password" size="50" '
             f'autocomplete="off"></label> <button type="submit">{html.escape(_("Open"))}</button>'
-            "</form>"
+            "</form>",
+            status=401,
         )
     try:
         viewer = service_tokens.open_token(secret, browser.build_for(request), is_display=True)
@@ -88,12 +89,13 @@ def _format_number(number: BoardNumber) -> str:
     return f"<section{mark}><h2>{title}</h2><b>{value}</b><p>{note}</p><p>{arrived}</p></section>"
 
 
-def _build_page(body: str, is_board: bool = False) -> Response:
+def _build_page(body: str, is_board: bool = False, status: int = 200) -> Response:
     refresh = f'<meta http-equiv="refresh" content="{REFRESH_SECONDS}">' if is_board else ""
     return HTMLResponse(
         f'<!DOCTYPE html><html lang="{i18n.language()}"><head><meta charset="utf-8">{refresh}'
         '<meta name="viewport" content="width=device-width"><title>Écoute</title>'
-        f"<style>{STYLE}</style></head><body>{body}</body></html>"
+        f"<style>{STYLE}</style></head><body>{body}</body></html>",
+        status,
     )
 
 
