@@ -138,4 +138,4 @@ def test_a_display_token_opens_the_board_and_nothing_else(
         service_tokens.revoke(Viewer.SYSTEM, "wall")
         assert screen.get(f"{there}/display").status_code == 404
         assert not screen.cookies
-    assert Wire(None).ask("/display")[0] == 200
+    assert Wire(None).ask("/display")[0] == 401

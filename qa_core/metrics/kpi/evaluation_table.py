@@ -1,9 +1,11 @@
-"""Arrow table of published evaluations, registered with DuckDB; only changes are read anew."""
+"""Arrow table of published evaluations, registered with DuckDB; only changes, and months that
+nobody asked for yet, are read.
+"""
 
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ import sqlalchemy as sa
 
 from qa_core.storage.facts import schema
 from qa_core.storage.facts.guard import Unscoped
+from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import (
     SCORED,
     Evaluation,
@@ -25,17 +28,22 @@ AT_ONCE = 2_000
 """Evaluations per piece that is read: it bounds the memory that rows take as Python objects."""
 MAX_PIECES = 64
 """Beyond so many pieces, each with its own list of texts, they are put together."""
+MARGIN_DAYS = 31
+"""Days before a month from which its contacts' evaluations may be dated."""
 ASKED_BY_NAME = 500
 """Up to so many changed evaluations are asked for by their ids; beyond, all are read."""
 
 
 @dataclass(frozen=True)
 class _CachedTable:
-    """Table of evaluations, with the counter and the grids at the time of reading."""
+    """Table of evaluations from a day on (None: all), with the counter and the grids at the time
+    of reading.
+    """
 
     counter: tuple[Any, ...]
     critical: dict[tuple[int, str], str]
     titles: dict[int, str]
+    since: date | None
     table: pa.Table
 
 
@@ -63,20 +71,30 @@ _SCHEMA = pa.schema(
 """Texts repeat on every answer: as a list and places in it they take a tenth of the memory."""
 
 
-def change_counter(session: Session) -> tuple[Any, ...]:
-    """Return a value that differs after any change of an evaluation."""
+def change_counter(
+    session: Session, conditions: Iterable[sa.ColumnElement[bool]] = ()
+) -> tuple[Any, ...]:
+    """Return a value that differs after any change of an evaluation that fulfils conditions."""
     counts = sa.select(
         sa.func.count(),
         sa.func.max(Evaluation.id),
         sa.func.max(Evaluation.changed_at),
         sa.func.sum(Evaluation.id),
     )
-    return tuple(_execute(session, counts.where(*_CONDITIONS)).one())
+    return tuple(_execute(session, counts.where(*_CONDITIONS, *conditions)).one())
 
 
-def load(session: Session) -> pa.Table:
-    """Load all published evaluations, one row per answered criterion (schema.ANSWERS).
-    The engine restricts them to the viewer of a statement.
+def beside(first_month: str | None = None, **_last: str | None) -> dict[str, pa.Table]:
+    """Return what a statement on evaluations of these months reads besides the lake, by name."""
+    first_day = first_month and date.fromisoformat(f"{first_month}-01") - timedelta(MARGIN_DAYS)
+    with store.reading() as session:
+        return {"answers": load(session, first_day or None)}
+
+
+def load(session: Session, since: date | None = None) -> pa.Table:
+    """Load the published evaluations, one row per answered criterion (schema.ANSWERS), at
+    least those of contacts from a day on (default: all). The engine restricts them to the
+    viewer of a statement.
     """
     address, counter = str(session.get_bind().url), change_counter(session)
     with _lock:
@@ -89,9 +107,19 @@ def load(session: Session) -> pa.Table:
                 else None
             )
             if table is None:
-                table = _join(list(_read(session, titles, critical)))
-            cached = _tables[address] = _CachedTable(counter, critical, titles, table)
+                table = _join(list(_read(session, titles, critical, _from(since))))
+                cached = _CachedTable(counter, critical, titles, since, table)
+            cached = _tables[address] = replace(cached, counter=counter, table=table)
+        if cached.since is not None and (since is None or since < cached.since):
+            before = [*_from(since), Evaluation.local_day < cached.since]
+            older = _read(session, cached.titles, cached.critical, before)
+            table = _join([*older, cached.table])
+            cached = _tables[address] = replace(cached, since=since, table=table)
         return cached.table
+
+
+def _from(since: date | None) -> list[sa.ColumnElement[bool]]:
+    return [] if since is None else [Evaluation.local_day >= since]
 
 
 def _bring_up_to_date(
@@ -118,11 +146,14 @@ def _bring_up_to_date(
     ids = table["evaluation_id"]
     if changed_ids and pc.any(pc.is_in(ids, value_set=pa.array(changed_ids, pa.int32()))).as_py():
         table = table.filter(pc.invert(pc.is_in(ids, value_set=pa.array(changed_ids, pa.int32()))))
-    table = pa.concat_tables([table, *_read(session, titles, critical, changed_ids)])
+    within = _from(previous.since)
+    changed = [*within, Evaluation.id.in_(changed_ids)]
+    table = pa.concat_tables([table, *_read(session, titles, critical, changed)])
     firsts = table.filter(table["is_first"])["evaluation_id"]
     # Deleted or withdrawn, an evaluation leaves no newer moment behind: then the sums
     # do not come out.
-    if (len(firsts), pc.sum(firsts).as_py()) != (counter[0], counter[3]):
+    counted = change_counter(session, within) if within else counter
+    if (len(firsts), pc.sum(firsts).as_py()) != (counted[0], counted[3]):
         return None
     return _join([table]) if table["grid"].num_chunks > MAX_PIECES else table
 
@@ -131,10 +162,10 @@ def _read(
     session: Session,
     titles: dict[int, str],
     critical: dict[tuple[int, str], str],
-    only: list[int] | None = None,
+    conditions: Iterable[sa.ColumnElement[bool]],
 ) -> Iterator[pa.Table]:
-    """Yield those evaluations (default: all) with their answers, piece by piece."""
-    statement = sa.select(*_COLUMNS).where(*_CONDITIONS).order_by(Evaluation.id)
+    """Yield the evaluations that fulfil conditions with their answers, piece by piece."""
+    statement = sa.select(*_COLUMNS).where(*_CONDITIONS, *conditions).order_by(Evaluation.id)
     # Of the table, not of the class, whose rows would take as long again.
     answer = EvaluationAnswer.__table__.c
     answers = sa.select(
@@ -148,15 +179,12 @@ def _read(
     after = None
     while True:
         piece = statement if after is None else statement.where(Evaluation.id > after)
-        piece = piece if only is None else piece.where(Evaluation.id.in_(only))
         evaluations = _execute(session, piece.limit(AT_ONCE)).all()
         if not evaluations:
             return
-        first, after = evaluations[0].id, evaluations[-1].id
-        within = answers.where(answer.evaluation_id.between(first, after))
-        answer_rows = _execute(
-            session, within if only is None else within.where(answer.evaluation_id.in_(only))
-        )
+        after = evaluations[-1].id
+        ids = [evaluation.id for evaluation in evaluations]
+        answer_rows = _execute(session, answers.where(answer.evaluation_id.in_(ids)))
         yield _build(evaluations, answer_rows.cursor.fetchall(), titles, critical)
 
 

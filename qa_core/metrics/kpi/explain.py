@@ -270,11 +270,9 @@ def _count(question: MetricQuery, kpi: Kpi) -> tuple[dict[int, int], dict[str, i
 
 def _run(question: MetricQuery, kpi: Kpi, statement: Scoped) -> list[dict[str, Any]]:
     subject = FactTable.CONTACTS if kpi.subject == FactTable.SPEND else kpi.subject
-    return (
-        engine.current()
-        .run(statement, beside_the_lake(subject), **statements.months_of(question, subject))
-        .to_dict("records")
-    )
+    months = statements.months_of(question, subject)
+    beside = beside_the_lake(subject, **months)
+    return engine.current().run(statement, beside, **months).to_dict("records")
 
 
 def _universe(

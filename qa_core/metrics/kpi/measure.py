@@ -316,7 +316,7 @@ def _find_records(
         if records is not None:
             return records
     months = statements.months_of(question, subject)
-    frame = current().run(build(question), beside_the_lake(subject), **months)
+    frame = current().run(build(question), beside_the_lake(subject, **months), **months)
     return _check_size(question, frame.to_dict("records"), kpis)
 
 
@@ -464,11 +464,11 @@ def _monday(day: date) -> date:
     return day - timedelta(days=day.weekday())
 
 
-def beside_the_lake(subject: FactTable) -> dict[str, pa.Table]:
-    """Return what a statement on that subject reads besides the lake."""
+def beside_the_lake(subject: FactTable, **months: str | None) -> dict[str, pa.Table]:
+    """Return what a statement on that subject in these months reads besides the lake."""
     if subject not in (FactTable.EVALUATION_ANSWERS, FactTable.ADVISORS, FactTable.LISTENED):
         return {}
+    if subject != FactTable.LISTENED:
+        return evaluation_table.beside(**months)
     with store.reading() as session:
-        if subject == FactTable.LISTENED:
-            return {"listened": listened_contacts.load(session)}
-        return {"answers": evaluation_table.load(session)}
+        return {"listened": listened_contacts.load(session)}

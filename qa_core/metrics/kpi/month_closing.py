@@ -84,7 +84,7 @@ def _cut(
     group: str, subject: FactTable, kpis: Sequence[Kpi], dimension: str | None, period: Period
 ) -> Iterator[MonthlyFigure]:
     """Add up by one dimension, of the whole centre and of each team."""
-    beside = beside_the_lake(subject)
+    beside = beside_the_lake(subject, **dimension_sql.months(period))
     dimensions = (dimension,) if dimension else ()
     for above in ((),) if dimension in ("team", "site") else ((), ("team",)):
         question = build_query(Viewer.SYSTEM, (*above, *dimensions, "month"), Filters(period))

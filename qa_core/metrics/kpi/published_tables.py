@@ -45,7 +45,6 @@ from qa_core.stats.hidden_sums import (
 from qa_core.storage import engine
 from qa_core.storage.facts.guard import Scoped
 from qa_core.storage.facts.schema import CONTACTS, Handler
-from qa_core.storage.records import store
 
 Cell = tuple[str, str | None]
 """A dimension and a value of it (None: missing); `TOTAL` for the month as a whole."""
@@ -182,12 +181,11 @@ class _Evaluations:
 
     def _read(self) -> pd.DataFrame:
         """Count the rows by values, advisor, and the families that count them."""
-        with store.reading() as session:
-            answers = evaluation_table.load(session)
         source, columns, finish = statements.evaluations_of(self.question, with_errors=True)
         described = finish(sa.select(*self._describe(columns)).select_from(source))
         grouped = self._group(described.statement.cte("rows_counted"))
-        return self._run(grouped, {"answers": answers}, described.beyond)
+        beside = evaluation_table.beside(**dimension_sql.months(self.question.where.period))
+        return self._run(grouped, beside, described.beyond)
 
     def _add_others(self, atoms: pd.DataFrame) -> pd.DataFrame:
         return atoms

@@ -111,7 +111,8 @@ def find_evaluations_of(
         beyond="The filter of an evaluation in scope needs fields of its contact, such as the "
         "queue.",
     )
-    frame = engine.current().run(evaluations, _beside(), **dimension_sql.months(where.period))
+    months = dimension_sql.months(where.period)
+    frame = engine.current().run(evaluations, evaluation_table.beside(**months), **months)
     if "evaluator" in frame:
         with store.reading() as session:
             names = people.find_names(session)
@@ -123,7 +124,8 @@ def _find(
     viewer: Viewer, period: Period, teams: Sequence[str | None] | None, advisor_id: str | None
 ) -> tuple[AdvisorProfile, ...]:
     pairs: set[tuple[str, str | None]] = set()
-    for table, beside in ((CONTACTS, {}), (ANSWERS, _beside())):
+    months = dimension_sql.months(period)
+    for table, beside in ((CONTACTS, {}), (ANSWERS, evaluation_table.beside(**months))):
         conditions: list[Any] = [*dimension_sql.within(period, table.c)]
         conditions.append(
             table.c.advisor_id.is_not(None)
@@ -135,7 +137,7 @@ def _find(
                 sa.select(table.c.advisor_id, table.c.team).where(*conditions).distinct(), viewer
             ),
             beside,
-            **dimension_sql.months(period),
+            **months,
         )
         pairs |= {
             (key, team if isinstance(team, str) else None)
@@ -158,8 +160,3 @@ def _find(
     return tuple(
         sorted(profiles, key=lambda advisor: (advisor.name.casefold(), advisor.advisor_id))
     )
-
-
-def _beside() -> dict[str, Any]:
-    with store.reading() as session:
-        return {"answers": evaluation_table.load(session)}

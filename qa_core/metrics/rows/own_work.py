@@ -125,12 +125,11 @@ def find_evaluations_given(
         .order_by(ANSWERS.c.local_start.desc(), ANSWERS.c.evaluation_id.desc())
         .limit(limit)
     )
-    with store.reading() as session:
-        beside = {"answers": evaluation_table.load(session)}
+    months = dimension_sql.months(where.period)
     query = Scoped(
         statement,
         viewer,
         beyond="An evaluator has no contacts in scope. Only the queue of contacts that they "
         "evaluated is shown.",
     )
-    return engine.current().run(query, beside, **dimension_sql.months(where.period))
+    return engine.current().run(query, evaluation_table.beside(**months), **months)

@@ -19,7 +19,6 @@ from qa_core.stats.adjusted_differences import Driver
 from qa_core.storage import engine
 from qa_core.storage.facts.guard import Scoped
 from qa_core.storage.facts.schema import ANSWERS, CONTACTS
-from qa_core.storage.records import store
 
 
 @dataclass(frozen=True)
@@ -110,8 +109,6 @@ def _compare_criteria(question: MetricQuery, kpi: Kpi) -> tuple[list[Driver], in
     """Among rated contacts that were evaluated: each criterion with all its points
     against those with fewer; and how many such contacts.
     """
-    with store.reading() as session:
-        evaluations = evaluation_table.load(session)
     parts = parts_of(question, kpi, CONTACTS.c)
     is_met = (ANSWERS.c.earned >= ANSWERS.c.possible).label("is_met")
     source = ANSWERS.join(
@@ -140,10 +137,9 @@ def _compare_criteria(question: MetricQuery, kpi: Kpi) -> tuple[list[Driver], in
         .where(*conditions)
         .group_by(ANSWERS.c.criterion, is_met)
     )
+    months = dimension_sql.months(question.where.period)
     frame = engine.current().run(
-        Scoped(statement, question.viewer),
-        {"answers": evaluations},
-        **dimension_sql.months(question.where.period),
+        Scoped(statement, question.viewer), evaluation_table.beside(**months), **months
     )
     drivers = []
     for criterion, rows in frame.groupby("criterion"):

@@ -173,9 +173,8 @@ def _fit(viewer: Viewer, where: Filters) -> tuple[Severity, int]:
 
 
 def _run(statement: Scoped | Unscoped, where: Filters) -> pd.DataFrame:
-    with store.reading() as session:
-        beside = {"answers": evaluation_table.load(session)}
-    return engine.current().run(statement, beside, **dimension_sql.months(where.period))
+    months = dimension_sql.months(where.period)
+    return engine.current().run(statement, evaluation_table.beside(**months), **months)
 
 
 def _read_seconds(viewer: Viewer, period: Period) -> dict[str | None, list[float]]:
