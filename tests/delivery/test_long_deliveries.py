@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import re
@@ -11,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from email.message import EmailMessage
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -24,12 +26,14 @@ from streamlit.testing.v1 import AppTest
 
 from qa_core.access import accounts
 from qa_core.access.roles import Role, Viewer
-from qa_core.base import environment
+from qa_core.base import environment, i18n
+from qa_core.base.i18n import _, ngettext
 from qa_core.compliance.conditions import gates
 from qa_core.delivery import ledger, worker
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.deliveries import MailChoice
+from qa_core.ui.views.quality import this_week
 
 SYSTEM = Viewer.SYSTEM
 MONDAY, LATER = "2026-10-19T07:05", "2026-10-19T07:30"
@@ -178,26 +182,36 @@ def read_parts(mail: EmailMessage) -> dict[str, list[str]]:
     return parts
 
 
-def compare_with_page(mail: EmailMessage, app: AppTest) -> int:
-    """Compare each figure and sentence of a mail with its reader's page. Returns how many."""
+def compare_with_pages(mail: EmailMessage, role: str, open_page: Callable[..., AppTest]) -> int:
+    """Compare each figure and sentence of a mail with its reader's pages, in the language of
+    both. Returns how many.
+    """
+    app, parts = open_page(PAGES[role]), read_parts(mail)
     assert not app.exception and not app.error
     tiles = {as_read(one.label): (one.value, one.delta or None) for one in app.metric}
-    said, compared = text_of_page(app).replace("**", ""), 0
-    for heading, lines in read_parts(mail).items():
-        for line in lines:
-            if heading in ("FIGURES", "CHIFFRES") and tiles:
-                found = re.fullmatch(r"(.+?)\s?: (.+?)(?: \((.+)\))?", line)
-                title, value, change = found.groups()
-                if value in ("no data", "pas de données"):
-                    value = ":gray[–]"
-                assert tiles[title] == (value, change), (line, tiles[title])
-            elif heading in ("FIGURES", "CHIFFRES"):  # the board's
-                value, _dot, target = re.split(r"\s?: ", line, maxsplit=1)[1].partition(" · ")
-                assert value in said and target in said, line
-            else:
-                assert line in said, (line, said)
-            compared += 1
-    return compared
+    said = text_of_page(app).replace("**", "")
+    for line in parts.pop(_("Figures").upper()):
+        title, value = re.split(r"\s?: ", line, maxsplit=1)
+        if role == "executive":
+            value, _dot, target = value.partition(" · ")
+            assert value in [shown for shown, _change in tiles.values()], line
+            assert target in said, line
+            continue
+        value, change = re.fullmatch(r"(.+?)(?: \((.+)\))?", value).groups()
+        missing = ":gray[–]" if value == _("no data") else value
+        assert tiles[title] == (missing, change), (line, tiles[title])
+    if role in ("team_lead", "manager"):
+        week = text_of_page(open_page("advisors"))
+        for line in parts.pop(_("Waiting for you").upper(), ()):
+            title, count = re.split(r"\s?: ", line, maxsplit=1)
+            more = int(count) - this_week.MAX_LINES
+            assert f"**{title}**" in week, line
+            if more > 0:
+                text = "{n} more after these"
+                assert ngettext(text, text, more) in week, line
+    for line in itertools.chain(*parts.values()):
+        assert line in said, (line, said)
+    return sum(map(len, read_parts(mail).values()))
 
 
 @pytest.mark.long
@@ -248,7 +262,8 @@ def test_ten_weeks_of_two_hundred_accounts(
             assert len(receivers) == len(set(receivers))
             for name, mail in zip(receivers, box.mails, strict=True):
                 ids[name].add(mail["Message-ID"])
-                compared += compare_with_page(mail, open_app(name, PAGES[roles[name]]))
+                with i18n.in_language(viewer_of(name).language):
+                    compared += compare_with_pages(mail, roles[name], partial(open_app, name))
                 read += 1
             box.take()
     assert all(len(found) <= 2 * WEEKS_EACH for found in ids.values())
