@@ -57,7 +57,7 @@ def _find_sealed(session: Session) -> pa.Table:
         "Which contacts are kept under a longer obligation is the same for everybody. Only their "
         "keys are read, and they are left out.",
     )
-    return build_keys(session.execute(query).tuples())
+    return build_keys(session.execute(query).all())
 
 
 def judge(
