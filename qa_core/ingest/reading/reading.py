@@ -358,11 +358,10 @@ def _build_contact_facts(
     connection: duckdb.DuckDBPyConnection, staged: Staged, headline: Counts, scope: str | None
 ) -> Iterator[Fact]:
     times = ", ".join(f"median({name}) FILTER ({name} > 0)" for name in _TIMES)
-    contacts, customers, with_customer, advisors, with_advisor, csat, scale, nps, *medians = (
+    contacts, with_customer, advisors, with_advisor, csat, scale, nps, *medians = (
         connection.execute(
-            "SELECT count(*), count(DISTINCT customer_key), count(customer_key), "
-            "count(DISTINCT advisor), count(advisor), count(csat), max(csat_scale), count(nps), "
-            f"{times} FROM read_contacts"
+            "SELECT count(*), count(customer_key), count(DISTINCT advisor), count(advisor), "
+            f"count(csat), max(csat_scale), count(nps), {times} FROM read_contacts"
         ).fetchone()
     )
 
@@ -379,8 +378,8 @@ def _build_contact_facts(
     counts = {**headline, "outcomes": outcomes}
     yield _rest_on(staged, "outcome", N_("how they ended: {outcomes}"), counts, "default")
     if with_customer:
-        (most,) = connection.execute(
-            "SELECT max(n) FROM (SELECT count(*) AS n FROM read_contacts "
+        customers, most = connection.execute(
+            "SELECT count(*), max(n) FROM (SELECT count(*) AS n FROM read_contacts "
             "WHERE customer_key IS NOT NULL GROUP BY customer_key)"
         ).fetchone()
         counts = {"customers": customers, "share": round(most / with_customer, 4)}
