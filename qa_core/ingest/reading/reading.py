@@ -213,6 +213,7 @@ HEADLINE = {
     "received": N_("received"),
     "answered": N_("answered"),
     "abandoned": N_("abandoned"),
+    "score": N_("average score"),
 }
 
 
@@ -236,6 +237,11 @@ def count_headline(
             name: None if count is None else int(count)
             for name, count in zip(("received", "answered", "abandoned"), row, strict=True)
         }
+    if staged.kind == "evaluations":
+        parts = ("points", "possible") if "points" in staged.columns else ("score", "100")
+        average = f"SELECT round(100.0 * sum({parts[0]}) / sum({parts[1]})) FROM staged"
+        [(score,)] = connection.execute(average).fetchall()
+        return {"rows": staged.accepted, "score": score and int(score)}
     if staged.kind != "contacts":
         return {"rows": staged.accepted}
     create_contacts_table(connection, staged, scope, handled)
