@@ -140,9 +140,10 @@ def apply_objections(
     days: tuple[date, date] = (date.min, date.max),
     among: Path | None = None,
 ) -> int:
-    """Mark stored contacts by the objections, and delete the audio that they forbid: of all
-    contacts, or only of those of a batch, of these days, `among` the ids of a Parquet file.
-    The caller holds the lock of imports. Returns the number of recordings deleted.
+    """Mark stored contacts by the objections, and delete the audio that they forbid. With a
+    batch: its contacts alone, which are of these days, and audio `among` the ids of a
+    Parquet file. The caller holds the lock of imports. Returns the number of recordings
+    deleted.
     """
     with store.reading() as session:
         customers, contacts = restrictions.find_objecting(session)
