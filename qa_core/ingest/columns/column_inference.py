@@ -111,7 +111,7 @@ class FileContext:
     blanked: dict[str, Counter[str]] = field(default_factory=dict)
     """Values made missing: column of the file → reason → count."""
     unread: dict[int, vocabulary.WordEvidence] = field(default_factory=dict)
-    """Words of the columns without a field, by index, where they are few."""
+    """Words of the columns without a field, and of the reason, by index, where they are few."""
     words: dict[str, dict[str, Any]] = field(default_factory=dict)
     """For each column of words, what each word means."""
     samples: list[tuple[np.ndarray, dict[int, pa.Array]]] = field(default_factory=list)
@@ -231,8 +231,13 @@ class FileContext:
 
     def start_evidence(self) -> None:
         """Start the evidence of every column that is inferred from all its cells."""
-        used = {column.index for column in self.columns.values()}
         ignored = self.ignored
+        # A column called Issue has reasons in English, and how calls ended in French.
+        used = {
+            column.index
+            for name, column in self.columns.items()
+            if name != "reason" or name in self.options.columns
+        }
         self.unread = {
             index: vocabulary.WordEvidence(text, text, vocabulary.OUTCOMES)
             for index, text in enumerate(self.headers)

@@ -154,6 +154,9 @@ def match_columns(
         if field.name not in columns and index not in used:
             columns[field.name] = Column(field, index, parsed[index])
             used.add(index)
+    if profile.claim:
+        left = find_ignored(headers, ignored)
+        profile.claim(tuple("" if at in left else text for at, text in enumerate(headers)), columns)
     _require_needed(profile, headers, columns)
     return columns
 

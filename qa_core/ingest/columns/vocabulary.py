@@ -17,8 +17,9 @@ from qa_core.ingest.words import tables
 from qa_core.storage.facts.schema import Direction, Handler, Outcome
 
 _EMPTY = (
-    "null", "none", "nan", "nat", "n/a", "na", "#n/a", "#na", "#ref!", "#value!", "#div/0!", "-",
-    "--", "?", "\\n", "<na>", "nil", "(null)", "n.a.", "nd", "n/d", "n.d.", "nc", "n/c", "n.c.",
+    "null", "none", "[none]", "nan", "nat", "n/a", "na", "#n/a", "#na", "#ref!", "#value!",
+    "#div/0!", "-", "--", "?", "\\n", "<na>", "nil", "(null)", "n.a.", "nd", "n/d", "n.d.", "nc",
+    "n/c", "n.c.",
     "–", "—", "…", "...", "(vide)", "(blank)", "undefined", "#n/d", "#valeur!", "#nombre!", "#num!",
     "#nom?", "#name?", "#null!", "#nul!", "s/o", "s.o.",
 )  # fmt: skip

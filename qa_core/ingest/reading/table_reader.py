@@ -116,10 +116,6 @@ def _stage_table(
     columns = header_matching.match_columns(
         profile, list(header.names), options.columns, options.ignored
     )
-    ignored = header_matching.find_ignored(list(header.names), options.ignored)
-    if profile.claim:
-        names = ("" if index in ignored else name for index, name in enumerate(header.names))
-        profile.claim(tuple(names), columns)
     rows = [row for line, row in sample if line > header.line][:REFITTED_ROWS]
     header_matching.refit_columns(profile, columns, options.columns, rows)
     taught = taught_words.index_meanings(options.words, header.names)
