@@ -13,7 +13,9 @@ from qa_core import ingest
 from qa_core.access.roles import Viewer
 from qa_core.cli.app import run
 from qa_core.ingest.load import contacts
+from qa_core.ingest.staging.pseudonyms import Pseudonyms
 from qa_core.metrics import query
+from qa_core.upkeep import subjects
 
 SYSTEM = Viewer.SYSTEM
 ASSIGNED = """tracking_number,source,medium,campaign,from,to
@@ -291,6 +293,19 @@ def test_a_file_whose_only_row_is_rejected_imports_nothing(centre: Path) -> None
     report = bring(centre, "contacts", "contact_id,started_at,customer\nb,2026-13-32,0612345678\n")
 
     assert (report.tally.read, report.tally.new, report.tally.rejected) == (1, 0, 1)
+
+
+def test_a_number_that_is_a_customer_again_keeps_its_objection(
+    centre: Path, tmp_path: Path
+) -> None:
+    number = Pseudonyms.current().find_key("0612345601")
+    bring(tmp_path, "contacts", call_often(21))
+    subjects.object_to(SYSTEM, [number])
+    assert find_contacts(where="customer_objected") == []  # nobody's contacts
+
+    assert run(["settings", "set", "shared_number_contacts_a_day=30"]) == 0
+
+    assert len(find_contacts(where="customer_objected")) == 21
 
 
 def test_where_the_caller_is_withheld_the_number_called_is_no_customer(

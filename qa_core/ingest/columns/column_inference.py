@@ -434,18 +434,18 @@ class FileContext:
         if self.profile.kind != "surveys" or named:
             return
         fits = {
+            "csat": True,
             "nps": evidence.counts_above[7] and not evidence.counts_above[10],
             "ces": not evidence.counts_above[7] and not evidence.zeros,
-            "csat": True,
         }
-        text = column.header.text
+        text, of_file = column.header.text, self.notes.get("file", ())
         raise evidence.refuse(
             "unclear_rating",
             "{column} does not say what it rates. Say whether it is satisfaction (csat), "
             "recommendation (nps) or effort (ces).",
             options=tuple(
                 f"--map {field}={text}"
-                for field in ("csat", "nps", "ces")
+                for field in sorted(fits, key=lambda name: name not in of_file)
                 if fits[field] and (field == name or not self.has(field))
             ),
         )
