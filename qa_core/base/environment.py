@@ -403,7 +403,7 @@ def write_private(path: Path, content: bytes, overwrite: bool = False) -> bool:
 
 
 def read_private(path: Path) -> bytes:
-    """Read a secret file. Raises Refusal where others than its owner can read it."""
+    """Read a secret file. Raises Refusal where we cannot read it, or others than its owner can."""
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise Refusal(
             "open_secret",
@@ -411,4 +411,13 @@ def read_private(path: Path) -> bytes:
             (f"chmod 600 {path}",),
             path=str(path),
         )
-    return path.read_bytes()
+    try:
+        return path.read_bytes()
+    except PermissionError as error:
+        raise Refusal(
+            "unreadable_file",
+            "{name} cannot be opened: {reason}.",
+            (f"chown --reference={path.parent} {path}",),
+            name=str(path),
+            reason=error.strerror,
+        ) from error

@@ -29,6 +29,7 @@ from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.facts.personal_data import ADVISOR, CUSTOMER, PERSONS
 from qa_core.storage.lake import tables
 from qa_core.storage.records import data_map, store
+from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.imports import BeforeImage, WaitingRow
 from qa_core.storage.replay_list import ReplayEntry
 from qa_core.upkeep import backup, purge, subjects
@@ -103,7 +104,7 @@ def replay(viewer: Viewer, since: datetime, name: str, accept_gaps: bool = False
     """
     if not viewer.is_system:
         raise AccessDenied()
-    _require_list(since, 0, accept_gaps)
+    _require_list(max(since, _find_beginning() or since), 0, accept_gaps)
     known = replay_list.ensure()
     by_kind: dict[str, list[ReplayEntry]] = {}
     for entry in known.entries:
@@ -170,6 +171,15 @@ def _require_bare(here: environment.Environment) -> None:
                 folder=str(here.folder),
                 path=str(path),
             )
+
+
+def _find_beginning() -> datetime | None:
+    """Find when the stores were made: a list that begins earlier has no gap for them. None
+    when the first row of the audit log was purged.
+    """
+    with store.reading() as session:
+        first = session.scalar(sa.select(JournalRow.at).where(JournalRow.seq == 1))
+    return first and datetime.fromisoformat(first)
 
 
 def _require_list(made_at: datetime, number: int, accept_gaps: bool) -> None:

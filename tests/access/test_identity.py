@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +19,7 @@ import requests
 import sqlalchemy as sa
 from builders import identity_provider
 from builders.identity_provider import OTHER_KEY, PUBLIC_KEY
+from builders.special_files import find_command_without_rights
 from builders.visitors import PASSWORD
 from builders.wires import Wire
 
@@ -596,6 +599,24 @@ def test_a_bad_file_is_refused_at_the_start(lying: identity_provider.Provider, f
         file.write_text(file.read_text().replace(right, wrong.format(issuer=lying.issuer)))
     with pytest.raises(Refusal):
         identity.find_providers()
+
+
+def test_doctor_names_the_file_of_providers_that_is_open_to_others_or_closed_to_us(
+    lying: identity_provider.Provider,
+) -> None:
+    file = identity.config_file()
+    file.chmod(0o644)
+    [check] = [check for check in doctor.examine() if check.name == "identity providers"]
+    assert check.state == "bad"
+    assert f"Other users of this machine can read {file}." in check.detail
+
+    file.chmod(0o000)
+    command = [*find_command_without_rights(), sys.executable, "-m", "qa_core", "doctor"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=environment.PROJECT)
+    assert (
+        f"bad   identity providers: {file} cannot be opened: Permission denied. "
+        f"Try: chown --reference={file.parent} {file}\n"
+    ) in done.stdout
 
 
 def test_doctor_tries_every_provider(lying: identity_provider.Provider) -> None:

@@ -703,6 +703,19 @@ def test_stores_brought_back_by_other_means_are_cleared_too(filled: Path, file: 
     assert find_traces(filled, "ann-customer") == []
 
 
+def test_stores_made_on_the_day_itself_are_brought_back_unless_the_list_was_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QA_HOME", str(tmp_path / "home"))
+    command = ["restore", "--replay-from", environment.today().isoformat()]
+    assert run(["init", "--admin", "ada"]) == 0
+    assert run(command) == 0
+
+    (tmp_path / "home" / "secrets" / replay_list.FILE).unlink()
+    assert run(["init"]) == 0
+    assert run(command) == 2
+
+
 @pytest.mark.long
 def test_a_large_backup_takes_little_memory(filled: Path, file: Path) -> None:
     blocks = (bytes(range(256)) * 4096 for _block in range(64))
