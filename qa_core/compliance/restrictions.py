@@ -130,14 +130,9 @@ def read_key(key: str) -> Mapping[str, str | None]:
 def find_all(viewer: Viewer, kind: Lasting = Restriction) -> list[LastingEntry]:
     """List what is in force, newest first."""
     viewer.require(Permission.SEE_COMPLIANCE)
-    with store.reading() as session:
-        return find_in_force(session, kind)
-
-
-def find_in_force(session: Session, kind: Lasting) -> list[LastingEntry]:
-    """Read what is in force, newest first."""
     in_force = sa.select(kind).where(kind.lifted_at.is_(None)).order_by(kind.id.desc())
-    return [build_from_row(LastingEntry, row) for row in session.scalars(_of_anybody(in_force))]
+    with store.reading() as session:
+        return [build_from_row(LastingEntry, row) for row in session.scalars(_of_anybody(in_force))]
 
 
 def find_objecting(session: Session) -> tuple[list[str], list[tuple[str | None, str]]]:
