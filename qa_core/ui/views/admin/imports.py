@@ -108,10 +108,16 @@ def forget_dry_runs() -> None:
     st.session_state.pop(REHEARSED, None)
 
 
+def forget_outcome() -> None:
+    """Drop the report of the last import, so that the page asks for a file again."""
+    st.session_state.pop(IMPORTED, None)
+
+
 def _ask_kind_and_files() -> tuple[str, list[Any]]:
     left, right = st.columns([1, 1])
     titles = {key: _(SOURCE_TITLES[key]) for key in KINDS}
-    kind = layout.select(left, _("What is in the file?"), titles, "import_kind")
+    asked = st.query_params.get("kind")
+    kind = layout.select(left, _("What is in the file?"), titles, "import_kind", asked)
     text = _(
         "CSV, XLSX, XLSB, XLS, ODS, JSON, Parquet, or the log of a telephony platform; also as "
         "gzip or zip. Up to {size} MB here. Compress a larger file, or import it on the server.",
@@ -230,7 +236,7 @@ def _show_imported(reports: list[FileReport]) -> None:
             st.success(_("{file} is imported.", file=escape(report.file)))
         import_report.show(report)
     if st.button(_("Import another file"), icon=":material/upload_file:"):
-        del st.session_state[IMPORTED]
+        forget_outcome()
         st.rerun()
 
 
