@@ -66,8 +66,8 @@ class Fetched:
     expected: int | None
     is_complete: bool
     keys: dict[str, int] = field(default_factory=dict)
-    listing: str | None = None
-    """Digest of the names and versions that were listed."""
+    listing: list[Any] | None = None
+    """Number and digest of the items that were listed and are all imported now."""
 
 
 def pull(
@@ -201,26 +201,23 @@ def _pull_window(
     dry_run: bool,
 ) -> WindowEntry:
     """Read one day, import it, and note the outcome."""
-    began_at, day = now(), window.span
-    since = day.since
-    if window.read_at is not None and began_at < day.until and not is_whole:
-        since = max(day.since, window.read_at - entry.declared.overlap)
-    span = Span(since, min(day.until, began_at))
-    is_known = window.state == (ledger.OPEN if began_at < day.until else ledger.COMPLETE)
-    known = window.counts.get("listing") if is_known and not is_whole else None
-    was_cut = window.state == ledger.READING
+    began_at, day, state_before = now(), window.span, window.state
     if not dry_run:
         window = ledger.begin(window)
+    since, known = day.since, None
+    if is_whole or window.read_at is None:
+        pass
+    elif entry.declared.find_items is not None:
+        is_known = state_before in (ledger.OPEN, ledger.COMPLETE)
+        known = window.counts.get("listing") if is_known else None
+    elif began_at < day.until:
+        since = max(day.since, window.read_at - entry.declared.overlap)
+    span = Span(since, min(day.until, began_at))
     values: dict[str, Any] = {}
     try:
         with uploads.open_folder() as folder:
             fetched = _fetch(entry, entry.open(wait), span, folder, known)
-            if fetched is None:  # nothing came since the last reading
-                items = ("fetched", "expected", "counts")
-                state = ledger.COMPLETE
-                values = {name: getattr(window, name) for name in items}
-            else:
-                state, values = _import(viewer, entry, window, span, fetched, folder, dry_run)
+            state, values = _import(viewer, entry, window, span, fetched, folder, dry_run)
     except SourceFailed as failed:
         state, values = ledger.FAILED, {"cause": failed.cause}
     except Exception as error:
@@ -235,7 +232,9 @@ def _pull_window(
     if state != ledger.WAITING:
         for kept in uploads.find_pulled_folder().glob(f"{entry.name}-{window.day}.*"):
             kept.unlink(missing_ok=True)
-    if _overwrites(entry, dry_run) and (values["counts"].get("updated") or was_cut):
+    # A reading that died, or one that a person confirmed, may have changed contacts too.
+    was_cut = state_before in (ledger.READING, ledger.WAITING) and state != ledger.WAITING
+    if was_cut and _overwrites(entry, dry_run):
         ledger.note_overtaken(window)
     return ledger.settle(window, entry.declared.settle, state, began_at, **values)
 
@@ -270,7 +269,10 @@ def _import(
                 _keep_waiting(entry, window, path, report, is_ours)
         else:
             counts.update({item: getattr(report.tally, item) for item in COUNTS})
-    details: dict[str, Any] = dict(counts)
+    if counts["updated"] and _overwrites(entry, dry_run):
+        ledger.note_overtaken(window)
+    has_nothing_new = fetched.listing is not None and not fetched.paths
+    details: dict[str, Any] = dict(window.counts if has_nothing_new else counts)
     is_day = span == window.span and state in (ledger.COMPLETE, ledger.READ)
     if is_day and entry.kind == "contacts" and not dry_run:
         system = entry.system or entry.declared.profile
@@ -283,10 +285,14 @@ def _import(
 
 
 def _fetch(
-    entry: SourceEntry, access: SourceAccess, span: Span, folder: Path, known: str | None = None
-) -> Fetched | None:
-    """Read a span into files of that folder; again while its rows change. Returns None where the
-    platform lists what it listed when `known` was noted. Raises SourceFailed.
+    entry: SourceEntry,
+    access: SourceAccess,
+    span: Span,
+    folder: Path,
+    known: Sequence[Any] | None = None,
+) -> Fetched:
+    """Read a span into files of that folder; again while its rows change. `known`: the listing of
+    the last reading. Raises SourceFailed.
     """
     declared = entry.declared
     if declared.find_items is not None:
@@ -307,19 +313,24 @@ def _fetch(
 
 
 def _fetch_listed(
-    declared: SourcePlatform, access: SourceAccess, span: Span, folder: Path, known: str | None
-) -> Fetched | None:
+    declared: SourcePlatform,
+    access: SourceAccess,
+    span: Span,
+    folder: Path,
+    known: Sequence[Any] | None,
+) -> Fetched:
     """Fetch everything that is listed; listed again where something of it is gone or changed
-    meanwhile. What was listed once and never fetched is missing.
+    meanwhile. What was listed once and never fetched is missing. Where the listing begins as
+    the last one did, what follows is fetched alone.
     """
     listed: dict[str, str] = {}
     done: dict[str, str] = {}
     paths: dict[Path, None] = {}
     for _reading in range(MAX_READINGS):
         found = declared.find_items(access, span)
-        listing = hashlib.sha256(repr(sorted(found.items())).encode()).hexdigest()
-        if listing == known:
-            return None
+        first = list(found.items())[: known[0]] if known and not listed else []
+        if first and _digest(first) == known:
+            done |= first
         listed |= found
         wanted = {name: version for name, version in found.items() if done.get(name) != version}
         files, fetched = declared.fetch_items(access, wanted, folder)
@@ -329,7 +340,12 @@ def _fetch_listed(
             break
     missing = sum(done.get(name) != version for name, version in listed.items())
     count = len(listed)
+    listing = _digest(list(found.items()))
     return Fetched(list(paths), count - missing, count, not missing, listing=listing)
+
+
+def _digest(items: Sequence[tuple[str, str]]) -> list[Any]:
+    return [len(items), hashlib.sha256(repr(items).encode()).hexdigest()]
 
 
 def _write_rows(

@@ -66,5 +66,4 @@ PLATFORM = SourcePlatform(
     asks=("address",),
     find_items=find_items,
     fetch_items=fetch_items,
-    overlap=timedelta(days=1),
 )

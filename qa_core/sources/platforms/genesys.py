@@ -81,17 +81,17 @@ def _count(client: Client, span: Span) -> int:
 
 
 def _read_pages(client: Client, span: Span) -> Iterator[Page]:
-    if _count(client, span) >= WALL:
-        middle = span.since + (span.until - span.since) / 2
-        yield from _read_pages(client, Span(span.since, middle))
-        yield from _read_pages(client, Span(middle, span.until))
-        return
-    for number in range(1, WALL // PAGE_ROWS + 1):
+    is_within = _count(client, span) < WALL
+    for number in range(1, WALL // PAGE_ROWS + 1) if is_within else ():
         # The key is left out of an answer without conversations.
         answer = _find(client, span, number, PAGE_ROWS)
         yield Page(answer.get("conversations") or [])
         if number * PAGE_ROWS >= _take(answer, "totalHits"):
             return
+    # More than the pages reach, or more have come meanwhile.
+    middle = span.since + (span.until - span.since) / 2
+    yield from _read_pages(client, Span(span.since, middle))
+    yield from _read_pages(client, Span(middle, span.until))
 
 
 def _find_available(client: Client) -> datetime:

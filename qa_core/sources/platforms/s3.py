@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,6 +27,7 @@ from qa_core.sources.protocol.declaration import (
 from qa_core.sources.protocol.http import CAUSES, MAX_BYTES, WAITS, connect, exchange
 
 LOG = logging.getLogger("qa_core")
+PAGE_KEYS = 1000
 FILE_NAME = "rows.json"
 GZIP = b"\x1f\x8b"
 """First bytes of a compressed object; names and headers of objects are not always right."""
@@ -56,17 +57,20 @@ def _open(access: SourceAccess) -> Iterator[tuple[Any, str, str]]:
     """Open a client, and split the address into bucket and prefix. All requests take the way of
     `_send`: to the host that was checked, and to no other. Raises SourceFailed.
     """
-    import boto3
     from botocore import exceptions
     from botocore.config import Config
 
     parts = urlsplit(access.address)
     bucket, _slash, prefix = parts.path.lstrip("/").partition("/")
     number, _colon, secret = (access.secret or "").partition(":")
+    if not (number and secret):  # the driver would look for others on this machine
+        raise SourceFailed("denied")
     with connect(parts) as pool:
         try:
-            client = boto3.session.Session(number, secret).client(
+            client = _open_session().client(
                 "s3",
+                aws_access_key_id=number,
+                aws_secret_access_key=secret,
                 region_name=_find_region(parts.hostname or ""),
                 endpoint_url=f"{parts.scheme}://{parts.netloc}",
                 config=Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}),
@@ -78,6 +82,14 @@ def _open(access: SourceAccess) -> Iterator[tuple[Any, str, str]]:
             raise SourceFailed("refused") from None
         except exceptions.BotoCoreError:
             raise SourceFailed("changed") from None
+
+
+@cache
+def _open_session() -> Any:
+    """Open the session that keeps the description of the API, without any secret."""
+    import boto3
+
+    return boto3.session.Session()
 
 
 def _find_region(host: str) -> str:
@@ -126,7 +138,10 @@ def find_items(access: SourceAccess, span: Span) -> Items:
     first = span.since.date() - timedelta(days=1)
     days = (first + timedelta(days=n) for n in range((span.until.date() - first).days + 2))
     with _open(access) as (client, bucket, prefix):
-        pages = client.get_paginator("list_objects_v2").paginate
+        pages = partial(
+            client.get_paginator("list_objects_v2").paginate,
+            PaginationConfig={"PageSize": PAGE_KEYS},
+        )
         found = sorted(
             (item["LastModified"], item["Key"], item["ETag"])
             for name in sorted({f"{day:{prefix}}" if "%" in prefix else prefix for day in days})
