@@ -179,6 +179,15 @@ def test_rows_of_a_database_come_by_the_clock_of_the_centre(here: None, tmp_path
     assert read("pbx").counts["updated"] == 1
 
 
+def test_columns_may_be_called_like_tables_of_ours(here: None, tmp_path: Path) -> None:
+    address = make_calls(tmp_path / "pbx.db", [("A", "2026-05-11 09:00:00", "answered", 60)])
+    statement = SELECT.replace("FROM calls", "FROM (SELECT *, id AS advisor, 1 AS team FROM calls)")
+    add("pbx", address, statement.replace("outcome, talk", "outcome, advisor, talk"))
+
+    assert (read("pbx").state, read("pbx").cause) == ("complete", None)
+    assert find_contacts("advisor_id IS NOT NULL") == [("A", True)]
+
+
 def test_a_database_that_fails_names_the_day_and_writes_nothing(here: None, tmp_path: Path) -> None:
     address = make_calls(tmp_path / "pbx.db", [("A", "2026-05-11 09:00:00", "answered", 60)])
     add("pbx", address, SELECT.replace("outcome", "outcome_v2"))

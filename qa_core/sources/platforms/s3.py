@@ -43,7 +43,7 @@ def require_address(address: str) -> None:
         raise Refusal(
             "no_driver",
             "Objects in S3 need boto3, which is not installed.",
-            ("python -m pip install -r requirements-s3.txt",),
+            ("python -m pip install -r requirements-sources.txt",),
         ) from None
     if not urlsplit(address).path.strip("/"):
         raise Refusal(

@@ -22,6 +22,7 @@ from qa_core.sources.protocol.declaration import (
     SourcePlatform,
     Span,
 )
+from qa_core.storage.records import row_rules
 
 PAGE_ROWS = 5000
 CONNECT_SECONDS = 30
@@ -75,7 +76,12 @@ def read(access: SourceAccess, span: Span) -> Iterator[Page]:
     write.
     """
     url = _require_allowed(sa.make_url(access.address), access.secret)
-    engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args=_find_arguments(url))
+    engine = sa.create_engine(
+        url,
+        poolclass=sa.NullPool,
+        connect_args=_find_arguments(url),
+        execution_options={row_rules.OPTION: row_rules.PERSONAL},  # no tables of ours
+    )
     statement = (access.statement or "").strip().removesuffix(";")
     parameters = _build_bounds(statement, span, access.timezone)
     connection = None
