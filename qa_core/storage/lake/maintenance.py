@@ -212,7 +212,15 @@ def mark(
         tests.append(f"({_is_among('contact_id', numbers)}{of_system})")
     if tests:
         condition = f"{column} IS NOT {value} AND ({' OR '.join(tests)})"
-        _change(condition, {column: str(value).lower()})
+        _change(condition, {column: str(value).lower()}, clean=_find_clean(condition))
+
+
+@functools.lru_cache(maxsize=2)
+def _find_clean(_condition: str) -> set[str]:
+    """Return the set of files, none of which changes, without a row that fulfils the condition;
+    it is empty at first.
+    """
+    return set()
 
 
 def _is_among(column: str, values: Collection[str]) -> str:
@@ -261,12 +269,16 @@ def _change(
     values: Mapping[str, str],
     last_month: str | None = None,
     keeps_figures: bool = False,
+    clean: set[str] | None = None,
 ) -> None:
-    """Set columns of the contacts that fulfil the condition, and of the before-images."""
+    """Set columns of the contacts that fulfil the condition, and of the before-images. `clean`:
+    files that are known to have none of them; others are added.
+    """
+    clean = set() if clean is None else clean
 
     def attempt(connection: duckdb.DuckDBPyConnection, base: tables.Snapshot) -> None:
-        _change_images(connection, condition, values)
-        _rewrite_files(connection, base, last_month, condition, values, keeps_figures)
+        _change_images(connection, condition, values, clean)
+        _rewrite_files(connection, base, last_month, condition, values, keeps_figures, clean)
 
     commit_with_retries("contacts", attempt)
 
@@ -278,6 +290,7 @@ def _rewrite_files(
     condition: str,
     values: Mapping[str, str],
     keeps_figures: bool,
+    clean: set[str] | None = None,
 ) -> None:
     """Set columns of the rows that fulfil the condition, in one commit; neighbours stay.
     Where that `keeps_figures`, each file has the lineage of the one before.
@@ -286,10 +299,22 @@ def _rewrite_files(
         f"CASE WHEN {condition} THEN {value} ELSE {name} END AS {name}"
         for name, value in values.items()
     )
+    clean = set() if clean is None else clean
+    waiting = {
+        str(base.folder / part.path): part
+        for part in base.parts
+        if not (last_month and part.month > last_month)
+    }
+    waiting = {path: part for path, part in waiting.items() if path not in clean}
+    everything = tables.select_from_files("contacts", list(waiting))
+    if not _has_rows(connection, everything, condition):  # as a rule; one query costs less
+        clean.update(waiting)
+        return
     adds, changed = [], []
-    for part in base.parts:
-        rows = tables.select_from_files("contacts", [str(base.folder / part.path)])
-        if (last_month and part.month > last_month) or not _has_rows(connection, rows, condition):
+    for path, part in waiting.items():
+        rows = tables.select_from_files("contacts", [path])
+        if not _has_rows(connection, rows, condition):
+            clean.add(path)
             continue
         changed.append(part)
         rewritten_rows = f"SELECT * REPLACE ({replacements}) FROM ({rows})"
@@ -301,10 +326,14 @@ def _rewrite_files(
 
 
 def _change_images(
-    connection: duckdb.DuckDBPyConnection, is_due: str, values: Mapping[str, str]
+    connection: duckdb.DuckDBPyConnection,
+    is_due: str,
+    values: Mapping[str, str],
+    clean: set[str],
 ) -> None:
     for image in sorted(image_folder().glob("contacts-*.parquet")):
-        if status_of(image.name) == "new":
+        version = f"{image} {image.stat().st_mtime_ns}"
+        if status_of(image.name) == "new" or version in clean:
             continue
         # An image of an earlier version may lack a column.
         rows = (
@@ -317,6 +346,8 @@ def _change_images(
                 for name, value in values.items()
             )
             _replace_image(connection, image, f"SELECT * REPLACE ({columns}) FROM {rows}")
+        else:
+            clean.add(version)
 
 
 def _has_rows(connection: duckdb.DuckDBPyConnection, rows: str, condition: str) -> bool:
