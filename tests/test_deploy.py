@@ -284,7 +284,9 @@ def test_the_pages_for_operators_have_commands() -> None:
         assert len(find_blocks(PROJECT / "docs" / f"{name}.md")) >= 5, name
 
 
-@pytest.mark.parametrize("name", ["requirements-postgresql", "requirements-sources", "requirements-docs"])
+@pytest.mark.parametrize(
+    "name", ["requirements-postgresql", "requirements-sources", "requirements-docs"]
+)
 def test_further_requirements_are_pinned(name: str) -> None:
     lines = (PROJECT / f"{name}.txt").read_text("utf-8").splitlines()
     pinned = [Requirement(line) for line in lines if line[:1].isalpha()]

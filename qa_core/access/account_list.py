@@ -95,7 +95,7 @@ def check(viewer: Viewer, lines: Iterable[tuple[int, dict[str, str]]]) -> list[L
     advisors = accounts.find_advisors(viewer)
     asked = {one.username for one in accounts.find_requests(viewer)}
     taken, people = [*known], []
-    for line, cells in lines:
+    for line, cells in map(_name_account, lines):
         person = ListedPerson(line, cells.get("name", ""), cells.get("role", ""))
         try:
             terms = _read_terms(person.role, cells, advisors)
@@ -158,6 +158,16 @@ def write_passwords(file: TextIO, people: Iterable[ListedPerson]) -> None:
         if person.password:
             writer.writerow(getattr(person, name) for name in PASSWORD_COLUMNS)
     file.flush()
+
+
+def _name_account(entry: tuple[int, dict[str, str]]) -> tuple[int, dict[str, str]]:
+    """Turn a full name into a username (`Éva Le Goff`: `eva.le.goff`), and show it as written."""
+    line, cells = entry
+    full = cells.get("name", "")
+    if " " not in full:
+        return entry
+    name = ".".join(header_text.simplify(full).split())
+    return line, {**cells, "name": name, "display": cells.get("display") or full}
 
 
 def _count_known(rows: list[list[str]]) -> int:

@@ -1,5 +1,6 @@
 """Attention: open alerts, unusual trends, and rates that changed clearly, for page and mail."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +12,7 @@ from qa_core.analysis.series import Series
 from qa_core.base.i18n import _
 from qa_core.metrics import query
 from qa_core.metrics.kpis import formatting, get_kpi
-from qa_core.metrics.kpis.dimensions import Filters, Period
+from qa_core.metrics.kpis.dimensions import Filters, Period, get_dimension
 from qa_core.stats import control_charts
 
 WATCHED = ("answer_rate", "first_contact_resolution", "csat")
@@ -97,19 +98,24 @@ def build_change(
     title: str,
     behind: str,
     escape: Callable[[str], str] = str,
+    is_shared: bool = False,
 ) -> AttentionItem | None:
     """Build the item of a changed rate; None where there is too little data to compare.
 
     `row`: of `measure`, compared with the period before. `spread`: widens the interval.
     `behind`: KPI whose contacts a click opens. `escape`: makes markdown of a name.
+    `is_shared`: another dimension beside it has that name too.
     """
     interval = control_charts.interval_of_change(row, spread)
     if formatting.is_missing(row.delta) or interval is None:
         return None
     kpi, value = get_kpi(row.kpi), getattr(row, dimension)
+    name = formatting.name(dimension, value)
+    if is_shared:
+        name = f"{_(get_dimension(dimension).title)} {name}"
     text = _(
         "**{name}**: {kpi} {change}, now {value}",
-        name=escape(formatting.name(dimension, value)),
+        name=escape(name),
         kpi=title,
         change=formatting.change(row.delta, kpi.unit),
         value=formatting.value(row.value, kpi.unit),
@@ -164,6 +170,9 @@ def _compare_rates(
         if viewer.can_cut_by(name) and query.may_cut(viewer, where, name)
     ]
     frames = read(viewer, keys, tuple(cuts), where, compare)
+    names = Counter(
+        value for (name,), frame in zip(cuts, frames, strict=True) for value in {*frame[name]}
+    )
     return [
         build_change(
             row,
@@ -172,6 +181,7 @@ def _compare_rates(
             formatting.heading(get_kpi(row.kpi)),
             row.kpi,
             escape,
+            names[getattr(row, dimension)] > 1,
         )
         for (dimension,), frame in zip(cuts, frames, strict=True)
         for row in frame.itertuples()

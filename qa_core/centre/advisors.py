@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
@@ -48,6 +49,7 @@ MembershipSpans = Mapping[str, list[tuple[str, date, date]]]
 """By advisor, the teams with their first day and the day after their last."""
 
 
+@lru_cache(maxsize=20_000)
 def normalise_name(text: str) -> str:
     """Fold case, accents, punctuation and blanks, so that spellings agree."""
     letters = unicodedata.normalize("NFKD", text)
@@ -160,7 +162,8 @@ def create_names(session: Session, naming: ResolvedNames, batch_id: str) -> None
     undoing the batch needs.
     """
     for advisor_id, name in naming.new_advisors:
-        _save_advisor_image(session, batch_id, advisor_id)
+        # Nothing to look up: they were not there, and this batch is new.
+        session.add(BeforeImage(batch_id=batch_id, object="advisor", key=advisor_id))
         session.add(Advisor(advisor_id=advisor_id, name=name, created_by_batch=batch_id))
     session.flush()
     for alias, advisor_id in naming.aliases:

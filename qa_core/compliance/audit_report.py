@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields, replace
 from datetime import datetime
 
@@ -116,9 +117,12 @@ def note_from_now_on() -> None:
         print(_("The end of the audit log is noted in {file} from now on.", file=anchor))
 
 
-def find_last_deletion() -> int:
-    """Return the number of the newest row that says data was deleted; 0 where there is none."""
-    newest = sa.select(sa.func.max(JournalRow.seq)).where(JournalRow.action.in_(DELETIONS))
+def find_last(actions: Iterable[str] | None = None) -> int:
+    """Return the number of the newest row, or of the newest of one of these acts; 0 where there
+    is none.
+    """
+    newest = sa.select(sa.func.max(JournalRow.seq))
+    newest = newest if actions is None else newest.where(JournalRow.action.in_(actions))
     with store.reading() as session:
         return session.scalar(_whole(newest)) or 0
 

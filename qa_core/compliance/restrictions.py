@@ -71,7 +71,7 @@ def add_objections(
     """Enter the objections to contacts that a file or the lake brings, unless they are in
     force. Returns their keys in the replay list.
     """
-    known = {(entry.source_system, entry.contact_id) for entry in find_in_force(session, Objection)}
+    known = set(find_objecting(session)[1])
     fresh = [
         {"source_system": system, "contact_id": number}
         for system, number in contacts
@@ -138,6 +138,15 @@ def find_in_force(session: Session, kind: Lasting) -> list[LastingEntry]:
     columns = (getattr(kind, field.name) for field in fields(LastingEntry))  # for thousands of rows
     in_force = sa.select(*columns).where(kind.lifted_at.is_(None)).order_by(kind.id.desc())
     return [LastingEntry(*row) for row in session.execute(_of_anybody(in_force))]
+
+
+def find_objecting(session: Session) -> tuple[list[str], list[tuple[str | None, str]]]:
+    """Find the customers and the contacts (system, id) with an objection in force."""
+    names = (Objection.customer_key, Objection.source_system, Objection.contact_id)
+    in_force = sa.select(*names).where(Objection.lifted_at.is_(None))
+    rows = session.execute(_of_anybody(in_force)).all()
+    customers = [customer for customer, _system, _id in rows if customer]
+    return customers, [(system, contact_id) for _key, system, contact_id in rows if contact_id]
 
 
 def _of_anybody(statement: sa.Select) -> Unscoped:

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import MINIMUM_ADVISORS, MINIMUM_CONTACTS, Permission, Viewer
 from qa_core.analysis import call_backs
-from qa_core.base import environment
-from qa_core.base.i18n import _
+from qa_core.base import environment, i18n
+from qa_core.base.i18n import _, ngettext
 from qa_core.ingest.watch import queue_log
 from qa_core.metrics import query
 from qa_core.metrics.kpis import formatting, get_kpi
@@ -61,7 +61,9 @@ def build(viewer: Viewer) -> Wallboard:
     as_of, is_old = arrival
     numbers = [
         BoardNumber(title, value, note, as_of, is_old)
-        for title, value, note in _measure(viewer, find_version().code, environment.today())
+        for title, value, note in _measure(
+            viewer, find_version().code, environment.today(), i18n.language()
+        )
     ]
     due = call_backs.find_due(viewer)
     taken = sum(item.state is not None for item in due)
@@ -107,7 +109,9 @@ def _is_old(as_of: datetime, interval: timedelta = timedelta()) -> bool:
 
 
 @functools.lru_cache(maxsize=64)
-def _measure(viewer: Viewer, _version: str, today: date) -> tuple[tuple[str, str, str], ...]:
+def _measure(
+    viewer: Viewer, _version: str, today: date, _language: str
+) -> tuple[tuple[str, str, str], ...]:
     """Measure what came today: title, value and note of each number."""
     through = query.data_through(viewer)
     if through is None or through.date() < today:
@@ -118,7 +122,10 @@ def _measure(viewer: Viewer, _version: str, today: date) -> tuple[tuple[str, str
     note = _("{n} by {time}", n=formatting.number(received), time=f"{end:%H:%M}")
     if usual := [count for count in before if count]:
         number = formatting.number(median(usual))
-        note += " · " + _("usually {n} (median of {days} days)", n=number, days=len(usual))
+        text = ngettext(
+            "{usual} last time", "usually {usual} (median of {n} days)", len(usual), usual=number
+        )
+        note += f" · {text}"
     where = Filters(Period(today, today))
     rows = query.measure(viewer, ("received", *RATES), (), where).set_index("kpi")
     advisors = query.measure(viewer, ("answered",), ("advisor",), where)

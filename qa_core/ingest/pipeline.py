@@ -132,7 +132,7 @@ def _load_file(
 
     def stage(options: ImportOptions) -> Staged:
         return table_reader.stage(
-            path, kind, options, progress=progress, system=profile, digest=digest
+            path, kind, options, progress, system=profile, digest=digest, name=name
         )
 
     staged = confirmation.read(stage)

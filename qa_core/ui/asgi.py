@@ -298,7 +298,7 @@ def _work_unattended() -> None:
             elif due:
                 worker.work()
             # By another process, or by a person, as well.
-            if (deletion := audit_report.find_last_deletion()) != forgotten:
+            if (deletion := audit_report.find_last(audit_report.DELETIONS)) != forgotten:
                 importlib.import_module("qa_core.ui.frame.cached").forget()
                 forgotten = deletion
         except Exception as error:

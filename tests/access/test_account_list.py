@@ -89,3 +89,16 @@ def test_a_table_without_roles_is_refused_with_its_columns(
 
     assert run(["people", "import", str(people)]) == 1
     assert "name, phone" in capsys.readouterr().err
+
+
+def test_full_names_become_usernames_and_the_same_list_finds_them_again(
+    centre: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "staff.csv"
+    path.write_text("Nom;Rôle\nÉva Le Goff;évaluatrice\nAnn O’Hara-Lee;admin\nEva LE GOFF;dpo\n")
+    for expected in (["added", "added", "refused"], ["unchanged", "unchanged", "refused"]):
+        run(["people", "import", str(path), "--json"])
+        assert [line["state"] for line in json.loads(capsys.readouterr().out)] == expected
+    known = {one["username"]: one for one in accounts.find_accounts(Viewer.SYSTEM)}
+    assert [*known] == ["ann.o.hara.lee", "eva.le.goff"]
+    assert known["eva.le.goff"]["display_name"] == "Éva Le Goff"

@@ -35,7 +35,7 @@ from tools import documents
 from qa_core.access import accounts, service_tokens, sessions
 from qa_core.access.accounts import AccountTerms
 from qa_core.access.roles import Permission, Role, Viewer
-from qa_core.base import environment
+from qa_core.base import environment, signed_links
 from qa_core.base.errors import Refusal
 from qa_core.cli import demo
 from qa_core.cli.app import run
@@ -190,7 +190,7 @@ def test_no_page_shows_a_row_of_somebody_else(
     open_app: Callable[..., AppTest],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    ran, viewer = Ran(), at_home.viewers.get(principal)
+    ran, viewer, fetched = Ran(), at_home.viewers.get(principal), set()
     # A reader of the whole centre comes first, so that the caches are full of foreign rows.
     for key in ("overview", "first_contact", "advisors", "contacts"):
         open_app("manager", key, at_home.passwords["manager"])
@@ -203,6 +203,7 @@ def test_no_page_shows_a_row_of_somebody_else(
             ran.count("pages", 2)
     else:
         password = at_home.passwords[viewer.username]
+        wire = Wire(viewer.username, password)
         for page in PAGES:
             ran.count("pages", 2)
             if not page.is_open_to(viewer):
@@ -216,6 +217,7 @@ def test_no_page_shows_a_row_of_somebody_else(
             if (page.key, principal) != ("calibration", Role.MANAGER):  # none of one site alone
                 assert not [text for text in said if EMPTY.search(text)], (page.key, principal)
             at_home.search(ran, principal, page.key, marked_centre.read_frames(app))
+            fetch_files(at_home, ran, principal, page.key, app, wire, fetched)
             for query in others:
                 app = open_app(viewer.username, page.key, password, **query)
                 typed = " ".join(query.values())
@@ -227,9 +229,10 @@ def test_no_page_shows_a_row_of_somebody_else(
                 app.switch_page(page.path)
     assert not at_home.marks.find(caplog.text), "the log names somebody"
     ran.count("log", 2)
-    print(ran)
+    print(ran, Counter(kind for kind, _parameters in fetched))
     assert not ran.foreign, "\n".join(sorted(set(ran.foreign)))
     assert ran.cells == {"pages": 2 * len(PAGES), "log": 2}
+    assert (len(fetched) > 0) == (viewer is not None and any(map(viewer.can, EXPORTING)))
     assert (ran.own[principal] > 0) == (principal not in (Role.EXECUTIVE, STRANGER))
 
 
@@ -240,6 +243,7 @@ def test_no_choice_on_a_page_shows_a_row_of_somebody_else(
 ) -> None:
     ran, viewer = Ran(), at_home.viewers[principal]
     password = at_home.passwords[viewer.username]
+    wire, fetched = Wire(viewer.username, password), set()
     for page in PAGES:
         if not page.is_open_to(viewer):
             continue
@@ -257,10 +261,45 @@ def test_no_choice_on_a_page_shows_a_row_of_somebody_else(
             where = f"{page.key} {widget.label} {choice}"
             at_home.search(ran, principal, where, marked_centre.read_frames(app))
             ran.count("choices")
-            ran.count("links", len(app.get("link_button")))
-    print(ran)
+            fetch_files(at_home, ran, principal, where, app, wire, fetched)
+    print(ran, Counter(kind for kind, _parameters in fetched))
     assert not ran.foreign, "\n".join(sorted(set(ran.foreign)))
     assert ran.cells["choices"] > 5
+    assert (len(fetched) > 0) == any(map(viewer.can, EXPORTING))
+
+
+EXPORTING = (
+    Permission.EXPORT_FIGURES,
+    Permission.EXPORT_CONTACTS,
+    Permission.SEE_JOURNAL,
+    Permission.SEE_SCORECARDS,
+)
+
+
+def fetch_files(
+    centre: Centre,
+    ran: Ran,
+    principal: str,
+    where: str,
+    app: AppTest,
+    wire: Wire,
+    fetched: set[tuple[str, str]],
+) -> None:
+    """Fetch each file that a page has a link to and that was not fetched yet, and search it."""
+    for link in app.get("link_button"):
+        ticket = link.proto.url.removeprefix("/download/")
+        if ticket == link.proto.url:
+            continue
+        linked = signed_links.unseal("download", ticket)
+        kind, parameters = linked["kind"], linked["with"]
+        if (file := (kind, json.dumps(parameters, sort_keys=True))) in fetched:
+            continue
+        fetched.add(file)
+        assert wire.ask(f"/download/{ticket}")[0] == 404, "another session's link"
+        own = downloads.make_ticket(wire.signed_in, kind, **parameters)
+        status, _headers, body = wire.ask(f"/download/{own}")
+        assert status == 200, (where, kind, parameters)
+        centre.search(ran, principal, f"{where} {kind}", unpack(body), str(parameters))
 
 
 def find_choices(app: AppTest) -> Iterator[tuple[str, int, Any]]:

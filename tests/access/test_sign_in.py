@@ -12,6 +12,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 from builders.visitors import PASSWORD
+from builders.wires import Wire
 from streamlit.testing.v1 import AppTest
 
 from qa_core.access import accounts, passwords, sessions
@@ -504,6 +505,38 @@ def test_a_download_is_made_for_its_session_alone(add_person: Callable[..., str]
     for forged in ("", "x", "x.y", ticket[:-2] + "xx", ticket.split(".")[0] + ".AAAA"):
         with pytest.raises(AccessDenied):
             downloads.open_ticket(dora, forged)
+
+
+def test_a_link_to_a_file_opens_while_its_session_lasts_and_in_no_other(
+    add_person: Callable[..., str],
+) -> None:
+    for username in ("dora", "dan"):
+        add_person(username, "dpo")
+    dora, dan = Wire("dora"), Wire("dan")
+
+    def link(wire: Wire) -> str:
+        return f"/download/{downloads.make_ticket(wire.signed_in, 'journal')}"
+
+    first = link(dora)
+    assert [wire.ask(first)[0] for wire in (dora, dan, Wire("dora"), Wire(None))] == [
+        200,
+        404,
+        404,
+        404,
+    ]
+    assert b"sign_in" in dora.ask(first)[2] and b"sign_in" not in dan.ask(first)[2]
+
+    here = browsers.build(dora.cookies, {"host": "localhost"}, "127.0.0.1")
+    sessions.sign_out(dora.cookies[browsers.COOKIE], here)
+    assert dora.ask(first)[0] == Wire("dora").ask(first)[0] == 404  # nor in the next session
+
+    second = link(dan)
+    accounts.change(Viewer.SYSTEM, "dan", AccountTerms(Role.EVALUATOR))
+    assert dan.ask(second)[0] == 404
+    last = Wire("dora")
+    third = link(last)
+    accounts.disable(Viewer.SYSTEM, "dora")
+    assert last.ask(third)[0] == 404
 
 
 def test_the_journal_is_read_by_the_data_protection_officer_alone(

@@ -11,7 +11,7 @@ from builders.centres import add_people, contact, land
 
 from qa_core.access.roles import Role, TeamSpan, Viewer
 from qa_core.analysis import call_backs
-from qa_core.base.errors import AccessDenied
+from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.metrics.rows import callbacks
 from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.records import store
@@ -87,6 +87,22 @@ def test_a_call_back_is_taken_tried_and_done(missed: Path) -> None:
         (f"call-back {key_of('k1-again')}", "tried"),
         (f"call-back {key_of('k1-again')}", "done"),
     ]
+
+
+def test_what_was_noted_is_put_back_and_nobody_takes_what_another_took(missed: Path) -> None:
+    other = Viewer("luc", Role.TEAM_LEAD, led_teams=(TeamSpan("Nord"),))
+    call_backs.settle(NORD, key_of("k2"), "taken")
+    with pytest.raises(Refusal, match="lea has taken this call-back"):
+        call_backs.settle(other, key_of("k2"), "taken")
+    call_backs.settle(NORD, key_of("k2"), "taken")
+    call_backs.settle(other, key_of("k2"), None)
+    call_backs.settle(other, key_of("k2"), "taken")
+    assert [due.taken_by for due in call_backs.find_due(NORD)] == ["luc", None]
+
+    call_backs.settle(NORD, key_of("k2"), "done")
+    assert [row[0] for row in listed(NORD)] == ["k1-again"]
+    call_backs.settle(NORD, key_of("k2"), None)
+    assert listed(NORD)[0] == ("k2", 1, "•• bb", None)
 
 
 @pytest.mark.parametrize("contact_id", ["k2", "reached", "hidden number", "b", "none"])

@@ -14,6 +14,7 @@ from builders.wires import Wire, serving
 from qa_core.access import service_tokens
 from qa_core.access.accounts import AccountTerms
 from qa_core.access.roles import Role, TeamSpan, Viewer
+from qa_core.base import i18n
 from qa_core.base.errors import Misuse
 from qa_core.delivery import wallboard
 from qa_core.ingest.watch.queue_log import Follower
@@ -109,6 +110,69 @@ def test_callers_waiting_are_those_of_a_followed_log(
     list(Follower(Viewer.SYSTEM, path).catch_up())
     value, note, _is_old = show()["Waiting now"]
     assert value == "2" and note.startswith("longest for 1\u00a0min\u00a03")
+
+
+def test_every_number_stays_within_the_teams_and_queues_of_the_board(
+    centre: Path, tmp_path: Path, set_clock: SetClock
+) -> None:
+    set_clock("2026-05-06T13:40")
+    add_people({f"a{n}": f"Name {n}" for n in range(12)}, {"Nord": "Lille", "Sud": "Nice"})
+    nord = {"team": "Nord", "queue": "Billing"}
+    sud = {"team": "Sud", "queue": "Help"}
+    lost = {"advisor_id": None, "outcome": "abandoned", "wait_seconds": 50.0}
+    rows = []
+    for n in range(20):  # 15 of 20 within 20 seconds; 10 of 40
+        wait = 8.0 if n < 15 else 60.0
+        at = f"2026-05-06 09:{n:02d}"
+        rows.append(contact(at, f"n{n}", advisor_id=f"a{n % 6}", wait_seconds=wait, **nord))
+        rows.append(contact("2026-04-29 09:00", f"b{n}", advisor_id="a0", **nord))
+    for n in range(40):
+        wait = 8.0 if n < 10 else 60.0
+        at = f"2026-05-06 10:{n:02d}"
+        rows.append(contact(at, f"s{n}", advisor_id=f"a{6 + n % 6}", wait_seconds=wait, **sud))
+    rows += [
+        contact("2026-05-06 11:00", f"l{n}", customer_key=f"k{n}aa", **lost | nord)
+        for n in range(2)
+    ]
+    rows += [
+        contact("2026-05-06 11:00", f"m{n}", customer_key=f"m{n}aa", **lost | sud) for n in range(3)
+    ]
+    land(rows)
+    add_import("2026-05-06T13:39:30")
+    seconds, path = int(now().timestamp()), tmp_path / "queue_log"
+    waiting = (("Billing", 90), ("Help", 200), ("Help", 100), ("Other", 300))
+    path.write_text(
+        "".join(
+            f"{seconds - ago}|C{n}|{queue}|NONE|ENTERQUEUE||061234560{n}|1\n"
+            for n, (queue, ago) in enumerate(waiting)
+        )
+    )
+    list(Follower(Viewer.SYSTEM, path).catch_up())
+    titles = ("Received today", "Service level", "Answer rate", "Open call-backs", "Waiting now")
+    expected = {
+        # 15 of 22 within 20 seconds, 20 of 22 answered
+        ("Nord",): ("22", "68.2\u202f%", "90.9\u202f%", "2", "1"),
+        # 10 of 43, 40 of 43
+        ("Sud",): ("43", "23.3\u202f%", "93.0\u202f%", "3", "2"),
+        # 25 of 65, 60 of 65
+        ("Nord", "Sud"): ("65", "38.5\u202f%", "92.3\u202f%", "5", "3"),
+    }
+    for teams, values in expected.items():
+        viewer = Viewer("wall", Role.TEAM_LEAD, led_teams=tuple(map(TeamSpan, teams)))
+        board = wallboard.build(viewer)
+        shown = {item.title: item.value for item in board.numbers}
+        assert tuple(shown[title] for title in titles) == values, teams
+        assert all(item.as_of is not None for item in board.numbers) and not board.notes
+    notes = {item.title: item.note for item in wallboard.build(LEAD).numbers}
+    assert notes["Received today"] == "20 by 11:00 · 20 last time"
+    assert notes["Waiting now"].startswith("longest for 1\u00a0min\u00a03")
+
+
+def test_a_board_is_read_in_the_language_of_each_screen(today: None) -> None:
+    assert "Received today" in show()
+    with i18n.in_language("fr"):
+        assert "Reçus aujourd’hui" in show()
+    assert "Received today" in show()
 
 
 def test_a_display_token_opens_the_board_and_nothing_else(

@@ -241,3 +241,64 @@ def test_doctor_finds_phone_numbers_that_were_stored_as_marks(centre: Path) -> N
         batch = evaluation.batch_id
     found = {check.name: check for check in doctor.examine()}["marks of evaluations"]
     assert found.state == "warn" and "Line" in found.detail and f"undo {batch}" in found.detail
+
+
+MARKS = """Contact ID,Agent,Evaluator,Evaluated at,Welcome,Listening,Solution,Score /15
+C1,Ann,Eve,2026-03-20 09:00:00,5,4,3,12
+C2,Bob,Eve,2026-03-20 10:00:00,2,0,4,6
+"""
+
+
+def test_criteria_without_a_maximum_are_one_question_whose_answers_show_the_score(
+    centre: Path,
+) -> None:
+    path = write(centre, "marks.csv", MARKS)
+    [report] = ingest.run(Viewer.SYSTEM, "evaluations", [path])
+    [question] = report.reading.questions
+    assert [(answer.option, dict(answer.effect)) for answer in question.answers] == [
+        ("--scale criteria=0-5", {"rows": 2, "score": 60}),  # 18 of 30; 15 is 3 times 5
+        ("--scale criteria=0-10", {"rows": 2, "score": 30}),
+        ("--scale criteria=0-20", {"rows": 2, "score": 15}),
+    ]
+    allow_evaluations("Eve")
+    calls_of_both = "C1,2026-03-19 09:00:00,Ann\nC2,2026-03-19 10:00:00,Bob\n"
+    bring(centre, "contacts", "contact_id,started_at,advisor\n" + calls_of_both)
+    bring(centre, "evaluations", MARKS, scales={"criteria": "0-5"})
+    with store.reading() as session:
+        possible = session.scalars(sa.select(EvaluationAnswer.possible)).all()
+    assert possible == [5.0] * 6
+
+
+def test_a_total_on_the_maximum_of_its_heading_agrees_with_its_criteria(centre: Path) -> None:
+    marks = (
+        "Contact ID,Agent,Evaluator,Evaluated at,Welcome /2,Solution /3,Score /40\n"
+        "C1,Ann,Eve,2026-03-20 09:00:00,2,3,40\n"
+        "C2,Bob,Eve,2026-03-20 10:00:00,1,1,16\n"
+    )
+    [report] = ingest.run(Viewer.SYSTEM, "evaluations", [write(centre, "marks.csv", marks)])
+    assert report.reading.questions == []
+    assert [item["column"] for item in report.reading.as_json()["unused"]] == ["Score /40"]
+
+
+@pytest.mark.parametrize(("name", "first"), [("nps-march.csv", "nps"), ("spring.csv", "csat")])
+def test_the_name_of_a_file_says_what_its_scores_rate(centre: Path, name: str, first: str) -> None:
+    rows = (f"C{number},2026-03-20 09:{number}:00,{number % 11}\n" for number in range(10, 50))
+    path = write(centre, name, "Contact ID,Answered at,Score\n" + "".join(rows))
+    [report] = ingest.run(Viewer.SYSTEM, "surveys", [path])
+    rated = next(q for q in report.reading.questions if q.refusal.code == "unclear_rating")
+    assert rated.answers[0].option == f"--map {first}=Score"
+
+
+@pytest.mark.parametrize(
+    ("headers", "named"),
+    [("Agent;State;From;To", "State, From, To"), ("Agent;Statut;Début;Fin", "Statut, Début, Fin")],
+)
+def test_a_log_of_states_of_advisors_is_named(centre: Path, headers: str, named: str) -> None:
+    rows = "Ann;Available;2026-03-20 09:00:00;2026-03-20 09:14:10\n"
+    [report] = ingest.run(
+        Viewer.SYSTEM, "contacts", [write(centre, "log.csv", f"{headers}\n{rows}")]
+    )
+    assert str(report.refusal) == (
+        f"This looks like log-ins, shifts or states of advisors ({named}), not contacts. Export "
+        "the list of calls of the telephony."
+    )

@@ -13,7 +13,9 @@ from qa_core import ingest
 from qa_core.access.roles import Viewer
 from qa_core.cli.app import run
 from qa_core.ingest.load import contacts
+from qa_core.ingest.staging.pseudonyms import Pseudonyms
 from qa_core.metrics import query
+from qa_core.upkeep import subjects
 
 SYSTEM = Viewer.SYSTEM
 ASSIGNED = """tracking_number,source,medium,campaign,from,to
@@ -291,3 +293,37 @@ def test_a_file_whose_only_row_is_rejected_imports_nothing(centre: Path) -> None
     report = bring(centre, "contacts", "contact_id,started_at,customer\nb,2026-13-32,0612345678\n")
 
     assert (report.tally.read, report.tally.new, report.tally.rejected) == (1, 0, 1)
+
+
+def test_a_number_that_is_a_customer_again_keeps_its_objection(
+    centre: Path, tmp_path: Path
+) -> None:
+    number = Pseudonyms.current().find_key("0612345601")
+    bring(tmp_path, "contacts", call_often(21))
+    subjects.object_to(SYSTEM, [number])
+    assert find_contacts(where="customer_objected") == []  # nobody's contacts
+
+    assert run(["settings", "set", "shared_number_contacts_a_day=30"]) == 0
+
+    assert len(find_contacts(where="customer_objected")) == 21
+
+
+def test_where_the_caller_is_withheld_the_number_called_is_no_customer(
+    centre: Path, tmp_path: Path
+) -> None:
+    """Of four calls, one withholds its number; a call made goes to the customer."""
+    bring(
+        tmp_path,
+        "contacts",
+        "call_id,started_at,direction,from,to,outcome\n"
+        "A,2026-03-02 09:00,inbound,0612345601,0180000000,answered\n"
+        "B,2026-03-02 09:10,inbound,,0180000000,answered\n"
+        "C,2026-03-02 09:20,inbound,anonymous,0180000000,missed\n"
+        "D,2026-03-02 09:30,outbound,0180000000,0612345601,answered\n",
+    )
+
+    known = find_contacts("customer_key", where="customer_key IS NOT NULL")
+
+    assert [row[0] for row in known] == ["A", "D"]
+    assert len({row[1] for row in known}) == 1
+    assert find_unknown() == 2

@@ -227,9 +227,11 @@ def test_the_role_of_the_app_deletes_rows_of_the_journal_only_once_they_are_old(
         purge.purge(Viewer.SYSTEM, environment.today() + timedelta(days=800))
     with store.reading() as session:
         assert audit_log.verify(session) == audit_log.Verification(2, True, None)
-    assert audit_report.find_last_deletion() == 0
+    assert audit_report.find_last(audit_report.DELETIONS) == 0
     assert purge.purge(Viewer.SYSTEM).deleted["journal"] == 1
-    assert audit_report.find_last_deletion() == 3  # by which every process forgets its answers
+    assert (
+        audit_report.find_last(audit_report.DELETIONS) == 3
+    )  # by which every process forgets its answers
     with store.reading() as session:  # bob and the purge
         assert audit_log.verify(session) == audit_log.Verification(2, True, None)
     assert purge.find_overdue(Viewer.SYSTEM) == []

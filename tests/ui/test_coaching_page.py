@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from builders.centres import add_people, contact, evaluation, land
 from builders.drafts import draw
-from builders.shown_texts import text_of
+from builders.shown_texts import as_read, text_of
 from streamlit.testing.v1 import AppTest
 
 from qa_core.access.roles import Role, TeamSpan, Viewer
@@ -131,6 +131,43 @@ def test_the_lead_opens_a_prefilled_plan_from_the_week_writes_on_it_and_ends_it(
     app = click(app, "Goal reached")
     assert not app.exception and "Saved." in text_of(app)
     assert plans.get_plan(LEAD, plan.id).state == "reached"
+
+
+def test_a_plan_opens_in_a_dialog_on_the_page_of_the_advisor_and_stays_there(
+    teams: None, open_app: Callable[..., AppTest]
+) -> None:
+    app = open_app("leo", "advisor", id="a1")
+    assert not app.exception and app.title[0].value == "Bea" and not app.text_area
+    app = app.button(key="open_here").click().run()
+    assert "Agree on it with the advisor first." in text_of(app)
+    assert app.selectbox(key="coaching_who_1").value == "a1" and app.multiselect[0].value == []
+    app = app.button(key="coaching_cancel_1").click().run()
+    assert not app.text_area and plans.find_plans(LEAD) == ()
+
+    app = app.button(key="open_here").click().run()
+    app = app.button(key="coaching_send_2").click().run()
+    assert [item.value for item in app.error] and plans.find_plans(LEAD) == ()
+    app.text_area[0].set_value("Say your *name*").run()
+    app.multiselect[0].set_value(["greeting"]).run()
+    app = app.button(key="coaching_send_2").click().run()
+    assert not app.exception and not app.error and "Saved." in text_of(app)
+    assert app.title[0].value == "Bea" and not app.text_area  # closed, on the same page
+    assert "Coaching: Say your *name*" in [as_read(link.label) for link in app.get("page_link")]
+    [plan] = plans.find_plans(LEAD)
+    assert (plan.advisor, plan.goal, list(plan.criteria)) == (
+        "Bea",
+        "Say your *name*",
+        ["greeting"],
+    )
+
+
+@pytest.mark.parametrize(("username", "sees"), [("mona", True), ("lou", False), ("bea", False)])
+def test_nobody_but_the_lead_of_an_advisor_opens_a_plan_from_their_page(
+    teams: None, open_app: Callable[..., AppTest], username: str, sees: bool
+) -> None:
+    app = open_app(username, "advisor", id="a0")
+    assert ("Ada" in [title.value for title in app.title]) == sees
+    assert "open_here" not in [button.key for button in app.button]
 
 
 def test_an_end_decided_on_an_older_state_of_the_plan_is_refused(

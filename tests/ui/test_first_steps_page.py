@@ -24,6 +24,7 @@ from qa_core.ingest.first_steps import Step, find_set_up
 from qa_core.ingest.load import batches
 from qa_core.metrics import query
 from qa_core.ui.frame import menu
+from qa_core.ui.views.admin import imports
 
 SYSTEM = Viewer.SYSTEM
 ADMIN = Viewer("root", Role.ADMIN)
@@ -115,3 +116,37 @@ def test_only_an_administrator_sees_what_is_set_up(role: Role, centre: Path) -> 
         find_set_up(Viewer("someone", role))
     assert not menu.find_page("first_steps").is_open_to(Viewer("someone", role))
     assert Viewer("someone", role).can(Permission.MANAGE_SETTINGS) is False
+
+
+def test_each_step_leads_to_its_own_kind_of_import_and_an_imported_list_without_teams_says_so(
+    open_app: Callable[..., AppTest], add_person: Callable[..., str], centre: Path
+) -> None:
+    add_person("root", "admin")
+    app = open_app("root", "first_steps")
+    links = [link for link in app.get("page_link") if link.label == "Imports"]
+    assert [link.proto.query_string for link in links] == ["kind=advisors", "kind=contacts"]
+    for kind, title in (("advisors", "Advisors"), ("contacts", "Contacts"), ("none", "Contacts")):
+        chosen = open_app("root", "imports", kind=kind).selectbox(key="import_kind")
+        assert chosen.options[chosen.index] == title
+
+    bring(centre, "advisors", "Agent_ID,Agent_Name,Center_ID\nA1,Ann Lee,CC1\nA2,Bob Ray,CC1\n")
+    with_sites = "Agent_ID,Agent_Name,Site\nA1,Ann Lee,CC1\nA2,Bob Ray,CC1\n"
+    bring(centre, "advisors", with_sites)
+    assert "No advisor has a team yet." in read_texts(app.run())
+    # The list as it should have been: its new columns are read, though a list was confirmed.
+    teams = "Agent_ID,Agent_Name,Equipe,Site\nA1,Ann Lee,Nord,CC1\nA2,Bob Ray,Sud,CC1\n"
+    bring(centre, "advisors", teams)
+    texts = read_texts(app.run())
+    assert "No advisor has a team yet." not in texts and "Sites: CC1" in texts
+
+
+def test_the_report_of_an_import_is_gone_when_the_next_step_is_followed(
+    open_app: Callable[..., AppTest], add_person: Callable[..., str]
+) -> None:
+    add_person("root", "admin")
+    app = open_app("root", "imports", kind="advisors")
+    app.session_state[imports.IMPORTED] = []
+    assert "Import another file" in [one.label for one in app.run().button]
+    app = app.switch_page(menu.find_page("first_steps").path).run()
+    app = app.switch_page(menu.find_page("imports").path).run()
+    assert not app.exception and "Import another file" not in [one.label for one in app.button]

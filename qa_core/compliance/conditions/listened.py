@@ -127,7 +127,7 @@ def find_listenings(
         (Evaluation, begun, Evaluation.kind.in_((*EVALUATOR_KINDS, CALIBRATION))),
     )
     kept_ids = name_merges.find_kept_names(session)["advisor"]
-    listenings = set()
+    listenings, zone = set(), environment.current().zone
     for table, moment, condition in sources:
         columns = (table.id, table.source_system, table.contact_id, table.advisor_id)
         statement = sa.select(*columns, sa.type_coerce(moment, UtcDateTime())).where(
@@ -135,7 +135,7 @@ def find_listenings(
         )
         for row_id, system, contact_id, advisor_id, at in _read(session, statement):
             key = (system or f"{table.__tablename__} {row_id}", contact_id or "")
-            day = environment.to_local(at).date()
+            day = at.astimezone(zone).date()
             listenings.add(CountedListening(kept_ids.get(advisor_id, advisor_id), key, day))
     return listenings
 

@@ -11,10 +11,9 @@ from qa_core.base import environment
 from qa_core.compliance.conditions import exclusions, gates, notices
 from qa_core.compliance.recordings import deletion
 from qa_core.metrics.law import legal_obstacles, recording_flags
-from qa_core.metrics.law.legal_obstacles import LegalAct, LegalFacts
+from qa_core.metrics.law.legal_obstacles import LegalAct, LegalFacts, build_keys
 from qa_core.metrics.law.recording_flags import RecordedContact
 from qa_core.storage.facts.guard import Unscoped
-from qa_core.storage.facts.schema import CONTACT_KEY
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.listening import QUALITY, Recording
@@ -58,9 +57,7 @@ def _find_sealed(session: Session) -> pa.Table:
         "Which contacts are kept under a longer obligation is the same for everybody. Only their "
         "keys are read, and they are left out.",
     )
-    rows = session.execute(query).all()
-    columns = (pa.array([row[place] for row in rows], pa.string()) for place in range(2))
-    return pa.table(list(columns), names=list(CONTACT_KEY))
+    return build_keys(session.execute(query).all())
 
 
 def judge(

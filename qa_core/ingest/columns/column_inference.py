@@ -111,7 +111,7 @@ class FileContext:
     blanked: dict[str, Counter[str]] = field(default_factory=dict)
     """Values made missing: column of the file → reason → count."""
     unread: dict[int, vocabulary.WordEvidence] = field(default_factory=dict)
-    """Words of the columns without a field, by index, where they are few."""
+    """Words of the columns without a field, and of the reason, by index, where they are few."""
     words: dict[str, dict[str, Any]] = field(default_factory=dict)
     """For each column of words, what each word means."""
     samples: list[tuple[np.ndarray, dict[int, pa.Array]]] = field(default_factory=list)
@@ -231,8 +231,13 @@ class FileContext:
 
     def start_evidence(self) -> None:
         """Start the evidence of every column that is inferred from all its cells."""
-        used = {column.index for column in self.columns.values()}
         ignored = self.ignored
+        # A column called Issue has reasons in English, and how calls ended in French.
+        used = {
+            column.index
+            for name, column in self.columns.items()
+            if name != "reason" or name in self.options.columns
+        }
         self.unread = {
             index: vocabulary.WordEvidence(text, text, vocabulary.OUTCOMES)
             for index, text in enumerate(self.headers)
@@ -429,18 +434,18 @@ class FileContext:
         if self.profile.kind != "surveys" or named:
             return
         fits = {
+            "csat": True,
             "nps": evidence.counts_above[7] and not evidence.counts_above[10],
             "ces": not evidence.counts_above[7] and not evidence.zeros,
-            "csat": True,
         }
-        text = column.header.text
+        text, of_file = column.header.text, self.notes.get("file", ())
         raise evidence.refuse(
             "unclear_rating",
             "{column} does not say what it rates. Say whether it is satisfaction (csat), "
             "recommendation (nps) or effort (ces).",
             options=tuple(
                 f"--map {field}={text}"
-                for field in ("csat", "nps", "ces")
+                for field in sorted(fits, key=lambda name: name not in of_file)
                 if fits[field] and (field == name or not self.has(field))
             ),
         )

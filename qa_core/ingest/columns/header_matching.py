@@ -1,15 +1,18 @@
 """Matching of columns to fields by synonyms of headers, and units and scales in headers."""
 
+import itertools
 import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 
 from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_
 from qa_core.files.header_text import simplify
 from qa_core.files.options import ImportOptions
 from qa_core.ingest.columns import vocabulary
 from qa_core.ingest.columns.timestamps import parse_period
 from qa_core.ingest.staging.declaration import Column, Field, Header, Profile, ValueType
+from qa_core.ingest.words.tables import list_words
 
 Hit = tuple[Field, int]
 """A field, and the rank of the synonym that names it."""
@@ -37,6 +40,8 @@ OTHER_LANGUAGE = 100
 MAX_SHOWN = 30
 MIN_JOINED = 7
 """Letters from which on a header may be written as one word: `talktime`."""
+_STATE_LOG = ("state_headers", "state_starts", "state_ends")
+"""Lists of the headers that a log of advisors' states has together."""
 
 
 def parse_header(text: str) -> Header:
@@ -149,6 +154,9 @@ def match_columns(
         if field.name not in columns and index not in used:
             columns[field.name] = Column(field, index, parsed[index])
             used.add(index)
+    if profile.claim:
+        left = find_ignored(headers, ignored)
+        profile.claim(tuple("" if at in left else text for at, text in enumerate(headers)), columns)
     _require_needed(profile, headers, columns)
     return columns
 
@@ -254,10 +262,25 @@ def _find_requested(profile: Profile, name: str, column: str, parsed: list[Heade
     return Column(field, matches[0], parsed[matches[0]])
 
 
+ADVISOR_TIME = N_(
+    "This looks like log-ins, shifts or states of advisors ({columns}), not contacts. Export "
+    "the list of calls of the telephony."
+)
+
+
+def find_states(headers: list[str]) -> list[str]:
+    """Find the headers of a log of advisors' states: the state, its start and its end."""
+    words = {parse_header(text).words: text for text in headers}
+    parts = [[words[word] for word in words if word in list_words(name)] for name in _STATE_LOG]
+    return [*itertools.chain(*parts)] if all(parts) else []
+
+
 def _require_needed(profile: Profile, headers: list[str], columns: Mapping[str, Column]) -> None:
     missing = [group for group in profile.needs if not any(name in columns for name in group)]
     if not missing:
         return
+    if profile.kind == "contacts" and "advisor" in columns and (shown := find_states(headers)):
+        raise Refusal("not_contacts", ADVISOR_TIME, columns=", ".join(shown))
     code = "missing_column" if columns else "unknown_headers"
     raise refuse_missing_column(code, profile.kind, headers, *(group[0] for group in missing))
 

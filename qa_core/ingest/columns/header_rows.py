@@ -36,6 +36,8 @@ _DATE_PARTS = (
     ("jahr", "monat", "tag"), ("anno", "mese", "giorno"),
 )  # fmt: skip
 """Headers of a date in three columns; joined they are a header of `date`."""
+QUESTION_ID = '{"ImportId":'
+"""Beginning of each cell of the third row of a survey tool's export (Qualtrics)."""
 MIN_ROWS_APART = 2
 MIN_DENSITY = 0.9
 
@@ -67,7 +69,16 @@ def complete_header(
     decisions: list[Decision] = []
     second_rows: dict[int, str] = {}
     kind, names = _read_second(raw_names, below, vocabulary)
-    if kind:
+    third = [*filter(None, cells_by_line.get(header.line + 2, []))]
+    if third and all(cell.startswith(QUESTION_ID) for cell in third):
+        names = [
+            name if find_field(parse_header(name), vocabulary) else question or name
+            for name, question in zip(raw_names, below, strict=False)
+        ]
+        second_rows = dict.fromkeys((header.line + 1, header.line + 2), "header")
+        message = N_("the two lines under the headers are no data: questions, and their ids")
+        decisions.append(Decision.of("file", message, _format_cells(below)))
+    elif kind:
         second_rows[header.line + 1] = kind
         message, line = N_("line {line} is a second header row, not data"), header.line + 1
         decisions.append(Decision.of("file", message, _format_cells(below), line=line))

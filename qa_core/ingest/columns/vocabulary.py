@@ -17,8 +17,9 @@ from qa_core.ingest.words import tables
 from qa_core.storage.facts.schema import Direction, Handler, Outcome
 
 _EMPTY = (
-    "null", "none", "nan", "nat", "n/a", "na", "#n/a", "#na", "#ref!", "#value!", "#div/0!", "-",
-    "--", "?", "\\n", "<na>", "nil", "(null)", "n.a.", "nd", "n/d", "n.d.", "nc", "n/c", "n.c.",
+    "null", "none", "[none]", "nan", "nat", "n/a", "na", "#n/a", "#na", "#ref!", "#value!",
+    "#div/0!", "-", "--", "?", "\\n", "<na>", "nil", "(null)", "n.a.", "nd", "n/d", "n.d.", "nc",
+    "n/c", "n.c.",
     "–", "—", "…", "...", "(vide)", "(blank)", "undefined", "#n/d", "#valeur!", "#nombre!", "#num!",
     "#nom?", "#name?", "#null!", "#nul!", "s/o", "s.o.",
 )  # fmt: skip
@@ -44,12 +45,16 @@ def clean_cells(column: list[str] | pa.Array, meanings: Mapping[str, object] = {
     """Trim cells; those that say nothing (NULL, NaN …) become null, unless `meanings` has them."""
     cells = column if isinstance(column, pa.Array) else pa.array(column, pa.string())
     trimmed = pc.utf8_trim_whitespace(cells)
-    if pc.any(pc.match_substring_regex(trimmed, _AS_TEXT)).as_py():
+    letters = bytes(trimmed.buffers()[2] or b"")
+    if b"'" in letters or b'="' in letters:
         trimmed = pc.replace_substring_regex(trimmed, _AS_TEXT, r"\1\2")
     empty = _build_empty_words()
     if meanings:
         empty = pa.array([word for word in EMPTY if simplify(word) not in meanings], pa.string())
-    return pc.if_else(pc.is_in(trimmed, value_set=empty), pa.scalar(None, pa.string()), trimmed)
+    # Nulls by a new mask over the same letters: `if_else` would copy every cell.
+    kept = pc.and_(trimmed.is_valid(), pc.invert(pc.is_in(trimmed, value_set=empty)))
+    _nulls, *contents = trimmed.buffers()
+    return pa.Array.from_buffers(pa.string(), len(kept), [kept.buffers()[1], *contents])
 
 
 def strip_quotes(values: pa.Array) -> pa.Array:

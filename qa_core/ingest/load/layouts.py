@@ -31,7 +31,8 @@ def find_layout(
     session: Session, kind: str, system: str, headers: Collection[str]
 ) -> tuple[ConfirmedReading | None, dict[str, str]]:
     """Find the confirmed layout that a file belongs to, and the fields whose column is
-    missing; a layout with missing columns only where most of them are there.
+    missing; a layout with missing columns only where most of them are there. A list of
+    advisors with other columns is another list, whose teams are read.
     """
     confirmed = sa.select(ConfirmedReading).where(
         ConfirmedReading.kind == kind,
@@ -42,6 +43,8 @@ def find_layout(
     for row in session.scalars(confirmed.order_by(ConfirmedReading.confirmed_at)):
         used = set(row.mapping.values())
         is_same = row.headers == list(headers)
+        if kind == "advisors" and not is_same:
+            continue
         kept = 1.0 if is_same else len(used & set(headers)) / max(1, len(used))
         rank = (kept, is_same, len(used))
         if rank >= best_rank:

@@ -116,9 +116,11 @@ def load_contacts(job: LoadJob) -> None:
         joined = ", ".join(f"{count} {kind}" for kind, count in sorted(joined_rows.items()))
         job.decide("file", "waiting rows were matched to these contacts", joined, joined=joined)
     # Before the batch is done: what is killed until then is made up for.
-    apply.apply_if_due()
+    recovery.apply_rules()
     recovery.keep_objections(job.viewer.username, batch_id, prepared.path)
-    recovery.apply_objections(job.viewer.username)
+    if result.first_day and result.last_day:
+        days = (result.first_day, result.last_day)
+        recovery.apply_objections(job.viewer.username, batch_id, days, prepared.path)
     _delete_forbidden(job, prepared)
     job.finish(result)
 

@@ -4,6 +4,7 @@ changed rules and objections are applied.
 
 import contextlib
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -19,7 +20,6 @@ from qa_core.storage import lake, replay_list
 from qa_core.storage.lake.tables import quote
 from qa_core.storage.records import due_work, store
 from qa_core.storage.records.imports import CENTRE_RULES, ImportBatch
-from qa_core.storage.records.retention import Objection
 
 LAKE_KINDS = frozenset({"contacts", "tracking", "surveys", "spend", "intervals"})
 """Kinds whose rows are in the lake; the others are complete once the records are."""
@@ -30,7 +30,7 @@ def finish_interrupted() -> list[str]:
     of the batches. The caller holds the lock of imports.
     """
     batch_ids = finish_batches()
-    apply.apply_if_due()
+    apply_rules()
     return batch_ids
 
 
@@ -92,7 +92,17 @@ def apply_due_rules() -> int:
         return 0
     with store.one_import_at_a_time():
         finish_batches()
-        return apply.apply_if_due()
+        return apply_rules()
+
+
+def apply_rules() -> int:
+    """Apply requested rules, then objections, as rules can name customers again. Returns
+    contacts changed; the caller holds the lock of imports.
+    """
+    changed = apply.apply_if_due()
+    if changed:
+        apply_objections("system")
+    return changed
 
 
 def keep_objections(actor: str, batch_id: str = "", path: Path | None = None) -> None:
@@ -103,8 +113,7 @@ def keep_objections(actor: str, batch_id: str = "", path: Path | None = None) ->
     if path and "customer_objected" not in pq.read_schema(path).names:
         return
     with store.reading() as session:
-        entered = restrictions.find_in_force(session, Objection)
-    customers = [item.customer_key for item in entered if item.customer_key]
+        customers, _contacts = restrictions.find_objecting(session)
     with lake.working() as connection:
         rows = f"read_parquet({quote(str(path))})" if path else "contacts"
         objecting = f"SELECT source_system, contact_id FROM {rows} WHERE customer_objected"
@@ -125,17 +134,18 @@ def find_objecting(batch_ids: Sequence[str]) -> set[tuple[str, str]]:
         return set(theirs.fetchall())
 
 
-def apply_objections(actor: str) -> int:
-    """Mark stored contacts by the objections, and delete the audio that they forbid.
-    The caller holds the lock of imports. Returns the number of recordings deleted.
+def apply_objections(
+    actor: str,
+    batch_id: str = "",
+    days: tuple[date, date] = (date.min, date.max),
+    among: Path | None = None,
+) -> int:
+    """Mark stored contacts by the objections, and delete the audio that they forbid. With a
+    batch: its contacts alone, which are of these days, and audio `among` the ids of a
+    Parquet file. The caller holds the lock of imports. Returns the number of recordings
+    deleted.
     """
     with store.reading() as session:
-        entered = restrictions.find_in_force(session, Objection)
-    if not entered:
-        return 0
-    lake.mark(
-        "customer_objected",
-        [item.customer_key for item in entered if item.customer_key],
-        [(item.source_system, item.contact_id) for item in entered if item.contact_id],
-    )
-    return recordings.delete_forbidden(actor)
+        customers, contacts = restrictions.find_objecting(session)
+    lake.mark("customer_objected", customers, contacts, batch_id=batch_id, days=days)
+    return recordings.delete_forbidden(actor, among)

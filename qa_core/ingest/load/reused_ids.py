@@ -12,6 +12,7 @@ from qa_core.ingest.columns import header_matching
 from qa_core.ingest.matching.contact_match import DAY_IN_KEY
 from qa_core.ingest.reading import registry
 from qa_core.ingest.staging.staged import Staged
+from qa_core.storage import lake
 from qa_core.storage.lake.tables import quote
 
 BY_DAY, BY_START = "%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"
@@ -30,7 +31,10 @@ def find_key_scope(
     """
     if staged.kind != "contacts" or "contact_id" not in staged.columns:
         return None, None
-    known_scope = _find_known_scope(connection, staged)
+    version = lake.version("contacts")
+    if staged.known_scope is None or staged.known_scope[0] != version:
+        staged.known_scope = version, _find_known_scope(connection, staged)
+    known_scope = staged.known_scope[1]
     if staged.repeated_ids is None:
         counting = _count_repeated(staged, "contact_id")
         staged.repeated_ids = connection.execute(counting).fetchone()

@@ -476,11 +476,20 @@ def _find_parties(
     for caller, other, way in zip(callers, called, ways, strict=True):
         is_from_us = way in (Direction.OUTBOUND, Direction.INTERNAL)
         parties = (other, caller) if is_from_us else (caller, other)
-        outside = (party for party in parties if party and _is_number(party))
-        customers.append(None if way == Direction.INTERNAL else next(outside, None))
+        customers.append(None if way == Direction.INTERNAL else _find_outside(*parties))
         inside = (party for party in reversed(parties) if party and "/" not in party)
         extensions.append(next(filter(is_extension, inside), None))
     return pa.array(customers, pa.string()), pa.array(extensions, pa.string())
+
+
+def _find_outside(expected: str | None, other: str | None) -> str | None:
+    """Find the number outside where it is expected, or across from an extension. Where the
+    caller is withheld, the number called is the centre's own.
+    """
+    if expected and _is_number(expected):
+        return expected
+    is_across = expected and other and is_extension(expected) and _is_number(other)
+    return other if is_across else None
 
 
 def _is_number(party: str) -> bool:

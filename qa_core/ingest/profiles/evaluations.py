@@ -39,6 +39,8 @@ _TEXTS = ("evaluation_id", "contact_id", "advisor", "evaluator", "grid", "commen
 _SMALL_SCALES = (1, 2, 5, 10)
 USUAL_MAXIMA = (*_SMALL_SCALES, 20, 25, 50, 100)
 """Greatest marks of the scales that a column of marks may leave unstated."""
+ALL_CRITERIA = "criteria"
+"""Name of all criteria whose maximum nothing states, in an option."""
 _PERSONAL = r"^\+?[\d .()/-]{8,}$|@|^\d(?:[.,]\d+)?[eE]\+?\d+$"
 """Phone numbers and addresses, which are never marks."""
 _MAX_ROWS = 0.95
@@ -123,16 +125,25 @@ def _decide_criteria(context: FileContext) -> None:
     if not highest:
         return
     common = max(highest.values())
-    if len(set(highest.values())) > 1 or common not in _SMALL_SCALES:
+    stated = context.options.scales.get(ALL_CRITERIA)
+    if not stated and (len(set(highest.values())) > 1 or common not in _SMALL_SCALES):
         doubtful = [name for name in without_maximum if highest[name] != 1] or without_maximum
-        options = [
-            option
-            for name in doubtful
-            for option in (*_list_scales(name, highest[name]), f"--map ignore={name}")
-        ]
-        raise _refuse_unclear(doubtful, *options)
+        scales = _list_scales(
+            ALL_CRITERIA, common, _find_total_maximum(context) / len(without_maximum)
+        )
+        others = max((mark for mark in highest.values() if mark < common), default=common)
+        odd = [name for name in doubtful if highest[name] == common > 2 * others]
+        raise _refuse_unclear(doubtful, *scales, *(f"--map ignore={name}" for name in odd[:1]))
     for name in without_maximum:
-        possible[name] = _decide_possible(context, name, None, None)
+        possible[name] = _decide_possible(context, name, None, stated)
+
+
+def _find_total_maximum(context: FileContext) -> float:
+    """Find the maximum of the total in its heading (`Note /20`); 0 where it says none."""
+    header = context.columns["score"].header if context.has("score") else None
+    if header is None or not header.scale:
+        return header.out_of or 0 if header else 0
+    return parse_scale(header.scale)[1]
 
 
 def _require_same_total(context: FileContext, criteria: list[str]) -> None:
@@ -147,7 +158,8 @@ def _require_same_total(context: FileContext, criteria: list[str]) -> None:
     comparable = ~np.isnan(totals) & ~np.isnan(shares)
     if not comparable.any() or "score" in context.options.columns:
         return
-    scales = (earned, shares, 10 * shares, 20 * shares, 100 * shares, 5 * shares)
+    maximum = _find_total_maximum(context)
+    scales = (earned, *(most * shares for most in (1, 5, 10, 20, 100, maximum)))
     agreed = max(
         (np.abs(totals - scale) <= 1e-2 * np.maximum(scale, 1))[comparable].mean()
         for scale in scales
@@ -208,17 +220,18 @@ def _require_common_maximum(context: FileContext) -> None:
     )
 
 
-def _list_scales(name: str, highest: float) -> list[str]:
-    """List options with the usual scales that hold the marks, the nearest first."""
+def _list_scales(name: str, highest: float, likely: float = 0) -> list[str]:
+    """List options with the scales that hold the marks: the likely one, then the nearest usual."""
     usual = [scale for scale in USUAL_MAXIMA if scale >= highest] or [10 * round(highest / 10 + 1)]
-    return [f"--scale {name}=0-{scale:g}" for scale in usual[:3]]
+    scales = dict.fromkeys((likely, *usual) if likely >= highest else usual)
+    return [f"--scale {name}=0-{scale:g}" for scale in [*scales][:3]]
 
 
 def _refuse_unclear(columns: list[str], *options: str) -> Refusal:
     return Refusal(
         "unclear_criteria",
-        "The numbers in {columns} may be scores, but nothing gives their maximum. Set the "
-        "scale of each column, or leave it aside.",
+        "The numbers in {columns} may be scores, but nothing gives their maximum. Choose it. "
+        "Where columns differ, set the scale of each (Accuracy=0-5), or leave it aside.",
         options=options,
         columns=", ".join(columns),
     )

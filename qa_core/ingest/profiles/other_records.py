@@ -17,6 +17,7 @@ _CONTACT_FIELDS = (
 _TOTAL_HEADERS = list_words("totals")
 
 _SPOKEN = ("answered", "abandoned", "missed", "wait_seconds", "talk_seconds")
+_OF_CALLS = ("contact_id", "customer", "caller", "called", "queue")
 _KINDS = ("direction", "outcome")
 _CALL_FIELDS = (
     "called", "answered", "abandoned", "missed", "voicemail", "answered_at", "ended_at",
@@ -39,10 +40,7 @@ _COUNTED = re.compile(
     r"missed|recus|traites|decroches|abandonnes|count|total|volume))$"
 )
 _OTHER_RECORDS = {
-    "advisor_time": N_(
-        "This looks like log-ins, shifts or states of advisors ({columns}), not contacts. Export "
-        "the list of calls of the telephony."
-    ),
+    "advisor_time": header_matching.ADVISOR_TIME,
     "data_sessions": N_(
         "This looks like data sessions of a mobile network ({columns}), not contacts. Export the "
         "calls alone."
@@ -70,6 +68,8 @@ def _refuse_other_records(context: FileContext) -> None:
         words = list_words(name)
         seen = [text for text, plain in headers if plain in words or simplify(text) in words]
         seen = [] if is_call or len(seen) < MIN_OTHER_HEADERS else seen
+        if name == "advisor_time" and not is_call and not any(map(context.has, _OF_CALLS)):
+            seen += header_matching.find_states(context.headers)
         of_words = [*context.unread.values()]
         of_words += [context.evidence[field] for field in _KINDS if context.has(field)]
         for evidence in of_words:

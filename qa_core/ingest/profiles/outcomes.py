@@ -332,6 +332,8 @@ def _adopt(context: FileContext, plan: OutcomePlan, index: int) -> None:
     context.evidence["outcome"] = replace(evidence, field="outcome", known=context.words["outcome"])
     plan.ranks["outcome"] = _rank_words(context, "outcome")
     context.decide("outcome", "{column} says how contacts ended, by its words")
+    if context.has("reason") and context.columns["reason"].index == index:
+        context.drop_replaced("reason", "outcome")
 
 
 def _describe(context: FileContext, plan: OutcomePlan, only: Outcome | None) -> None:

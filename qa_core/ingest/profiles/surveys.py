@@ -1,5 +1,6 @@
 """Satisfaction surveys: customers' answers about a contact or a ticket."""
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -8,13 +9,20 @@ import pyarrow as pa
 from qa_core.base.errors import Refusal
 from qa_core.base.masking import mask_contact_details
 from qa_core.files.decision import NO_COLUMN
+from qa_core.files.header_text import simplify
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
+from qa_core.ingest.columns.header_matching import parse_header, refuse_missing_column
 from qa_core.ingest.profiles.contacts import build_marks
 from qa_core.ingest.profiles.starts import build_moment
 from qa_core.ingest.staging.arrays import as_moments, as_numbers, as_words, to_numpy
-from qa_core.ingest.staging.declaration import Profile, ValueType, build_fields
+from qa_core.ingest.staging.declaration import Column, Profile, ValueType, build_fields
 from qa_core.ingest.staging.staged import SURVEY
+from qa_core.ingest.words import tables
 
+MIN_QUESTION_WORDS = 4
+"""Words from which on a header is a question."""
+RATINGS = ("csat", "nps", "ces")
+IS_RATING = re.compile(r"\d{1,3}([.,]\d+)?( ?/ ?\d{1,3})?|[★*⭐]+")
 MIN_ANSWERS, MAX_ANSWERS = 50, 5
 """Rows, and rows for each contact on average, above which they are no answers about contacts."""
 FIELDS = build_fields(
@@ -32,10 +40,38 @@ FIELDS = build_fields(
 )
 
 
+def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
+    """Use columns whose header is a question that only one field answers; of several about
+    one field, the one about everything.
+    """
+    used = {column.index for column in columns.values()}
+    asked: dict[str, list[int]] = {}
+    overall = set()
+    for index, text in enumerate(headers):
+        words = simplify(text).split()
+        if index in used or len(words) < MIN_QUESTION_WORDS:
+            continue
+        found = {
+            name
+            for name, _language, stems in tables.list_meanings("questions")
+            if any(word.startswith(stem) for word in words for stem in stems)
+        }
+        if "overall" in found:
+            overall.add(index)
+        if len(names := found - {"overall"}) == 1:
+            asked.setdefault(names.pop(), []).append(index)
+    for name, indexes in asked.items():
+        indexes = [index for index in indexes if index in overall] or indexes
+        if name not in columns and len(indexes) == 1:
+            [index] = indexes
+            columns[name] = Column(PROFILE.get_field(name), index, parse_header(headers[index]))
+
+
 def decide_columns(context: FileContext) -> None:
     """Drop empty dates, and record how rows are matched to contacts."""
     context.drop_empty("answered_at", "sent_at")
     _require_answers(context)
+    _require_ratings(context)
     if context.has("customer") and not context.has("contact_id") and not context.has("ticket"):
         context.decide("contact_id", "joined by customer and time", NO_COLUMN)
     if not context.has("survey_sent"):
@@ -53,6 +89,17 @@ def _require_answers(context: FileContext) -> None:
                 "about one contact. Export the answers one by one.",
                 column=context.get_header(name),
             )
+
+
+def _require_ratings(context: FileContext) -> None:
+    """Raise Refusal where nobody rated anything, and a column that is not used has ratings."""
+    if any(map(context.has, RATINGS)):
+        return
+    if any(
+        evidence.seen and all(map(IS_RATING.fullmatch, evidence.seen))
+        for evidence in context.unread.values()
+    ):
+        raise refuse_missing_column("missing_column", "surveys", context.headers, *RATINGS)
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
@@ -100,5 +147,6 @@ PROFILE = Profile(
     ),
     decide_columns,
     build,
+    claim=claim,
     required=(),
 )

@@ -213,6 +213,7 @@ HEADLINE = {
     "received": N_("received"),
     "answered": N_("answered"),
     "abandoned": N_("abandoned"),
+    "score": N_("average score"),
 }
 
 
@@ -236,6 +237,11 @@ def count_headline(
             name: None if count is None else int(count)
             for name, count in zip(("received", "answered", "abandoned"), row, strict=True)
         }
+    if staged.kind == "evaluations":
+        parts = ("points", "possible") if "points" in staged.columns else ("score", "100")
+        average = f"SELECT round(100.0 * sum({parts[0]}) / sum({parts[1]})) FROM staged"
+        [(score,)] = connection.execute(average).fetchall()
+        return {"rows": staged.accepted, "score": score and int(score)}
     if staged.kind != "contacts":
         return {"rows": staged.accepted}
     create_contacts_table(connection, staged, scope, handled)
@@ -358,11 +364,10 @@ def _build_contact_facts(
     connection: duckdb.DuckDBPyConnection, staged: Staged, headline: Counts, scope: str | None
 ) -> Iterator[Fact]:
     times = ", ".join(f"median({name}) FILTER ({name} > 0)" for name in _TIMES)
-    contacts, customers, with_customer, advisors, with_advisor, csat, scale, nps, *medians = (
+    contacts, with_customer, advisors, with_advisor, csat, scale, nps, *medians = (
         connection.execute(
-            "SELECT count(*), count(DISTINCT customer_key), count(customer_key), "
-            "count(DISTINCT advisor), count(advisor), count(csat), max(csat_scale), count(nps), "
-            f"{times} FROM read_contacts"
+            "SELECT count(*), count(customer_key), count(DISTINCT advisor), count(advisor), "
+            f"count(csat), max(csat_scale), count(nps), {times} FROM read_contacts"
         ).fetchone()
     )
 
@@ -379,8 +384,8 @@ def _build_contact_facts(
     counts = {**headline, "outcomes": outcomes}
     yield _rest_on(staged, "outcome", N_("how they ended: {outcomes}"), counts, "default")
     if with_customer:
-        (most,) = connection.execute(
-            "SELECT max(n) FROM (SELECT count(*) AS n FROM read_contacts "
+        customers, most = connection.execute(
+            "SELECT count(*), max(n) FROM (SELECT count(*) AS n FROM read_contacts "
             "WHERE customer_key IS NOT NULL GROUP BY customer_key)"
         ).fetchone()
         counts = {"customers": customers, "share": round(most / with_customer, 4)}

@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +23,7 @@ from qa_core.base.i18n import N_
 from qa_core.base.progress import Progress, ignore_progress
 from qa_core.files import readers, workbooks
 from qa_core.files.archives import Content, HeldContent, open_content, open_file
+from qa_core.files.header_text import simplify
 from qa_core.files.options import ImportOptions
 from qa_core.files.signatures import take_sample
 from qa_core.files.text_blocks import RowBlock, build_block, read_blocks
@@ -58,11 +59,12 @@ def stage(
     progress: Progress = ignore_progress,
     system: str | None = None,
     digest: str | None = None,
+    name: str = "",
 ) -> Staged:
     """Read one file of that kind; the caller must `discard()` the result. `system`: the
     source of rows where neither options nor rows name it, by default the profile's
-    name. `digest`: the file's, if known. Raises Refusal when it cannot be read
-    reliably; no temporary file is left then.
+    name. `digest`: the file's, if known; `name`: its own, if it is stored under another.
+    Raises Refusal when it cannot be read reliably; no temporary file is left then.
     """
     path, options = Path(path), options or ImportOptions()
     digest = digest or compute_digest(path)
@@ -72,7 +74,8 @@ def stage(
     content = open_content(path, options.encoding)
     platform, export = _find_platform(content, kind, options)
     if platform is None:
-        return _stage_table(content, kind, options, progress, system, digest)
+        name_words = simplify(Path(name or path).stem).split()
+        return _stage_table(content, kind, options, progress, system, digest, name_words)
     named = replace(options, system=options.system or system)
     with staging_folder(named) as folder:
         return stage_platform(platform, export, kind, named, folder, digest, progress)
@@ -107,15 +110,12 @@ def _stage_table(
     progress: Progress,
     system: str | None,
     digest: str,
+    name_words: Sequence[str],
 ) -> Staged:
     profile, source, sample, header, header_decisions = _find_table(content, kind, options)
     columns = header_matching.match_columns(
         profile, list(header.names), options.columns, options.ignored
     )
-    ignored = header_matching.find_ignored(list(header.names), options.ignored)
-    if profile.claim:
-        names = ("" if index in ignored else name for index, name in enumerate(header.names))
-        profile.claim(tuple(names), columns)
     rows = [row for line, row in sample if line > header.line][:REFITTED_ROWS]
     header_matching.refit_columns(profile, columns, options.columns, rows)
     taught = taught_words.index_meanings(options.words, header.names)
@@ -131,6 +131,7 @@ def _stage_table(
         Pseudonyms.current(may_create=not options.dry_run),
         taught,
         [*source.decisions, *header_decisions],
+        notes={"file": name_words},
     )
     if header.row:
         header_line = header.line + source.line_offset

@@ -4,7 +4,8 @@ language: letters without accents in lower case, the best header of a field firs
 Sections: `fields` with headers of a field in files of every kind; a kind of file with
 headers of its fields; `outcomes`, `directions`, `answers` (yes and no), `states` (which
 mean yes or no), `channels`, `marks`, `purposes` of recordings, `call_purposes` and
-`consents` with the words of a meaning; `lists`.
+`consents` with the words of a meaning; `questions` with beginnings of words in a header that is
+a question of a survey; `lists`.
 """
 
 import tomllib

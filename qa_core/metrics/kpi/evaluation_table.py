@@ -92,9 +92,9 @@ def beside(first_month: str | None = None, **_last: str | None) -> dict[str, pa.
 
 
 def load(session: Session, since: date | None = None) -> pa.Table:
-    """Load the published evaluations, one row per answered criterion (schema.ANSWERS), at
-    least those of contacts from a day on (default: all). The engine restricts them to the
-    viewer of a statement.
+    """Load the published evaluations of contacts from a day on (default: all), one row per
+    answered criterion (schema.ANSWERS); earlier ones may be among them. The engine restricts
+    them to the viewer of a statement.
     """
     address, counter = str(session.get_bind().url), change_counter(session)
     with _lock:

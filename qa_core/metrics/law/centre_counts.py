@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 
-import pyarrow as pa
 import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment, masking
 from qa_core.metrics.kpis.rows import ANSWERED
-from qa_core.metrics.law.legal_obstacles import LegalFacts
+from qa_core.metrics.law.legal_obstacles import LegalFacts, build_keys
 from qa_core.metrics.law.recording_flags import text_or_none
 from qa_core.storage import engine, lake, restrictions
 from qa_core.storage.facts.guard import Unscoped
@@ -68,7 +67,23 @@ def count_recorded(
     viewer.require(Permission.SEE_COMPLIANCE)
     if lake.span() is None:
         return RecordingCounts()
-    audio = _find_audio(first_day, last_day)
+    state = lake.version("contacts"), *lake.find_damage(names=["contacts"])
+    sealed = frozenset(zip(*legal.sealed_keys.to_pydict().values(), strict=True))
+    audio = frozenset(_find_audio(first_day, last_day))
+    here = environment.current().lake_url
+    return _count_recorded(here, state, first_day, last_day, audio, sealed)
+
+
+@functools.lru_cache(maxsize=16)
+def _count_recorded(
+    _lake_url: str,
+    _state: tuple[object, ...],
+    first_day: date,
+    last_day: date,
+    audio: frozenset[tuple[str, str]],
+    sealed: frozenset[tuple[str, str]],
+) -> RecordingCounts:
+    legal = LegalFacts(sealed_keys=build_keys(sealed))
     c, has_audio = CONTACTS.c, _AUDIO.c.contact_id.is_not(None)
     is_recorded = sa.case(
         (has_audio, sa.true()),
@@ -106,10 +121,9 @@ def count_recorded(
         "The data protection officer checks recording in the whole centre. Only counts by team "
         "and advisor are read.",
     )
-    keys = [pa.array([key[position] for key in audio], pa.string()) for position in range(2)]
     frame = engine.current().run(
         query,
-        {**legal.tables, _AUDIO.name: pa.table(keys, names=_AUDIO.c.keys())},
+        {**legal.tables, _AUDIO.name: build_keys(audio)},
         first_month=f"{first_day:%Y-%m}",
         last_month=f"{last_day:%Y-%m}",
     )

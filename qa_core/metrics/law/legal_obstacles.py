@@ -62,8 +62,17 @@ class Exclusions:
 
 
 _SEALED = sa.table("sealed", *(sa.column(name, sa.Text) for name in CONTACT_KEY))
-_NO_KEYS = pa.Table.from_batches([], pa.schema([(name, pa.string()) for name in CONTACT_KEY]))
-"""No contact. `pa.table` would import pandas, for which every command would wait."""
+
+
+def build_keys(contacts: Iterable[tuple[str, str]]) -> pa.Table:
+    """Build the table of these contacts' keys."""
+    # `pa.table` would import pandas, for which every command would wait.
+    schema = pa.schema([(name, pa.string()) for name in CONTACT_KEY])
+    rows = [dict(zip(CONTACT_KEY, key, strict=True)) for key in contacts]
+    return pa.Table.from_pylist(rows, schema)
+
+
+_NO_KEYS = build_keys(())
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,9 @@ TRIAL = "ecoute-trial"
 ContactKey = tuple[str | None, str]
 """A contact: its system, where known, and its id."""
 
+Days = tuple[date, date]
+EVER: Days = date.min, date.max
+
 READER_SECONDS = 600
 """Seconds that a replaced version stays on disk: longer than any statement takes."""
 
@@ -130,7 +133,7 @@ def find_due_contacts(condition: str, before: date) -> DueContacts | None:
 def _count_due(
     condition: str, before: date, _lake: Path, _state: tuple[int | Damage, ...]
 ) -> DueContacts | None:
-    files = tables.snapshot("contacts").files(last_month=_last_month(before))
+    files = tables.snapshot("contacts").files(last_month=f"{before - timedelta(days=1):%Y-%m}")
     if not files:
         return None
     with tables.scratch(0) as connection:
@@ -156,7 +159,7 @@ def remove_identities(before: date) -> None:
     had_customer = "CASE WHEN customer_key IS NOT NULL OR had_customer THEN true END"
     values = empty_values | dict(coarse) | {"had_customer": had_customer}
     condition = f"local_start < DATE '{before}' AND ({HAS_IDENTITY})"
-    _change(condition, values, _last_month(before), keeps_figures=True)
+    _change(condition, values, _until(before), keeps_figures=True)
 
 
 def remove_comments(before: date) -> None:
@@ -165,7 +168,7 @@ def remove_comments(before: date) -> None:
     """
     empty_values = {"survey_comment": "CAST(NULL AS VARCHAR)"}
     condition = f"local_start < DATE '{before}' AND ({HAS_COMMENT})"
-    _change(condition, empty_values, _last_month(before), keeps_figures=True)
+    _change(condition, empty_values, _until(before), keeps_figures=True)
 
 
 ADVISORS = find_columns(schema.CONTACTS, ColumnContent.IDENTIFIER, ADVISOR)
@@ -199,9 +202,12 @@ def mark(
     customer_keys: Collection[str] = (),
     contacts: Iterable[ContactKey] = (),
     value: bool = True,
+    batch_id: str = "",
+    days: Days = EVER,
 ) -> None:
     """Set one of the `RESTRAINTS` on every contact of these customers, and on these contacts
-    (a system of None: of any system).
+    (a system of None: of any system). With `batch_id`, only on those that it brought or
+    changed, which are of these `days`; no before-image holds any.
     """
     ids: dict[str | None, list[str]] = {}
     for system, contact_id in contacts:
@@ -211,16 +217,9 @@ def mark(
         of_system = f" AND source_system = {tables.quote(system)}" if system else ""
         tests.append(f"({_is_among('contact_id', numbers)}{of_system})")
     if tests:
-        condition = f"{column} IS NOT {value} AND ({' OR '.join(tests)})"
-        _change(condition, {column: str(value).lower()}, clean=_find_clean(condition))
-
-
-@functools.lru_cache(maxsize=2)
-def _find_clean(_condition: str) -> set[str]:
-    """Return the set of files, none of which changes, without a row that fulfils the condition;
-    it is empty at first.
-    """
-    return set()
+        of_batch = f"batch_id = {tables.quote(batch_id)} AND " if batch_id else ""
+        condition = f"{of_batch}{column} IS NOT {value} AND ({' OR '.join(tests)})"
+        _change(condition, {column: str(value).lower()}, days, with_images=not batch_id)
 
 
 def _is_among(column: str, values: Collection[str]) -> str:
@@ -259,7 +258,7 @@ def mark_known_customers(day: date) -> None:
         """)
         connection.execute("DELETE FROM known WHERE seen_before")
         is_known = "(source_system, contact_id) IN (SELECT (source_system, contact_id) FROM known)"
-        _rewrite_files(connection, base, None, is_known, {"seen_before": "true"}, True)
+        _rewrite_files(connection, base, EVER, is_known, {"seen_before": "true"}, True)
 
     commit_with_retries("contacts", attempt)
 
@@ -267,18 +266,18 @@ def mark_known_customers(day: date) -> None:
 def _change(
     condition: str,
     values: Mapping[str, str],
-    last_month: str | None = None,
+    days: Days = EVER,
     keeps_figures: bool = False,
-    clean: set[str] | None = None,
+    with_images: bool = True,
 ) -> None:
-    """Set columns of the contacts that fulfil the condition, and of the before-images. `clean`:
-    files that are known to have none of them; others are added.
+    """Set columns of the contacts of these days that fulfil the condition, and of the
+    before-images.
     """
-    clean = set() if clean is None else clean
 
     def attempt(connection: duckdb.DuckDBPyConnection, base: tables.Snapshot) -> None:
-        _change_images(connection, condition, values, clean)
-        _rewrite_files(connection, base, last_month, condition, values, keeps_figures, clean)
+        if with_images:
+            _change_images(connection, condition, values)
+        _rewrite_files(connection, base, days, condition, values, keeps_figures)
 
     commit_with_retries("contacts", attempt)
 
@@ -286,11 +285,10 @@ def _change(
 def _rewrite_files(
     connection: duckdb.DuckDBPyConnection,
     base: tables.Snapshot,
-    last_month: str | None,
+    days: Days,
     condition: str,
     values: Mapping[str, str],
     keeps_figures: bool,
-    clean: set[str] | None = None,
 ) -> None:
     """Set columns of the rows that fulfil the condition, in one commit; neighbours stay.
     Where that `keeps_figures`, each file has the lineage of the one before.
@@ -299,22 +297,12 @@ def _rewrite_files(
         f"CASE WHEN {condition} THEN {value} ELSE {name} END AS {name}"
         for name, value in values.items()
     )
-    clean = set() if clean is None else clean
-    waiting = {
-        str(base.folder / part.path): part
-        for part in base.parts
-        if not (last_month and part.month > last_month)
-    }
-    waiting = {path: part for path, part in waiting.items() if path not in clean}
-    everything = tables.select_from_files("contacts", list(waiting))
-    if not _has_rows(connection, everything, condition):  # as a rule; one query costs less
-        clean.update(waiting)
-        return
     adds, changed = [], []
-    for path, part in waiting.items():
-        rows = tables.select_from_files("contacts", [path])
+    for part in base.parts:
+        if not part.overlaps(*days):
+            continue
+        rows = tables.select_from_files("contacts", [str(base.folder / part.path)])
         if not _has_rows(connection, rows, condition):
-            clean.add(path)
             continue
         changed.append(part)
         rewritten_rows = f"SELECT * REPLACE ({replacements}) FROM ({rows})"
@@ -326,14 +314,10 @@ def _rewrite_files(
 
 
 def _change_images(
-    connection: duckdb.DuckDBPyConnection,
-    is_due: str,
-    values: Mapping[str, str],
-    clean: set[str],
+    connection: duckdb.DuckDBPyConnection, is_due: str, values: Mapping[str, str]
 ) -> None:
     for image in sorted(image_folder().glob("contacts-*.parquet")):
-        version = f"{image} {image.stat().st_mtime_ns}"
-        if status_of(image.name) == "new" or version in clean:
+        if status_of(image.name) == "new":
             continue
         # An image of an earlier version may lack a column.
         rows = (
@@ -346,8 +330,6 @@ def _change_images(
                 for name, value in values.items()
             )
             _replace_image(connection, image, f"SELECT * REPLACE ({columns}) FROM {rows}")
-        else:
-            clean.add(version)
 
 
 def _has_rows(connection: duckdb.DuckDBPyConnection, rows: str, condition: str) -> bool:
@@ -363,8 +345,8 @@ def _replace_image(connection: duckdb.DuckDBPyConnection, image: Path, select: s
     os.replace(draft, image)
 
 
-def _last_month(before: date) -> str:
-    return f"{before - timedelta(days=1):%Y-%m}"
+def _until(before: date) -> Days:
+    return date.min, before - timedelta(days=1)
 
 
 def vacuum(at_once: bool = False) -> int:

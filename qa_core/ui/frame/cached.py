@@ -15,13 +15,16 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import pandas as pd
 import streamlit as st
 
-from qa_core.access.roles import Viewer
+from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis import alerts, annotations, board, charts, targets, tracking_numbers
 from qa_core.analysis import headline as headline_figures
 from qa_core.analysis.irritants import detection
+from qa_core.base import i18n
 from qa_core.centre import settings
 from qa_core.centre.rules import name_decisions, name_suggestions
 from qa_core.centre.settings import Settings
+from qa_core.compliance import audit_report
+from qa_core.compliance.rules.catalogue import RuleVerdict
 from qa_core.metrics import query
 from qa_core.metrics.kpi import editions, month_sums
 from qa_core.metrics.kpis import BY_KEY, FactTable, dimensions
@@ -30,9 +33,11 @@ from qa_core.metrics.rows import severity
 from qa_core.quality.coaching import effect, needs
 from qa_core.quality.data_version import Version, find_version
 from qa_core.storage.records import store
+from qa_core.upkeep import purge
 
 _VERSION = "data_version"
 MAX_RESULTS = 1000
+RULES_SECONDS = 60
 OF_CONTACTS = {
     FactTable.CONTACTS, FactTable.MISSED, FactTable.CUSTOMERS, FactTable.SELLING, FactTable.SPEND,
     FactTable.RETURNS,
@@ -204,6 +209,21 @@ find_needs = _cached(needs.find_needs, ("evaluations", "listening"))
 find_effect = _cached(effect.find_effect, ("evaluations",))
 _find_currencies = _cached(query.find_currencies, (), _always)
 headline = _cached(headline_figures.measure_headline, (), _measures_contacts)
+
+
+def judge_rules(viewer: Viewer) -> list[RuleVerdict]:
+    """Judge the rules of the law, as `purge.judge_rules`. The verdicts are kept until the data
+    change or an act is noted in the audit log, and for a minute at most: what changed without
+    a note is seen then.
+    """
+    viewer.require(Permission.SEE_RULES)
+    state = st.session_state.get(_VERSION) or look_up_version(), audit_report.find_last()
+    return _judge(repr((*state, i18n.language())), viewer)
+
+
+@st.cache_data(max_entries=20, ttl=RULES_SECONDS, show_spinner=False)
+def _judge(key: str, _viewer: Viewer) -> list[RuleVerdict]:
+    return purge.judge_rules(_viewer)
 
 
 def find_currency(viewer: Viewer) -> str | None:

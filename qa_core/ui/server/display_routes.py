@@ -24,12 +24,15 @@ from qa_core.ui.server.identity_routes import limit
 PATH, COOKIE = "/display", "ecoute_display"
 REFRESH_SECONDS = 60
 STYLE = """
-body{font:22px/1.4 Inter,Helvetica,Arial,sans-serif;margin:0;padding:3vh 4vw;background:#0E1418;
-color:#E6EAEC}h1{font-size:26px;font-weight:600;margin:0 0 3vh}main{display:grid;gap:2vw;
-grid-template-columns:repeat(auto-fit,minmax(300px,1fr))}section{background:#18222A;padding:1.2em;
-border-radius:12px}h2{font-size:22px;font-weight:500;margin:0}b{font-size:72px;font-weight:600;
-line-height:1.3;display:block}p{margin:.2em 0;color:#B4BEC4}.old b,.old h2{color:#7C878D}
-input,button{font:inherit;padding:.5em;margin:.5em 0}
+body{font:max(16px,min(1.7vw,3vh))/1.4 Inter,Helvetica,Arial,sans-serif;background:#0E1418;
+color:#E6EAEC;margin:0;padding:3vh 3vw;box-sizing:border-box;min-height:100vh;display:flex;
+flex-direction:column}h1{font-size:1.1em;font-weight:600;margin:0 0 2vh}main{display:grid;flex:1;
+gap:1.5vw;grid-template-columns:repeat(auto-fit,minmax(min(24em,100%),1fr))}section{
+background:#18222A;padding:.8em 1.2em;border-radius:12px}h2{font-size:1em;font-weight:500;margin:0}
+b{font-size:4.5em;font-weight:600;line-height:1.2;display:block}p{margin:.2em 0;color:#B4BEC4}
+main:has(>:nth-child(5)){grid-template-columns:repeat(auto-fit,minmax(min(16em,100%),1fr))}
+main:has(>:nth-child(5)) b{font-size:3.5em}.old b,.old h2{color:#7C878D}main+p{margin-top:2vh}
+input,button{font:inherit;padding:.5em;margin:.5em 0;max-width:100%;box-sizing:border-box}
 """
 
 

@@ -25,6 +25,7 @@ STEPS = {Step(name): entry for name, entry in declared.read(__file__).items() if
 
 def show(viewer: Viewer) -> None:
     """Show all steps, the next one marked, and the sample files."""
+    imports.forget_outcome()
     set_up = find_set_up(viewer)
     done = sum(map(set_up.is_done, Step))
     if set_up.next_step is None:
@@ -68,7 +69,7 @@ def _show_step(viewer: Viewer, set_up: SetUp, step: Step, number: int) -> None:
             if step == Step.CENTRE:
                 _ask_name(set_up)
             elif page:
-                menu.show_page_link(page)
+                menu.show_page_link(page, query={"kind": step} if page == "imports" else {})
 
 
 def _describe_state(viewer: Viewer, set_up: SetUp, step: Step) -> str:
@@ -78,6 +79,8 @@ def _describe_state(viewer: Viewer, set_up: SetUp, step: Step) -> str:
         case Step.ADVISORS if set_up.placed_sites:
             sites = formatting.listing(set_up.placed_sites)
             return _("{what}: {text}", what=_("Sites"), text=sites)
+        case Step.ADVISORS if set_up.sites:
+            return _("No advisor has a team yet. Import the list again, with their teams.")
         case Step.OPENING_HOURS if set_up.sites:
             return _describe_hours(set_up)
         case Step.CONTACTS if set_up.span:
@@ -146,7 +149,9 @@ def _describe_accounts(set_up: SetUp) -> str:
 
 def _ask_name(set_up: SetUp) -> None:
     label = _("Edit") if set_up.organisation else _("Enter")
-    with st.popover(label, icon=":material/edit:"), st.form("organisation", border=False):
+    # Under another key it is another popover, and closed.
+    popover = st.popover(label, icon=":material/edit:", key=f"name_{set_up.organisation}")
+    with popover, st.form("organisation", border=False):
         name = st.text_input(
             _("Name of the centre or its organisation"), set_up.organisation or "", max_chars=200
         )

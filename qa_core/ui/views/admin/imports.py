@@ -1,6 +1,7 @@
 """The Imports page: upload, dry run, corrections, import, and undo."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -107,10 +108,16 @@ def forget_dry_runs() -> None:
     st.session_state.pop(REHEARSED, None)
 
 
+def forget_outcome() -> None:
+    """Drop the report of the last import, so that the page asks for a file again."""
+    st.session_state.pop(IMPORTED, None)
+
+
 def _ask_kind_and_files() -> tuple[str, list[Any]]:
     left, right = st.columns([1, 1])
     titles = {key: _(SOURCE_TITLES[key]) for key in KINDS}
-    kind = layout.select(left, _("What is in the file?"), titles, "import_kind")
+    asked = st.query_params.get("kind")
+    kind = layout.select(left, _("What is in the file?"), titles, "import_kind", asked)
     text = _(
         "CSV, XLSX, XLSB, XLS, ODS, JSON, Parquet, or the log of a telephony platform; also as "
         "gzip or zip. Up to {size} MB here. Compress a larger file, or import it on the server.",
@@ -175,8 +182,11 @@ def _show_answers(kind: str, file_id: str, number: int, question: Question) -> N
     """Show a question about the file, its answers as buttons with the counts they lead to."""
     with cards.card(gap="small"):
         st.markdown(escape(i18n.format_refusal(question.refusal)))
+        [(column, names)] = question.refusal.params.get("by_column", {"": ()}).items()
+        if len(names) > 1 and question.answers:
+            _ask_machines(kind, file_id, column, names)
         with st.container(horizontal=True):
-            for answer in question.answers:
+            for answer in question.answers if len(names) < 2 else ():
                 if answer.option.startswith(("--start-date ", "--confirm ")):
                     continue
                 title = _describe_answer(answer.option)
@@ -184,8 +194,6 @@ def _show_answers(kind: str, file_id: str, number: int, question: Question) -> N
                     title = f"{title} ({describe_counts(answer.effect)})"
                 key, act = f"answer_{number}_{answer.option}", import_mapping.answer
                 layout.show_button("", escape(title), key, act, kind, file_id, answer.option)
-        if question.refusal.code == machines.MACHINE_OR_PERSON and question.answers:
-            _ask_machines(kind, file_id, question)
         if any(answer.option.startswith("--start-date ") for answer in question.answers):
             place = _("More about the file")
             st.caption(_("Enter the first day above, under: {title}", title=place))
@@ -193,19 +201,15 @@ def _show_answers(kind: str, file_id: str, number: int, question: Question) -> N
             st.caption(_(PROVISIONAL))
 
 
-def _ask_machines(kind: str, file_id: str, question: Question) -> None:
+def _ask_machines(kind: str, file_id: str, column: str, names: Sequence[str]) -> None:
     """Ask which of several names are machines; the others are people."""
-    [(column, names)] = question.refusal.params["by_column"].items()
-    if len(names) == 1:
-        return
     known = [name for name in names if machines.is_machine_name(name)]
-    chosen = st.multiselect(_("Machines"), names, default=known, key=f"machines_{column}")
+    title, key = _("Machines; the others are people"), f"machines_{file_id}_{column}"
+    chosen = st.multiselect(title, names, default=known, key=key)
     kinds = {Handler.MACHINE: chosen, Handler.PERSON: [n for n in names if n not in chosen]}
     options = [machines.join_names(column, some, kind) for kind, some in kinds.items() if some]
-    key = f"take_machines_{column}"
-    layout.show_button(
-        "", _("The others are people"), key, import_mapping.answer, kind, file_id, *options
-    )
+    act = import_mapping.answer
+    layout.show_button("", _("Choose"), f"take_{key}", act, kind, file_id, *options)
 
 
 def _describe_answer(option: str) -> str:
@@ -214,6 +218,8 @@ def _describe_answer(option: str) -> str:
         return _(ORDERS[value])
     if name == "--word":
         return import_fields.title_of_meaning(value.rpartition("=")[2])
+    if name == "--scale":
+        return value.rpartition("=")[2]
     if name == "--map":
         field, _equals, column = value.partition("=")
         title = _("leave out") if field == IGNORE else import_fields.title(field)
@@ -230,7 +236,7 @@ def _show_imported(reports: list[FileReport]) -> None:
             st.success(_("{file} is imported.", file=escape(report.file)))
         import_report.show(report)
     if st.button(_("Import another file"), icon=":material/upload_file:"):
-        del st.session_state[IMPORTED]
+        forget_outcome()
         st.rerun()
 
 

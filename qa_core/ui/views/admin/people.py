@@ -90,7 +90,12 @@ def show_list_import(viewer: Viewer) -> None:
     st.subheader(_("Several accounts from a table"), anchor=False)
     left, _right = st.columns(2)
     sent = left.file_uploader(_("File"), key=f"list_{_count_lists()}")
-    st.caption(_("Columns: name, role, and where needed team, site, advisor, email, since."))
+    st.caption(
+        _(
+            "Columns: name, role, and where needed team, site, advisor, email, since. Ann Lee "
+            "becomes the username ann.lee."
+        )
+    )
     if sent is not None:
         with actions.show_refusals():
             with uploads.store_temporarily(sent.name, sent.getbuffer()) as path:

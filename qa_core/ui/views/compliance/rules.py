@@ -13,10 +13,9 @@ from qa_core.compliance.rules import catalogue, history
 from qa_core.compliance.rules.catalogue import RuleVerdict
 from qa_core.compliance.rules.findings import STATE_TITLES, RuleState
 from qa_core.metrics.kpis import formatting
-from qa_core.ui.frame import styles
+from qa_core.ui.frame import cached, styles
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import cards
-from qa_core.upkeep import purge
 
 SHOWN_DAYS = 91
 ICONS = {
@@ -37,7 +36,7 @@ def show(viewer: Viewer, show_urgent: Callable[[Viewer], None]) -> None:
     """Show the answer at a glance, what is urgent, who acts by when, the rules and
     their history.
     """
-    verdicts = purge.judge_rules(viewer)
+    verdicts = cached.judge_rules(viewer)
     _show_glance(verdicts)
     show_urgent(viewer)
     waiting = [verdict for verdict in verdicts if verdict.state != RuleState.IN_ORDER]

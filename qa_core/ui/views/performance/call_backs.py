@@ -14,43 +14,51 @@ from qa_core.ui.frame import cached, gate
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import actions, cards, tables
 
+STATE_WIDTH = 330
 TABLE, CHOSEN = "table_call_backs", "call_back_chosen"
-ACTS = STATE_TITLES | {CallBackState.TAKEN: N_("I take it")}
+ACTS = STATE_TITLES | {CallBackState.TAKEN: N_("I take it"), None: N_("set back to waiting")}
 
 
 def show(viewer: Viewer) -> None:
     """Show whom to call back, the longest waiting first."""
-    due = call_backs.find_due(viewer, cached.find_missed_callers)
+    found = call_backs.find_all(viewer, cached.find_missed_callers)
+    due = tuple(item for item in found if item.state != CallBackState.DONE)
     count = len(due)
     text = ngettext("{n} caller waits for a call-back", "{n} callers wait for a call-back", count)
     with cards.card(text):
+        _show_acts(found)
         if not due:
             return
-        _show_acts(due)
         columns = (
             tables.moment_column(_("Last call"), lambda item: _localise(item.caller.local_start)),
             tables.text_column(_("Queue"), lambda item: item.caller.queue or "–"),
             tables.text_column(_("Customer"), lambda item: item.caller.customer),
+            tables.text_column(_("State"), _describe_state, STATE_WIDTH),
             tables.count_column(_("Calls"), lambda item: len(item.caller.tries)),
             tables.moment_column(_("First call"), lambda item: _localise(item.caller.first_start)),
-            tables.text_column(_("State"), _describe_state),
         )
-        tables.show(due, columns, TABLE, _choose, height=520)
+        tables.show(due, columns, f"{TABLE}_{count}", _choose, height=520)  # selects anew
 
 
-def _show_acts(due: tuple[DueCallBack, ...]) -> None:
+def _show_acts(found: tuple[DueCallBack, ...]) -> None:
+    """Show the caller that was chosen, by the second, and what can be noted."""
     chosen = st.session_state.get(CHOSEN)
-    item = next((item for item in due if item.caller.tries[0] == chosen), None)
+    item = next((item for item in found if item.caller.tries[0] == chosen), None)
     if item is None:
         return
     caller = item.caller
-    moment = formatting.moment(_localise(caller.local_start))
-    st.markdown(f"**{escape(moment)}** · {escape(caller.queue or '–')} · {escape(caller.customer)}")
+    moment = f"{formatting.moment(caller.local_start)}:{caller.local_start:%S}"
+    parts = (caller.queue or "–", caller.customer, _describe_state(item))
+    st.markdown(" · ".join((f"**{escape(moment)}**", *map(escape, parts))))
+    states = [None] if item.state == CallBackState.DONE else list(ACTS)
     with st.container(horizontal=True):
-        for state, title in ACTS.items():
-            if state != item.state or state != CallBackState.TAKEN:
+        for state in states:
+            if state != item.state or state == CallBackState.TRIED:
                 st.button(
-                    _(title).capitalize(), key=f"call_back_{state}", on_click=_settle, args=(state,)
+                    _(ACTS[state]).capitalize(),
+                    key=f"call_back_{state}",
+                    on_click=_settle,
+                    args=(state,),
                 )
 
 
@@ -58,7 +66,7 @@ def _choose(item: DueCallBack) -> None:
     st.session_state[CHOSEN] = item.caller.tries[0]
 
 
-def _settle(state: str) -> None:
+def _settle(state: str | None) -> None:
     """Callback: note the outcome for the caller who is chosen."""
     with actions.keep_refusals():
         viewer = gate.current_viewer(Permission.HANDLE_CALLBACKS)
