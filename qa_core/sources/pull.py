@@ -97,8 +97,8 @@ def pull(
 def _choose(
     entry: SourceEntry, first: date | None, last: date | None, dry_run: bool
 ) -> Sequence[WindowEntry]:
-    """Choose the days to read, the newest first; for what is listed the oldest, since rows of a
-    later file overwrite those of an earlier one.
+    """Choose the days to read, the newest first. Listed files are read from the oldest day on,
+    since the rows of a later file overwrite what an earlier one brought.
     """
     order = -1 if entry.declared.find_items else 1
     today = environment.today()

@@ -149,6 +149,7 @@ def run_bucket_seed(bucket: FakeBucket, entry: SourceEntry, seed: int) -> str:
 
 def run_bucket_seeds(bucket: FakeBucket, patch: pytest.MonkeyPatch, seeds: int) -> Counter[str]:
     patch.setattr(s3, "PAGE_KEYS", 2)
+    bucket.is_quick = True
     entry = register.get("connect")
     return Counter(run_bucket_seed(bucket, entry, seed) for seed in range(seeds))
 

@@ -67,14 +67,14 @@ def test_the_command_prints_an_object_for_each_window(
         "state": "complete", "cause": None, "gone": 0,
     }  # fmt: skip
     assert [window["state"] for window in windows] == ["open", "complete"]
-    platform.lasting = "down"
+    platform.lasting = "denied"
     code, [window] = pull_json(
         capsys, "aircall", "--from", "2026-05-10", "--to", "2026-05-10", "--dry-run"
     )
     assert (code, window["state"], window["cause"], window["gap"]) == (
         1,
         "failed",
-        "unreachable",
+        "denied",
         None,
     )
 
