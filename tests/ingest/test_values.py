@@ -290,6 +290,28 @@ def test_a_decimal_comma_is_seen_on_the_whole_column():
     assert not bad.any()
 
 
+@pytest.mark.parametrize(
+    ("cells", "numbers_read"),
+    [
+        (["34.50", "1,061.20", "31.00"], [34.5, 1061.2, 31.0]),
+        (["34,50", "1.061,20", "31,00"], [34.5, 1061.2, 31.0]),
+        (["1,061.20", "12,034,061.20"], [1061.2, 12034061.2]),
+        (["-1,061.20 €", "10,5"], [None, 10.5]),
+        (["34,50", "34.50"], [34.5, None]),
+        (["1,06,120.50", "10.5"], [106120.5, 10.5]),
+    ],
+)
+def test_of_comma_and_point_the_last_is_the_decimal_sign(cells, numbers_read) -> None:
+    """A cell that the sign of its column cannot spell is no number, never another one."""
+    evidence = numbers.NumberEvidence("amount", "Cost")
+    evidence.add(column(cells))
+    reading = numbers.NumberReading(numbers.decide_decimal(evidence, None, []))
+
+    found, _bad, _off = reading.read(column(cells))
+
+    assert [None if number != number else number for number in found.tolist()] == numbers_read
+
+
 def test_three_digits_after_a_sign_are_a_question():
     for values in (["1,234", "12"], ["1.234", "12"]):
         evidence = numbers.NumberEvidence("amount", "Amount")

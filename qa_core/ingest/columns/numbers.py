@@ -25,6 +25,11 @@ _OF = re.compile(
 )
 _MINUS = str.maketrans("−–", "--")
 _NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?$")
+_GROUPED = {
+    ",": re.compile(r"[-+]?\d{1,3}(?:,\d{2,3})*,\d{3}(?:\.\d*)?$"),
+    ".": re.compile(r"[-+]?\d{1,3}(?:\.\d{2,3})*\.\d{3}(?:,\d*)?$"),
+}
+"""Numbers with thousands in groups, in India of two digits; by the sign between the groups."""
 MIN_EFFORT_MARKS = 30
 """Number of marks of effort, all up to five, from which on a scale to seven is unlikely."""
 
@@ -101,7 +106,7 @@ class NumberEvidence(ColumnEvidence):
         plain = strip_decoration(text)
         self.percents += count * text.endswith("%")
         self._add_spelling(plain, count)
-        value = parse_number(plain, "," if "," in plain and "." not in plain else ".")
+        value = parse_number(plain, max(",", ".", key=plain.rfind))
         if value is None:
             self.unreadable += count
             self.odd_example = self.odd_example or text
@@ -109,7 +114,9 @@ class NumberEvidence(ColumnEvidence):
 
     def _add_spelling(self, plain: str, count: int) -> None:
         digits = plain.lstrip("+-")
-        if "," in digits:
+        if 0 <= digits.rfind(",") < digits.rfind("."):  # 1,234.5
+            self.dot_other += count
+        elif "," in digits:
             head, _comma, tail = digits.rpartition(",")
             if (
                 "." in head
@@ -151,8 +158,13 @@ def strip_decoration(text: str) -> str:
 
 
 def parse_number(plain: str, decimal: str) -> float | None:
-    """Parse a number, else None. Of `,` and `.`, the one that is not `decimal` groups thousands."""
-    text = plain.replace("." if decimal == "," else ",", "").replace(decimal, ".")
+    """Parse a number, else None. Of `,` and `.`, the one that is not `decimal` groups thousands;
+    before anything but three digits it is unreadable.
+    """
+    group = "." if decimal == "," else ","
+    if group in plain and not _GROUPED[group].match(plain):
+        return None
+    text = plain.replace(group, "").replace(decimal, ".")
     number = float(text) if _NUMBER.match(text) else math.inf
     return number if math.isfinite(number) else None
 

@@ -83,6 +83,8 @@ OUTGOING = re.compile(
     r"number called|called number|numero appele|numeros? compose|outbound|sortants?)\b"
 )
 """Header of a list of outgoing contacts."""
+DIRECTION = re.compile(r"\b(?:direc\w*|direz\w*|richtung|sens|sentido|inbound outbound|in out)\b")
+"""Header of a column that says nothing but the direction."""
 MIN_CALLED, MIN_CALLED_BY_ONE = 10, 3
 """Number of different called numbers, more than callers, from which on a file asks; the second
 where one number calls them all.
@@ -218,7 +220,8 @@ def _decide_direction(context: FileContext) -> None:
         evidence = context.evidence["direction"]
         if sum(evidence.unknown.values()) <= outcomes.MAX_UNKNOWN * evidence.total:
             return
-        if evidence.known_share > 1 / 2 or "direction" in context.options.columns:
+        is_named = DIRECTION.search(simplify(context.get_header("direction")))
+        if evidence.known_share > 1 / 2 or is_named or "direction" in context.options.columns:
             raise context.refuse_words("direction")
         if evidence.known_share > 0:
             raise _refuse_unread(context.get_header("direction"), evidence, ("ignore", "direction"))
