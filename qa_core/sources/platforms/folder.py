@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
+from qa_core.base.i18n import N_
 from qa_core.sources.protocol.declaration import (
     LISTING,
     Items,
@@ -60,7 +61,7 @@ def _is_left_out(path: Path, folder: Path) -> bool:
 
 
 PLATFORM = SourcePlatform(
-    title="Folder",
+    title=N_("Folder"),
     basis=LISTING,
     settle=timedelta(days=1),
     asks=("address",),
