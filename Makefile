@@ -17,7 +17,7 @@ help:
 	@echo "make catalogues  refresh the French and English catalogues from the code"
 	@echo "make documents   refresh the generated parts of docs/"
 	@echo "make docs        the documents as a site, in build/site/"
-	@echo "make lock        refresh the lock files from requirements.txt and requirements-postgresql.txt"
+	@echo "make lock        refresh the lock files from requirements.txt, requirements-postgresql.txt and requirements-sources.txt"
 	@echo "make sbom        write sbom.cdx.json, the CycloneDX list of what is shipped"
 	@echo "make release     the committed files as an archive in build/release/, with the list and checksums"
 
@@ -87,6 +87,8 @@ lock: $(VENV)/.made
 		--custom-compile-command "make lock" --output-file requirements.lock
 	$(BIN)/uv pip compile requirements-postgresql.txt --constraint requirements.txt --universal --generate-hashes \
 		--python-version 3.11 --upgrade --quiet --custom-compile-command "make lock" --output-file requirements-postgresql.lock
+	$(BIN)/uv pip compile requirements-sources.txt --constraint requirements.txt --universal --generate-hashes \
+		--python-version 3.11 --upgrade --quiet --custom-compile-command "make lock" --output-file requirements-sources.lock
 
 sbom: $(VENV)/.made
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'cyclonedx-bom~=7.5.0'

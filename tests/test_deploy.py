@@ -284,7 +284,9 @@ def test_the_pages_for_operators_have_commands() -> None:
         assert len(find_blocks(PROJECT / "docs" / f"{name}.md")) >= 5, name
 
 
-@pytest.mark.parametrize("name", ["requirements-postgresql", "requirements-docs"])
+@pytest.mark.parametrize(
+    "name", ["requirements-postgresql", "requirements-sources", "requirements-docs"]
+)
 def test_further_requirements_are_pinned(name: str) -> None:
     lines = (PROJECT / f"{name}.txt").read_text("utf-8").splitlines()
     pinned = [Requirement(line) for line in lines if line[:1].isalpha()]
@@ -294,14 +296,21 @@ def test_further_requirements_are_pinned(name: str) -> None:
     )
 
 
-def test_the_locked_driver_of_postgresql_fits_the_other_locked_packages() -> None:
+@pytest.mark.parametrize(
+    ("name", "packages"),
+    [
+        ("requirements-postgresql.lock", {"psycopg", "psycopg-binary"}),
+        ("requirements-sources.lock", {"boto3", "pymysql"}),
+    ],
+)
+def test_locked_drivers_fit_the_other_locked_packages(name: str, packages: set[str]) -> None:
     def read(name: str) -> dict[str, str]:
         text = (PROJECT / name).read_text("utf-8")
         return dict(re.findall(r"^([\w.-]+)==([^\s;]+)", text, flags=re.M))
 
-    driver, others = read("requirements-postgresql.lock"), read("requirements.lock")
+    driver, others = read(name), read("requirements.lock")
 
-    assert {"psycopg", "psycopg-binary"} <= set(driver)
+    assert packages <= set(driver)
     assert all(others.get(name, version) == version for name, version in driver.items())
 
 

@@ -17,9 +17,11 @@ SOURCES = ROOT.add_group("sources", "Tools that are read by themselves, and thei
 @SOURCES.command("add")
 def add_source(
     name: str = NAME,
-    platform: str = option("aircall|genesys|sql|folder|callrail|twilio", "PLATFORM", default=...),
+    platform: str = option(
+        "aircall|genesys|sql|s3|folder|callrail|twilio", "PLATFORM", default=...
+    ),
     kind: str = option("What its rows are, as for import.", "KIND", default="contacts"),
-    url: str | None = option("Address of the API, the database or the folder."),
+    url: str | None = option("Address of the API, the bucket, the database or the folder."),
     statement: Path | None = option("A SELECT with :since and :until, for sql.", "FILE"),
     since: str | None = option("First day to read; default: today.", "DATE"),
     system: str | None = option("Name of the system, as for import."),

@@ -213,7 +213,23 @@ def fill(viewer: Viewer, number: int) -> None:
     """Have a day read anew by the next pull. Needs MANAGE_IMPORTS."""
     viewer.require(Permission.MANAGE_IMPORTS)
     window = _get(number)
-    _update(window, next_at=now(), attempts=0, **({"state": DUE} if window.state == UNDONE else {}))
+    values = {"state": DUE} if window.state == UNDONE else {}
+    _update(window, next_at=now(), attempts=0, counts={}, **values)
+
+
+def note_overtaken(window: WindowEntry) -> None:
+    """Have the later days that were read already read again, whole: their rows are newer."""
+    later = SourceWindow.source == window.source, SourceWindow.day > window.day
+    values = {"state": DUE, "next_at": now(), "read_at": None, "counts": {}}
+    with store.writing() as session:
+        was_read = SourceWindow.read_at.is_not(None)
+        session.execute(sa.update(SourceWindow).where(*later, was_read).values(values))
+
+
+def find_overtaken(window: WindowEntry) -> list[WindowEntry]:
+    """Find the days after this one that are to be read again, the oldest first."""
+    later = SourceWindow.source == window.source, SourceWindow.day > window.day
+    return _find(*later, SourceWindow.state == DUE, SourceWindow.next_at <= now())[::-1]
 
 
 def note_undone(viewer: Viewer, number: int) -> None:

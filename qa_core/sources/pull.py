@@ -4,6 +4,7 @@ given to the import. A day is complete, or it has a gap that shows until it is f
 
 import csv
 import fcntl
+import hashlib
 import json
 import logging
 import os
@@ -30,7 +31,14 @@ from qa_core.ingest.load import layouts
 from qa_core.ingest.reading.report import UNCONFIRMED, FileReport
 from qa_core.sources import ledger, register
 from qa_core.sources.ledger import WindowEntry
-from qa_core.sources.protocol.declaration import NONE, Page, SourceAccess, SourceFailed, Span
+from qa_core.sources.protocol.declaration import (
+    NONE,
+    Page,
+    SourceAccess,
+    SourceFailed,
+    SourcePlatform,
+    Span,
+)
 from qa_core.sources.register import SourceEntry
 from qa_core.storage import lake, system_errors
 from qa_core.storage.records import store
@@ -58,6 +66,8 @@ class Fetched:
     expected: int | None
     is_complete: bool
     keys: dict[str, int] = field(default_factory=dict)
+    listing: list[Any] | None = None
+    """Number and digest of the items that were listed and are all imported now."""
 
 
 def pull(
@@ -76,30 +86,41 @@ def pull(
     sources = [register.get(name) for name in names] or register.find_sources(viewer)
     for entry in sources:
         with lock(entry.name):
-            for window in _choose(entry, first, last, dry_run):
-                is_whole = first is not None or last is not None
-                yield entry, _pull_window(viewer, entry, window, wait, is_whole, dry_run)
+            is_whole = first is not None or last is not None
+            chosen = _choose(entry, first, last, dry_run)
+            while chosen:
+                for window in chosen:
+                    yield entry, _pull_window(viewer, entry, window, wait, is_whole, dry_run)
+                chosen = ledger.find_overtaken(chosen[0]) if _overwrites(entry, dry_run) else ()
 
 
 def _choose(
     entry: SourceEntry, first: date | None, last: date | None, dry_run: bool
 ) -> Sequence[WindowEntry]:
-    """Choose the days to read, the newest first."""
+    """Choose the days to read, the newest first. Listed files are read from the oldest day on,
+    since the rows of a later file overwrite what an earlier one brought.
+    """
+    order = -1 if entry.declared.find_items else 1
     today = environment.today()
     if first is None and last is None:
         if not dry_run:
             ledger.enter_days(entry)
-            return ledger.find_due(entry.name)
+            return ledger.find_due(entry.name)[::order]
         first = last = today
     first, last = first or last, min(last or today, today)
     if not dry_run:
         ledger.enter_days(entry, first, last)
-        return ledger.find_days(entry.name, first, last)
+        return ledger.find_days(entry.name, first, last)[::order]
     days = (last - timedelta(days=n) for n in range((last - first).days + 1))
     return [
         WindowEntry(0, entry.name, day, ledger.DUE, None, 0, None, None, {}, None, None)
         for day in days
-    ]
+    ][::order]
+
+
+def _overwrites(entry: SourceEntry, dry_run: bool) -> bool:
+    """Return whether an earlier day that is read again may overwrite what later days brought."""
+    return entry.declared.find_items is not None and not dry_run
 
 
 def test(viewer: Viewer, name: str, wait: Wait = time.sleep) -> Page:
@@ -111,9 +132,11 @@ def test(viewer: Viewer, name: str, wait: Wait = time.sleep) -> Page:
     access = entry.open(wait)
     span = ledger.find_span(environment.today() - timedelta(days=1))
     try:
-        if entry.declared.find_files is not None:
-            files = entry.declared.find_files(access, span)
-            return Page([{"file": path.name} for path in files], len(files))
+        if entry.declared.find_items is not None:
+            items = entry.declared.find_items(access, span)
+            with uploads.open_folder() as folder:
+                entry.declared.fetch_items(access, dict(list(items.items())[:1]), folder)
+            return Page([{"file": name} for name in items], len(items))
         return next(iter(entry.declared.read(access, span)), Page())
     except SourceFailed as failed:
         raise Refusal(
@@ -178,17 +201,23 @@ def _pull_window(
     dry_run: bool,
 ) -> WindowEntry:
     """Read one day, import it, and note the outcome."""
-    began_at, day = now(), window.span
-    since = day.since
-    if window.read_at is not None and began_at < day.until and not is_whole:
-        since = max(day.since, window.read_at - entry.declared.overlap)
-    span = Span(since, min(day.until, began_at))
+    began_at, day, state_before = now(), window.span, window.state
     if not dry_run:
         window = ledger.begin(window)
+    since, known = day.since, None
+    if is_whole or window.read_at is None:
+        pass
+    elif entry.declared.find_items is not None:
+        is_known = state_before in (ledger.OPEN, ledger.COMPLETE)
+        known = window.counts.get("listing") if is_known else None
+    elif began_at < day.until:
+        since = max(day.since, window.read_at - entry.declared.overlap)
+    span = Span(since, min(day.until, began_at))
     values: dict[str, Any] = {}
     try:
         with uploads.open_folder() as folder:
-            state, values = _read_and_import(viewer, entry, window, span, wait, folder, dry_run)
+            fetched = _fetch(entry, entry.open(wait), span, folder, known)
+            state, values = _import(viewer, entry, window, span, fetched, folder, dry_run)
     except SourceFailed as failed:
         state, values = ledger.FAILED, {"cause": failed.cause}
     except Exception as error:
@@ -203,19 +232,22 @@ def _pull_window(
     if state != ledger.WAITING:
         for kept in uploads.find_pulled_folder().glob(f"{entry.name}-{window.day}.*"):
             kept.unlink(missing_ok=True)
+    # A reading that died, or one that a person confirmed, may have changed contacts too.
+    was_cut = state_before in (ledger.READING, ledger.WAITING) and state != ledger.WAITING
+    if was_cut and _overwrites(entry, dry_run):
+        ledger.note_overtaken(window)
     return ledger.settle(window, entry.declared.settle, state, began_at, **values)
 
 
-def _read_and_import(
+def _import(
     viewer: Viewer,
     entry: SourceEntry,
     window: WindowEntry,
     span: Span,
-    wait: Wait,
+    fetched: Fetched,
     folder: Path,
     dry_run: bool,
 ) -> tuple[str, dict[str, Any]]:
-    fetched = _fetch(entry, entry.open(wait), span, folder)
     values: dict[str, Any] = {"fetched": fetched.fetched, "expected": fetched.expected}
     counts: Counter[str] = Counter()
     state, options = ledger.COMPLETE, entry.build_options(dry_run)
@@ -237,22 +269,34 @@ def _read_and_import(
                 _keep_waiting(entry, window, path, report, is_ours)
         else:
             counts.update({item: getattr(report.tally, item) for item in COUNTS})
-    details: dict[str, Any] = dict(counts)
+    if counts["updated"] and _overwrites(entry, dry_run):
+        ledger.note_overtaken(window)
+    has_nothing_new = fetched.listing is not None and not fetched.paths
+    details: dict[str, Any] = dict(window.counts if has_nothing_new else counts)
     is_day = span == window.span and state in (ledger.COMPLETE, ledger.READ)
     if is_day and entry.kind == "contacts" and not dry_run:
         system = entry.system or entry.declared.profile
         known, details["doubled"] = lake.compare_system(system, span.since, span.until)
         if entry.declared.key is not None:
             details["gone"] = len(known - fetched.keys.keys())
+    if fetched.listing is not None and state == ledger.COMPLETE:
+        details["listing"] = fetched.listing
     return state, values | {"counts": details}
 
 
-def _fetch(entry: SourceEntry, access: SourceAccess, span: Span, folder: Path) -> Fetched:
-    """Read a span into files of that folder; again while its rows change. Raises SourceFailed."""
+def _fetch(
+    entry: SourceEntry,
+    access: SourceAccess,
+    span: Span,
+    folder: Path,
+    known: Sequence[Any] | None = None,
+) -> Fetched:
+    """Read a span into files of that folder; again while its rows change. `known`: the listing of
+    the last reading. Raises SourceFailed.
+    """
     declared = entry.declared
-    if declared.find_files is not None:
-        files = declared.find_files(access, span)
-        return Fetched(files, len(files), len(files), True)
+    if declared.find_items is not None:
+        return _fetch_listed(declared, access, span, folder, known)
     is_table = declared.profile is None
     path = folder / ("rows.csv" if is_table else "rows.json")
     for _reading in range(MAX_READINGS):
@@ -266,6 +310,42 @@ def _fetch(entry: SourceEntry, access: SourceAccess, span: Span, folder: Path) -
         if set(totals) == {fetched}:
             break
     return Fetched([path] if fetched else [], fetched, totals[-1], set(totals) == {fetched}, keys)
+
+
+def _fetch_listed(
+    declared: SourcePlatform,
+    access: SourceAccess,
+    span: Span,
+    folder: Path,
+    known: Sequence[Any] | None,
+) -> Fetched:
+    """Fetch everything that is listed; listed again where something of it is gone or changed
+    meanwhile. What was listed once and never fetched is missing. Where the listing begins as
+    the last one did, what follows is fetched alone.
+    """
+    listed: dict[str, str] = {}
+    done: dict[str, str] = {}
+    paths: dict[Path, None] = {}
+    for _reading in range(MAX_READINGS):
+        found = declared.find_items(access, span)
+        first = list(found.items())[: known[0]] if known and not listed else []
+        if first and _digest(first) == known:
+            done |= first
+        listed |= found
+        wanted = {name: version for name, version in found.items() if done.get(name) != version}
+        files, fetched = declared.fetch_items(access, wanted, folder)
+        paths |= dict.fromkeys(files)
+        done |= {name: wanted[name] for name in fetched}
+        if fetched == wanted.keys():
+            break
+    missing = sum(done.get(name) != version for name, version in listed.items())
+    count = len(listed)
+    listing = _digest(list(found.items()))
+    return Fetched(list(paths), count - missing, count, not missing, listing=listing)
+
+
+def _digest(items: Sequence[tuple[str, str]]) -> list[Any]:
+    return [len(items), hashlib.sha256(repr(items).encode()).hexdigest()]
 
 
 def _write_rows(

@@ -19,7 +19,7 @@ from qa_core.base.errors import Misuse, Refusal, require_known
 from qa_core.base.row_values import build_from_row
 from qa_core.files.options import ImportOptions, require_kind
 from qa_core.sources import platforms
-from qa_core.sources.platforms import sql
+from qa_core.sources.platforms import s3, sql
 from qa_core.sources.protocol.declaration import SourceAccess, SourcePlatform
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
@@ -116,7 +116,7 @@ def add(
     values = {"address": address, "secret": secret, "statement": statement}
     if missing := [item for item in declared.asks if not values[item]]:
         raise Misuse("missing_value", "This platform needs {names}.", names=", ".join(missing))
-    if declared.find_files is not None:
+    if platform == "folder":
         address = str(Path(address).absolute())
     chosen = {key: value for key, value in (options or {}).items() if value}
     entry = SourceEntry(
@@ -126,7 +126,9 @@ def add(
     if platform == "sql":
         sql.require_address(address)
         sql.require_statement(statement)
-    elif declared.find_files is None:
+    elif platform != "folder":
+        if platform == "s3":
+            s3.require_address(address)
         with suppress(OSError):  # a name that leads nowhere is shown by `sources test`
             outside.require_allowed(urlsplit(address))
     if find(name) is not None:

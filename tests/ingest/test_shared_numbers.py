@@ -327,3 +327,12 @@ def test_where_the_caller_is_withheld_the_number_called_is_no_customer(
     assert [row[0] for row in known] == ["A", "D"]
     assert len({row[1] for row in known}) == 1
     assert find_unknown() == 2
+
+
+def test_calls_that_all_go_out_by_an_option_are_of_the_number_called(
+    centre: Path, tmp_path: Path
+) -> None:
+    rows = "".join(f"2026-03-02 09:{n},0180000000,06123456{n},answered\n" for n in range(10, 40))
+    text = "started_at,from,to,outcome\n" + rows
+    bring(tmp_path, "contacts", text, only={"direction": "outbound"})
+    assert (len(find_contacts()), find_unknown()) == (30, 0)

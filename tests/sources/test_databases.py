@@ -4,14 +4,14 @@ statements over tables with the published columns.
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import random
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+import builders.mariadb
 import builders.postgresql
 import pytest
 import sqlalchemy as sa
@@ -54,6 +54,36 @@ TABLES = {
         "cdr_ended_at timestamptz)"
     ),
 }  # fmt: skip
+MARIADB_TABLES = {
+    "freepbx": (
+        "CREATE TABLE cdr (calldate datetime NOT NULL, clid varchar(80) NOT NULL DEFAULT '', "
+        "src varchar(80) NOT NULL DEFAULT '', dst varchar(80) NOT NULL DEFAULT '', "
+        "dcontext varchar(80) NOT NULL DEFAULT '', channel varchar(80) NOT NULL DEFAULT '', "
+        "dstchannel varchar(80) NOT NULL DEFAULT '', lastapp varchar(80) NOT NULL DEFAULT '', "
+        "lastdata varchar(80) NOT NULL DEFAULT '', duration int NOT NULL DEFAULT 0, "
+        "billsec int NOT NULL DEFAULT 0, disposition varchar(45) NOT NULL DEFAULT '', "
+        "accountcode varchar(20) NOT NULL DEFAULT '', uniqueid varchar(32) NOT NULL DEFAULT '', "
+        "userfield varchar(255) NOT NULL DEFAULT '', did varchar(50) NOT NULL DEFAULT '', "
+        "recordingfile varchar(255) NOT NULL DEFAULT '', cnum varchar(80) NOT NULL DEFAULT '', "
+        "linkedid varchar(32) NOT NULL DEFAULT '', INDEX (calldate), INDEX (uniqueid))"
+    ),
+    "queuemetrics": (
+        "CREATE TABLE queue_log (time_id int unsigned NOT NULL, call_id varchar(200) NOT NULL, "
+        "queue varchar(200) NOT NULL, agent varchar(200) NOT NULL, verb varchar(30) NOT NULL, "
+        "data1 varchar(200) NOT NULL, data2 varchar(200) NOT NULL, data3 varchar(200) NOT NULL, "
+        "data4 varchar(200) NOT NULL, data5 varchar(200) NOT NULL, "
+        "unique_row_count int unsigned NOT NULL AUTO_INCREMENT PRIMARY KEY, "
+        "INDEX (time_id), INDEX (call_id)) ENGINE = MyISAM"
+    ),
+    "vicidial": (
+        "CREATE TABLE vicidial_closer_log (closecallid int(9) unsigned NOT NULL AUTO_INCREMENT "
+        "PRIMARY KEY, call_date datetime, campaign_id varchar(20), `user` varchar(20), "
+        "phone_code varchar(10), phone_number varchar(18), term_reason enum('CALLER', 'AGENT', "
+        "'QUEUETIMEOUT', 'ABANDON', 'AFTERHOURS', 'HOLDRECALLXFER', 'HOLDTIME', 'NOAGENT', "
+        "'NONE', 'MAXCALLS') DEFAULT 'NONE', queue_seconds decimal(7,2) DEFAULT 0, "
+        "length_in_sec int(10), INDEX (call_date)) ENGINE = MyISAM"
+    ),
+}
 LEG = ("SIP/trunk-00000001", "SIP/201-00000002", "Dial", "SIP/201", "ANSWERED")
 EPOCH = int(datetime.fromisoformat("2026-05-11T09:00:00+02:00").timestamp())
 CALLS = ("1778482800.1", "1778486400.3", "1778572800.5")
@@ -149,6 +179,15 @@ def test_rows_of_a_database_come_by_the_clock_of_the_centre(here: None, tmp_path
     assert read("pbx").counts["updated"] == 1
 
 
+def test_columns_may_be_called_like_tables_of_ours(here: None, tmp_path: Path) -> None:
+    address = make_calls(tmp_path / "pbx.db", [("A", "2026-05-11 09:00:00", "answered", 60)])
+    statement = SELECT.replace("FROM calls", "FROM (SELECT *, id AS advisor, 1 AS team FROM calls)")
+    add("pbx", address, statement.replace("outcome, talk", "outcome, advisor, talk"))
+
+    assert (read("pbx").state, read("pbx").cause) == ("complete", None)
+    assert find_contacts("advisor_id IS NOT NULL") == [("A", True)]
+
+
 def test_a_database_that_fails_names_the_day_and_writes_nothing(here: None, tmp_path: Path) -> None:
     address = make_calls(tmp_path / "pbx.db", [("A", "2026-05-11 09:00:00", "answered", 60)])
     add("pbx", address, SELECT.replace("outcome", "outcome_v2"))
@@ -190,11 +229,11 @@ def test_a_statement_cannot_write(here: None, tmp_path: Path) -> None:
     engine.dispose()
 
 
-def fill_table(engine: sa.Engine, name: str) -> None:
+def fill_table(engine: sa.Engine, name: str, tables: Mapping[str, str] = TABLES) -> None:
     places = ", ".join(f":p{n}" for n in range(len(ROWS[name][0])))
-    table = TABLES[name].split()[2]
+    table = tables[name].split()[2]
     with engine.begin() as connection:
-        connection.exec_driver_sql(TABLES[name])
+        connection.exec_driver_sql(tables[name])
         for row in ROWS[name]:
             values = {f"p{n}": value for n, value in enumerate(row)}
             connection.execute(sa.text(f"INSERT INTO {table} VALUES ({places})"), values)
@@ -276,18 +315,64 @@ def test_count_and_rows_are_of_one_moment_and_nothing_can_be_written(postgresql:
         assert connection.exec_driver_sql("SELECT count(*) FROM calls").scalar_one() == 1
 
 
-@pytest.mark.long
-@pytest.mark.skipif(
-    not shutil.which("mariadbd") or not importlib.util.find_spec("pymysql"),
-    reason="no MariaDB server (mariadbd) or no driver (pymysql) here",
+needs_mariadb = pytest.mark.skipif(
+    bool(builders.mariadb.explain_absence()), reason=str(builders.mariadb.explain_absence())
 )
+
+
+@pytest.fixture
+def mariadb(here: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, sa.Engine]]:
+    """An empty database: the address of an account that may only SELECT, at a socket that is
+    allowed, and the engine of its owner.
+    """
+    socket = builders.mariadb.running()
+    monkeypatch.setenv("QA_OUTSIDE_HOSTS", str(socket).casefold())
+    address = f"mysql+pymysql://%s@localhost/pbx?unix_socket={socket}"
+    owner = sa.create_engine(address % "root", poolclass=sa.NullPool)
+    builders.mariadb.run(
+        socket,
+        "CREATE DATABASE pbx CHARACTER SET utf8mb4",
+        "CREATE USER IF NOT EXISTS reader@localhost",
+        "GRANT SELECT ON pbx.* TO reader@localhost",
+    )
+    try:
+        yield address % "reader", owner
+    finally:
+        builders.mariadb.run(socket, "DROP DATABASE pbx")
+
+
+@needs_mariadb
 @pytest.mark.parametrize("name", ["freepbx", "queuemetrics", "vicidial"])
-def test_the_shipped_statements_run_on_mariadb(name: str, here: None) -> None:
-    address = os.environ["QA_TEST_MARIADB"]  # mysql+pymysql://root@127.0.0.1:3307/test
-    engine = sa.create_engine(address, poolclass=sa.NullPool)
-    fill_table(engine, name)
+def test_the_shipped_statements_run_on_mariadb(name: str, mariadb: tuple[str, sa.Engine]) -> None:
+    address, owner = mariadb
+    fill_table(owner, name, MARIADB_TABLES)
 
     read_statement(name, address)
+
+
+@needs_mariadb
+def test_rows_and_their_number_are_of_one_moment_on_mariadb_and_nothing_can_be_written(
+    mariadb: tuple[str, sa.Engine],
+) -> None:
+    address, owner = mariadb
+    with owner.begin() as connection:
+        connection.exec_driver_sql(
+            "CREATE TABLE calls (id varchar(9), begun datetime, outcome varchar(9), talk int)"
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO calls VALUES ('A', '2026-05-11 09:00', 'answered', 6)"
+        )
+        connection.exec_driver_sql(
+            "CREATE FUNCTION slip() RETURNS int MODIFIES SQL DATA BEGIN "
+            "INSERT INTO calls VALUES ('Z', '2026-05-11 10:00', 'answered', 1); RETURN 1; END"
+        )
+    add("pbx", address, SELECT)
+    assert (read("pbx").state, read("pbx").fetched) == ("complete", 1)
+    as_owner = str(owner.url)
+    add("sly", as_owner, SELECT.replace("talk AS", "talk + slip() AS"))
+    assert read("sly").state == "failed"
+    with owner.connect() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM calls").scalar_one() == 1
 
 
 def write_old(path: Path, text: str, at: datetime) -> None:

@@ -48,7 +48,7 @@ def make_restless(draw: random.Random, span: Span) -> Callable[[FakePlatform], N
         if platform.calls and draw.random() < 0.5:
             chosen = draw.choice(list(platform.calls))
             platform.calls[chosen] = change(platform.calls[chosen], draw.randrange(400, 900))
-        else:
+        elif number < 5008:  # fewer in one second than a query of these platforms gives
             number += 1
             platform.calls |= make_calls(platform.name, draw, span, 3, number * 3)
 
@@ -94,7 +94,7 @@ def run_seed(platform: FakePlatform, entry: SourceEntry, seed: int) -> str:
             assert at_first <= set(rows) <= at_last and fetched.expected == len(rows)
             outcome = "complete"
         else:
-            assert at_first <= set(rows)
+            assert len(at_first - set(rows)) <= abs(fetched.expected - fetched.fetched)
             outcome = "gap"
     # The platform rests: the next reading has all of it, as it is.
     platform.before, platform.lasting = lambda _platform: None, None

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from builders.forked_python import forked_python
 from builders.import_files import bring, find_contacts, find_facts
+from builders.s3_server import make_record
 from builders.source_servers import FakePlatform, change, make_calls
 
 from qa_core import ingest
@@ -66,14 +67,14 @@ def test_the_command_prints_an_object_for_each_window(
         "state": "complete", "cause": None, "gone": 0,
     }  # fmt: skip
     assert [window["state"] for window in windows] == ["open", "complete"]
-    platform.lasting = "down"
+    platform.lasting = "denied"
     code, [window] = pull_json(
         capsys, "aircall", "--from", "2026-05-10", "--to", "2026-05-10", "--dry-run"
     )
     assert (code, window["state"], window["cause"], window["gap"]) == (
         1,
         "failed",
-        "unreachable",
+        "denied",
         None,
     )
 
@@ -309,36 +310,61 @@ def pull_elsewhere(number: int) -> subprocess.CompletedProcess[str]:
     )
 
 
-def kill_at(
-    points: Callable[[int], list[int]],
-    add_platform: AddPlatform,
-    set_clock: SetClock,
-    centre: Path,
-    before: Path,
-) -> None:
-    """Kill the pull of a day at these writes; the next one brings all of it, once."""
+def prepare_calls(add_platform: AddPlatform, before: Path) -> None:
     platform = add_platform("aircall", since="2026-05-11")
     platform.calls = make_calls("aircall", random.Random(3), find_span(DAY), 10)
     bring(
         before, "contacts", "contact_id,started_at,outcome\nX1,2026-05-11T09:00:00+02:00,answered\n"
     )
+
+
+def prepare_files(folder: Path) -> None:
+    """Add a folder whose days were read; then a file of the earlier one appears late, with old
+    values of a contact of the later one.
+    """
+    folder.mkdir()
+    options = {"profile": "amazon_connect"}
+    register.add(SYSTEM, "drop", "folder", "contacts", str(folder), None, DAY, None, options)
+    noon = find_span(DAY).since + timedelta(hours=12)
+
+    def put(name: str, hours: int, talk: int, *numbers: int) -> None:
+        at = noon + timedelta(hours=hours)
+        (folder / name).write_text("".join(make_record(n, noon, talk) for n in numbers))
+        os.utime(folder / name, (at.timestamp(), at.timestamp()))
+
+    put("a.json", 0, 60, 0, 1)
+    put("b.json", 20, 75, 0, 2)
+    pull_due("drop")
+    put("late.json", 1, 61, 0, 3)
+    ledger.fill(SYSTEM, ledger.find_days("drop", DAY, DAY)[0].id)
+
+
+def kill_at(
+    points: Callable[[int], list[int]],
+    name: str,
+    set_clock: SetClock,
+    centre: Path,
+    before: Path,
+) -> None:
+    """Kill the pull of a day at these writes; the next one brings all of it, once."""
     store.close()
     shutil.copytree(centre, before / "centre")
+    set_clock("2026-05-12T12:05")
     whole = pull_elsewhere(0)
     writes = int(whole.stdout)
     truth = find_facts()
-    assert len(truth) == 11 and writes > 12
+    assert len(truth) == {"aircall": 11, "drop": 4}[name] and writes > 12
     for number in points(writes):
         store.close()
         shutil.rmtree(centre)
         shutil.copytree(before / "centre", centre)
-        set_clock("2026-05-12T12:00")
+        set_clock("2026-05-12T12:05")
         assert pull_elsewhere(number).returncode < 0, number
         ingest.resume()
         set_clock("2026-05-12T12:20")
         pull_due()
         assert find_facts() == truth, number
-        assert states("aircall") == {"2026-05-11": "complete", "2026-05-12": "open"}, number
+        assert states(name) == {"2026-05-11": "complete", "2026-05-12": "open"}, number
         left = centre / "tmp"
         assert not left.exists() or not any(path.is_file() for path in left.rglob("*")), number
 
@@ -351,12 +377,15 @@ def test_a_pull_that_is_killed_is_finished_by_the_next(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     before = tmp_path_factory.mktemp("before")
-    kill_at(lambda writes: [2, writes // 2, writes - 1], add_platform, set_clock, centre, before)
+    prepare_calls(add_platform, before)
+    kill_at(lambda writes: [2, writes // 2, writes - 1], "aircall", set_clock, centre, before)
 
 
 @pytest.mark.long
 @pytest.mark.sqlite("a copy of the centre is a copy of its folder")
+@pytest.mark.parametrize("name", ["aircall", "drop"])
 def test_a_kill_at_any_write_loses_nothing_and_brings_nothing_twice(
+    name: str,
     add_platform: AddPlatform,
     set_clock: SetClock,
     centre: Path,
@@ -365,7 +394,12 @@ def test_a_kill_at_any_write_loses_nothing_and_brings_nothing_twice(
     def name_all(writes: int) -> list[int]:
         return list(range(1, writes + 1))
 
-    kill_at(name_all, add_platform, set_clock, centre, tmp_path_factory.mktemp("before"))
+    before = tmp_path_factory.mktemp("before")
+    if name == "aircall":
+        prepare_calls(add_platform, before)
+    else:
+        prepare_files(before / "files")
+    kill_at(name_all, name, set_clock, centre, before)
 
 
 def test_only_those_in_charge_see_and_change_sources(add_platform: AddPlatform) -> None:

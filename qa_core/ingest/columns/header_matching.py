@@ -269,7 +269,7 @@ ADVISOR_TIME = N_(
 
 
 def find_states(headers: list[str]) -> list[str]:
-    """Find the headers of a log of advisors' states: the state, its start and its end."""
+    """Find the headers of a log of states (state, start and end); none if one is missing."""
     words = {parse_header(text).words: text for text in headers}
     parts = [[words[word] for word in words if word in list_words(name)] for name in _STATE_LOG]
     return [*itertools.chain(*parts)] if all(parts) else []

@@ -2,6 +2,8 @@
 The key of a contact then includes its day or its start.
 """
 
+from pathlib import Path
+
 import duckdb
 
 from qa_core.base.errors import Refusal
@@ -13,8 +15,10 @@ from qa_core.ingest.matching.contact_match import DAY_IN_KEY
 from qa_core.ingest.reading import registry
 from qa_core.ingest.staging.staged import Staged
 from qa_core.storage import lake
+from qa_core.storage.lake import tables
 from qa_core.storage.lake.tables import quote
 
+_SCOPES: dict[tuple[str, int, Path], str | None] = {}
 BY_DAY, BY_START = "%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"
 MAX_REUSED_SHARE = 0.01
 """Share of rows with ids of several contacts up to which ids are taken for unique."""
@@ -31,10 +35,7 @@ def find_key_scope(
     """
     if staged.kind != "contacts" or "contact_id" not in staged.columns:
         return None, None
-    version = lake.version("contacts")
-    if staged.known_scope is None or staged.known_scope[0] != version:
-        staged.known_scope = version, _find_known_scope(connection, staged)
-    known_scope = staged.known_scope[1]
+    known_scope = _find_known_scope(connection, staged)
     if staged.repeated_ids is None:
         counting = _count_repeated(staged, "contact_id")
         staged.repeated_ids = connection.execute(counting).fetchone()
@@ -77,14 +78,21 @@ def find_key_scope(
 
 
 def _find_known_scope(connection: duckdb.DuckDBPyConnection, staged: Staged) -> str | None:
-    suffix_length = connection.execute(
-        f"SELECT max(length(regexp_extract(contact_id, '{DAY_IN_KEY}'))) FROM contacts "
-        f"WHERE source_system = {quote(staged.system)} AND contains(contact_id, '@') AND "
-        f"regexp_matches(contact_id, '{DAY_IN_KEY}')"
-    ).fetchone()[0]
-    if suffix_length is None:
-        return None
-    return BY_DAY if suffix_length == len("@2026-01-01") else BY_START
+    """Find what stored keys of this system include, once per version of the lake."""
+    state = (staged.system, lake.version("contacts"), tables.lake_folder())
+    try:
+        return _SCOPES[state]
+    except KeyError:
+        suffix_length = connection.execute(
+            f"SELECT max(length(regexp_extract(contact_id, '{DAY_IN_KEY}'))) FROM contacts "
+            f"WHERE source_system = {quote(staged.system)} AND contains(contact_id, '@') AND "
+            f"regexp_matches(contact_id, '{DAY_IN_KEY}')"
+        ).fetchone()[0]
+    is_day = suffix_length == len("@2026-01-01")
+    scope = None if suffix_length is None else BY_DAY if is_day else BY_START
+    _SCOPES.clear()
+    _SCOPES[state] = scope
+    return scope
 
 
 def _find_other_ids(staged: Staged) -> list[str]:

@@ -475,7 +475,8 @@ def _find_parties(
     callers = _read_party(context, batch, "caller").to_pylist() if context.has("caller") else empty
     called = batch.read_text("called").to_pylist() if context.has("called") else empty
     customers, extensions = [], []
-    ways = empty if direction is None else direction
+    stated = context.options.only.get("direction")
+    ways = [stated] * len(batch) if direction is None else direction
     for caller, other, way in zip(callers, called, ways, strict=True):
         is_from_us = way in (Direction.OUTBOUND, Direction.INTERNAL)
         parties = (other, caller) if is_from_us else (caller, other)

@@ -128,9 +128,8 @@ def _decide_criteria(context: FileContext) -> None:
     stated = context.options.scales.get(ALL_CRITERIA)
     if not stated and (len(set(highest.values())) > 1 or common not in _SMALL_SCALES):
         doubtful = [name for name in without_maximum if highest[name] != 1] or without_maximum
-        scales = _list_scales(
-            ALL_CRITERIA, common, _find_total_maximum(context) / len(without_maximum)
-        )
+        share = _find_total_maximum(context) / len(without_maximum)
+        scales = _list_scales(ALL_CRITERIA, common, share)
         others = max((mark for mark in highest.values() if mark < common), default=common)
         odd = [name for name in doubtful if highest[name] == common > 2 * others]
         raise _refuse_unclear(doubtful, *scales, *(f"--map ignore={name}" for name in odd[:1]))
@@ -140,10 +139,7 @@ def _decide_criteria(context: FileContext) -> None:
 
 def _find_total_maximum(context: FileContext) -> float:
     """Find the maximum of the total in its heading (`Note /20`); 0 where it says none."""
-    header = context.columns["score"].header if context.has("score") else None
-    if header is None or not header.scale:
-        return header.out_of or 0 if header else 0
-    return parse_scale(header.scale)[1]
+    return (context.has("score") and context.columns["score"].header.out_of) or 0
 
 
 def _require_same_total(context: FileContext, criteria: list[str]) -> None:

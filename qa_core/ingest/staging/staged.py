@@ -62,9 +62,7 @@ class Staged:
     time_missing: int = 0
     """Number of contacts with a date and no time of day."""
     repeated_ids: tuple[Any, ...] | None = None
-    """Counts of repeated ids (`reused_ids`), once for all who ask; likewise the next two."""
-    known_scope: tuple[int, str | None] | None = None
-    """Version of the lake, and what the keys of this system include there (`reused_ids`)."""
+    """Counts of repeated ids (`reused_ids`), once for all who ask; likewise the next."""
     tireless: frozenset[str] | None = None
     """Advisors who seem to answer around the clock or several calls at once (`machines`)."""
     unused_cells: dict[str, list[str]] = field(default_factory=dict)

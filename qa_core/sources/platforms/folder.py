@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
+from qa_core.base.i18n import N_
 from qa_core.sources.protocol.declaration import (
     LISTING,
+    Items,
     SourceAccess,
     SourceFailed,
     SourcePlatform,
@@ -18,7 +20,7 @@ STILL_SECONDS = 5.0
 """Seconds for which a file has not changed before it counts as written."""
 
 
-def find_files(access: SourceAccess, span: Span) -> Sequence[Path]:
+def find_items(access: SourceAccess, span: Span) -> Items:
     """List the files of a span, the oldest first. One that is still written waits: the folder
     is listed again. Raises SourceFailed where it cannot be read, or never rests.
     """
@@ -26,7 +28,7 @@ def find_files(access: SourceAccess, span: Span) -> Sequence[Path]:
     for _look in range(3):
         try:
             files = [
-                (path.lstat().st_mtime, path)
+                (path.lstat(), str(path))
                 for path in folder.rglob("*")
                 if path.is_file() and not path.is_symlink() and not _is_left_out(path, folder)
             ]
@@ -34,11 +36,23 @@ def find_files(access: SourceAccess, span: Span) -> Sequence[Path]:
         except OSError:
             raise SourceFailed("unreachable") from None
         since, until = span.since.timestamp(), span.until.timestamp()
-        found = sorted((at, path) for at, path in files if since <= at < until)
-        if all(at < time.time() - STILL_SECONDS for at, _path in found):
-            return [path for _at, path in found]
+        found = sorted(
+            (state.st_mtime, path, f"{state.st_mtime_ns} {state.st_size}")
+            for state, path in files
+            if since <= state.st_mtime < until
+        )
+        if all(at < time.time() - STILL_SECONDS for at, _path, _version in found):
+            return {path: version for _at, path, version in found}
         access.wait(STILL_SECONDS)
     raise SourceFailed("changing")
+
+
+def fetch_items(
+    _access: SourceAccess, items: Items, _folder: Path
+) -> tuple[Sequence[Path], set[str]]:
+    """Leave the files where they are, and find those that are still there."""
+    paths = [path for path in map(Path, items) if path.exists()]
+    return paths, set(map(str, paths))
 
 
 def _is_left_out(path: Path, folder: Path) -> bool:
@@ -47,10 +61,10 @@ def _is_left_out(path: Path, folder: Path) -> bool:
 
 
 PLATFORM = SourcePlatform(
-    title="Folder",
+    title=N_("Folder"),
     basis=LISTING,
     settle=timedelta(days=1),
     asks=("address",),
-    find_files=find_files,
-    overlap=timedelta(days=1),
+    find_items=find_items,
+    fetch_items=fetch_items,
 )

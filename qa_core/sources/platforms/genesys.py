@@ -23,6 +23,8 @@ PAGE_ROWS = 100
 JOB_ROWS = 1000
 WALL = 100_000
 """Number of conversations of one query that the pages reach."""
+SHORTEST = timedelta(seconds=1)
+"""Time that is not halved any more."""
 JOB_SECONDS, MAX_LOOKS = 5, 360
 """Seconds between two looks at a job, and the number of looks."""
 _DETAILS = "/api/v2/analytics/conversations/details"
@@ -81,17 +83,19 @@ def _count(client: Client, span: Span) -> int:
 
 
 def _read_pages(client: Client, span: Span) -> Iterator[Page]:
-    if _count(client, span) >= WALL:
-        middle = span.since + (span.until - span.since) / 2
-        yield from _read_pages(client, Span(span.since, middle))
-        yield from _read_pages(client, Span(middle, span.until))
-        return
-    for number in range(1, WALL // PAGE_ROWS + 1):
+    is_within = _count(client, span) < WALL
+    for number in range(1, WALL // PAGE_ROWS + 1) if is_within else ():
         # The key is left out of an answer without conversations.
         answer = _find(client, span, number, PAGE_ROWS)
         yield Page(answer.get("conversations") or [])
         if number * PAGE_ROWS >= _take(answer, "totalHits"):
             return
+    # More than the pages reach, or more have come meanwhile.
+    if span.until - span.since <= SHORTEST:
+        return  # the count shows what is missing
+    middle = span.since + (span.until - span.since) / 2
+    yield from _read_pages(client, Span(span.since, middle))
+    yield from _read_pages(client, Span(middle, span.until))
 
 
 def _find_available(client: Client) -> datetime:

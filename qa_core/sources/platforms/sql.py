@@ -22,11 +22,14 @@ from qa_core.sources.protocol.declaration import (
     SourcePlatform,
     Span,
 )
+from qa_core.storage.records import row_rules
 
 PAGE_ROWS = 5000
 CONNECT_SECONDS = 30
 DIALECTS = ("postgresql", "mysql", "mariadb", "sqlite")
 _SELECT = re.compile(r"\s*(?:--[^\n]*\n\s*)*(?:SELECT|WITH)\b[^;]*;?\s*", re.IGNORECASE)
+OPTIONS = re.compile(r"host|port|unix_socket|charset|ssl\w*")
+"""Options of an address; others could lead to another host, or run statements."""
 _COMMENT = re.compile(r"--[^\n]*")
 
 
@@ -58,7 +61,8 @@ def require_address(address: str) -> None:
         importlib.import_module(url.get_dialect().import_dbapi().__name__)
     except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ImportError, ValueError):
         dialect = None
-    if dialect not in DIALECTS or url.password is not None:
+    is_readable = dialect in DIALECTS and url.password is None
+    if not is_readable or not all(map(OPTIONS.fullmatch, url.query)):
         raise Refusal(
             "bad_database",
             "Write the address as dialect+driver://user@host/database, without the password, and "
@@ -72,7 +76,12 @@ def read(access: SourceAccess, span: Span) -> Iterator[Page]:
     write.
     """
     url = _require_allowed(sa.make_url(access.address), access.secret)
-    engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args=_find_arguments(url))
+    engine = sa.create_engine(
+        url,
+        poolclass=sa.NullPool,
+        connect_args=_find_arguments(url),
+        execution_options={row_rules.OPTION: row_rules.PERSONAL},  # no tables of ours
+    )
     statement = (access.statement or "").strip().removesuffix(";")
     parameters = _build_bounds(statement, span, access.timezone)
     connection = None
@@ -99,7 +108,7 @@ def _require_allowed(url: sa.URL, secret: str | None) -> sa.URL:
     """Return the address with its password. Raises SourceFailed for a host that the operator
     does not allow.
     """
-    host = url.query.get("host") or url.host
+    host = _find_host(url)
     if url.get_backend_name() == "sqlite":
         path = Path(url.database or "")
         if not path.is_file():
@@ -108,6 +117,11 @@ def _require_allowed(url: sa.URL, secret: str | None) -> sa.URL:
     if not isinstance(host, str) or host.casefold() not in environment.find_outside_hosts():
         raise SourceFailed("not_allowed")
     return url.set(password=secret)
+
+
+def _find_host(url: sa.URL) -> object:
+    """Find the host or the socket that the driver will connect to."""
+    return url.query.get("unix_socket") or url.query.get("host") or url.host
 
 
 def _find_arguments(url: sa.URL) -> dict[str, Any]:
@@ -126,7 +140,7 @@ def _find_arguments(url: sa.URL) -> dict[str, Any]:
 
 
 def _is_here(url: sa.URL) -> bool:
-    host = url.query.get("host") or url.host
+    host = _find_host(url)
     if str(host).startswith("/"):
         return True
     try:

@@ -10,6 +10,7 @@ from typing import Any
 COUNT, LISTING, NONE = "count", "listing", "none"
 """Basis of completeness: the platform states a number, it lists every key, or neither."""
 Row = Mapping[str, Any]
+Items = Mapping[str, str]
 
 
 class SourceFailed(Exception):
@@ -64,8 +65,11 @@ class SourcePlatform:
     come no more and change no more · `overlap`: time read again with what is new of today ·
     `read`: pages of a span · `key`: column by which a row is known; None: each row counts ·
     `profile`: its reader of the import · `address`: the usual one · `asks`: what it needs to be
-    added, of `address`, `secret` and `statement` · `find_files`: files of a span, instead of
-    `read`.
+    added, of `address`, `secret` and `statement`.
+
+    Instead of `read`, a platform that lists has `find_items`: name → version of each item of a
+    span, the oldest first; and `fetch_items`, which puts items into a folder, and returns the
+    files to import and the names of the items that they hold.
     """
 
     title: str
@@ -77,4 +81,7 @@ class SourcePlatform:
     address: str | None = None
     asks: tuple[str, ...] = ("secret",)
     overlap: timedelta = timedelta(hours=1)
-    find_files: Callable[[SourceAccess, Span], Sequence[Path]] | None = None
+    find_items: Callable[[SourceAccess, Span], Items] | None = None
+    fetch_items: Callable[[SourceAccess, Items, Path], tuple[Sequence[Path], set[str]]] | None = (
+        None
+    )

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import SplitResult, urlencode, urlsplit
 
 import urllib3
 
@@ -28,6 +28,37 @@ def build_basic(secret: str) -> Headers:
     return lambda: {"Authorization": text}
 
 
+def connect(parts: SplitResult) -> urllib3.HTTPConnectionPool:
+    """Open a pool of connections to a host. Raises SourceFailed."""
+    try:
+        return outside.connect(parts, TIMEOUT_SECONDS)
+    except outside.NotAllowed:
+        raise SourceFailed("not_allowed") from None
+    except OSError:
+        raise SourceFailed("unreachable") from None
+
+
+def exchange(
+    pool: urllib3.HTTPConnectionPool,
+    method: str,
+    target: str,
+    body: bytes | None,
+    headers: Mapping[str, Any],
+    is_decoded: bool = True,
+) -> tuple[int, Mapping[str, str], bytes]:
+    """Send a request once. Returns the status, the headers and the content, which is cut after
+    MAX_BYTES. Raises urllib3.exceptions.HTTPError.
+    """
+    answer = pool.urlopen(
+        method, target, body, headers, retries=False, redirect=False, preload_content=False
+    )
+    content = answer.read(MAX_BYTES + 1, decode_content=is_decoded)
+    if answer.length_remaining and len(content) <= MAX_BYTES:
+        raise urllib3.exceptions.ProtocolError("the answer ends early")
+    answer.release_conn()
+    return answer.status, answer.headers, content
+
+
 class Client(AbstractContextManager["Client"]):
     """Client of one host. `headers` builds the authorization anew where it has expired."""
 
@@ -37,12 +68,7 @@ class Client(AbstractContextManager["Client"]):
         self._parts = urlsplit(address.rstrip("/"))
         self._build_headers, self._wait, self._may_renew = headers, wait, may_renew
         self._headers: Mapping[str, str] | None = None
-        try:
-            self._pool = outside.connect(self._parts, TIMEOUT_SECONDS)
-        except outside.NotAllowed:
-            raise SourceFailed("not_allowed") from None
-        except OSError:
-            raise SourceFailed("unreachable") from None
+        self._pool = connect(self._parts)
 
     def __exit__(self, *_error: object) -> None:
         self._pool.close()
@@ -78,41 +104,35 @@ class Client(AbstractContextManager["Client"]):
                 "Content-Type": form,
             }
             try:
-                answer = self._pool.urlopen(
-                    method,
-                    self._parts.path + path,
-                    body,
-                    headers | self._headers,
-                    retries=False,
-                    redirect=False,
-                    preload_content=False,
+                target = self._parts.path + path
+                status, given, content = exchange(
+                    self._pool, method, target, body, headers | self._headers
                 )
-                content = answer.read(MAX_BYTES + 1, decode_content=True)
-                answer.release_conn()
             except urllib3.exceptions.HTTPError:
                 cause = "unreachable"
             else:
-                if answer.status == 200:
+                if status == 200:
                     try:
                         return json.loads(content)
                     except ValueError:
                         cause = "changed"
-                elif answer.status == 401 and self._may_renew and not has_renewed:
+                elif status == 401 and self._may_renew and not has_renewed:
                     self._headers, has_renewed = None, True
                     continue
-                elif answer.status == 429:
+                elif status == 429:
                     cause = "throttled"
-                elif answer.status >= 500:
+                elif status >= 500:
                     cause = "unreachable"
                 else:
-                    raise SourceFailed(_CAUSES.get(answer.status, "refused"))
-                seconds = seconds and (_find_wait(answer.headers.get("Retry-After")) or seconds)
+                    raise SourceFailed(CAUSES.get(status, "refused"))
+                seconds = seconds and (_find_wait(given.get("Retry-After")) or seconds)
             if seconds is not None:
                 self._wait(seconds)
         raise SourceFailed(cause)
 
 
-_CAUSES = {401: "denied", 403: "denied", **dict.fromkeys((301, 302, 303, 307, 308), "not_allowed")}
+CAUSES = {401: "denied", 403: "denied", **dict.fromkeys((301, 302, 303, 307, 308), "not_allowed")}
+"""Causes of the statuses that another attempt does not change."""
 
 
 def _find_wait(text: str | None) -> float | None:

@@ -36,7 +36,7 @@ def show_sources(viewer: Viewer) -> None:
 def _show_source(viewer: Viewer, entry: SourceEntry) -> None:
     windows = ledger.find_windows(viewer, entry.name)
     kind = _(SOURCE_TITLES[entry.kind])
-    st.subheader(escape(f"{entry.name} · {entry.declared.title} · {kind}"), anchor=False)
+    st.subheader(escape(f"{entry.name} · {_(entry.declared.title)} · {kind}"), anchor=False)
     st.caption(escape(_describe_state(entry, windows)))
     for system in pull.find_doubled(windows):
         st.warning(escape(pull.describe_doubled(entry.name, system)))
@@ -56,7 +56,9 @@ def _show_source(viewer: Viewer, entry: SourceEntry) -> None:
         _count_column("new"),
         _count_column("updated"),
         _count_column("rejected"),
-        tables.count_column(_("Deleted at source"), lambda window: window.counts.get("gone")),
+        tables.count_column(
+            _("Deleted at source"), lambda window: window.counts.get("gone"), width=130
+        ),
         tables.moment_column(_("Last reading"), lambda window: _to_local(window.read_at)),
         tables.moment_column(_("Next reading"), lambda window: _to_local(window.next_at)),
     )
