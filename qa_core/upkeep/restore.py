@@ -179,7 +179,9 @@ def _find_beginning() -> datetime | None:
     """
     with store.reading() as session:
         asked = sa.select(JournalRow.at).where(JournalRow.seq == 1)
-        first = session.scalar(Unscoped(asked, "when the stores were made, for the operator"))
+        first = session.scalar(
+            Unscoped(asked, "A row tells when the stores were made. Only its moment is read.")
+        )
     return first and datetime.fromisoformat(first)
 
 
