@@ -48,8 +48,8 @@ def _show_acts(found: tuple[DueCallBack, ...]) -> None:
         return
     caller = item.caller
     moment = f"{formatting.moment(caller.local_start)}:{caller.local_start:%S}"
-    parts = (caller.queue or "–", caller.customer, _describe_state(item))
-    st.markdown(" · ".join((f"**{escape(moment)}**", *map(escape, parts))))
+    rest = " · ".join((caller.queue or "–", caller.customer, _describe_state(item)))
+    st.markdown(f"**{escape(moment)}** · {escape(rest)}")
     states = [None] if item.state == CallBackState.DONE else list(ACTS)
     with st.container(horizontal=True):
         for state in states:
