@@ -414,8 +414,11 @@ class FileContext:
             scale = options.scales.get(name) or options.scales.get(column.header.text)
             if name == "score" and not scale and self._has_criteria():
                 scale = "0-100"  # The criteria are kept, not their total.
+            hint = column.header.scale
+            if name == "score" and len(evidence.denominators) == 1 and not hint:
+                hint = f"0-{next(iter(evidence.denominators)):g}"  # a grid gives no point for none
             self.readings[name], self.scales[name] = numbers.decide_mark(
-                evidence, options.decimal, scale, column.header.scale, self.decisions
+                evidence, options.decimal, scale, hint, self.decisions
             )
         else:
             decimal = numbers.decide_decimal(evidence, options.decimal, self.decisions)
