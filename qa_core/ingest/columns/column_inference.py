@@ -414,6 +414,10 @@ class FileContext:
             scale = options.scales.get(name) or options.scales.get(column.header.text)
             if name == "score" and not scale and self._has_criteria():
                 scale = "0-100"  # The criteria are kept, not their total.
+            if name == "score" and not scale and self.has("possible"):
+                decimal = numbers.decide_decimal(evidence, options.decimal, self.decisions)
+                self.readings[name] = numbers.NumberReading(decimal, 0)
+                return
             hint = column.header.scale
             if name == "score" and len(evidence.denominators) == 1 and not hint:
                 hint = f"0-{next(iter(evidence.denominators)):g}"  # a grid gives no point for none

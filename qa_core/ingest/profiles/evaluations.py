@@ -97,16 +97,6 @@ def decide_columns(context: FileContext) -> None:
             "missing_column", "evaluations", context.headers, "score", "criterion"
         )
     context.notes["form"] = "score"
-    _decide_score(context)
-
-
-def _decide_score(context: FileContext) -> None:
-    """Take the maximum of each score from its own row, where a column has it."""
-    named = {"score", context.columns["score"].header.text}
-    if context.has("possible") and not named & set(context.options.scales):
-        context.notes["form"] = "score_of"
-        context.scales.pop("score", None)
-        context.readings["score"] = NumberReading(context.readings["score"].decimal, 0)
 
 
 def _decide_criteria(context: FileContext) -> None:
@@ -276,7 +266,7 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
         columns |= {"evaluated_at": as_moments(utc), "local_start": as_moments(local)}
     batch.require_any(columns, "contact_id", "advisor")
     form = context.notes["form"]
-    if form in ("score", "score_of"):
+    if form == "score":
         return columns | {"score": as_numbers(_build_score(context, batch))}
     if form == "long":
         return columns | _build_long(context, batch)
@@ -285,7 +275,7 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
 
 def _build_score(context: FileContext, batch: RowBatch) -> np.ndarray:
     marks = batch.read_number("score")
-    if context.notes["form"] == "score_of":
+    if "score" not in context.scales:  # each row has its maximum
         low, high = 0.0, batch.read_number("possible")
         batch.reject((marks > high) | (high <= 0), "off_scale")
         marks = np.where(np.isnan(high), np.nan, marks)

@@ -67,16 +67,13 @@ def count_recorded(
     viewer.require(Permission.SEE_COMPLIANCE)
     if lake.span() is None:
         return RecordingCounts()
-    state = lake.version("contacts"), *lake.find_damage(names=["contacts"])
     sealed = frozenset(zip(*legal.sealed_keys.to_pydict().values(), strict=True))
     audio = frozenset(_find_audio(first_day, last_day))
-    here = environment.current().lake_url
-    return _count_recorded(here, state, first_day, last_day, audio, sealed)
+    return _count_recorded(_find_state(), first_day, last_day, audio, sealed)
 
 
 @functools.lru_cache(maxsize=16)
 def _count_recorded(
-    _lake_url: str,
     _state: tuple[object, ...],
     first_day: date,
     last_day: date,
@@ -208,8 +205,7 @@ def count_customer_keys(viewer: Viewer) -> tuple[int, int]:
     number in clear.
     """
     viewer.require(Permission.SEE_RULES)
-    damage = lake.find_damage(names=["contacts"])
-    return _count(environment.current().lake_url, (lake.version("contacts"), *damage))
+    return _count(_find_state())
 
 
 def count_personal_texts(viewer: Viewer, limit: int) -> tuple[int, int]:
@@ -217,15 +213,17 @@ def count_personal_texts(viewer: Viewer, limit: int) -> tuple[int, int]:
     those with personal data in them; nobody reads them.
     """
     viewer.require(Permission.SEE_RULES)
+    return _count_personal_texts(_find_state(), limit)
+
+
+def _find_state() -> tuple[object, ...]:
+    """Find what differs after any change of the contacts: a key of what is counted once."""
     damage = lake.find_damage(names=["contacts"])
-    here = environment.current().lake_url
-    return _count_personal_texts(here, (lake.version("contacts"), *damage), limit)
+    return environment.current().lake_url, lake.version("contacts"), *damage
 
 
 @functools.lru_cache(maxsize=2)
-def _count_personal_texts(
-    _lake_url: str, _state: tuple[object, ...], limit: int
-) -> tuple[int, int]:
+def _count_personal_texts(_state: tuple[object, ...], limit: int) -> tuple[int, int]:
     span = lake.span()
     texts: list[str] = []
     for name in find_columns(CONTACTS, ColumnContent.TEXT) if span else ():
@@ -240,7 +238,7 @@ def _count_personal_texts(
 
 
 @functools.lru_cache(maxsize=2)
-def _count(_lake_url: str, _state: tuple[object, ...]) -> tuple[int, int]:
+def _count(_state: tuple[object, ...]) -> tuple[int, int]:
     span = lake.span()
     if span is None:
         return 0, 0
