@@ -10,13 +10,13 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import pytest
 import sqlalchemy as sa
+
+from builders.postgresql import wait_for
 
 STOP_WITH_PARENT = '"$@" & read _; kill $!; wait $!; rm -rf "$0"/*'
 """Shell script around the server: it ends it once the other end of its input is closed, also
@@ -62,24 +62,12 @@ def serve() -> Iterator[Path]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        _wait_for(socket, process)
+        wait_for("MariaDB", functools.partial(run, socket), process)
         yield socket
     finally:
         process.stdin.close()
         process.wait(timeout=60)
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _wait_for(socket: Path, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(600):
-        if process.poll() is not None:
-            break
-        try:
-            run(socket, "SELECT 1")
-            return
-        except sa.exc.OperationalError:
-            time.sleep(0.05)
-    pytest.fail("MariaDB did not start")
 
 
 def run(socket: Path, *statements: str) -> None:

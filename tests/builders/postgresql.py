@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -157,7 +157,7 @@ def serve() -> Iterator[PostgresqlServer]:
     )
     server = PostgresqlServer(folder, programs)
     try:
-        _wait_for(server, process)
+        wait_for("PostgreSQL", server.run, process)
         yield server
     finally:
         process.stdin.close()
@@ -165,16 +165,17 @@ def serve() -> Iterator[PostgresqlServer]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _wait_for(server: PostgresqlServer, process: subprocess.Popen[bytes]) -> None:
+def wait_for(name: str, run: Callable[[str], object], process: subprocess.Popen[bytes]) -> None:
+    """Wait until the server runs a statement; fails where it does not start."""
     for _ in range(600):
         if process.poll() is not None:
             break
         try:
-            server.run("SELECT 1")
+            run("SELECT 1")
             return
         except sa.exc.OperationalError:
             time.sleep(0.05)
-    pytest.fail("PostgreSQL did not start")
+    pytest.fail(f"{name} did not start")
 
 
 @functools.cache

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote
 
@@ -16,6 +16,8 @@ import requests
 from moto import mock_aws
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
+
+from builders.source_servers import Answering
 
 BUCKET = "records"
 BEHIND = "https://s3.amazonaws.com"
@@ -80,10 +82,7 @@ def serve() -> Iterator[FakeBucket]:
     """Serve an empty bucket on the loopback."""
     bucket = FakeBucket()
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-
+    class Handler(Answering):
         def do_GET(self) -> None:
             bucket.requests.append(self.path)
             bucket.before(self.path)
@@ -116,16 +115,6 @@ def serve() -> Iterator[FakeBucket]:
             if found.etag != self.headers["If-Match"]:
                 return self.send(412, {}, b"<Error><Code>PreconditionFailed</Code></Error>")
             return self.send(200, {"ETag": found.etag}, found.value)
-
-        def send(self, status: int, headers: dict[str, str], content: bytes) -> None:
-            self.send_response(status)
-            for name, value in ({"Content-Length": str(len(content))} | headers).items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_given: Any) -> None:
-            pass
 
     with mock_aws():
         s3_backends[DEFAULT_ACCOUNT_ID]["aws"].create_bucket(BUCKET, "us-east-1")

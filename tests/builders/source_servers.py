@@ -276,14 +276,28 @@ def change(call: Call, talk: int) -> Call:
     return replace(call, talk=talk)
 
 
+class Answering(BaseHTTPRequestHandler):
+    """Handler of a fake server, which sends whole answers and logs nothing."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def send(self, status: int, headers: dict[str, str], content: bytes) -> None:
+        self.send_response(status)
+        for name, value in ({"Content-Length": str(len(content))} | headers).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_given: Any) -> None:
+        pass
+
+
 @contextmanager
 def serve(platform: FakePlatform) -> Iterator[FakePlatform]:
     """Serve a fake platform on the loopback."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-
+    class Handler(Answering):
         def do_GET(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"] or 0))
             fault = platform.faults.pop(0) if platform.faults else ""
@@ -310,16 +324,6 @@ def serve(platform: FakePlatform) -> Iterator[FakePlatform]:
             return self.send(status, headers, content)
 
         do_POST = do_GET
-
-        def send(self, status: int, headers: dict[str, str], content: bytes) -> None:
-            self.send_response(status)
-            for name, value in ({"Content-Length": str(len(content))} | headers).items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_given: Any) -> None:
-            pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
