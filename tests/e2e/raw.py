@@ -5,6 +5,7 @@ and session id it was given.
 from __future__ import annotations
 
 import ssl
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -119,10 +120,17 @@ def visitor(
             open_timeout=180,  # a process that serves others first may take long to answer
         )
 
-    try:
-        socket = open_socket()
-    except InvalidMessage:  # closed before an answer, as on a busy machine: browsers try again
-        socket = open_socket()
+    attempts = 8
+    for attempt in range(attempts):
+        try:
+            socket = open_socket()
+            break
+        # Closed before an answer, as on a busy machine: a browser waits a little longer each
+        # time and tries again.
+        except (InvalidMessage, ConnectionError):
+            if attempt == attempts - 1:
+                raise
+            time.sleep(0.25 * 2**attempt)
     with socket:
         yield Visitor(socket)
 
