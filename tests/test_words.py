@@ -19,6 +19,7 @@ from qa_core.base.environment import PROJECT
 from qa_core.base.locale.__main__ import collect, read
 from qa_core.compliance.documents import drafting
 from qa_core.metrics.kpis import terms
+from qa_core.upkeep import person_copy
 from tests.tools import sources
 
 MAX = {"en": 20, "fr": 25}
@@ -78,6 +79,8 @@ def texts(language: str) -> list[tuple[str, set[str]]]:
     glossary = {"qa_core/ui/views/account/glossary.py"}
     for group, group_terms in terms.read(language).items():
         shown += [(text, glossary) for text in (group, *group_terms, *group_terms.values())]
+    headings = person_copy.HEADINGS.get(language, {})
+    shown += [(text, {"qa_core/upkeep/person_copy.toml"}) for text in headings.values()]
     return shown
 
 

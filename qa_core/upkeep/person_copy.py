@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from qa_core.base import i18n
+from qa_core.base import declared, i18n
 from qa_core.base.i18n import _
 from qa_core.compliance.documents import facts
 from qa_core.compliance.documents.blocks import Block, Bullets, Grid, Heading, split_blanks
@@ -34,6 +34,8 @@ from qa_core.upkeep.erasure import StoredPerson, exempt
 Rows = list[dict[str, Any]]
 HIDDEN = (ColumnContent.SECRET, ColumnContent.AUDIO)
 """Audio is handed out as files, once a second person has agreed."""
+HEADINGS: dict[str, dict[str, str]] = declared.read(__file__)
+"""Translated headings by language, without those that pages have too."""
 ENDINGS = {"audio/mpeg": "mp3", "audio/ogg": "ogg"}
 
 
@@ -188,7 +190,7 @@ def _escape(value: Any) -> Any:
 
 
 def name_column(name: str) -> str:
-    """Return the name of a column in words, as the catalogue has them."""
+    """Return the name of a column in words."""
     return name.replace("grid", "scorecard").replace("_", " ").capitalize()
 
 
@@ -198,6 +200,11 @@ def name_table(name: str) -> str:
         if name.endswith(singular):
             return name_column(name.removesuffix(singular) + plural)
     return name_column(f"{name}s")
+
+
+def translate(heading: str) -> str:
+    """Translate a heading: those that no page has stand beside this module."""
+    return HEADINGS.get(i18n.language(), {}).get(heading) or _(heading)
 
 
 def find_headings() -> set[str]:
@@ -214,8 +221,9 @@ def _write_page(tables: Mapping[str, Rows]) -> str:
     for name, rows in tables.items():
         columns = _list_columns(rows)
         cells = (tuple(str(row.get(column, "")) for column in columns) for row in rows)
-        blocks.append(Heading(f"{_(name_table(name))} ({len(rows)})"))
-        blocks.append(Grid(tuple(_(name_column(column)) for column in columns), tuple(cells), ()))
+        blocks.append(Heading(f"{translate(name_table(name))} ({len(rows)})"))
+        header = tuple(translate(name_column(column)) for column in columns)
+        blocks.append(Grid(header, tuple(cells), ()))
     title = html.escape(_("Personal data"))
     start = f"<!doctype html><meta charset='utf-8'><title>{title}</title><h1>{title}</h1>"
     return start + "".join(map(_write_block, blocks))
