@@ -258,7 +258,7 @@ class Viewer:
 
     @property
     def sees_unassigned_contacts(self) -> bool:
-        """Whether contacts without a team are in the scope, such as missed calls."""
+        """Return whether contacts without a team, such as missed calls, are in the scope."""
         is_whole = self.is_system or self.role == Role.EXECUTIVE
         return is_whole or (self.role == Role.MANAGER and self.sees_unassigned)
 

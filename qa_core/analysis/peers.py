@@ -18,7 +18,7 @@ MIN_RATE_VALUES, MIN_MEAN_VALUES = 5, 2
 """Minimum values of a member, for a rate and for a mean."""
 BANDS = {
     "above": N_("above the rest"),
-    "alike": N_("no clear difference"),
+    "indistinct": N_("no clear difference"),
     "below": N_("below the rest"),
 }
 DIFFERENCES: dict[str, tuple[float, ...]] = {
@@ -64,7 +64,7 @@ class Group:
 
     def severity_of(self, peer: Peer) -> str:
         """Return `better`, `attention` or empty for the band of a member."""
-        if peer.band == "alike" or self.kpi.better == "neither":
+        if peer.band == "indistinct" or self.kpi.better == "neither":
             return ""
         return "better" if (peer.band == "above") == (self.kpi.better == "up") else "attention"
 
@@ -149,7 +149,9 @@ def describe_test(group: Group) -> str:
 
 
 def _find_band(comparison: Comparison, name: str) -> str:
-    return "above" if name in comparison.above else "below" if name in comparison.below else "alike"
+    if name in comparison.above:
+        return "above"
+    return "below" if name in comparison.below else "indistinct"
 
 
 def _find_position(kpi: Kpi, band: str) -> int:

@@ -70,8 +70,8 @@ def require_known(
         import difflib
 
         refusal = Misuse(code, message, name=name, known=", ".join(names))
-        alike = difflib.get_close_matches(str(name).casefold(), names, n=1)
-        refusal.suggestion = alike[0] if alike else None
+        similar = difflib.get_close_matches(str(name).casefold(), names, n=1)
+        refusal.suggestion = similar[0] if similar else None
         raise refusal
 
 

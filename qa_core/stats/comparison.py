@@ -98,13 +98,13 @@ class Comparison:
     """Members of a group that differ significantly from the rest, after correction for
     all tests.
 
-    `p_value`: of the group test. `alike`: members that do not differ significantly.
+    `p_value`: of the group test. `indistinct`: members that do not differ significantly.
     """
 
     p_value: float | None
     above: tuple[str, ...]
     below: tuple[str, ...]
-    alike: tuple[str, ...]
+    indistinct: tuple[str, ...]
 
 
 def compare_rates(keys: Sequence[str], hits: Sequence[int], n: Sequence[int]) -> Comparison:

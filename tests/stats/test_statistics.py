@@ -98,21 +98,21 @@ def test_eight_equal_agents_cannot_be_told_apart() -> None:
     hits = [sum(draw.random() < 0.9 for _ in range(500)) for _ in range(8)]
     compared = stats.compare_rates([f"a{i}" for i in range(8)], hits, [500] * 8)
     assert compared.p_value > 0.05
-    assert (compared.above, compared.below, len(compared.alike)) == ((), (), 8)
+    assert (compared.above, compared.below, len(compared.indistinct)) == ((), (), 8)
 
 
 def test_one_agent_far_below_the_rest_is_set_apart_and_the_others_are_not() -> None:
     compared = stats.compare_rates(["ann", "bob", "dan", "eve"], [450, 452, 300, 449], [500] * 4)
     assert compared.p_value < 0.01
     assert "dan" in compared.below
-    assert "dan" not in compared.alike
+    assert "dan" not in compared.indistinct
 
 
 def test_means_are_compared_from_their_sums_alone() -> None:
-    alike = stats.compare_means(
+    compared = stats.compare_means(
         ["a", "b", "c"], [80.0, 80.5, 79.8], [10.0, 11.0, 9.0], [50, 40, 45]
     )
-    assert (alike.above, alike.below, alike.alike) == ((), (), ("a", "b", "c"))
+    assert (compared.above, compared.below, compared.indistinct) == ((), (), ("a", "b", "c"))
     apart = stats.compare_means(
         ["a", "b", "c"], [80.0, 60.0, 80.2], [10.0, 10.0, 10.0], [50, 50, 50]
     )
@@ -121,7 +121,7 @@ def test_means_are_compared_from_their_sums_alone() -> None:
 
 def test_a_single_value_decides_nothing() -> None:
     compared = stats.compare_means(["a", "b"], [100.0, 60.0], [None, 10.0], [1, 50])
-    assert (compared.p_value, compared.alike) == (None, ("a", "b"))
+    assert (compared.p_value, compared.indistinct) == (None, ("a", "b"))
 
 
 def permuted_p_value(

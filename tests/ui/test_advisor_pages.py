@@ -211,9 +211,9 @@ def test_bands_stand_in_order_and_names_within_them_never_a_rank(centre: Path) -
 
     assert [(peer.name, peer.band) for peer in group.peers] == [
         ("Zoé", "above"),
-        ("Diane", "alike"),
-        ("Émile", "alike"),
-        ("Fabien", "alike"),
+        ("Diane", "indistinct"),
+        ("Émile", "indistinct"),
+        ("Fabien", "indistinct"),
         ("Agathe", "below"),
     ]
     assert [group.severity_of(peer) for peer in group.peers] == ["better", "", "", "", "attention"]
@@ -263,7 +263,7 @@ def test_alike_advisors_get_the_group_s_value_and_a_test_in_words(centre: Path) 
 
     assert [peer.shrunk for peer in group.peers] == pytest.approx([0.8, 0.8, 0.8])
     assert peers.describe_test(group).endswith("p\u00a0=\u00a01.00.")
-    assert group.comparison.alike == ("a", "b", "c")
+    assert group.comparison.indistinct == ("a", "b", "c")
 
 
 @pytest.mark.skipif(not REAL, reason="QA_REAL_DATA does not name the folder of real files")
@@ -281,7 +281,7 @@ def test_the_page_says_that_the_eight_agents_of_the_five_thousand_calls_cannot_b
         ("first_contact_resolution_declared", 0.99, "p\u00a0=\u00a00.99"),
     ):
         group = group_of(key)
-        assert [peer.band for peer in group.peers] == ["alike"] * 8
+        assert [peer.band for peer in group.peers] == ["indistinct"] * 8
         assert group.comparison.p_value == pytest.approx(p_value, abs=0.01)
         shown = text_of(opened(open_app("max"), "advisors", measure=key, period="91d"))
         assert "no clear difference between the 8" in shown and said in shown
@@ -309,7 +309,7 @@ def test_agents_of_a_file_whose_ratings_were_dealt_out_evenly_are_all_alike(
     for key, value in (("csat_mean", 3.5), ("first_contact_resolution_declared", 0.75)):
         group = group_of(key)
         assert [peer.name for peer in group.peers] == ["Ann", "Bob", "Cid", "Dee"]
-        assert {peer.band for peer in group.peers} == {"alike"}
+        assert {peer.band for peer in group.peers} == {"indistinct"}
         assert [peer.value for peer in group.peers] == pytest.approx([value] * 4)
 
 

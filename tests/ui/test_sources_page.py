@@ -355,11 +355,11 @@ def test_campaigns_are_told_apart_only_by_more_than_chance(centre: Path) -> None
         "Most": 0.96,
     }
     assert compared.result.below == ("Few",)
-    alike = compare_values(
+    equal = compare_values(
         {name: row for name, row in read_rows().items() if name != "Few"}, "answer_rate"
     ).result
     assert (
-        chart_titles.describe_comparison(alike, 2, "Answered", "up").text
+        chart_titles.describe_comparison(equal, 2, "Answered", "up").text
         == "Answered: no clear difference between the 2"
     )
 

@@ -18,7 +18,7 @@ from qa_core.storage.records import store
 
 @dataclass(frozen=True)
 class Cast:
-    """Those whom the story is about: the demo accounts, the lead's team, its advisor."""
+    """People of the story: the demo accounts, the lead's team, its advisor."""
 
     plan: DemoPlan
     staff: Staff

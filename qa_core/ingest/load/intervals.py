@@ -58,12 +58,12 @@ def prepare_intervals(connection: duckdb.DuckDBPyConnection, staged: Staged) -> 
     connection.execute(
         "CREATE TEMP TABLE numbered AS SELECT *, "
         f"row_number() OVER (PARTITION BY {key_columns} ORDER BY line DESC) AS place, "
-        f"count(*) OVER (PARTITION BY {key_columns}, {measure_list}) AS alike, "
+        f"count(*) OVER (PARTITION BY {key_columns}, {measure_list}) AS identical, "
         f"count(*) OVER (PARTITION BY {key_columns}) AS several FROM keyed"
     )
     rows, duplicates, contradictory = connection.execute(
         "SELECT count(*), count(*) FILTER (WHERE place > 1), count(*) FILTER (WHERE several > "
-        "alike) FROM numbered"
+        "identical) FROM numbered"
     ).fetchone()
     if contradictory > MAX_CONTRADICTORY_SHARE * rows:
         raise Refusal(
@@ -77,7 +77,7 @@ def prepare_intervals(connection: duckdb.DuckDBPyConnection, staged: Staged) -> 
     path = staged.folder / "intervals.parquet"
     row_count = write_rows(
         connection,
-        "SELECT * EXCLUDE (line, place, alike, several) FROM numbered WHERE place = 1",
+        "SELECT * EXCLUDE (line, place, identical, several) FROM numbered WHERE place = 1",
         path,
     )
     return PreparedIntervals(path, row_count, tuple(measures), duplicates, minutes)

@@ -42,7 +42,7 @@ TABLE_MARKS = (
 
 
 def is_manifest(path: Path) -> bool:
-    """Tell by its content whether a file is a table, not a folder, audio, an image or the like."""
+    """Return whether the content is a table, not a folder, audio, an image or the like."""
     if not is_regular(path) or audio.is_audio(path):
         return False
     with open_file(path) as file:

@@ -140,7 +140,7 @@ def read_image(image: str) -> str:
 
 
 def status_of(image: str) -> str:
-    """Tell what a before-image holds: rows before they `changed`, or the keys of `new` ones."""
+    """Return what a before-image holds: rows before they `changed`, or keys of `new` rows."""
     return image.removesuffix(".parquet").rsplit("-", 1)[1]
 
 

@@ -404,13 +404,13 @@ def select_from_files(name: str, files: Sequence[str], places: str = "") -> str:
     """
     if not files:
         return _select_from(name, frozenset(columns_of(name)), "") + " WHERE false"
-    alike: dict[frozenset[str], list[str]] = {}
+    same_columns: dict[frozenset[str], list[str]] = {}
     for file in files:
-        alike.setdefault(missing_in(name, file), []).append(file)
+        same_columns.setdefault(missing_in(name, file), []).append(file)
     placed = f" SEMI JOIN {places} USING (filename, file_row_number)" if places else ""
     return " UNION ALL ".join(
         _select_from(name, missing, f" FROM {read_files(some, bool(places))}{placed}")
-        for missing, some in alike.items()
+        for missing, some in same_columns.items()
     )
 
 

@@ -91,7 +91,7 @@ def show_funnel(group: Group, on_select: Callback) -> None:
         for peer in group.peers
         if distance[peer.name] > group.funnel.half_width(peer.n, stats.OUTER_CONFIDENCE)
     ]
-    named = beyond or [peer for peer in group.peers if peer.band != "alike"]
+    named = beyond or [peer for peer in group.peers if peer.band != "indistinct"]
     names = {peer.name for peer in named[:MAX_NAMES]}
     frame = _frame(group, group.peers)
     rows = min(len(group.peers), MAX_ROWS)
@@ -204,8 +204,8 @@ def _row_height(rows: int) -> int:
 
 def _choose(members: Sequence[Peer]) -> list[Peer]:
     """Return all, or of many those who stand out and the first of the others by name."""
-    outliers = [peer for peer in members if peer.band != "alike"][:MAX_ROWS]
-    others = [peer for peer in members if peer.band == "alike"][: MAX_ROWS - len(outliers)]
+    outliers = [peer for peer in members if peer.band != "indistinct"][:MAX_ROWS]
+    others = [peer for peer in members if peer.band == "indistinct"][: MAX_ROWS - len(outliers)]
     return [peer for peer in members if peer in outliers or peer in others]
 
 
