@@ -26,6 +26,11 @@ from qa_core.storage.records.retention import ClosedMonth, MonthlyFigure
 COLUMNS = {"declared": "declared_resolved", "surveyed": "survey_resolved"}
 OF_OTHERS = ("site", "criterion", "section", "grid")
 """Dimensions that are no columns of a contact."""
+PARTS = ("criterion", "section")
+"""Dimensions that divide an evaluation: no other is counted beside one of them."""
+MAX_ROWS = 5_000_000
+"""Contacts, once for each dimension, that one statement may count: it holds them in memory."""
+Cut = tuple[str, ...]
 
 
 def close(group: str, through: date) -> None:
@@ -56,57 +61,82 @@ def close(group: str, through: date) -> None:
 
 
 def _add_up(group: str, period: Period) -> Iterator[MonthlyFigure]:
-    kpis, cuts = closed_months.kpis_of(group), _find_cuts(period)
+    kpis = closed_months.kpis_of(group)
+    dimensions, rows = _find_dimensions(period)
+    at_once = max(1, MAX_ROWS // max(1, rows))
     for subject in dict.fromkeys(kpi.subject for kpi in kpis):
         some = [kpi for kpi in kpis if kpi.subject == subject]
-        figures = list(_cut(group, subject, some, None, period))
+        figures = list(_cut(group, subject, some, (None,), period))
         yield from figures
+        used = [name for name in dimensions if any(name in kpi.dimensions for kpi in some)]
+        parts, others = (
+            [name for name in used if (name in PARTS) == is_part] for is_part in (1, 0)
+        )
+        together = [others[start : start + at_once] for start in range(0, len(others), at_once)]
         # Where all together are too few advisors, no part has enough.
-        for dimension in cuts if figures else ():
-            cut_kpis = [kpi for kpi in some if dimension in kpi.dimensions]
-            if cut_kpis:
-                yield from _cut(group, subject, cut_kpis, dimension, period)
+        for names in (*([part] for part in parts), *together) if figures else ():
+            yield from _cut(group, subject, some, names, period)
 
 
-def _find_cuts(period: Period) -> list[str]:
-    """List the dimensions with a value in the period, and all of evaluations."""
+def _find_dimensions(period: Period) -> tuple[list[str], int]:
+    """List the dimensions with a value in the period, and all of evaluations; count the
+    contacts.
+    """
     columns = {name: CONTACTS.c[COLUMNS.get(name, name)] for name in CUTS if name not in OF_OTHERS}
-    statement = sa.select(*(sa.func.count(column).label(name) for name, column in columns.items()))
+    counts = (sa.func.count(column).label(name) for name, column in columns.items())
     query = Unscoped(
-        statement.where(*dimension_sql.within(period, CONTACTS.c)),
+        sa.select(sa.func.count().label("rows"), *counts).where(
+            *dimension_sql.within(period, CONTACTS.c)
+        ),
         "The dimensions of closed months are the same for everybody. Only numbers are read.",
     )
-    [counts] = engine.current().run(query, **dimension_sql.months(period)).to_dict("records")
-    return [name for name in CUTS if name in OF_OTHERS or counts[name]]
+    [found] = engine.current().run(query, **dimension_sql.months(period)).to_dict("records")
+    return [name for name in CUTS if name in OF_OTHERS or found[name]], int(found["rows"])
 
 
 def _cut(
-    group: str, subject: FactTable, kpis: Sequence[Kpi], dimension: str | None, period: Period
+    group: str,
+    subject: FactTable,
+    kpis: Sequence[Kpi],
+    dimensions: Sequence[str | None],
+    period: Period,
 ) -> Iterator[MonthlyFigure]:
-    """Add up by one dimension, of the whole centre and of each team."""
+    """Add up by each of the dimensions (None: by none), of the whole centre and of each team."""
     beside = beside_the_lake(subject, **dimension_sql.months(period))
-    dimensions = (dimension,) if dimension else ()
-    for above in ((),) if dimension in ("team", "site") else ((), ("team",)):
-        question = build_query(Viewer.SYSTEM, (*above, *dimensions, "month"), Filters(period))
-        records = {
-            question.key_of(record): record for record in _run(question, subject, kpis, beside)
-        }
-        large = _find_large(question, subject, kpis, beside) if records else set()
+    kpis = [kpi for kpi in kpis if {*dimensions} & {None, *kpi.dimensions}]
+    places = [
+        (
+            dimension,
+            is_whole,
+            (*(() if is_whole else ("team",)), *filter(None, [dimension]), "month"),
+        )
+        for dimension in dimensions
+        for is_whole in ((True,) if dimension in ("team", "site") else (True, False))
+    ]
+    cuts = [cut for _dimension, _is_whole, cut in places]
+    by = tuple(dict.fromkeys(name for cut in cuts for name in cut))
+    question = build_query(Viewer.SYSTEM, by, Filters(period))
+    counted = _count(question, cuts, subject, kpis, beside)
+    large = _find_large(question, cuts, subject, kpis, beside) if any(counted.values()) else set()
+    for dimension, is_whole, cut in places:
         figures: dict[tuple[Any, ...], dict[str, Any]] = {}
-        for cell, key in ((cell, kpi.key) for cell in records for kpi in kpis):
-            if (cell, key) not in large and not (records[cell][f"{key}__n"] or 0) > 0:
-                continue
-            values = dict(zip(question.by, cell, strict=True))
-            is_kept = (cell, key) in large
-            place = key, values["month"], values["team"] if above else None
-            value = values[dimension] if dimension and is_kept else None
-            figures[*place, value, is_kept] = _sums_of(records[cell], key) if is_kept else {}
+        for cell, record in counted[cut]:
+            values = dict(zip(cut, cell, strict=True))
+            for kpi in kpis:
+                is_kept = (cut, cell, kpi.key) in large
+                if (dimension and dimension not in kpi.dimensions) or not (
+                    is_kept or (record[f"{kpi.key}__n"] or 0) > 0
+                ):
+                    continue
+                place = kpi.key, values["month"], None if is_whole else values["team"]
+                value = values[dimension] if dimension and is_kept else None
+                figures[*place, value, is_kept] = _sums_of(record, kpi.key) if is_kept else {}
         for (key, month, team, value, _is_kept), sums in figures.items():
             yield MonthlyFigure(
                 group=group,
                 kpi=key,
                 local_day=date.fromisoformat(f"{month}-01"),
-                is_whole=not above,
+                is_whole=is_whole,
                 team=team,
                 dimension=dimension,
                 value=value,
@@ -115,26 +145,62 @@ def _cut(
 
 
 def _find_large(
-    question: MetricQuery, subject: FactTable, kpis: Sequence[Kpi], beside: Mapping[str, Any]
-) -> set[tuple[tuple[Any, ...], str]]:
-    """Find the places and KPIs with enough advisors behind them. Behind a missed or a
+    question: MetricQuery,
+    cuts: Sequence[Cut],
+    subject: FactTable,
+    kpis: Sequence[Kpi],
+    beside: Mapping[str, Any],
+) -> set[tuple[Cut, tuple[Any, ...], str]]:
+    """Find the cells and KPIs with enough advisors behind them. Behind a missed or a
     repeated caller stand those who answer in that place.
     """
     is_own = subject not in (FactTable.MISSED, FactTable.CUSTOMERS)
     counted_kpis = kpis if is_own else [get_kpi("received")]
     table = subject if is_own else FactTable.CONTACTS
-    advisors: Counter[tuple[tuple[Any, ...], str]] = Counter()
     by_advisor = replace(question, by=(*question.by, "advisor"))
-    for record in _run(by_advisor, table, counted_kpis, beside):
-        if isinstance(record["by_advisor"], str):
-            cell = question.key_of(record)
-            advisors.update((cell, kpi.key) for kpi in counted_kpis if record[f"{kpi.key}__n"] > 0)
+    wider = [(*cut, "advisor") for cut in cuts]
+    advisors: Counter[tuple[Cut, tuple[Any, ...], str]] = Counter()
+    for cut, records in _count(by_advisor, wider, table, counted_kpis, beside).items():
+        for (*cell, _advisor), record in records:
+            if isinstance(record["by_advisor"], str):
+                advisors.update(
+                    (cut[:-1], tuple(cell), kpi.key)
+                    for kpi in counted_kpis
+                    if record[f"{kpi.key}__n"] > 0
+                )
     return {
-        (cell, kpi.key)
-        for (cell, key), count in advisors.items()
+        (cut, cell, kpi.key)
+        for (cut, cell, key), count in advisors.items()
         for kpi in kpis
         if count >= MINIMUM_ADVISORS and key in (kpi.key, "received")
     }
+
+
+def _count(
+    question: MetricQuery,
+    cuts: Sequence[Cut],
+    subject: FactTable,
+    kpis: Sequence[Kpi],
+    beside: Mapping[str, Any],
+) -> dict[Cut, list[tuple[tuple[Any, ...], Record]]]:
+    """Count the cells of each cut: in one statement, but for means of advisors, which differ
+    by what they are cut by.
+    """
+    by_cut = {cut: replace(question, by=cut) for cut in cuts}
+    if subject == FactTable.ADVISORS:
+        found = [(cut, _run(own, subject, kpis, beside)) for cut, own in by_cut.items()]
+        listed = [(cut, record) for cut, records in found for record in records]
+    else:
+        names = {frozenset(cut): cut for cut in cuts}
+        together = replace(question, cuts=tuple(by_cut))
+        listed = [
+            (names[frozenset(one for one in question.by if not record[f"by_{one}__out"])], record)
+            for record in _run(together, subject, kpis, beside)
+        ]
+    cells: dict[Cut, list[tuple[tuple[Any, ...], Record]]] = {cut: [] for cut in cuts}
+    for cut, record in listed:
+        cells[cut].append((by_cut[cut].key_of(record), record))
+    return cells
 
 
 def _run(
