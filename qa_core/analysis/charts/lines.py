@@ -402,7 +402,8 @@ def date_axis(figure: Sketch, at: Sequence[date], grain: str) -> None:
         text = [
             formatting.month(tick) if grain == "month" else formatting.day(tick) for tick in ticks
         ]
-    pad = timedelta(days=max(span * 0.015, 0.5))
+    # A label at the last point would be left out where it sticks out of the chart.
+    pad = timedelta(days=max(span * (0.07 if ticks[-1] == at[-1] else 0.015), 0.5))
     figure.update_xaxes(
         tickvals=ticks,
         ticktext=text,
