@@ -10,6 +10,7 @@ from qa_core.base.errors import Misuse
 from qa_core.base.i18n import _
 from qa_core.cli.output import DONE, REFUSED, Lines, Output, describe_done, print_json
 from qa_core.cli.registry import AS_JSON, NAME, ROOT, argument, flag, option
+from qa_core.sources import platforms
 
 SOURCES = ROOT.add_group("sources", "Tools that are read by themselves, and their days.")
 
@@ -17,9 +18,7 @@ SOURCES = ROOT.add_group("sources", "Tools that are read by themselves, and thei
 @SOURCES.command("add")
 def add_source(
     name: str = NAME,
-    platform: str = option(
-        "aircall|genesys|sql|s3|folder|callrail|twilio", "PLATFORM", default=...
-    ),
+    platform: str = option("|".join(platforms.NAMES), "PLATFORM", default=...),
     kind: str = option("What its rows are, as for import.", "KIND", default="contacts"),
     url: str | None = option("Address of the API, the bucket, the database or the folder."),
     statement: Path | None = option("A SELECT with :since and :until, for sql.", "FILE"),

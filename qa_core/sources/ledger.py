@@ -38,16 +38,24 @@ STATES = {
     UNDONE: N_("undone"),
 }
 CAUSES = {
-    "unreachable": N_("the platform does not answer"),
-    "throttled": N_("the platform allows no more requests"),
-    "denied": N_("the secret is not accepted, or may not read this"),
-    "refused": N_("the platform refused the request"),
-    "not_allowed": N_("the host is not in QA_OUTSIDE_HOSTS"),
-    "changed": N_("the answer has another form than documented"),
-    "changing": N_("the data changed during each reading"),
-    "error": N_("an error; the server log has the cause"),
+    "unreachable": N_("The platform does not answer. It is asked again by itself."),
+    "throttled": N_("The platform allows no more requests now. It is asked again by itself."),
+    "denied": N_(
+        "The secret is not accepted, or may not read this. An operator removes the source and adds "
+        "it with a secret that may."
+    ),
+    "refused": N_("The platform refused the request. An operator checks the rights of its account."),
+    "not_allowed": N_("The host is not in QA_OUTSIDE_HOSTS. An operator adds it there."),
+    "changed": N_(
+        "The answer has another form than documented, or the statement fails. An operator runs: "
+        "sources test"
+    ),
+    "changing": N_("The data changed during each reading. It is read again by itself."),
+    "error": N_("An error. An operator finds its cause in the server log."),
 }
-"""Causes of a gap or a failure; others are codes of refusals of the import."""
+"""Causes of a gap or a failure, and what to do; others are codes of refusals of the import."""
+SAID = ("name", "path", "type")
+"""Places of a refusal that are kept as they are, beside numbers; others could quote a cell."""
 MISSING = (GAP, FAILED, WAITING)
 """States in which the lake may lack what the platform has."""
 EVERY = timedelta(minutes=5)
@@ -214,7 +222,8 @@ def fill(viewer: Viewer, number: int) -> None:
     viewer.require(Permission.MANAGE_IMPORTS)
     window = _get(number)
     values = {"state": DUE} if window.state == UNDONE else {}
-    _update(window, next_at=now(), attempts=0, counts={}, **values)
+    kept = {name: value for name, value in window.counts.items() if name == "refused"}
+    _update(window, next_at=now(), attempts=0, counts=kept, **values)
 
 
 def note_overtaken(window: WindowEntry) -> None:
@@ -268,11 +277,28 @@ def _update(window: WindowEntry, **values: Any) -> WindowEntry:
         return build_from_row(WindowEntry, row)
 
 
+def keep_refusal(refusal: Refusal) -> dict[str, Any]:
+    """Keep why an import refused a file, without what it quotes of it."""
+    kept = {
+        name: value if name in SAID or isinstance(value, int | float) else "…"
+        for name, value in refusal.params.items()
+    }
+    return {"message": refusal.message, "places": kept}
+
+
 def describe(window: WindowEntry) -> str:
-    """Describe the state of a day, in the language spoken."""
-    parts = [_(STATES[window.state])]
-    if window.cause is not None:
+    """Describe the state of a day and its cause, in the language spoken."""
+    parts = [describe_state(window)]
+    if refused := window.counts.get("refused"):
+        parts.append(_(refused["message"]).format(**refused["places"]))
+    elif window.cause is not None and window.state != WAITING:
         parts.append(describe_cause(window.cause))
+    return " · ".join(parts)
+
+
+def describe_state(window: WindowEntry) -> str:
+    """Describe the state of a day without its cause."""
+    parts = [_(STATES[window.state])]
     if window.state == GAP and window.gap:
         missing = _(
             "{n} of {total} missing",
@@ -284,5 +310,7 @@ def describe(window: WindowEntry) -> str:
 
 
 def describe_cause(cause: str) -> str:
-    """Describe a cause in the language spoken; codes of the import stay as they are."""
-    return _(CAUSES[cause]) if cause in CAUSES else cause
+    """Describe a cause, and what to do, in the language spoken."""
+    if cause in CAUSES:
+        return _(CAUSES[cause])
+    return _("The import refused it ({code}). Import the file by hand: it says why.", code=cause)

@@ -141,7 +141,7 @@ def test(viewer: Viewer, name: str, wait: Wait = time.sleep) -> Page:
     except SourceFailed as failed:
         raise Refusal(
             "source_failed",
-            "{name} could not be read: {reason}.",
+            "{name} could not be read. {reason}",
             name=name,
             reason=ledger.describe_cause(failed.cause),
         ) from None
@@ -224,6 +224,8 @@ def _pull_window(
         refusal = system_errors.find_refusal(error)
         system_errors.log_failure(LOG, f"the pull of {window.label}", error)
         state, values = ledger.FAILED, {"cause": refusal.code if refusal else "error"}
+        if refusal is not None:
+            values["counts"] = {"refused": ledger.keep_refusal(refusal)}
     values = {"fetched": None, "expected": None, "counts": {}} | values
     if state in (ledger.COMPLETE, ledger.READ) and began_at < day.until:
         state = ledger.OPEN
@@ -250,6 +252,7 @@ def _import(
 ) -> tuple[str, dict[str, Any]]:
     values: dict[str, Any] = {"fetched": fetched.fetched, "expected": fetched.expected}
     counts: Counter[str] = Counter()
+    refused: dict[str, Any] = {}
     state, options = ledger.COMPLETE, entry.build_options(dry_run)
     if entry.declared.basis == NONE:
         state = ledger.READ
@@ -265,6 +268,8 @@ def _import(
             state = ledger.WAITING if is_open else ledger.FAILED
             values["cause"] = report.refusal.code
             values["fetched"] -= 1 if not is_ours else fetched.fetched
+            if not is_open:
+                refused = {"refused": ledger.keep_refusal(report.refusal)}
             if is_open and not dry_run:
                 _keep_waiting(entry, window, path, report, is_ours)
         else:
@@ -272,7 +277,7 @@ def _import(
     if counts["updated"] and _overwrites(entry, dry_run):
         ledger.note_overtaken(window)
     has_nothing_new = fetched.listing is not None and not fetched.paths
-    details: dict[str, Any] = dict(window.counts if has_nothing_new else counts)
+    details: dict[str, Any] = dict(window.counts if has_nothing_new else counts) | refused
     is_day = span == window.span and state in (ledger.COMPLETE, ledger.READ)
     if is_day and entry.kind == "contacts" and not dry_run:
         system = entry.system or entry.declared.profile

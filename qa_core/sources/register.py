@@ -1,35 +1,30 @@
 """Register of the sources: added with their secret, listed, removed."""
 
 import importlib
-import pkgutil
 import re
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base import environment, outside
+from qa_core.base import environment
 from qa_core.base.errors import Misuse, Refusal, require_known
 from qa_core.base.row_values import build_from_row
 from qa_core.files.options import ImportOptions, require_kind
 from qa_core.sources import platforms
-from qa_core.sources.platforms import s3, sql
 from qa_core.sources.protocol.declaration import SourceAccess, SourcePlatform
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.storage.records.sources import PulledSource
 
 PLATFORMS: Mapping[str, SourcePlatform] = {
-    module.name: importlib.import_module(f"{platforms.__name__}.{module.name}").PLATFORM
-    for module in pkgutil.iter_modules(platforms.__path__)
+    name: importlib.import_module(f"{platforms.__name__}.{name}").PLATFORM
+    for name in platforms.NAMES
 }
-"""Platforms by name; each is the file of that name."""
 OWN_KINDS = ("contacts", "intervals", "spend")
 """Kinds whose rows are known within their system alone."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
@@ -116,21 +111,12 @@ def add(
     values = {"address": address, "secret": secret, "statement": statement}
     if missing := [item for item in declared.asks if not values[item]]:
         raise Misuse("missing_value", "This platform needs {names}.", names=", ".join(missing))
-    if platform == "folder":
-        address = str(Path(address).absolute())
     chosen = {key: value for key, value in (options or {}).items() if value}
     entry = SourceEntry(
         name, platform, kind, address, statement, chosen, since or environment.today()
     )
     entry.build_options()  # raises Misuse
-    if platform == "sql":
-        sql.require_address(address)
-        sql.require_statement(statement)
-    elif platform != "folder":
-        if platform == "s3":
-            s3.require_address(address)
-        with suppress(OSError):  # a name that leads nowhere is shown by `sources test`
-            outside.require_allowed(urlsplit(address))
+    entry = replace(entry, address=declared.check(address, statement))
     if find(name) is not None:
         raise Refusal("known_source", "There is a source {name}. Remove it first.", name=name)
     if secret:
@@ -138,7 +124,7 @@ def add(
     with store.writing() as session:
         session.add(
             PulledSource(
-                name=name, platform=platform, kind=kind, address=address, statement=statement,
+                name=name, platform=platform, kind=kind, address=entry.address, statement=statement,
                 options=chosen, since=entry.since, created_by=viewer.username,
             )
         )  # fmt: skip

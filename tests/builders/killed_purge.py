@@ -9,6 +9,7 @@ import importlib
 import os
 import signal
 import sys
+from collections.abc import Callable
 
 import sqlalchemy as sa
 
@@ -41,8 +42,8 @@ def arm(place: str, when: str, number: int) -> None:
 FILE_EVENTS = frozenset({"os.remove", "os.rename", "os.link", "os.truncate", "shutil.rmtree"})
 
 
-def count_writes(number: int) -> list[int]:
-    """Die at that write. Returns the counter."""
+def count_writes(number: int, watch_more: Callable[..., None] | None = None) -> list[int]:
+    """Die at that write. Returns the counter. `watch_more` is given what counts a point."""
     counter = [0]
 
     def count() -> None:
@@ -65,6 +66,8 @@ def count_writes(number: int) -> list[int]:
             count()
 
     sys.addaudithook(watch)
+    if watch_more is not None:
+        watch_more(count)
     return counter
 
 

@@ -8,10 +8,10 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from builders.source_servers import SECRET, FakePlatform, serve
+from builders.fakes import FAKES
+from builders.source_servers import Fake
 
-from qa_core.access.roles import Viewer
-from qa_core.sources import register
+from qa_core.base import environment
 
 SetClock = Callable[[str], None]
 
@@ -22,6 +22,7 @@ def set_clock(centre: Path, monkeypatch: pytest.MonkeyPatch) -> SetClock:
     monkeypatch.setenv("QA_OUTSIDE_HOSTS", "127.0.0.1")
 
     def move(moment: str) -> None:
+        environment._read_shift.cache_clear()  # also where a test before was at that moment
         monkeypatch.setenv("QA_CLOCK", moment)
 
     move("2026-05-12T12:00")
@@ -29,16 +30,16 @@ def set_clock(centre: Path, monkeypatch: pytest.MonkeyPatch) -> SetClock:
 
 
 @pytest.fixture
-def add_platform(set_clock: SetClock) -> Iterator[Callable[..., FakePlatform]]:
+def add_platform(
+    set_clock: SetClock, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., Fake]]:
     """Serve a fake platform, and add it as the source of its name."""
     with ExitStack() as stack:
 
-        def add(name: str, since: str = "2026-05-11", **values: object) -> FakePlatform:
-            platform = stack.enter_context(serve(FakePlatform(name, **values)))
-            register.add(
-                Viewer.SYSTEM, name, name, "contacts", platform.address, None,
-                date.fromisoformat(since), SECRET,
-            )  # fmt: skip
+        def add(name: str, since: str = "2026-05-11", **values: object) -> Fake:
+            folder = tmp_path_factory.mktemp(name)
+            platform = stack.enter_context(FAKES[name](**values).serve(folder))
+            platform.add(date.fromisoformat(since))
             return platform
 
         yield add

@@ -15,6 +15,7 @@ import builders.mariadb
 import builders.postgresql
 import pytest
 import sqlalchemy as sa
+from builders.fakes.sql import SELECT, make_table
 from builders.import_files import find_contacts, run_confirmed
 from builders.long_seeds import count_seeds
 
@@ -28,9 +29,6 @@ from qa_core.sources.ledger import WindowEntry
 SYSTEM = Viewer.SYSTEM
 DAY = date(2026, 5, 11)
 STATEMENTS = PROJECT / "qa_core" / "sources" / "statements"
-SELECT = """SELECT id AS contact_id, begun AS started_at, 'inbound' AS direction,
-'phone' AS channel, outcome, talk AS talk_seconds FROM calls
-WHERE begun >= :since AND begun < :until"""
 TABLES = {
     "freepbx": (
         "CREATE TABLE cdr (calldate timestamp, clid text, src text, dst text, dcontext text, "
@@ -146,26 +144,13 @@ def confirm_waiting() -> None:
         assert not report.is_refused, report.as_text()
 
 
-def make_calls(path: Path, rows: list[tuple]) -> str:
-    engine = sa.create_engine(f"sqlite:///{path}")
-    with engine.begin() as connection:
-        connection.exec_driver_sql(
-            "CREATE TABLE IF NOT EXISTS calls (id text, begun text, outcome text, talk int)"
-        )
-        connection.exec_driver_sql("DELETE FROM calls")
-        for row in rows:
-            connection.exec_driver_sql("INSERT INTO calls VALUES (?, ?, ?, ?)", row)
-    engine.dispose()
-    return f"sqlite:///{path}"
-
-
 def test_rows_of_a_database_come_by_the_clock_of_the_centre(here: None, tmp_path: Path) -> None:
     rows = [
         ("A", "2026-05-11 00:00:00", "answered", 60),
         ("B", "2026-05-11 23:59:59", "abandoned", None),
         ("C", "2026-05-12 00:00:00", "answered", 70),
     ]
-    add("pbx", make_calls(tmp_path / "pbx.db", rows), SELECT)
+    add("pbx", make_table(tmp_path / "pbx.db", rows), SELECT)
 
     window = read("pbx")
 
@@ -175,12 +160,12 @@ def test_rows_of_a_database_come_by_the_clock_of_the_centre(here: None, tmp_path
         ("B", "pbx", "abandoned", None),
     ]
     rows[0] = ("A", "2026-05-11 00:00:00", "answered", 61)
-    make_calls(tmp_path / "pbx.db", rows)
+    make_table(tmp_path / "pbx.db", rows)
     assert read("pbx").counts["updated"] == 1
 
 
 def test_columns_may_be_called_like_tables_of_ours(here: None, tmp_path: Path) -> None:
-    address = make_calls(tmp_path / "pbx.db", [("A", "2026-05-11 09:00:00", "answered", 60)])
+    address = make_table(tmp_path / "pbx.db", [("A", "2026-05-11 09:00:00", "answered", 60)])
     statement = SELECT.replace("FROM calls", "FROM (SELECT *, id AS advisor, 1 AS team FROM calls)")
     add("pbx", address, statement.replace("outcome, talk", "outcome, advisor, talk"))
 
@@ -189,7 +174,7 @@ def test_columns_may_be_called_like_tables_of_ours(here: None, tmp_path: Path) -
 
 
 def test_a_database_that_fails_names_the_day_and_writes_nothing(here: None, tmp_path: Path) -> None:
-    address = make_calls(tmp_path / "pbx.db", [("A", "2026-05-11 09:00:00", "answered", 60)])
+    address = make_table(tmp_path / "pbx.db", [("A", "2026-05-11 09:00:00", "answered", 60)])
     add("pbx", address, SELECT.replace("outcome", "outcome_v2"))
     assert (read("pbx").state, read("pbx").cause) == ("failed", "changed")
     (tmp_path / "pbx.db").unlink()
@@ -202,7 +187,7 @@ def test_a_database_that_fails_names_the_day_and_writes_nothing(here: None, tmp_
 
 
 def test_surveys_come_by_the_same_door(here: None, tmp_path: Path) -> None:
-    address = make_calls(tmp_path / "pbx.db", [("A", "2026-05-11 09:00:00", "answered", 60)])
+    address = make_table(tmp_path / "pbx.db", [("A", "2026-05-11 09:00:00", "answered", 60)])
     add("pbx", address, SELECT)
     answers = (
         "SELECT id AS contact_id, begun AS answered_at, 4 AS csat, 9 AS nps FROM calls "
@@ -217,7 +202,7 @@ def test_surveys_come_by_the_same_door(here: None, tmp_path: Path) -> None:
 
 
 def test_a_statement_cannot_write(here: None, tmp_path: Path) -> None:
-    address = make_calls(tmp_path / "pbx.db", [("A", "2026-05-11 09:00:00", "answered", 60)])
+    address = make_table(tmp_path / "pbx.db", [("A", "2026-05-11 09:00:00", "answered", 60)])
     engine = sa.create_engine(address)
     add("pbx", address, SELECT)
     window = read("pbx")
@@ -419,7 +404,7 @@ def run_database_seed(folder: Path, seed: int) -> None:
     draw = random.Random(seed)
     begin = datetime(2026, 3, 29) if seed % 2 else datetime(2026, 5, 11)
     rows: dict[str, tuple] = {}
-    add(f"pbx{seed}", make_calls(folder / f"{seed}.db", []), SELECT)
+    add(f"pbx{seed}", make_table(folder / f"{seed}.db", []), SELECT)
     for _round in range(2):
         for _call in range(draw.randrange(1, 6)):
             name = f"{seed}-{draw.randrange(30)}"
@@ -433,7 +418,7 @@ def run_database_seed(folder: Path, seed: int) -> None:
                 outcome,
                 draw.randrange(60) if outcome == "answered" else None,
             )
-        make_calls(folder / f"{seed}.db", list(rows.values()))
+        make_table(folder / f"{seed}.db", list(rows.values()))
         if draw.random() < 0.3:
             (folder / f"{seed}.db").rename(folder / "away.db")
             assert read(f"pbx{seed}", begin.date()).state == "failed"

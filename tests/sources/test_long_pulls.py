@@ -13,16 +13,14 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from builders import source_servers
+from builders.fakes import PLATFORMS, make_calls
 from builders.import_files import find_contacts
 from builders.long_seeds import count_seeds
 from builders.source_servers import (
     FAULTS,
     LASTING,
-    PLATFORMS,
     FakePlatform,
     change,
-    make_calls,
 )
 
 from qa_core.access.roles import Viewer
@@ -34,7 +32,6 @@ from qa_core.sources.register import SourceEntry
 SEEDS = 1000
 LIMITS = {"PAGE_ROWS": 5, "WALL": 40, "JOB_ROWS": 7}
 DAYS = (date(2026, 3, 29), date(2026, 5, 11), date(2026, 10, 25))
-KEYS = {"aircall": "id", "callrail": "id", "twilio": "sid", "genesys": "conversationId"}
 
 
 def make_restless(draw: random.Random, span: Span) -> Callable[[FakePlatform], None]:
@@ -61,7 +58,7 @@ def fetch(entry: SourceEntry, span: Span) -> tuple[pull.Fetched, dict[str, dict]
         fetched = pull._fetch(entry, entry.open(lambda _seconds: None), span, Path(folder))
         lines = [line for path in fetched.paths for line in path.read_text().splitlines()]
     rows = map(json.loads, lines)
-    return fetched, {str(row[KEYS[entry.platform]]): row for row in rows}
+    return fetched, {str(row[entry.declared.key]): row for row in rows}
 
 
 def run_seed(platform: FakePlatform, entry: SourceEntry, seed: int) -> str:
@@ -103,8 +100,7 @@ def run_seed(platform: FakePlatform, entry: SourceEntry, seed: int) -> str:
     truth = platform.find_in(span)
     assert set(rows) == set(truth) and fetched.is_complete
     assert fetched.expected == (None if entry.declared.basis == NONE else len(truth))
-    as_row = getattr(source_servers, f"as_{entry.platform}")
-    assert all(rows[name] == as_row(call) for name, call in truth.items())
+    assert all(rows[name] == platform.as_row(call) for name, call in truth.items())
     return outcome
 
 

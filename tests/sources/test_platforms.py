@@ -9,18 +9,20 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from builders.fakes import PLATFORMS, make_calls
 from builders.import_files import find_contacts
-from builders.source_servers import PLATFORMS, FakePlatform, change, make_calls
+from builders.source_servers import FakePlatform, change
 
 from qa_core.access.roles import Viewer
-from qa_core.sources import pull
+from qa_core.sources import pull, register
 from qa_core.sources.ledger import WindowEntry, find_span
+from qa_core.sources.protocol.declaration import COUNT
 
 SYSTEM = Viewer.SYSTEM
 DAY = date(2026, 5, 11)
 AddPlatform = Callable[..., FakePlatform]
-COUNTING = ("aircall", "genesys")
-STATED = {"aircall": "complete", "genesys": "complete", "callrail": "read", "twilio": "read"}
+COUNTING = tuple(name for name in PLATFORMS if register.PLATFORMS[name].basis == COUNT)
+STATED = {name: "complete" if name in COUNTING else "read" for name in PLATFORMS}
 
 
 def read(name: str, day: date = DAY) -> WindowEntry:

@@ -7,15 +7,18 @@ import os
 import random
 import shutil
 import subprocess
-from collections.abc import Callable
-from datetime import date, timedelta
+from collections.abc import Callable, Iterable
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
+from builders.fakes import FAKES, make_calls
 from builders.forked_python import forked_python
 from builders.import_files import bring, find_contacts, find_facts
-from builders.s3_server import make_record
-from builders.source_servers import FakePlatform, change, make_calls
+from builders.killed_pull import BUSY
+from builders.long_seeds import count_seeds
+from builders.source_servers import Call, Fake, change
 
 from qa_core import ingest
 from qa_core.access.roles import Role, Viewer
@@ -27,12 +30,14 @@ from qa_core.files.options import ImportOptions
 from qa_core.ingest.load import layouts
 from qa_core.sources import ledger, pull, register
 from qa_core.sources.ledger import WindowEntry, find_span
+from qa_core.sources.protocol.declaration import NONE, Span
 from qa_core.storage.records import store
+from qa_core.storage.records.imports import ImportBatch
 from qa_core.upkeep import after_import, erasure
 
 SYSTEM = Viewer.SYSTEM
 DAY, TODAY = date(2026, 5, 11), date(2026, 5, 12)
-AddPlatform = Callable[..., FakePlatform]
+AddPlatform = Callable[..., Fake]
 SetClock = Callable[[str], None]
 
 
@@ -298,108 +303,152 @@ def test_the_worker_reads_until_it_is_stopped_and_does_what_follows(
     assert len(find_contacts()) == 10
 
 
-def pull_elsewhere(number: int) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+def start_elsewhere(number: int = 0) -> subprocess.Popen[str]:
+    return subprocess.Popen(
         [*forked_python(), "-m", "builders.killed_pull", str(number)],
         cwd=environment.PROJECT,
         env={**os.environ, "PYTHONPATH": "tests:."},
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
-        timeout=300,
     )
 
 
-def prepare_calls(add_platform: AddPlatform, before: Path) -> None:
-    platform = add_platform("aircall", since="2026-05-11")
-    platform.calls = make_calls("aircall", random.Random(3), find_span(DAY), 10)
-    bring(
-        before, "contacts", "contact_id,started_at,outcome\nX1,2026-05-11T09:00:00+02:00,answered\n"
-    )
+def pull_elsewhere(number: int = 0) -> tuple[int, str]:
+    process = start_elsewhere(number)
+    printed, _error = process.communicate(timeout=300)
+    return process.returncode, printed
 
 
-def prepare_files(folder: Path) -> None:
-    """Add a folder whose days were read; then a file of the earlier one appears late, with old
-    values of a contact of the later one.
+class Late:
+    """A source with days that were read. Then calls of the earlier day come late and change, and
+    an import by hand stands beside it.
     """
-    folder.mkdir()
-    options = {"profile": "amazon_connect"}
-    register.add(SYSTEM, "drop", "folder", "contacts", str(folder), None, DAY, None, options)
-    noon = find_span(DAY).since + timedelta(hours=12)
 
-    def put(name: str, hours: int, talk: int, *numbers: int) -> None:
-        at = noon + timedelta(hours=hours)
-        (folder / name).write_text("".join(make_record(n, noon, talk) for n in numbers))
-        os.utime(folder / name, (at.timestamp(), at.timestamp()))
+    def __init__(
+        self, name: str, add_platform: AddPlatform, set_clock: SetClock, before: Path
+    ) -> None:
+        self.source = add_platform(name, since="2026-05-11")
+        noon = find_span(DAY).since + timedelta(hours=12)
+        self.put(noon, make_calls(name, random.Random(3), find_span(DAY), 7))
+        first = next(iter(self.source.calls))
+        self.put(noon + timedelta(hours=20), make_calls(name, random.Random(4), TODAY_EARLY, 3, 50))
+        bring(before, "contacts", "contact_id,started_at,outcome\nX1,2026-05-11T09:00,answered\n")
+        pull_due(name)
+        self.put(
+            noon + timedelta(hours=1),
+            make_calls(name, random.Random(5), find_span(DAY), 4, 80)
+            | {first: change(self.source.calls[first], 777)},
+        )
+        ledger.fill(SYSTEM, ledger.find_days(name, DAY, DAY)[0].id)
+        set_clock("2026-05-12T14:00")
 
-    put("a.json", 0, 60, 0, 1)
-    put("b.json", 20, 75, 0, 2)
-    pull_due("drop")
-    put("late.json", 1, 61, 0, 3)
-    ledger.fill(SYSTEM, ledger.find_days("drop", DAY, DAY)[0].id)
+    def put(self, at: datetime, calls: dict[str, Call]) -> None:
+        self.source.calls |= calls
+        self.source.publish(at)
+
+    def check(self) -> None:
+        """Compare what came with what the source has: all of it, once."""
+        name = self.source.name
+        system = register.get(name).system or register.PLATFORMS[name].profile
+        found = find_contacts("talk_seconds", where=f"source_system = '{system}'")
+        truth = {call.id: call.talk for call in self.source.calls.values()}
+        assert len(found) == len(truth) == 14
+        assert {contact: talk and round(talk) for contact, talk in found} == truth
+        assert len(find_contacts()) == 15
+        stated = "read" if register.PLATFORMS[name].basis == NONE else "complete"
+        assert states(name) == {"2026-05-11": stated, "2026-05-12": "open"}
+
+
+TODAY_EARLY = Span(find_span(TODAY).since, find_span(TODAY).since + timedelta(hours=7))
 
 
 def kill_at(
-    points: Callable[[int], list[int]],
-    name: str,
+    choose: Callable[[int], Iterable[int]],
+    late: Late,
     set_clock: SetClock,
     centre: Path,
     before: Path,
 ) -> None:
-    """Kill the pull of a day at these writes; the next one brings all of it, once."""
+    """Kill the pull at these points; the next one brings all of it, once."""
     store.close()
     shutil.copytree(centre, before / "centre")
-    set_clock("2026-05-12T12:05")
-    whole = pull_elsewhere(0)
-    writes = int(whole.stdout)
+    status, printed = pull_elsewhere()
+    points = int(printed)
+    late.check()
     truth = find_facts()
-    assert len(truth) == {"aircall": 11, "drop": 4}[name] and writes > 12
-    for number in points(writes):
+    assert status == 0 and points > 12
+    chosen = list(choose(points))
+    for number in chosen:
         store.close()
         shutil.rmtree(centre)
         shutil.copytree(before / "centre", centre)
-        set_clock("2026-05-12T12:05")
-        assert pull_elsewhere(number).returncode < 0, number
+        set_clock("2026-05-12T14:00")
+        assert pull_elsewhere(number)[0] < 0, number
         ingest.resume()
-        set_clock("2026-05-12T12:20")
+        set_clock("2026-05-12T15:00")
         pull_due()
         assert find_facts() == truth, number
-        assert states(name) == {"2026-05-11": "complete", "2026-05-12": "open"}, number
+        late.check()
         left = centre / "tmp"
         assert not left.exists() or not any(path.is_file() for path in left.rglob("*")), number
+    print(f"{late.source.name}: killed at {len(chosen)} of {points} points; nothing lost or twice")
 
 
 @pytest.mark.sqlite("a copy of the centre is a copy of its folder")
+@pytest.mark.parametrize(
+    ("name", "choose"),
+    [
+        pytest.param("aircall", lambda points: [2, points // 2, points - 1], id="aircall"),
+        *(
+            pytest.param(
+                name,
+                lambda points: range(1, points + 1, max(1, 100 // count_seeds(100))),
+                marks=pytest.mark.long,
+                id=f"every {name}",
+            )
+            for name in FAKES
+        ),
+    ],
+)
 def test_a_pull_that_is_killed_is_finished_by_the_next(
+    name: str,
+    choose: Callable[[int], Iterable[int]],
     add_platform: AddPlatform,
     set_clock: SetClock,
     centre: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     before = tmp_path_factory.mktemp("before")
-    prepare_calls(add_platform, before)
-    kill_at(lambda writes: [2, writes // 2, writes - 1], "aircall", set_clock, centre, before)
+    kill_at(choose, Late(name, add_platform, set_clock, before), set_clock, centre, before)
 
 
-@pytest.mark.long
-@pytest.mark.sqlite("a copy of the centre is a copy of its folder")
-@pytest.mark.parametrize("name", ["aircall", "drop"])
-def test_a_kill_at_any_write_loses_nothing_and_brings_nothing_twice(
+@pytest.mark.parametrize(
+    "name",
+    [
+        "aircall",
+        *(pytest.param(name, marks=pytest.mark.long) for name in FAKES if name != "aircall"),
+    ],
+)
+def test_two_processes_at_once_bring_nothing_twice(
     name: str,
     add_platform: AddPlatform,
     set_clock: SetClock,
-    centre: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    def name_all(writes: int) -> list[int]:
-        return list(range(1, writes + 1))
+    late = Late(name, add_platform, set_clock, tmp_path_factory.mktemp("before"))
+    store.close()
 
-    before = tmp_path_factory.mktemp("before")
-    if name == "aircall":
-        prepare_calls(add_platform, before)
-    else:
-        prepare_files(before / "files")
-    kill_at(name_all, name, set_clock, centre, before)
+    processes = [start_elsewhere() for _ in range(2)]
+    for process in processes:
+        process.communicate(timeout=300)
+
+    # The second one is refused, or finds nothing that is due.
+    assert sorted(process.returncode for process in processes) in ([0, 0], [0, BUSY])
+    late.check()
+    with store.reading() as session:
+        names = list(session.scalars(sa.select(ImportBatch.file_name)))
+    assert len(names) == len(set(names)) + {"folder": 0}.get(name, 1), names
 
 
 def test_only_those_in_charge_see_and_change_sources(add_platform: AddPlatform) -> None:

@@ -1,1 +1,6 @@
 """Platforms that are pulled, a file each."""
+
+import pkgutil
+
+NAMES = tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
+"""Names of the platforms: those of the files."""

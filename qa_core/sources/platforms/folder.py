@@ -65,6 +65,7 @@ PLATFORM = SourcePlatform(
     basis=LISTING,
     settle=timedelta(days=1),
     asks=("address",),
+    check=lambda address, _statement: str(Path(address).absolute()),
     find_items=find_items,
     fetch_items=fetch_items,
 )

@@ -23,6 +23,7 @@ from qa_core.sources.protocol.declaration import (
     SourceFailed,
     SourcePlatform,
     Span,
+    check_host,
 )
 from qa_core.sources.protocol.http import CAUSES, MAX_BYTES, WAITS, connect, exchange
 
@@ -35,8 +36,10 @@ NOT_THERE = ("NoSuchKey", "404", "PreconditionFailed", "412")
 """Codes of an object that is gone, or is another one than was listed."""
 
 
-def require_address(address: str) -> None:
-    """Raise Refusal for an address without a bucket, or where the driver is not installed."""
+def check(address: str, statement: str | None) -> str:
+    """Raise Refusal for an address without a bucket, a host that the operator does not allow, or
+    where the driver is not installed.
+    """
     try:
         import boto3  # noqa: F401
     except ImportError:
@@ -50,6 +53,7 @@ def require_address(address: str) -> None:
             "no_bucket",
             "Write the address as https://s3.REGION.amazonaws.com/BUCKET/PREFIX.",
         )
+    return check_host(address, statement)
 
 
 @contextmanager
@@ -197,6 +201,7 @@ PLATFORM = SourcePlatform(
     settle=timedelta(days=1),
     profile="amazon_connect",
     asks=("address", "secret"),
+    check=check,
     find_items=find_items,
     fetch_items=fetch_items,
 )

@@ -33,27 +33,9 @@ OPTIONS = re.compile(r"host|port|unix_socket|charset|ssl\w*")
 _COMMENT = re.compile(r"--[^\n]*")
 
 
-def require_statement(statement: str) -> None:
-    """Raise Refusal for what is not one SELECT with the bounds of a span."""
-    code = _COMMENT.sub("", statement)
-    is_bounded = any({f":since{clock}", f":until{clock}"} <= _find_names(code) for clock in _CLOCKS)
-    if not (_SELECT.fullmatch(code) and is_bounded):
-        raise Refusal(
-            "bad_statement",
-            "Write one SELECT with :since and :until, or with :since_epoch and :until_epoch.",
-        )
-
-
-_CLOCKS = ("", "_epoch")
-
-
-def _find_names(statement: str) -> set[str]:
-    return set(re.findall(r"(?<![:\w]):[a-z_]+\b", statement))
-
-
-def require_address(address: str) -> None:
+def check(address: str, statement: str | None) -> str:
     """Raise Refusal for an address of no database that can be read, or with a password, which
-    would be in a list.
+    would be in a list; and for what is not one SELECT with the bounds of a span.
     """
     try:
         url = sa.make_url(address)
@@ -69,6 +51,21 @@ def require_address(address: str) -> None:
             "install its driver. Dialects: {known}.",
             known=", ".join(DIALECTS),
         )
+    code = _COMMENT.sub("", statement or "")
+    is_bounded = any({f":since{clock}", f":until{clock}"} <= _find_names(code) for clock in _CLOCKS)
+    if not (_SELECT.fullmatch(code) and is_bounded):
+        raise Refusal(
+            "bad_statement",
+            "Write one SELECT with :since and :until, or with :since_epoch and :until_epoch.",
+        )
+    return address
+
+
+_CLOCKS = ("", "_epoch")
+
+
+def _find_names(statement: str) -> set[str]:
+    return set(re.findall(r"(?<![:\w]):[a-z_]+\b", statement))
 
 
 def read(access: SourceAccess, span: Span) -> Iterator[Page]:
@@ -195,4 +192,5 @@ PLATFORM = SourcePlatform(
     settle=timedelta(days=1),
     read=read,
     asks=("address", "statement"),
+    check=check,
 )

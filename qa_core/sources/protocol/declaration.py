@@ -1,11 +1,14 @@
 """Vocabulary of a platform that is pulled: what it is asked for, and what it states."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+
+from qa_core.base import outside
 
 COUNT, LISTING, NONE = "count", "listing", "none"
 """Basis of completeness: the platform states a number, it lists every key, or neither."""
@@ -57,6 +60,13 @@ class SourceAccess:
     wait: Callable[[float], None] = field(repr=False)
 
 
+def check_host(address: str, _statement: str | None) -> str:
+    """Raise Refusal for a host that the operator does not allow."""
+    with suppress(OSError):  # a name that leads nowhere is shown by `sources test`
+        outside.require_allowed(urlsplit(address))
+    return address
+
+
 @dataclass(frozen=True)
 class SourcePlatform:
     """Declaration of a platform.
@@ -65,7 +75,8 @@ class SourcePlatform:
     come no more and change no more · `overlap`: time read again with what is new of today ·
     `read`: pages of a span · `key`: column by which a row is known; None: each row counts ·
     `profile`: its reader of the import · `address`: the usual one · `asks`: what it needs to be
-    added, of `address`, `secret` and `statement`.
+    added, of `address`, `secret` and `statement` · `check`: takes the address and the statement of
+    one that is added, raises Refusal, and returns the address to keep.
 
     Instead of `read`, a platform that lists has `find_items`: name → version of each item of a
     span, the oldest first; and `fetch_items`, which puts items into a folder, and returns the
@@ -80,6 +91,7 @@ class SourcePlatform:
     profile: str | None = None
     address: str | None = None
     asks: tuple[str, ...] = ("secret",)
+    check: Callable[[str, str | None], str] = check_host
     overlap: timedelta = timedelta(hours=1)
     find_items: Callable[[SourceAccess, Span], Items] | None = None
     fetch_items: Callable[[SourceAccess, Items, Path], tuple[Sequence[Path], set[str]]] | None = (

@@ -42,7 +42,7 @@ class SourceWindow(Numbered, holds=data.NOBODY):
     expected: Mapped[int | None]
     """Number that the platform states; null where it states none, or was not reached."""
     counts: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    """Counts of the import: new, updated, unchanged, rejected, gone."""
+    """Counts of the import (new, updated, unchanged, rejected, gone), why it refused a file."""
     read_at: Mapped[datetime | None]
     """Start of the last reading that reached its end."""
     next_at: Mapped[datetime | None] = mapped_column(default=now, index=True)
