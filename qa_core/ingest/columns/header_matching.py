@@ -34,7 +34,13 @@ _FLAG_MARKS = re.compile(
     r"^(?:(?:is|was|has|call|calls|appel|est|contact|a ete) )+|"
     r"(?: (?:flag|yn|y n|yes no|oui non|o n|indicator|ind|bool|boolean|call|calls|appel|count))+$"
 )
+_OF_CONTACT = re.compile(
+    r"^(?:(?:calls?|appels?|contacts?|interaction|conversation) )+|"
+    r"(?: (?:calls?|appels?|contacts?|interaction|conversation|llamada|chamada|chiamata))+$"
+)
+"""Words beside a header that only say that it is of the contact: `Call talk time`."""
 _FLAGS = (ValueType.FLAG, ValueType.BOOLEAN)
+_RATED = (ValueType.MARK, ValueType.CRITERION)
 OTHER_LANGUAGE = 100
 """Rank of a synonym in another language: the last."""
 MAX_SHOWN = 30
@@ -57,6 +63,8 @@ def parse_header(text: str) -> Header:
         unit = "h"
     if len(words) > 2 and words[-1] in _HOURS and words[-2] in ("in", "en"):
         unit, words = "h", words[:-2]
+    if len(words) > 1 and words[-1] in ("utc", "gmt"):
+        words.pop()
     if len(words) > 1 and words[-1] in _UNITS:
         unit = _UNITS[words.pop()]
         if len(words) > 1 and words[-1] in ("in", "en"):
@@ -118,6 +126,7 @@ def find_field(header: Header, vocabulary: Vocabulary) -> Hit | None:
     """Find the field that a header names, exactly or but for its unit."""
     whole = simplify(header.text)
     flag = vocabulary.get(_FLAG_MARKS.sub("", whole))
+    own = vocabulary.get(_drop_links(_OF_CONTACT.sub("", header.words)))
     if header.unit or _CLOCK.search(header.text):
         # Queue (m:ss) is the time there.
         time = vocabulary.get(f"{header.words} time")
@@ -129,6 +138,7 @@ def find_field(header: Header, vocabulary: Vocabulary) -> Hit | None:
         or vocabulary.get(_drop_links(whole))
         or vocabulary.get(_drop_links(header.words))
         or (flag if flag and flag[0].value_type in _FLAGS else None)
+        or ((own[0], OTHER_LANGUAGE) if own and own[0].value_type not in _RATED else None)
     )
 
 
@@ -190,6 +200,7 @@ _REFITS = (
     ("handled_by", lambda cell: simplify(cell) not in vocabulary.HANDLERS, "advisor"),
     ("advisor", lambda cell: simplify(cell) in vocabulary.HANDLERS, "handled_by"),
     ("answered", _MOMENT.search, "answered_at"),
+    ("answered_at", lambda cell: simplify(cell) in vocabulary.ANSWERS, "answered"),
     ("wrap_seconds", _WORDS.search, "reason"),
     ("csat", _SENTENCE.search, "survey_comment"),
     ("date", parse_period, "period"),

@@ -85,6 +85,8 @@ OUTGOING = re.compile(
 """Header of a list of outgoing contacts."""
 DIRECTION = re.compile(r"\b(?:direc\w*|direz\w*|richtung|sens|sentido|inbound outbound|in out)\b")
 """Header of a column that says nothing but the direction."""
+_OF_RECEIVED = ("queue", "abandoned")
+"""Fields that contacts received have, and those of a dialler seldom."""
 MIN_CALLED, MIN_CALLED_BY_ONE = 10, 3
 """Number of different called numbers, more than callers, from which on a file asks; the second
 where one number calls them all.
@@ -213,9 +215,6 @@ def require_only(only: Mapping[str, str]) -> None:
 
 
 def _decide_direction(context: FileContext) -> None:
-    if not context.has("direction") and "direction" in context.options.only:
-        context.decide("direction", context.options.only["direction"], SET_BY_PERSON)
-        return
     if context.has("direction"):
         evidence = context.evidence["direction"]
         if sum(evidence.unknown.values()) <= outcomes.MAX_UNKNOWN * evidence.total:
@@ -226,6 +225,9 @@ def _decide_direction(context: FileContext) -> None:
         if evidence.known_share > 0:
             raise _refuse_unread(context.get_header("direction"), evidence, ("ignore", "direction"))
         context.leave_words_aside("direction")
+    if "direction" in context.options.only:
+        context.decide("direction", context.options.only["direction"], SET_BY_PERSON)
+        return
     _require_inbound(context)
     context.defaults["direction"] = Direction.INBOUND.value
     context.decide("direction", "inbound", NO_COLUMN)
@@ -249,7 +251,11 @@ def _require_inbound(context: FileContext) -> None:
         meanings = {DIRECTIONS.get(simplify(word)) for word in evidence.seen}
         if meanings and None not in meanings and meanings != {Direction.INTERNAL}:
             raise _refuse_unread(context.headers[index], evidence, ("direction", "ignore"))
-    signs = [text for text in context.headers if OUTGOING.search(simplify(text))]
+    signs = [
+        text
+        for index, text in enumerate(context.headers)
+        if OUTGOING.search(simplify(text)) and len(context.sample_cells(index))
+    ]
     different = {
         name: len(context.sample_cells(context.columns[name].index).unique())
         for name in ("customer", "caller", "called")
@@ -257,14 +263,20 @@ def _require_inbound(context: FileContext) -> None:
     }
     called = different.get("called", 0)
     callers = max(number for name, number in {"": 0, **different}.items() if name != "called")
+    if callers > called > 0:
+        signs = [text for text in signs if text != context.get_header("called")]
     if called > callers and called >= (MIN_CALLED_BY_ONE if callers == 1 else MIN_CALLED):
         signs.append(context.get_header("called"))
+    is_received = callers > called > 0 or any(map(context.has, _OF_RECEIVED))
     if signs:
         raise Refusal(
             "which_direction",
             "No column gives the direction, but {columns} may mean outgoing contacts. Say which "
             "they are.",
-            options=("--only direction=outbound", "--only direction=inbound"),
+            options=tuple(
+                f"--only direction={name}"
+                for name in sorted((Direction.INBOUND, Direction.OUTBOUND), reverse=not is_received)
+            ),
             columns=", ".join(dict.fromkeys(signs)),
         )
 
