@@ -175,10 +175,12 @@ def refit_columns(
     profile: Profile,
     columns: dict[str, Column],
     requested: Mapping[str, str],
+    headers: list[str],
     rows: Iterable[list[str]],
 ) -> None:
     """Move columns to the field that their cells fill: a moment under `Call answered`."""
     rows = list(rows)
+    _prefer_clocks(profile, columns, requested, headers, rows)
     for name, looks_other, other in _REFITS:
         field = profile.get_field(other)
         if name not in columns or name in requested or field is None:
@@ -192,7 +194,31 @@ def refit_columns(
             columns[other] = Column(field, index, column.header)
 
 
+def _prefer_clocks(
+    profile: Profile,
+    columns: dict[str, Column],
+    requested: Mapping[str, str],
+    headers: list[str],
+    rows: list[list[str]],
+) -> None:
+    """Take, of two columns for an answer or an end, the time of day rather than the date."""
+
+    def has_clock(index: int) -> bool:
+        return any(_CLOCK_CELL.search(row[index]) for row in rows if index < len(row))
+
+    words = build_vocabulary(profile.fields)
+    for name in ("answered_at", "ended_at"):
+        if name not in columns or name in requested or has_clock(columns[name].index):
+            continue
+        for index, header in enumerate(map(parse_header, headers)):
+            hit = find_field(header, words)
+            if hit and hit[0].name == name and has_clock(index):
+                columns[name] = Column(columns[name].field, index, header)
+                break
+
+
 _MAX = 0.8
+_CLOCK_CELL = re.compile(r"\d{1,2}:\d{2}")
 _MOMENT = re.compile(r"\d{1,2}:\d{2}|\d{4}-\d{2}-\d{2}|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}")
 _WORDS = re.compile(r"[A-Za-zÀ-ÿ]{4,}")
 _SENTENCE = re.compile(r"\S+\s+\S+\s+\S+")
