@@ -229,13 +229,15 @@ class ImportOptions:
 
 
 def parse_scale(text: str) -> tuple[float, float] | None:
-    """Parse a scale written "1-5" into its least and greatest mark, or None."""
+    """Parse a scale written "1-5" into its least and greatest mark, or None; in "5-1" 1 is the
+    best.
+    """
     low, dash, high = text.strip().partition("-")
     try:
         scale = float(low.replace(",", ".")), float(high.replace(",", "."))
     except ValueError:
         return None
-    return scale if dash and scale[0] < scale[1] else None
+    return scale if dash and scale[0] != scale[1] else None
 
 
 def _as_plain(value: Any) -> Any:

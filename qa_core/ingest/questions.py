@@ -43,8 +43,13 @@ _OUTCOMES = ("answered", "abandoned", "unanswered", "missing")
 _DIRECTIONS = ("inbound", "outbound", "internal", "missing")
 _TRUTHS = ("yes", "no", "missing")
 _IDS = ("contact_id", "ticket", "customer")
-_ANSWER = re.compile(r"\b(?:responses?|reponses?|surveys?|enquetes?|feedback|questionnaires?)\b")
+_ANSWER = re.compile(
+    r"\b(?:collector|respond\w*|responses?|reponses?|surveys?|enquetes?|feedback|questionnaires?)\b"
+)
 """Header of the id of an answer, which names no contact."""
+_ID = re.compile(
+    r"\b(?:ids?|uuid|ref\w*|numbers?|num\w*|external|custom|case|ticket|dossier|calls?|appels?)\b"
+)
 
 
 @dataclass
@@ -166,12 +171,13 @@ class Interpreter:
         """Return whether a column holds what a question asks for."""
         try:
             staged = self._read(self.options.with_answer(answer))[0]
+            is_different = not answer.startswith("--map contact_id=") or _are_different(staged)
             staged.discard()
         except Refusal as other:
             is_open = other.code.startswith("ambiguous_") or other.params.get("column") != column
             return other.code not in (refusal.code, "too_many_rejected") and is_open
         unreadable = sum(staged.tally.blanked.get(column, {}).values())
-        return 2 * unreadable <= staged.accepted
+        return 2 * unreadable <= staged.accepted and is_different
 
     def _complete(
         self, options: ImportOptions, questions: Iterable[OpenQuestion] | None = None
@@ -233,13 +239,25 @@ class Interpreter:
                 for text in self.headers
                 if text and text not in used and not _is_other_field(name, text)
             ]
-            for column in layouts.find_similar(name, free)[:MAX_TRIED_COLUMNS]:
+            likely = layouts.find_similar(name, free)
+            if name in _IDS:
+                likely.sort(key=lambda text: not _ID.search(simplify(text)))
+            for column in likely[:MAX_TRIED_COLUMNS]:
                 if self._fits(f"--map {name}={column}", column, refusal):
                     yield f"--map {name}={column}"
         elif match := _CHOICE.match(option):
             yield from (match[1] + choice for choice in match[2].split("|"))
         else:
             yield option
+
+
+def _are_different(staged: Staged) -> bool:
+    """Return whether most contacts of a file have an id of their own."""
+    with open_session(staged) as connection:
+        rows, ids = connection.execute(
+            "SELECT count(contact_id), count(DISTINCT contact_id) FROM staged"
+        ).fetchone()
+    return 2 * ids > rows
 
 
 def _is_other_field(name: str, header: str) -> bool:

@@ -88,6 +88,7 @@ def test_sections_and_fields_of_the_tables_are_known_ones() -> None:
         "consents",
         "lists",
         "handlers",
+        "verdicts",
         "questions",
     }
 

@@ -57,9 +57,8 @@ def _list_flag_words(name: str) -> dict[str, object]:
 
 ANSWER_WORDS = _list_flag_words("answered")
 ANSWER_NUMBERS = {
-    word: "1" if meaning == Outcome.ANSWERED else "0"
-    for word, meaning in ANSWER_WORDS.items()
-    if word in vocabulary.ANSWERS
+    word: "1" if is_yes else "0"
+    for word, is_yes in {**vocabulary.VERDICTS, **vocabulary.ANSWERS}.items()
 }
 WORD_LISTS: Mapping[ValueType, Mapping[str, object]] = {
     ValueType.BOOLEAN: vocabulary.YES_NO,
@@ -70,6 +69,11 @@ WORD_LISTS: Mapping[ValueType, Mapping[str, object]] = {
 }
 _UNCLEAR_RATING = re.compile(r"(?:survey |customer )?(?:scores?|notes?|nota|rating value)")
 """Header of a rating that may be of satisfaction, recommendation or effort."""
+_BEST_FIRST = re.compile(
+    r"\b1 (?:is |est |ist |(?:very|tres|sehr|muy|molto|muito|completely|extremely|tout a fait) )*"
+    r"(?:satisf|good|bien|bon\b|gut|zufrieden|excellent|best|meilleur|beste|parfait|happy)|schulnote"
+)
+"""Header of a rating with 1 as the best."""
 _LEFT_ASIDE = (ValueType.BOOLEAN, ValueType.HANDLER, ValueType.LABEL)
 """Types whose column is no such field where most of its words are unknown."""
 DEFAULT_SCALES = {"csat": (1, 5), "ces": (1, 7), "score": (0, 100)}
@@ -312,7 +316,7 @@ class FileContext:
             values = vocabulary.replace_words(values, taught)
         if name in self.notes.get("yes_no", ()):
             values = vocabulary.replace_words(values, ANSWER_NUMBERS)
-        if self.columns[name].field.value_type == ValueType.MARK:
+        if self.columns[name].field.value_type == ValueType.MARK or name == "nps":
             values, marks = vocabulary.read_marks(values)
             self.notes.setdefault("mark_words", {}).setdefault(name, {}).update(marks)
         return values
@@ -412,6 +416,8 @@ class FileContext:
                 )
             self._require_rating(name, column, evidence)
             scale = options.scales.get(name) or options.scales.get(column.header.text)
+            if not scale and _BEST_FIRST.search(simplify(column.header.text)):
+                raise self._refuse_reversed(name, column, evidence)
             if name == "score" and not scale and self._has_criteria():
                 scale = "0-100"  # The criteria are kept, not their total.
             if name == "score" and not scale and self.has("possible"):
@@ -429,6 +435,18 @@ class FileContext:
             self.readings[name] = numbers.NumberReading(
                 decimal, item.low, item.high, is_whole=item.value_type == ValueType.WHOLE
             )
+
+    def _refuse_reversed(
+        self, name: str, column: Column, evidence: numbers.NumberEvidence
+    ) -> Refusal:
+        greatest = re.search(r"-(\d+)$", column.header.scale or "")
+        greatest = greatest[1] if greatest else max(5, int(evidence.highest))
+        return evidence.refuse(
+            "reversed_scale",
+            "In the column {column}, 1 may be the best rating. Say from which to which it goes, "
+            "the best last.",
+            options=(f"--scale {name}={greatest}-1", f"--scale {name}=1-{greatest}"),
+        )
 
     def _has_criteria(self) -> bool:
         types = [column.field.value_type for column in self.columns.values()]
@@ -458,7 +476,8 @@ class FileContext:
         )
 
     def _is_yes_no(self, column: Column) -> bool:
-        words = {simplify(text) for text in self.sample_cells(column.index).unique().to_pylist()}
+        cells = vocabulary.clear_non_answers(self.sample_cells(column.index).unique())
+        words = {simplify(text) for text in cells.drop_null().to_pylist()}
         return bool(words) and words <= ANSWER_NUMBERS.keys()
 
     def list_word_options(self, name: str) -> tuple[str, ...]:

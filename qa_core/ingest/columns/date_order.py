@@ -126,8 +126,22 @@ def _follow_hints(
         "ambiguous_dates",
         "The column {column} does not show which number is the day (for example {example}). "
         "Choose the order.",
-        options=tuple(f"--date-order {order}" for order in possible),
+        options=tuple(
+            f"--date-order {order}"
+            for order in sorted(possible, key=lambda order: _find_span(evidence, order))
+        ),
     )
+
+
+def _find_span(evidence: MomentEvidence, order: str) -> int:
+    """Find how many days lie between the first and the last date read in that order: a file
+    has the days of some weeks rather than the same days of many months.
+    """
+    year, month, day = (ORDERS[order].index(part) for part in "ymd")
+    last = ((a, b, y) for y, a, b in evidence.months.get("year_last", ()))
+    numbers = [*last, *evidence.months.get("short_year", ())]
+    days = [372 * part[year] + 31 * part[month] + part[day] for part in numbers]
+    return max(days, default=0) - min(days, default=0)
 
 
 def _decide_short_order(

@@ -34,7 +34,13 @@ _FLAG_MARKS = re.compile(
     r"^(?:(?:is|was|has|call|calls|appel|est|contact|a ete) )+|"
     r"(?: (?:flag|yn|y n|yes no|oui non|o n|indicator|ind|bool|boolean|call|calls|appel|count))+$"
 )
+_OF_CONTACT = re.compile(
+    r"^(?:(?:calls?|appels?|contacts?|interaction|conversation) )+|"
+    r"(?: (?:calls?|appels?|contacts?|interaction|conversation|llamada|chamada|chiamata))+$"
+)
+"""Words beside a header that only say that it is of the contact: `Call talk time`."""
 _FLAGS = (ValueType.FLAG, ValueType.BOOLEAN)
+_RATED = (ValueType.MARK, ValueType.CRITERION)
 OTHER_LANGUAGE = 100
 """Rank of a synonym in another language: the last."""
 MAX_SHOWN = 30
@@ -57,6 +63,8 @@ def parse_header(text: str) -> Header:
         unit = "h"
     if len(words) > 2 and words[-1] in _HOURS and words[-2] in ("in", "en"):
         unit, words = "h", words[:-2]
+    if len(words) > 1 and words[-1] in ("utc", "gmt"):
+        words.pop()
     if len(words) > 1 and words[-1] in _UNITS:
         unit = _UNITS[words.pop()]
         if len(words) > 1 and words[-1] in ("in", "en"):
@@ -118,6 +126,7 @@ def find_field(header: Header, vocabulary: Vocabulary) -> Hit | None:
     """Find the field that a header names, exactly or but for its unit."""
     whole = simplify(header.text)
     flag = vocabulary.get(_FLAG_MARKS.sub("", whole))
+    own = vocabulary.get(_drop_links(_OF_CONTACT.sub("", header.words)))
     if header.unit or _CLOCK.search(header.text):
         # Queue (m:ss) is the time there.
         time = vocabulary.get(f"{header.words} time")
@@ -129,6 +138,7 @@ def find_field(header: Header, vocabulary: Vocabulary) -> Hit | None:
         or vocabulary.get(_drop_links(whole))
         or vocabulary.get(_drop_links(header.words))
         or (flag if flag and flag[0].value_type in _FLAGS else None)
+        or ((own[0], OTHER_LANGUAGE) if own and own[0].value_type not in _RATED else None)
     )
 
 
@@ -165,10 +175,12 @@ def refit_columns(
     profile: Profile,
     columns: dict[str, Column],
     requested: Mapping[str, str],
+    headers: list[str],
     rows: Iterable[list[str]],
 ) -> None:
     """Move columns to the field that their cells fill: a moment under `Call answered`."""
     rows = list(rows)
+    _prefer_clocks(profile, columns, requested, headers, rows)
     for name, looks_other, other in _REFITS:
         field = profile.get_field(other)
         if name not in columns or name in requested or field is None:
@@ -182,7 +194,31 @@ def refit_columns(
             columns[other] = Column(field, index, column.header)
 
 
+def _prefer_clocks(
+    profile: Profile,
+    columns: dict[str, Column],
+    requested: Mapping[str, str],
+    headers: list[str],
+    rows: list[list[str]],
+) -> None:
+    """Take, of two columns for an answer or an end, the time of day rather than the date."""
+
+    def has_clock(index: int) -> bool:
+        return any(_CLOCK_CELL.search(row[index]) for row in rows if index < len(row))
+
+    words = build_vocabulary(profile.fields)
+    for name in ("answered_at", "ended_at"):
+        if name not in columns or name in requested or has_clock(columns[name].index):
+            continue
+        for index, header in enumerate(map(parse_header, headers)):
+            hit = find_field(header, words)
+            if hit and hit[0].name == name and has_clock(index):
+                columns[name] = Column(columns[name].field, index, header)
+                break
+
+
 _MAX = 0.8
+_CLOCK_CELL = re.compile(r"\d{1,2}:\d{2}")
 _MOMENT = re.compile(r"\d{1,2}:\d{2}|\d{4}-\d{2}-\d{2}|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}")
 _WORDS = re.compile(r"[A-Za-zÀ-ÿ]{4,}")
 _SENTENCE = re.compile(r"\S+\s+\S+\s+\S+")
@@ -190,6 +226,7 @@ _REFITS = (
     ("handled_by", lambda cell: simplify(cell) not in vocabulary.HANDLERS, "advisor"),
     ("advisor", lambda cell: simplify(cell) in vocabulary.HANDLERS, "handled_by"),
     ("answered", _MOMENT.search, "answered_at"),
+    ("answered_at", lambda cell: simplify(cell) in vocabulary.ANSWERS, "answered"),
     ("wrap_seconds", _WORDS.search, "reason"),
     ("csat", _SENTENCE.search, "survey_comment"),
     ("date", parse_period, "period"),

@@ -69,8 +69,10 @@ def complete_header(
     decisions: list[Decision] = []
     second_rows: dict[int, str] = {}
     kind, names = _read_second(raw_names, below, vocabulary)
-    third = [*filter(None, cells_by_line.get(header.line + 2, []))]
-    if third and all(cell.startswith(QUESTION_ID) for cell in third):
+    third = cells_by_line.get(header.line + 2, [])
+    if _are_question_ids(below):
+        second_rows[header.line + 1] = "header"
+    elif _are_question_ids(third):
         names = [
             name if find_field(parse_header(name), vocabulary) else question or name
             for name, question in zip(raw_names, below, strict=False)
@@ -91,6 +93,11 @@ def complete_header(
         names = table_bounds.make_unique(names)
         header = replace(header, names=names, second_rows=second_rows)
     return header, decisions
+
+
+def _are_question_ids(cells: list[str]) -> bool:
+    filled = [*filter(None, cells)]
+    return bool(filled) and all(cell.startswith(QUESTION_ID) for cell in filled)
 
 
 def _read_second(

@@ -209,6 +209,7 @@ class NumberReading:
     zero_is_missing: bool = False
     is_whole: bool = False
     factor: float = 1.0
+    is_reversed: bool = False
 
     def read(self, values: pa.Array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Convert cells to float64, NaN where missing; masks of unreadable and off-scale ones."""
@@ -225,6 +226,8 @@ class NumberReading:
             unreadable |= ~np.isnan(numbers) & (numbers != np.floor(numbers))
             off_scale |= numbers > MAX_WHOLE
         numbers[off_scale | unreadable] = np.nan
+        if self.is_reversed:
+            numbers = self.low + self.high - numbers
         return numbers, unreadable, off_scale
 
     def _parse(self, text: str) -> float | None:
@@ -261,7 +264,7 @@ def decide_mark(
     requested = parse_scale(scale) if scale else None
     factor, seen = 1.0, f"{evidence.lowest:g} – {evidence.highest:g}"
     if requested:
-        low, high, seen = *requested, SET_BY_PERSON
+        low, high, seen = *sorted(requested), SET_BY_PERSON
     elif hint and parse_scale(hint):
         (low, high), seen = parse_scale(hint), ""
     elif len(evidence.denominators) == 1:
@@ -292,7 +295,12 @@ def decide_mark(
     if zero_is_missing:
         note = N_("0 is outside the scale and read as no rating")
         evidence.decide(decisions, note, evidence.zeros)
-    reading = NumberReading(separator, float(low), float(high), zero_is_missing, factor=factor)
+    is_reversed = bool(requested) and requested[0] > requested[1]
+    if is_reversed:
+        evidence.decide(decisions, N_("{least} is the best rating"), SET_BY_PERSON, least=least)
+    reading = NumberReading(
+        separator, float(low), float(high), zero_is_missing, False, factor, is_reversed
+    )
     return reading, f"{least}-{greatest}"
 
 

@@ -16,13 +16,12 @@ from qa_core.ingest.staging.declaration import ColumnEvidence
 
 PIVOT_YEAR = 70
 
-_ZONES = {"Z": 0, "UTC": 0, "GMT": 0, "WET": 0, "WEST": 3600, "CET": 3600, "CEST": 7200}
 _HALF = r"(?: ?(?P<ap>[AaPp])\.? ?[Mm]\.?)?"
 _TIME = (
     r"(?:(?:T|,? +(?:à |at |[-–] )?|,)(?P<H>\d{1,2}) ?[:hH.] ?(?P<M>\d{2})(?: ?[:mM.] "
     r"?(?P<S>\d{2})(?:[.,](?P<f>\d{1,9}))?s?)?" + _HALF + ")?"
     r"(?: ?(?P<z>(?:GMT|UTC)?[+-]\d{2}:?\d{2}|[+-]\d{2}|"
-    + "|".join(sorted(_ZONES, key=len, reverse=True))
+    + "|".join(sorted(timezones.OFFSETS, key=len, reverse=True))
     + r"))?"
     r"(?:\[[A-Za-z_/+-]+\])?(?: \([A-Za-zÀ-ÿ’' -]+\))?$"
 )
@@ -47,6 +46,8 @@ _SHAPES = {
     "hour": r"^(?P<H>\d{1,2}) ?[hH](?:eures?|ours?)?(?P<M>)(?P<S>)(?P<f>)(?P<ap>)(?P<z>)$",
     "number": r"^(?P<n>\d+(?:[.,]\d+)?)$",
 }
+_PARTS = {"year_first": "ybc", "year_last": "yab", "short_year": "abc"}
+"""Numbers of the dates of a shape."""
 _DESTROYED = r"^\d{1,2}:\d{2}[.,]\d$"
 _SPACES = r"[\s\x{00a0}\x{202f}\x{2009}]+"
 _CLOCK = r"\d{1,2} ?(?:[:hH] ?(?:\d{2}(?: ?:\d{2}(?:\.\d+)?)?)?)(?:Z| ?[AaPp]\.?[Mm]\.?)?"
@@ -90,7 +91,7 @@ class MomentEvidence(ColumnEvidence):
     value_counts: dict[str, dict[str, dict[int, int]]] = field(default_factory=dict)
     """Shape → place (a, b, c) → value → rows."""
     months: dict[str, set[tuple[int, int, int]]] = field(default_factory=dict)
-    """Shape → (year, first, second) seen."""
+    """Shape → its `_PARTS` seen."""
     clock_count: int = 0
     day_count: int = 0
     unreadable: int = 0
@@ -172,12 +173,9 @@ class MomentEvidence(ColumnEvidence):
         names = {item.name for item in groups.type}
         places = {name: _read_integers(groups, name) for name in ("a", "b", "c") if name in names}
         self._add_places(shape, places, rows)
-        if shape in ("year_first", "year_last"):
-            first, second = ("b", "c") if shape == "year_first" else ("a", "b")
-            seen = np.unique(
-                np.column_stack([_read_integers(groups, "y"), places[first], places[second]]),
-                axis=0,
-            )
+        if shape in _PARTS:
+            parts = [_read_integers(groups, name) for name in _PARTS[shape]]
+            seen = np.unique(np.column_stack(parts), axis=0)
             self.months.setdefault(shape, set()).update(map(tuple, seen.tolist()))
         if shape in CLOCKS:
             self.clock_count += total
@@ -497,8 +495,8 @@ def _find_clock(groups: pa.StructArray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _parse_offset(text: str) -> int:
-    if not text or text in _ZONES:
-        return _ZONES.get(text, 0)
+    if not text or text in timezones.OFFSETS:
+        return timezones.OFFSETS.get(text, 0)
     text = text.removeprefix("GMT").removeprefix("UTC")
     digits = text[1:].replace(":", "")
     seconds = int(digits[:2]) * 3600 + int(digits[2:] or 0) * 60

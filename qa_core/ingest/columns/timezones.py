@@ -1,14 +1,16 @@
 """Conversion between wall clocks and UTC; missing and repeated hours are counted, never lost."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import numpy as np
 
 from qa_core.base.i18n import N_
+from qa_core.files.header_text import simplify
 
 DAY = 86_400
 EPOCH_DAY = 25_569
@@ -16,7 +18,39 @@ EPOCH_DAY = 25_569
 _BIN = np.timedelta64(15, "m")
 """No zone of today changes its offset within a quarter of an hour, nor twice in a day."""
 _BINS_OF_A_DAY = 96
+OFFSETS = {
+    "Z": 0, "UTC": 0, "GMT": 0, "WET": 0, "WEST": 3600, "BST": 3600, "CET": 3600, "CEST": 7200,
+    "EST": -18_000, "EDT": -14_400, "CST": -21_600, "CDT": -18_000, "MST": -25_200,
+    "MDT": -21_600, "PST": -28_800, "PDT": -25_200,
+}  # fmt: skip
+"""Seconds by which the clocks that these letters name are ahead of UTC."""
+_ZONES = {
+    **dict.fromkeys(("UTC", "GMT"), "UTC"),
+    **dict.fromkeys(("CET", "CEST"), "CET"),
+    **dict.fromkeys(("WET", "WEST"), "WET"),
+    "BST": "Europe/London",
+    **dict.fromkeys(("EST", "EDT", "ET"), "America/New_York"),
+    **dict.fromkeys(("CST", "CDT"), "America/Chicago"),
+    **dict.fromkeys(("MST", "MDT"), "America/Denver"),
+    **dict.fromkeys(("PST", "PDT", "PT"), "America/Los_Angeles"),
+}
+_ZONE = re.compile(
+    r"(?<![A-Za-z])(?:(?:UTC|GMT) ?(?P<sign>[+-])(?P<hours>\d{1,2})(?::?00)?(?![\d:])|"
+    r"(?P<place>[A-Z][A-Za-z]+/[A-Z][A-Za-z_]+(?:/[A-Z][A-Za-z_]+)?)|"
+    rf"(?P<letters>{'|'.join(sorted(_ZONES, key=len, reverse=True))}))(?![A-Za-z+-])"
+)
 FIRST_YEAR, LAST_YEAR = 1970, 2100
+
+
+def find_zone(text: str) -> str | None:
+    """Find the zone that a header or a cell names: `Start (UTC)`, `America/New_York`, `GMT+1`."""
+    for match in _ZONE.finditer(text):
+        if match["hours"]:
+            hours = int(match["sign"] + match["hours"])
+            return f"Etc/GMT{-hours:+d}" if hours and abs(hours) <= 12 else "UTC"
+        if match["letters"] or match["place"] in available_timezones():
+            return _ZONES.get(match["letters"]) or match["place"]
+    return "UTC" if re.search(r"\b(?:utc|gmt)\b(?! ?\d)", simplify(text)) else None
 
 
 class Zone:

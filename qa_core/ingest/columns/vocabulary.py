@@ -79,6 +79,8 @@ def _is_yes(answer: str) -> bool:
 
 
 ANSWERS = tables.index_words("answers", _is_yes)
+VERDICTS = tables.index_words("verdicts", _is_yes)
+"""Words for a criterion that is met or not."""
 YES_NO = {**tables.index_words("states", _is_yes), **ANSWERS}
 OUTCOMES = tables.index_words("outcomes", Outcome)
 DIRECTIONS = tables.index_words("directions", Direction)
@@ -89,7 +91,7 @@ _DIRECTION_PARTS = {
     for word, direction in DIRECTIONS.items()
     if " " not in word
     and len(word) > 2
-    and word not in ("acd", "queue", "local", "made", "recu")
+    and word not in ("acd", "queue", "local", "made", "recu", "manual", "preview")
     and word not in OUTCOMES
 }
 _FILLERS = frozenset(
@@ -105,7 +107,8 @@ _OUTCOME_STEMS = tables.list_words("outcome_stems")
 _OUTCOME_HEADER = re.compile(
     r"\b(outcomes?|dispositions?|abandon\w*|missed|manqu\w*|unanswered|answered|repondu\w*|"
     r"decroch\w*|voice ?mail|messagerie|repondeur|hang ?up|hung up|raccroch\w*|perdus?|perdues?|"
-    r"lost calls?|termination|call status|call result|atendid\w*|contestad\w*|verpasst\w*|"
+    r"lost calls?|termination|completion status|(?:end|hang ?up|release) (?:reason|cause)|"
+    r"call status|call result|atendid\w*|contestad\w*|verpasst\w*|"
     r"perdid\w*|abbandon\w*)\b"
 )
 
@@ -134,6 +137,12 @@ def read_compound(text: str) -> tuple[Direction | None, Outcome | None]:
     if significant and outcome is None:
         return None, None
     return direction, outcome
+
+
+def read_direction(text: str) -> Direction | None:
+    """Parse the one direction that a text names, such as `Inbound on ACD`."""
+    found = {_DIRECTION_PARTS[word] for word in simplify(text).split() if word in _DIRECTION_PARTS}
+    return found.pop() if len(found) == 1 else None
 
 
 @dataclass
@@ -212,6 +221,7 @@ _STARS = re.compile(r"^([★⭐✭*])\ufe0f?(?:\1\ufe0f?)*[☆✩]*$")
 _LEADING = re.compile(
     r"^(\d{1,3}(?:[.,]\d+)?)\s*[-–—:=.)]?\s*\(?(?!(?:sur|of|out of)\b)[^\W\d_][^\d/%]*\)?$"
 )
+_TRAILING = re.compile(r"^[^\W\d_][^\d/%]*[-–—:=(]\s*(\d{1,2})\)?$")
 
 
 def find_mark(text: str) -> str | None:
@@ -219,9 +229,9 @@ def find_mark(text: str) -> str | None:
     plain = text.strip()
     if _STARS.match(plain):
         return str(sum(plain.count(star) for star in "★⭐✭*"))
-    leading = _LEADING.match(plain)
-    if leading:
-        return leading[1]
+    beside = _LEADING.match(plain) or _TRAILING.match(plain)
+    if beside:
+        return beside[1]
     words = simplify(plain)
     mark = _MARKS.get(words) or _STEMS.get(_ENDING.sub("", words))
     return str(mark) if mark else None
@@ -232,7 +242,7 @@ def read_marks(values: pa.Array) -> tuple[pa.Array, dict[str, str]]:
     marks = {
         text: mark
         for text in values.unique().drop_null().to_pylist()
-        if not text[:1].isascii() or not text[-1:].isdigit()
+        if not (text.isascii() and text[:1].isdigit() and text[-1:].isdigit())
         if (mark := find_mark(text))
     }
     return map_texts(lambda text: marks.get(text, text), values) if marks else values, marks

@@ -62,6 +62,8 @@ def find_key_scope(
             ),
             **params,
         )
+    if is_open and is_guess and repeats and not is_reused:
+        _require_whole(connection, staged, column)
     if known_scope is None and (is_mixed or not is_reused):
         message = N_("a repeated id is the same contact: {contacts} contacts in {rows} rows")
         same = Decision.of("contact_id", message, str(ids), **params)
@@ -93,6 +95,28 @@ def _find_known_scope(connection: duckdb.DuckDBPyConnection, staged: Staged) -> 
     _SCOPES.clear()
     _SCOPES[state] = scope
     return scope
+
+
+def _require_whole(connection: duckdb.DuckDBPyConnection, staged: Staged, column: str) -> None:
+    """Raise Refusal where rows of one id are parts of a contact, each with its own talk."""
+    if "talk_seconds" not in staged.columns or "updated_at" in staged.columns:
+        return
+    ids, legs = connection.execute(
+        "SELECT count(*), count(*) FILTER (starts > 1 AND talks > 1) FROM (SELECT count(*) AS rows,"
+        " count(DISTINCT local_start) AS starts, count(*) FILTER (talk_seconds > 0) AS talks "
+        "FROM staged WHERE contact_id IS NOT NULL GROUP BY contact_id) WHERE rows > 1"
+    ).fetchone()
+    if 2 * legs > ids:
+        raise Refusal(
+            "legs_of_contacts",
+            "In {column}, {ids} ids are on several rows that begin at other times, such as the "
+            "parts of a call that was transferred. Only the last row of each would count, with its "
+            "own wait and talk; the times of the others would be lost. Export one row per contact, "
+            "or say what a row is.",
+            options=(f"--map contact_id={column}", f"--map ignore={column}"),
+            column=column,
+            ids=legs,
+        )
 
 
 def _find_other_ids(staged: Staged) -> list[str]:

@@ -85,6 +85,17 @@ OUTGOING = re.compile(
 """Header of a list of outgoing contacts."""
 DIRECTION = re.compile(r"\b(?:direc\w*|direz\w*|richtung|sens|sentido|inbound outbound|in out)\b")
 """Header of a column that says nothing but the direction."""
+_BRACKETED = re.compile(r"^.*<([^<>]*)>$")
+_WAYS = {
+    (False, True): Direction.INBOUND,
+    (True, False): Direction.OUTBOUND,
+    (True, True): Direction.INTERNAL,
+}
+"""Direction of a call by whether its caller, and the number called, are extensions."""
+MIN_WAYS, MIN_KNOWN_WAYS = 2, 0.95
+"""Least calls in and out, and share of calls with an extension, that tell the direction so."""
+_OF_RECEIVED = ("queue", "abandoned")
+"""Fields that contacts received have, and those of a dialler seldom."""
 MIN_CALLED, MIN_CALLED_BY_ONE = 10, 3
 """Number of different called numbers, more than callers, from which on a file asks; the second
 where one number calls them all.
@@ -213,9 +224,6 @@ def require_only(only: Mapping[str, str]) -> None:
 
 
 def _decide_direction(context: FileContext) -> None:
-    if not context.has("direction") and "direction" in context.options.only:
-        context.decide("direction", context.options.only["direction"], SET_BY_PERSON)
-        return
     if context.has("direction"):
         evidence = context.evidence["direction"]
         if sum(evidence.unknown.values()) <= outcomes.MAX_UNKNOWN * evidence.total:
@@ -226,9 +234,40 @@ def _decide_direction(context: FileContext) -> None:
         if evidence.known_share > 0:
             raise _refuse_unread(context.get_header("direction"), evidence, ("ignore", "direction"))
         context.leave_words_aside("direction")
+    if "direction" in context.options.only:
+        context.decide("direction", context.options.only["direction"], SET_BY_PERSON)
+        return
+    if _tell_ways(context):
+        return
     _require_inbound(context)
     context.defaults["direction"] = Direction.INBOUND.value
     context.decide("direction", "inbound", NO_COLUMN)
+
+
+def _tell_ways(context: FileContext) -> bool:
+    """Return whether extensions among the numbers from and to give the direction."""
+    if not context.has("caller", "called"):
+        return False
+    ways = _read_ways(context.take_sample())
+    counts = [int((ways == way).sum()) for way in (Direction.INBOUND, Direction.OUTBOUND)]
+    known = int((ways != None).sum())  # noqa: E711 (element by element)
+    if min(counts) < MIN_WAYS or known < MIN_KNOWN_WAYS * len(ways):
+        context.notes["from_extensions"] = counts[1] >= MIN_WAYS
+        return False
+    context.notes["by_extension"] = True
+    context.guesses.add("direction")
+    columns = f"{context.get_header('caller')}, {context.get_header('called')}"
+    context.decide("direction", "calls from an extension are outbound, to one inbound", columns)
+    return True
+
+
+def _read_ways(batch: RowBatch) -> np.ndarray:
+    """Read the direction of each call by the side on which its extension is."""
+    pairs = zip(*(batch.read_text(name).to_pylist() for name in ("caller", "called")), strict=True)
+    inside = (
+        tuple(is_extension(_BRACKETED.sub(r"\1", text or "")) for text in pair) for pair in pairs
+    )
+    return np.array([_WAYS.get(sides) for sides in inside], object)
 
 
 def _refuse_unread(column: str, evidence: WordEvidence, fields: tuple[str, ...]) -> Refusal:
@@ -249,7 +288,11 @@ def _require_inbound(context: FileContext) -> None:
         meanings = {DIRECTIONS.get(simplify(word)) for word in evidence.seen}
         if meanings and None not in meanings and meanings != {Direction.INTERNAL}:
             raise _refuse_unread(context.headers[index], evidence, ("direction", "ignore"))
-    signs = [text for text in context.headers if OUTGOING.search(simplify(text))]
+    signs = [
+        text
+        for index, text in enumerate(context.headers)
+        if OUTGOING.search(simplify(text)) and len(context.sample_cells(index))
+    ]
     different = {
         name: len(context.sample_cells(context.columns[name].index).unique())
         for name in ("customer", "caller", "called")
@@ -257,14 +300,22 @@ def _require_inbound(context: FileContext) -> None:
     }
     called = different.get("called", 0)
     callers = max(number for name, number in {"": 0, **different}.items() if name != "called")
+    if context.notes.get("from_extensions"):
+        signs.append(context.get_header("caller"))
+    elif callers > called > 0:
+        signs = [text for text in signs if text != context.get_header("called")]
     if called > callers and called >= (MIN_CALLED_BY_ONE if callers == 1 else MIN_CALLED):
         signs.append(context.get_header("called"))
+    is_received = callers > called > 0 or any(map(context.has, _OF_RECEIVED))
     if signs:
         raise Refusal(
             "which_direction",
             "No column gives the direction, but {columns} may mean outgoing contacts. Say which "
             "they are.",
-            options=("--only direction=outbound", "--only direction=inbound"),
+            options=tuple(
+                f"--only direction={name}"
+                for name in sorted((Direction.INBOUND, Direction.OUTBOUND), reverse=not is_received)
+            ),
             columns=", ".join(dict.fromkeys(signs)),
         )
 
@@ -305,6 +356,8 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
         "time_missing": pa.array(timeless, mask=~timeless),
     }
     direction = batch.read_word("direction") if context.has("direction") else None
+    if "by_extension" in context.notes:
+        direction = _read_ways(batch)
     if direction is not None:
         columns["direction"] = as_words(direction)
     answer, answer_seconds = _build_after(context, batch, "answered_at", own_start)

@@ -239,8 +239,11 @@ def _decide_possible(
     """Decide the greatest mark: requested, in header or cells, else the highest of the file."""
     evidence, column = context.evidence[name], context.columns[name]
     requested = context.options.scales.get(name) or context.options.scales.get(column.header.text)
+    low, is_reversed = 0.0, False
     if requested or scale:
-        possible = parse_scale(requested or scale)[1]
+        first, last = parse_scale(requested or scale)
+        possible, is_reversed = max(first, last), first > last
+        low = last if is_reversed else low
     elif out_of:
         possible = out_of
     elif len(evidence.denominators) == 1:
@@ -251,7 +254,9 @@ def _decide_possible(
         )
     seen = SET_BY_PERSON if requested else f"≤ {evidence.highest:g}"
     context.decide(name, "out of {possible}", seen, possible=f"{possible:g}")
-    context.readings[name] = NumberReading(context.readings[name].decimal, 0, possible)
+    context.readings[name] = NumberReading(
+        context.readings[name].decimal, low, possible, is_reversed=is_reversed
+    )
     return possible
 
 

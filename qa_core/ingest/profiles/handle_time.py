@@ -11,6 +11,7 @@ from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files.header_text import simplify
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
+from qa_core.ingest.columns.header_matching import parse_header
 from qa_core.ingest.profiles.outcomes import build_outcome
 from qa_core.ingest.staging.declaration import DURATION_IS_TALK
 from qa_core.storage.facts.schema import Outcome
@@ -20,11 +21,21 @@ WITHIN_SECONDS = 1.01
 MAX_ROWS, SOME_ROWS = 0.95, 0.02
 MIN_ROWS = 3
 MAX_DIFFERENCE = 0.05
-_TALK = re.compile(
-    r"\b(talk\w*|spoken|conversation\w*|handl\w*|parole|communication|traitement|agent time|"
-    r"gesprach\w*|conversacion|conversa)\b"
+_UNREAD = {
+    "talk_seconds": r"talk\w*|spoken|conversation\w*|handl\w*|parole|communication|traitement|"
+    r"agent time|gesprach\w*|conversacion|conversa|conversazione|gesprek\w*",
+    "wait_seconds": r"wait\w*|queue\w*|ring\w*|answer\w*|attente|file|sonnerie|decroche|warte\w*|"
+    r"klingel\w*|espera|cola|atencion|attesa|coda|squillo|fila|toque|wacht\w*|beltijd",
+    "hold_seconds": r"holds?|held|mise en attente|garde|halte\w*|retencion|retencao",
+    "wrap_seconds": r"wrap\w*|acw|after\w*|post\w*|qualif\w*|nach\w*|pos atendimento|nawerk\w*",
+}
+"""Words in the header of a column that may be that time."""
+_TIME = re.compile(
+    r"\b(times?|durations?|durees?|temps|delai|dauer|zeit|\w+(?:dauer|zeit|tijd|duur)|tiempo|duracion|"
+    r"tempo|durata|duracao|tijd|duur)\b"
 )
 _DURATION = r"^(?:\d+(?:[.,]\d+)?|\d{1,4}:\d{2}(?::\d{2})?)$"
+_CLOCK = r"^\d{1,4}:\d{2}(?::\d{2})?$"
 
 
 @dataclass
@@ -49,8 +60,9 @@ def decide_times(context: FileContext, batch: RowBatch, wait: np.ndarray | None)
     if wait is not None:
         times["wait_seconds"] = wait
     _require_units(context, times)
-    if "talk_seconds" not in times and "handle_seconds" not in times:
-        _require_read(context)
+    for name in _UNREAD:
+        if times.keys().isdisjoint((name, "handle_seconds" if name != "wait_seconds" else name)):
+            _require_read(context, name)
     for name in ("handle_seconds", "duration", "call_seconds"):
         if "talk_seconds" in times and name in times:
             _decide_beside_talk(context, plan, name, times)
@@ -95,27 +107,42 @@ def _require_units(context: FileContext, times: dict[str, np.ndarray]) -> None:
             )
 
 
-def _require_read(context: FileContext) -> None:
-    """Raise Refusal where an unread column may be the talk or handle time."""
+def _require_read(context: FileContext, name: str) -> None:
+    """Raise Refusal where an unread column may be the time of that field."""
     used = {column.index for column in context.columns.values()} | context.ignored
+    words = re.compile(rf"\b(?:{_UNREAD[name]})\b")
+    is_talk = name == "talk_seconds"
     unread_columns = [
         text
         for index, text in enumerate(context.headers)
         if index not in used
-        and _TALK.search(simplify(text))
+        and words.search(simplify(text))
         and context.compute_share(index, _DURATION) == 1
+        and (is_talk or _is_time(context, index, text))
     ]
-    if unread_columns:
-        raise Refusal(
-            "unread_time",
-            "{columns} may hold the talk or handle time, but is not recognised. Say what it is.",
-            options=tuple(
-                f"--map {name}={text}"
-                for text in unread_columns
-                for name in ("talk_seconds", "handle_seconds", "ignore")
-            ),
-            columns=", ".join(unread_columns),
-        )
+    if not unread_columns or (context.profile.signatures and not is_talk):
+        return
+    fields = ("talk_seconds", "handle_seconds") if is_talk else (name,)
+    raise Refusal(
+        "unread_time",
+        N_("{columns} may hold the talk or handle time, but is not recognised. Say what it is.")
+        if is_talk
+        else N_("{columns} may hold the {field}, but is not recognised. Say what it is."),
+        options=tuple(
+            f"--map {field}={text}" for text in unread_columns for field in (*fields, "ignore")
+        ),
+        columns=", ".join(unread_columns),
+        field=name,
+    )
+
+
+def _is_time(context: FileContext, index: int, header: str) -> bool:
+    """Return whether a column holds times, by the words of its header, its unit or its cells."""
+    return bool(
+        _TIME.search(simplify(header))
+        or parse_header(header).unit
+        or context.compute_share(index, _CLOCK) == 1
+    )
 
 
 def _decide_beside_talk(

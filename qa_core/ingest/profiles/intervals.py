@@ -65,7 +65,10 @@ LONG_AVERAGE = 7_200
 
 RATES = ("answer_rate", "abandon_rate", "service_level")
 COUNTS = ("received", "answered", "abandoned", "short_abandons", "answered_in_threshold")
-_AVERAGE = re.compile(r"\b(avg|average|mean|moy|moyens?|moyennes?|medi[oa]s?)\b", re.IGNORECASE)
+_AVERAGE = re.compile(
+    r"(?i)\b(avg|average|mean|moy|moyens?|moyennes?|medi[oa]s?|mittlere[rs]?|durchschn\w*|"
+    r"gem|gemiddeld\w*)\b"
+)
 _TOTAL = re.compile(r"\b(total|totale|sum|somme|cumul\w*|acd|acw)\b", re.IGNORECASE)
 _SECONDS = re.compile(r"(\d{1,4})\s*(?:s|secs?|seconds?|secondes?|sec\.)(?![a-z])", re.IGNORECASE)
 _WITHIN = re.compile(
@@ -91,7 +94,7 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
         seconds, plain = find_seconds(text), header_matching.simplify(text)
         if index in used:
             continue
-        if _AVERAGE.search(plain):
+        if _is_average(text):
             _claim_average(columns, index, text)
             continue
         if seconds is None:
@@ -113,7 +116,7 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
             PROFILE.get_field(name), index, header_matching.parse_header(headers[index])
         )
     for name, (average, _of) in AVERAGES.items():
-        if name in columns and _AVERAGE.search(header_matching.simplify(columns[name].header.text)):
+        if name in columns and _is_average(columns[name].header.text):
             column = columns.pop(name)
             columns.setdefault(average, replace(column, field=PROFILE.get_field(average)))
     waits, parsed = columns.get("average_wait"), [*map(header_matching.parse_header, headers)]
@@ -130,10 +133,14 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
         columns["time"] = replace(columns.pop("length_minutes"), field=PROFILE.get_field("time"))
 
 
+def _is_average(header: str) -> bool:
+    return "ø" in header.casefold() or bool(_AVERAGE.search(header_matching.simplify(header)))
+
+
 def _claim_average(columns: dict[str, Column], index: int, header: str) -> None:
     """Use a column as the average of its other words: `Avg talk time`, `Communication moyenne`."""
     hit = header_matching.find_field(
-        header_matching.parse_header(_AVERAGE.sub(" ", header_matching.simplify(header))),
+        header_matching.parse_header(_AVERAGE.sub(" ", header_matching.parse_header(header).words)),
         header_matching.build_vocabulary(FIELDS),
     )
     if hit and hit[0].name in AVERAGES:
@@ -406,7 +413,30 @@ def _decide_seconds(context: FileContext, name: str) -> None:
                 options=(f"--map {name}={header.text}", f"--map {average}={header.text}"),
                 column=header.text,
             )
+        _require_unit(context, name, of)
         context.decide(name, "sums", "" if is_stated else f"≤ {evidence.numbers.highest:g}")
+
+
+def _require_unit(context: FileContext, name: str, of: str) -> None:
+    """Raise Refusal where sums of numbers would be hours for each contact: milliseconds are."""
+    evidence: DurationEvidence = context.evidence[name]
+    if (
+        name in context.options.units
+        or context.columns[name].header.unit
+        or not evidence.numbers.total
+    ):
+        return
+    sample = context.take_sample()
+    count = next((item for item in (of, "answered", "received") if context.has(item)), None)
+    if count and np.nansum(sample.read_number(name)) > LONG_AVERAGE * np.nansum(
+        sample.read_number(count)
+    ):
+        raise evidence.refuse(
+            "ambiguous_unit",
+            "The sums in the column {column} would be more than two hours for each contact in "
+            "seconds. Choose seconds or milliseconds.",
+            options=(f"--unit {name}=ms", f"--unit {name}=s"),
+        )
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:

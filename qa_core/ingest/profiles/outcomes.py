@@ -146,7 +146,7 @@ def _rename_flags(context: FileContext) -> None:
         return
     column, evidence = context.columns["outcome"], context.evidence["outcome"]
     answers = set(vocabulary.YES_NO) - set(vocabulary.OUTCOMES)
-    if not evidence.total or not evidence.words <= answers:
+    if not evidence.total or not evidence.words <= answers - vocabulary.CASE_STATES:
         return
     header = simplify(column.header.text)
     name = next((flag for flag, stems in _FLAG_STEMS if any(s in header for s in stems)), None)
@@ -176,9 +176,11 @@ def _add_direction(context: FileContext) -> None:
         if context.has(name):
             words = context.words[name]
             for word in context.evidence[name].unknown:
-                meaning = vocabulary.read_compound(word)
-                if meaning[index]:
-                    words[simplify(word)] = meaning[index]
+                meaning = vocabulary.read_compound(word)[index]
+                if name == "direction":
+                    meaning = meaning or vocabulary.read_direction(word)
+                if meaning:
+                    words[simplify(word)] = meaning
     if context.has("outcome") and not context.has("direction"):
         evidence = context.evidence["outcome"]
         compound = {word: vocabulary.read_compound(word)[0] for word in evidence.seen}

@@ -4,8 +4,12 @@ import numpy as np
 
 from qa_core.base.errors import Refusal
 from qa_core.files.decision import SET_BY_PERSON, VALUE
+from qa_core.files.header_text import simplify
+from qa_core.ingest.columns import timezones
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
+from qa_core.ingest.words.tables import list_words
 
+_ZONE_HEADERS = list_words("zones")
 MIDNIGHT = np.timedelta64(0, "us")
 MAX_OTHER_DAYS = 0.01
 """Share of rows on which two columns may give different days without a question."""
@@ -60,6 +64,40 @@ def decide_start(context: FileContext, name: str = "started_at") -> None:
     if parts[0] is None:
         day = context.options.start_date.isoformat()
         context.decide(parts[1], VALUE, SET_BY_PERSON, value=day, day=day)
+    decide_zone(context, *filter(None, dict.fromkeys(parts)))
+
+
+def decide_zone(context: FileContext, *names: str) -> None:
+    """Read moments by the zone that their header names. Raises Refusal where it may be that of
+    one season, or where another column names it.
+    """
+    if context.options.timezone is not None:
+        return
+    for column in (context.get_header(name) for name in names if context.has(name)):
+        zone = timezones.find_zone(column)
+        if zone and not zone.startswith("Etc/"):
+            context.zone = timezones.Zone(zone)
+            context.decide(names[0], "read by the clock of {zone}", column, zone=zone)
+            return
+        if zone:
+            raise _refuse_zone(context, column, zone)
+    for index, text in enumerate(context.headers):
+        if simplify(text) not in _ZONE_HEADERS or index in context.ignored:
+            continue
+        values = context.sample_cells(index).unique().to_pylist()
+        zones = {timezones.find_zone(value) for value in values}
+        if len(zones) == 1 and None not in zones and zones != {context.centre.name}:
+            raise _refuse_zone(context, text, *zones)
+
+
+def _refuse_zone(context: FileContext, column: str, zone: str) -> Refusal:
+    return Refusal(
+        "which_zone",
+        "{column} names a time zone that is not the centre's. Say by which clock the times are "
+        "written.",
+        options=(f"--timezone {zone}", f"--timezone {context.centre.name}"),
+        column=column,
+    )
 
 
 def _require_same_days(context: FileContext, other: str) -> None:

@@ -13,7 +13,7 @@ from qa_core.files.header_text import simplify
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.header_matching import parse_header, refuse_missing_column
 from qa_core.ingest.profiles.contacts import build_marks
-from qa_core.ingest.profiles.starts import build_moment
+from qa_core.ingest.profiles.starts import build_moment, decide_zone
 from qa_core.ingest.staging.arrays import as_moments, as_numbers, as_words, to_numpy
 from qa_core.ingest.staging.declaration import Column, Profile, ValueType, build_fields
 from qa_core.ingest.staging.staged import SURVEY
@@ -22,7 +22,12 @@ from qa_core.ingest.words import tables
 MIN_QUESTION_WORDS = 4
 """Words from which on a header is a question."""
 RATINGS = ("csat", "nps", "ces")
-IS_RATING = re.compile(r"\d{1,3}([.,]\d+)?( ?/ ?\d{1,3})?|[★*⭐]+")
+IS_RATING = re.compile(r"\d{1,3}([.,]\d+)?( ?/ ?\d{1,3})?|[★*⭐]+[☆✩]*")
+STARS = re.compile(r"[★*⭐]")
+RATED = re.compile(
+    r"\b(?:rat(?:e|ed|ing)|note|notez|stars?|etoiles?|bewert\w*|valor\w*|avali\w*|vot[oi])\b"
+)
+"""Words in the header of a rating."""
 MIN_ANSWERS, MAX_ANSWERS = 50, 5
 """Rows, and rows for each contact on average, above which they are no answers about contacts."""
 FIELDS = build_fields(
@@ -70,6 +75,7 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
 def decide_columns(context: FileContext) -> None:
     """Drop empty dates, and record how rows are matched to contacts."""
     context.drop_empty("answered_at", "sent_at")
+    decide_zone(context, "answered_at", "sent_at")
     _require_answers(context)
     _require_ratings(context)
     if context.has("customer") and not context.has("contact_id") and not context.has("ticket"):
@@ -94,6 +100,23 @@ def _require_answers(context: FileContext) -> None:
 def _require_ratings(context: FileContext) -> None:
     """Raise Refusal where nobody rated anything, and a column that is not used has ratings."""
     if any(map(context.has, RATINGS)):
+        rated = [
+            evidence.column
+            for evidence in context.unread.values()
+            if evidence.seen
+            and all(map(IS_RATING.fullmatch, evidence.seen))
+            and (STARS.match(next(iter(evidence.seen))) or RATED.search(simplify(evidence.column)))
+        ]
+        if rated and not context.has("csat"):
+            raise Refusal(
+                "unread_rating",
+                "{columns} may hold ratings of the satisfaction, but is not recognised. Say what "
+                "it is.",
+                options=tuple(
+                    f"--map {name}={column}" for column in rated for name in ("csat", "ignore")
+                ),
+                columns=", ".join(rated),
+            )
         return
     if any(
         evidence.seen and all(map(IS_RATING.fullmatch, evidence.seen))

@@ -117,7 +117,7 @@ def _stage_table(
         profile, list(header.names), options.columns, options.ignored
     )
     rows = [row for line, row in sample if line > header.line][:REFITTED_ROWS]
-    header_matching.refit_columns(profile, columns, options.columns, rows)
+    header_matching.refit_columns(profile, columns, options.columns, list(header.names), rows)
     taught = taught_words.index_meanings(options.words, header.names)
     taught_words.claim_columns(profile, taught, header.names, columns)
     here = environment.current()
