@@ -1,5 +1,6 @@
 """Personal data in free text: detection and masking before storage (docs/compliance.md, R11)."""
 
+import hmac
 import itertools
 import re
 import tomllib
@@ -36,6 +37,11 @@ MIN_IBAN_LENGTH = 15
 _LONG_NUMBER = r"(?:\+|\b)\d(?:[\s\x{00a0}\x{202f}().-]{0,2}\d){8,}"
 """Nine digits or more, separated or not: a date (2026-03-02) has eight."""
 _ADDRESS = r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
+
+CLEAR_NUMBER = r"(?:(?:\+|00)[1-9][0-9]{8,13}|0[1-9](?:[ .-]?[0-9]{2}){4})"
+NUMBER_INSIDE = rf"(^|[^0-9A-Za-z.]){CLEAR_NUMBER}(_|\b)"
+"""Telephone number that stands by itself inside of an id or a text."""
+_ADDRESS_INSIDE = re.compile(r"[\w.+-]{1,64}(?:@|%40)[\w-]+(?:\.[\w-]+)+")
 
 _GAP = r"[\s\u00a0\u202f.\-]?"
 # At most 64 characters before the @ (RFC 5321): without a bound, a long word would be
@@ -262,6 +268,25 @@ def mask_contact_details(texts: pa.Array) -> pa.Array:
     for pattern in (_LONG_NUMBER, _ADDRESS):
         texts = pc.replace_substring_regex(texts, pattern, MASK)
     return texts
+
+
+def mask_inside(text: str) -> str:
+    """Replace telephone numbers and e-mail addresses inside of a name or an address of a page by
+    `MASK`; other numbers, such as days and campaigns, stay.
+    """
+    text = re.sub(NUMBER_INSIDE, rf"\g<1>{MASK}\g<2>", text)
+    return _ADDRESS_INSIDE.sub(MASK, text)
+
+
+def key_number(text: str, key: bytes | None = None) -> str:
+    """Replace the telephone number inside of an id of a contact by a keyed digest, another one
+    for each id. `key`: default, the key of the pseudonyms.
+    """
+    if not re.search(NUMBER_INSIDE, text):
+        return text
+    key = key or environment.secret("pseudonyms")
+    digest = hmac.digest(key, f"in {text}".encode(), "sha256").hex()[:12]
+    return re.sub(NUMBER_INSIDE, rf"\g<1>n{digest}\g<2>", text)
 
 
 def _find_candidates(text: str) -> Iterator[PersonalDataMatch]:

@@ -57,6 +57,25 @@ def normalise_name(text: str) -> str:
     return " ".join(re.split(r"[\W_]+", plain.casefold())).strip() or text.strip().casefold()
 
 
+def find_by_spelling(session: Session) -> dict[str, set[str]]:
+    """Find the ids of the advisors who are called so, the merged ones with their kept id, by
+    `fold_name` of their names, other spellings and ids.
+    """
+    kept_ids, found = name_merges.find_kept_names(session)["advisor"], {}
+    ids = sa.select(Advisor.advisor_id, Advisor.advisor_id)
+    names = sa.select(Advisor.advisor_id, Advisor.name)
+    aliases = sa.select(AdvisorAlias.advisor_id, AdvisorAlias.alias)
+    for advisor_id, name in session.execute(ids.union(names, aliases)):
+        called = {advisor_id, kept_ids.get(advisor_id, advisor_id)}
+        found.setdefault(fold_name(name), set()).update(called)
+    return found
+
+
+def fold_name(text: str) -> str:
+    """Fold a name likewise, its words in whatever order (`BAR, Ann`)."""
+    return " ".join(sorted(normalise_name(text).split()))
+
+
 @dataclass
 class Directory:
     """Advisors known at one moment, by id, alias and name."""

@@ -143,10 +143,6 @@ def erase(viewer: Viewer, kind: str, identifier: str, actor: str = "system") -> 
     with store.one_import_at_a_time():
         recovery.finish_interrupted()
         replay_list.add(kind, replay_list.digest(kind, identifier))
-        replay_list.drop("exclusion", json.dumps({"advisor_id": identifier}))
-        for column in ("customer_key", "advisor_id"):
-            replay_list.drop("restriction", restrictions.write_key(**{column: identifier}))
-        replay_list.drop("objection", restrictions.write_key(advisor_id=identifier))
         counts = erase_held(kind, identifier, actor=actor)
     lake.vacuum(at_once=True)
     return counts
@@ -155,16 +151,23 @@ def erase(viewer: Viewer, kind: str, identifier: str, actor: str = "system") -> 
 def erase_held(kind: str, *identifiers: str, actor: str = "system") -> Mapping[str, int]:
     """Erase people likewise. The caller holds the lock of imports, and vacuums afterwards."""
     counts: Counter[str] = Counter()
+    names: set[str] = set()
     for identifier in identifiers:
+        replay_list.drop("exclusion", json.dumps({"advisor_id": identifier}))
+        for column in ("customer_key", "advisor_id"):
+            replay_list.drop("restriction", restrictions.write_key(**{column: identifier}))
+        replay_list.drop("objection", restrictions.write_key(advisor_id=identifier))
         with store.writing() as session:
-            counts.update(_erase_from_records(session, kind, identifier, actor))
+            person = find_person(session, kind, identifier)
+            names.update(filter(audit_log.is_telling, person.names))
+            counts.update(_erase_from_records(session, person, actor))
     # Contacts are erased last: after an interruption, a second call still finds by them
     # what waits for them.
     if kind == CUSTOMER:
         counts["contacts"] = sum(map(lake.erase, identifiers))
         counts["events"] = sum(map(queue_log.erase_customer, identifiers))
     elif kind == ADVISOR:
-        lake.remove_advisors(*identifiers)
+        lake.remove_advisors(*identifiers, names=names)
     recordings.delete_orphans()
     store.empty_log()
     uploads.remove_leftovers()
@@ -173,8 +176,8 @@ def erase_held(kind: str, *identifiers: str, actor: str = "system") -> Mapping[s
     return counts
 
 
-def _erase_from_records(session: Session, kind: str, identifier: str, actor: str) -> Counter[str]:
-    person = find_person(session, kind, identifier)
+def _erase_from_records(session: Session, person: StoredPerson, actor: str) -> Counter[str]:
+    kind, identifier = person.kind, person.id
     counts = Counter(_erase_imported(session, person))
     if kind == CUSTOMER:
         whole = {(system, number) for number, system in person.contacts if system}

@@ -15,7 +15,6 @@ from qa_core.storage.facts.personal_data import ACCOUNT, ADVISOR
 from qa_core.storage.records import data_map, store
 from qa_core.storage.records.imports import BeforeImage, ImportBatch, WaitingRow
 from qa_core.storage.records.people import Account, Advisor
-from qa_core.storage.records.retention import SubjectRequest
 from qa_core.storage.records.store import Session
 from qa_core.storage.retention import DueData
 from qa_core.upkeep import erasure
@@ -148,16 +147,17 @@ def _find_closed_accounts(session: Session, before: datetime) -> list[tuple[str,
 
 
 def _find_leavers(session: Session, before: datetime) -> list[tuple[str, datetime]]:
-    """Find advisors whom nothing names any more but the directory and requests."""
+    """Find advisors whom nothing names any more but the directory, requests, and what applies
+    until it is lifted: there is nothing left that it could apply to.
+    """
     mentions = [
         # By its index where there is one: evaluations may be a million.
         sa.exists().where(column == Advisor.advisor_id)
         if column.index
         else Advisor.advisor_id.in_(sa.select(column).where(column.is_not(None)))
         for entry in data_map.find_records().values()
-        if ADVISOR in entry.stored.whose and entry.stored.kind != "leavers"
+        if ADVISOR in entry.stored.whose and entry.stored.kind not in (None, "leavers", "requests")
         for column, _datum in entry.find_identifiers(ADVISOR)
-        if entry.model is not SubjectRequest
     ]
     in_use = sa.select(Account.advisor_id).where(Account.active, Account.advisor_id.is_not(None))
     is_kept = sa.or_(*mentions, Advisor.advisor_id.in_(in_use))

@@ -380,5 +380,8 @@ FIND = {"customer": find_customer, "advisor": find_advisor, "account": find_acco
 
 
 def read_contacts(texts: Iterable[str]) -> list[tuple[str | None, str]]:
-    """Parse contacts written `ID` or `SYSTEM/ID`."""
-    return [tuple(text.split("/", 1)) if "/" in text else (None, text) for text in texts]
+    """Parse contacts written `ID` or `SYSTEM/ID`; a number inside of an id is keyed, as an
+    import does.
+    """
+    split = (text.split("/", 1) if "/" in text else (None, text) for text in texts)
+    return [(system, masking.key_number(number)) for system, number in split]

@@ -45,6 +45,7 @@ from qa_core.storage.records.listening import (
     Recording,
     SealedOpening,
 )
+from qa_core.storage.records.people import Account, Advisor, AdvisorAlias
 from qa_core.upkeep import backup, purge, restore, subjects
 
 SYSTEM = Viewer.SYSTEM
@@ -283,6 +284,15 @@ def end_accreditations(_folder: Path) -> None:
     accredit("zoe")
 
 
+def call_the_evaluators_as_the_advisor(_folder: Path) -> None:
+    """Eve's account has her name, Tom's is Ann's by another spelling; none is bound to Ann."""
+    with store.writing() as session:
+        name = {"display_name": "ANN, Bel"}
+        session.execute(sa.update(Account).where(Account.username == "eve").values(name))
+        session.execute(sa.update(Advisor).values(name="Bel Ann"))
+        session.add(AdvisorAlias(key="tom", alias="Tom", advisor_id="A1"))
+
+
 ALL = {"store", "draw", "pick", "play", "evaluate", "calibrate", "import"}
 RULES: dict[str, tuple[Callable[[Path], None], set[str]]] = {
     "R3 of a caller": (object_in_a_file, ALL),
@@ -295,6 +305,8 @@ RULES: dict[str, tuple[Callable[[Path], None], set[str]]] = {
     # Imported evaluations are counted, and the rule is red; a playback of a session is refused.
     "R2": (fill_the_month, {"draw", "pick", "play", "evaluate"}),
     "R7": (end_accreditations, ALL - {"store"}),
+    # Nobody evaluates themselves; who listens and who opens a session is somebody else.
+    "R18": (call_the_evaluators_as_the_advisor, {"draw", "pick", "evaluate", "import"}),
 }
 
 
@@ -306,7 +318,7 @@ def test_without_a_broken_rule_every_door_is_open(centre_of_ann: Path) -> None:
 
 @pytest.mark.parametrize("rule", RULES)
 def test_a_broken_rule_shuts_every_door_that_it_concerns(centre_of_ann: Path, rule: str) -> None:
-    """7 rules × 7 doors."""
+    """8 rules × 7 doors."""
     break_it, concerned = RULES[rule]
     break_it(centre_of_ann)
     said = try_doors(centre_of_ann)

@@ -30,7 +30,7 @@ from qa_core.centre import settings
 from qa_core.cli.app import run
 from qa_core.compliance import recordings, retention
 from qa_core.compliance.recordings import vault
-from qa_core.storage import audit_log
+from qa_core.storage import audit_log, replay_list
 from qa_core.storage.lake import tables
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
@@ -49,7 +49,7 @@ from qa_core.storage.records.listening import (
 )
 from qa_core.storage.records.people import AccountRequest, SignInThrottle
 from qa_core.storage.records.retention import Purge
-from qa_core.upkeep import purge
+from qa_core.upkeep import purge, subjects
 
 SYSTEM = Viewer.SYSTEM
 OLD = datetime(2023, 1, 15, 9, tzinfo=UTC)
@@ -369,3 +369,31 @@ def test_the_page_lists_periods_and_certificates(
     assert not app.exception and not app.error
     titles = [element.value for element in app.subheader]
     assert "How long data is kept" in titles and "Certificates of deletion" in titles
+
+
+def object_to_listening() -> None:
+    subjects.object_to(SYSTEM, advisors=["A1"])
+
+
+def exclude_from_listening() -> None:
+    subjects.exclude(SYSTEM, "representative", advisor="A1")
+
+
+def restrict() -> None:
+    subjects.restrict(SYSTEM, advisor="A1")
+
+
+@pytest.mark.parametrize("act", [object_to_listening, exclude_from_listening, restrict])
+def test_what_applies_until_it_is_lifted_keeps_no_leaver(
+    centre: Path, act: Callable[[], None]
+) -> None:
+    """Two years after the last contact nothing is left that it could apply to."""
+    add_people({"A1": "Ann Leaver"}, {"Nord": "Lille"})
+    act()
+    assert "A1" in json.dumps([entry.key for entry in replay_list.ensure().entries])
+
+    purged = purge.purge(SYSTEM, environment.today() + timedelta(days=730))
+
+    assert purged.deleted["leavers"] == 1
+    assert "A1" not in json.dumps([entry.key for entry in replay_list.ensure().entries])
+    assert find_traces(centre, "Ann Leaver") == []

@@ -3,7 +3,7 @@ whose role listens, and persons whom the data protection officer has confirmed.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -15,10 +15,10 @@ from qa_core.access.roles import Permission, Viewer, has_on_others
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.base.masking import clean_text
-from qa_core.centre import members
-from qa_core.centre.advisors import normalise_name
+from qa_core.centre.advisors import find_by_spelling, fold_name, normalise_name
 from qa_core.compliance.conditions.accreditations import MAX_REASON, holds_on
 from qa_core.storage import audit_log
+from qa_core.storage.name_merges import find_kept_names
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import Accreditation, ConfirmedEvaluator
 
@@ -33,11 +33,13 @@ EMOTIONS = re.compile(
 
 @dataclass(frozen=True)
 class EvaluationAuthor:
-    """Person who evaluates: `name` as it is stored with their evaluations."""
+    """Person who evaluates: `name` as it is stored with their evaluations; `own_ids` of the
+    advisor who they are, or may be by their names.
+    """
 
     name: str
     may_listen: bool
-    advisor_id: str | None
+    own_ids: Collection[str]
     accreditations: Sequence[Accreditation]
 
     def is_accredited(self, day: date, moment: datetime | None) -> bool:
@@ -53,19 +55,18 @@ class EvaluationAuthors:
         for item in session.scalars(sa.select(Accreditation)):
             by_person.setdefault((item.username, item.evaluator), []).append(item)
         self._known: dict[str, list[EvaluationAuthor]] = {}
+        own_ids = find_own_ids(session)
         for username, person in people.find_people(session).items():
             may_listen = has_on_others(person.role, Permission.LISTEN)
             given = by_person.get((username, None), ())
-            evaluator = EvaluationAuthor(username, may_listen, person.advisor_id, given)
+            evaluator = EvaluationAuthor(username, may_listen, own_ids[username], given)
             for spelling in {normalise_name(username), normalise_name(person.name)}:
                 self._known.setdefault(spelling, []).append(evaluator)
+        by_spelling = find_by_spelling(session)
         for row in session.scalars(sa.select(ConfirmedEvaluator)):
             given = by_person.get((None, row.name), ())
-            self._known[row.name] = [EvaluationAuthor(row.title, True, None, given)]
-        self._advisors = {
-            advisor_id: normalise_name(name)
-            for advisor_id, name in members.find_names(session).items()
-        }
+            called = by_spelling.get(fold_name(row.title), ())
+            self._known[row.name] = [EvaluationAuthor(row.title, True, called, given)]
 
     def find(self, name: str | None) -> EvaluationAuthor | None:
         """Find the one person who is meant by a name of a file."""
@@ -83,14 +84,25 @@ class EvaluationAuthors:
             return UNKNOWN
         if not evaluator.may_listen:
             return "never_evaluates"
-        if advisor_id is not None and (
-            evaluator.advisor_id == advisor_id
-            or normalise_name(name) == self._advisors.get(advisor_id)
-        ):
+        if advisor_id in evaluator.own_ids:
             return "own_evaluation"
         if day is None or not evaluator.is_accredited(day, moment):
             return BEFORE_ACCREDITATION
         return None
+
+
+def find_own_ids(session: Session) -> dict[str, set[str]]:
+    """Find, by username, the ids of the advisor who that person is, and of those who are called
+    as they are: nobody evaluates themselves.
+    """
+    by_spelling, kept_ids = find_by_spelling(session), find_kept_names(session)["advisor"]
+    found = {}
+    for username, person in people.find_people(session).items():
+        bound = person.advisor_id
+        found[username] = {bound, kept_ids.get(bound, bound)} - {None}
+        for name in (username, person.name):
+            found[username] |= by_spelling.get(fold_name(name), set())
+    return found
 
 
 def confirm(viewer: Viewer, name: str, reason: str) -> str:

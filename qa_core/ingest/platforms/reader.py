@@ -704,10 +704,11 @@ def _finish(export: ExportReader, table: pa.Table, kind: str) -> pa.Table:
         known = columns.get(name, nothing).cast(declared[name])
         columns[name] = pc.coalesce(known, pa.scalar(value, declared[name]))
     names = [name for name in declared if name in columns]
-    return pa.table(
+    finished = pa.table(
         [columns["line"].cast(pa.int64()), *(columns[name].cast(declared[name]) for name in names)],
         names=["line", *names],
     )
+    return export.pseudonyms.hide_numbers(finished)
 
 
 def _write_rejected(export: ExportReader, writer: pq.ParquetWriter) -> None:

@@ -19,6 +19,7 @@ from qa_core.files.decision import Decision
 from qa_core.files.options import ImportOptions
 from qa_core.ingest.reading import table_reader
 from qa_core.ingest.staging import quarantine
+from qa_core.ingest.staging.pseudonyms import Pseudonyms
 from qa_core.ingest.staging.staged import SCHEMAS, Staged
 from qa_core.ingest.staging.tally import ImportTally
 
@@ -100,7 +101,9 @@ def stage_files(path: Path, options: ImportOptions) -> Staged:
             accepted=len(rows),
         )
         schema = pa.schema([("line", pa.int64()), *SCHEMAS["recordings"].items()])
-        pq.write_table(pa.Table.from_pylist(rows, schema), staged.rows)
+        pseudonyms = Pseudonyms.current(may_create=not options.dry_run)
+        table = pseudonyms.hide_numbers(pa.Table.from_pylist(rows, schema))
+        pq.write_table(table, staged.rows)
         with pq.ParquetWriter(staged.rejected_rows, quarantine.REJECTED_SCHEMA) as writer:
             quarantine.write_rejected(writer, rejected)
     return staged

@@ -380,7 +380,7 @@ class _RowReader:
                     built |= {"excluded_line": pa.array(excluded.find_rows(block.cells, parties))}
                 self._mark_footers(batch, block)
                 keep = batch.reasons == None  # noqa: E711 (element by element)
-                table = _as_table(staged.kind, batch, built)
+                table = context.pseudonyms.hide_numbers(_as_table(staged.kind, batch, built))
                 accepted = table
                 if not keep.all():
                     lines = table.column("line").to_numpy()

@@ -13,7 +13,7 @@ import phonenumbers
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from qa_core.base import environment
+from qa_core.base import environment, masking
 from qa_core.base.masking import MASK
 from qa_core.files.header_text import simplify
 from qa_core.ingest.staging.arrays import map_texts
@@ -24,6 +24,8 @@ MIN_NUMBER_DIGITS = 6
 """Numbers of fewer digits are extensions, not customers."""
 MIN_WHOLE_DIGITS = 8
 """A called number of fewer digits is the short number of a line."""
+IDS, TEXTS = ("contact_id", "ticket"), ("reason", "keyword", "landing_page")
+"""Columns of rows into which tools and people write callers' numbers."""
 _WITHHELD = list_words("withheld")
 MAX_CACHED_KEYS = 300_000
 """Maximum of cells whose keys are kept while a file is read: fifty megabytes, never written."""
@@ -38,7 +40,7 @@ class Pseudonyms:
     """Conversion of customer cells to keys; national numbers are of `country`."""
 
     def __init__(self, country: str, key: bytes) -> None:
-        self.country = country
+        self.country, self.key = country, key
         size = hashlib.sha256().block_size
         block = (key if len(key) <= size else hashlib.sha256(key).digest()).ljust(size, b"\0")
         self._inner, self._outer = (
@@ -54,6 +56,20 @@ class Pseudonyms:
         if not may_create and not environment.has_secret("pseudonyms", here):
             return cls(here.country, secrets.token_bytes(environment.SECRET_BYTES))
         return cls(here.country, environment.secret("pseudonyms", here))
+
+    def hide_numbers(self, table: pa.Table) -> pa.Table:
+        """Replace telephone numbers and addresses inside of ids and texts of rows."""
+        for name in table.column_names:
+            cells = table.column(name).combine_chunks()
+            if name in IDS:
+                is_clear = pc.match_substring_regex(cells, masking.NUMBER_INSIDE)
+                if not pc.any(is_clear).as_py():
+                    continue
+                cells = map_texts(lambda text: masking.key_number(text, self.key), cells)
+            elif name in TEXTS:
+                cells = map_texts(masking.mask_inside, cells)
+            table = table.set_column(table.column_names.index(name), name, cells)
+        return table
 
     def find_key(self, text: str) -> str | None:
         """Find the key of one customer's number or id; None when withheld."""

@@ -1,5 +1,5 @@
 """Rows that an import rejected, kept for correction: line, reason, and the row's cells
-with identities masked.
+with identities masked, also inside of other cells.
 """
 
 import csv
@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from qa_core.base import environment
 from qa_core.base.environment import write_private
+from qa_core.base.masking import mask_inside
 from qa_core.ingest.staging.staged import Staged
 from qa_core.metrics.downloads import escape
 
@@ -41,7 +42,7 @@ def write(batch_id: str, staged: Staged, rejected_rows: Iterable[RejectedRow] = 
     writer = csv.writer(content)
     writer.writerow(["line", "reason", *map(escape, staged.headers)])
     for line, reason, cells in sorted(rows, key=lambda row: row[0]):
-        writer.writerow([line, reason, *(escape(cell or "") for cell in cells)])
+        writer.writerow([line, reason, *(escape(mask_inside(cell or "")) for cell in cells)])
     path = build_path(batch_id)
     path.unlink(missing_ok=True)
     write_private(path, content.getvalue().encode("utf-8"))

@@ -193,9 +193,7 @@ def count_matching(
 
 
 PSEUDONYM = "[0-9a-f]{32}"
-CLEAR_NUMBER = (
-    r"(.*[^0-9A-Za-z.])?((\+|00)[1-9][0-9]{8,13}|0[1-9]([ .-]?[0-9]{2}){4})([^0-9A-Za-z].*)?"
-)
+CLEAR_NUMBER = rf"(.*[^0-9A-Za-z.])?{masking.CLEAR_NUMBER}([^0-9A-Za-z].*)?"
 MAY_HAVE_NUMBERS = ("contact_id", "ticket", "reason", "given_reason", "keyword", "landing_page")
 """Columns that a caller's number can slip into; queues and lines have the centre's own."""
 

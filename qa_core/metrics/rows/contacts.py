@@ -8,6 +8,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Role, Viewer
+from qa_core.base import masking
 from qa_core.base.errors import AccessDenied, Refusal, require_known
 from qa_core.base.i18n import N_
 from qa_core.metrics import kpis as declared
@@ -213,7 +214,7 @@ def find_by_id(viewer: Viewer, contact_id: str, limit: int = 10) -> list[dict[st
     columns = ("source_system", "contact_id", "local_start", "channel", "queue")
     statement = (
         sa.select(*(CONTACTS.c[name] for name in columns))
-        .where(CONTACTS.c.contact_id == contact_id)
+        .where(CONTACTS.c.contact_id == masking.key_number(contact_id))
         .order_by(CONTACTS.c.started_at.desc(), CONTACTS.c.source_system)
         .limit(limit)
     )

@@ -9,18 +9,17 @@ from typing import Any
 import sqlalchemy as sa
 
 from qa_core import scoring
-from qa_core.access import people
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base import doors, environment, masking
 from qa_core.base.errors import AccessDenied, Refusal, require_version
 from qa_core.base.i18n import N_
 from qa_core.base.row_values import build_from_row, read_fields
-from qa_core.compliance.conditions import accreditations, gates, listened
+from qa_core.compliance.conditions import accreditations, evaluators, gates, listened
 from qa_core.compliance.recordings import law
 from qa_core.metrics.law import evaluator_contact
 from qa_core.quality import scorecards
 from qa_core.quality.evaluations import finalise, publication
-from qa_core.storage import audit_log, name_merges
+from qa_core.storage import audit_log
 from qa_core.storage.facts.guard import Scoped, Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
@@ -401,12 +400,7 @@ def mask_comments(comments: Mapping[str, str]) -> dict[str, str]:
 
 def require_not_own(session: Session, viewer: Viewer, advisor_id: str | None) -> None:
     """Refuse an evaluator who is that advisor."""
-    person = people.find_people(session).get(viewer.username)
-    own_id = None if person is None else person.advisor_id
-    if own_id is not None and advisor_id in (
-        own_id,
-        name_merges.find_kept_names(session)["advisor"].get(own_id, own_id),
-    ):
+    if advisor_id in evaluators.find_own_ids(session).get(viewer.username, ()):
         raise Refusal(
             "own_contact",
             "This is one of your own contacts, and nobody evaluates themselves. Ask for "

@@ -8,25 +8,23 @@ import sqlalchemy as sa
 from qa_core.access import people
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
-from qa_core.compliance.conditions import accreditations
-from qa_core.storage import name_merges
+from qa_core.compliance.conditions import accreditations, evaluators
 from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.records.listening import Draw, DrawnContact, ListeningPlan
 from qa_core.storage.records.store import Session
 
 
-def find_listeners(session: Session, plan: ListeningPlan) -> dict[str, str | None]:
-    """Return evaluators who may listen today, with advisor ids. Raise Refusal `no_evaluator`."""
-    accounts = {
-        person.username: person.advisor_id
-        for person in people.find_people(session).values()
-        if person.is_active
-    }
-    kept = name_merges.find_kept_names(session)["advisor"]
+def find_listeners(session: Session, plan: ListeningPlan) -> dict[str, set[str]]:
+    """Return evaluators who may listen today, with their own advisor ids. Raise Refusal
+    `no_evaluator`.
+    """
+    accounts, own_ids = people.find_people(session), evaluators.find_own_ids(session)
     listeners = {
-        name: kept.get(accounts[name], accounts[name])
+        name: own_ids[name]
         for name in plan.evaluators
-        if name in accounts and accreditations.is_accredited(session, name, plan.purpose)
+        if name in accounts
+        and accounts[name].is_active
+        and accreditations.is_accredited(session, name, plan.purpose)
     }
     if not listeners:
         raise accreditations.build_unaccredited("no_evaluator", plan.evaluators)
@@ -59,7 +57,7 @@ def assign(session: Session, plan: ListeningPlan, advisors: Iterable[str]) -> li
         free = [
             name
             for name in order
-            if listeners[name] != advisor
+            if advisor not in listeners[name]
             and (plan.most_per_evaluator is None or load[name] < plan.most_per_evaluator)
         ]
         if not free:

@@ -77,7 +77,7 @@ def pick(
             )
         theirs = ListeningPlan(name=plan.name, purpose=plan.purpose, evaluators=[evaluator])
         listeners = assignment.find_listeners(session, theirs)
-        if listeners[evaluator] == row["advisor_id"]:
+        if row["advisor_id"] in listeners[evaluator]:
             raise Refusal(
                 "own_call", "Nobody listens to their own calls; choose another evaluator."
             )

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -175,12 +176,18 @@ ADVISORS = find_columns(schema.CONTACTS, ColumnContent.IDENTIFIER, ADVISOR)
 """Columns that name an advisor."""
 
 
-def remove_advisors(*advisor_ids: str) -> None:
-    """Delete advisors from all contacts and the before-images; the contacts stay."""
+def remove_advisors(*advisor_ids: str, names: Collection[str] = ()) -> None:
+    """Delete advisors from all contacts and the before-images, and these names from their free
+    texts; the contacts stay.
+    """
     who = f"({', '.join(map(tables.quote, advisor_ids))})"
     values = {name: f"CASE WHEN {name} NOT IN {who} THEN {name} END" for name in ADVISORS}
-    condition = " OR ".join(f"{name} IN {who}" for name in ADVISORS)
-    _change(condition, values, keeps_figures=True)
+    tests = [f"{name} IN {who}" for name in ADVISORS]
+    for text in find_columns(schema.CONTACTS, ColumnContent.TEXT) if names else ():
+        named = tables.quote(rf"(^|[^\pL\pN_])(?:{'|'.join(map(re.escape, names))})($|[^\pL\pN_])")
+        values[text] = rf"regexp_replace({text}, {named}, '\1…\2', 'gi')"
+        tests.append(f"regexp_matches({text}, {named}, 'i')")
+    _change(" OR ".join(tests), values, keeps_figures=True)
 
 
 def find_advisors() -> frozenset[str]:
