@@ -44,7 +44,9 @@ CAUSES = {
         "The secret is not accepted, or may not read this. An operator removes the source and adds "
         "it with a secret that may."
     ),
-    "refused": N_("The platform refused the request. An operator checks the rights of its account."),
+    "refused": N_(
+        "The platform refused the request. An operator checks the rights of its account."
+    ),
     "not_allowed": N_("The host is not in QA_OUTSIDE_HOSTS. An operator adds it there."),
     "changed": N_(
         "The answer has another form than documented, or the statement fails. An operator runs: "

@@ -688,7 +688,9 @@ def test_a_killed_restoration_says_so_and_is_restored_again(
     assert not (filled / "restoring").exists() and tables.version("contacts") >= 0
 
 
-def test_stores_brought_back_by_other_means_are_cleared_too(filled: Path, file: Path) -> None:
+def test_stores_brought_back_by_other_means_are_cleared_too(
+    filled: Path, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     replay_list.ensure()
     store.empty_log()
     shutil.copytree(filled, file, ignore=shutil.ignore_patterns("secrets", "tmp"))
@@ -697,8 +699,15 @@ def test_stores_brought_back_by_other_means_are_cleared_too(filled: Path, file: 
     shutil.copytree(file, filled, dirs_exist_ok=True)
     assert find_traces(filled, "ann-customer")
 
-    assert run(["restore", "--replay-from", environment.today().isoformat()]) == 2
-    assert run(["restore", "--accept-gaps", "--replay-from", environment.today().isoformat()]) == 0
+    command = ["restore", "--replay-from", environment.today().isoformat()]
+    assert run(command) == 2
+    (filled / "secrets").rename(filled / "own")
+    for name in environment.SECRETS:
+        environment.secret(name)  # those of another centre
+    assert refuse(*command, "--accept-gaps", capsys=capsys) == "wrong_secrets"
+    shutil.rmtree(filled / "secrets")
+    (filled / "own").rename(filled / "secrets")
+    assert run([*command, "--accept-gaps"]) == 0
 
     assert find_traces(filled, "ann-customer") == []
 
