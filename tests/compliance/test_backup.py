@@ -688,9 +688,7 @@ def test_a_killed_restoration_says_so_and_is_restored_again(
     assert not (filled / "restoring").exists() and tables.version("contacts") >= 0
 
 
-def test_stores_brought_back_by_other_means_are_cleared_too(
-    filled: Path, file: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_stores_brought_back_by_other_means_are_cleared_too(filled: Path, file: Path) -> None:
     replay_list.ensure()
     store.empty_log()
     shutil.copytree(filled, file, ignore=shutil.ignore_patterns("secrets", "tmp"))
@@ -699,26 +697,26 @@ def test_stores_brought_back_by_other_means_are_cleared_too(
     shutil.copytree(file, filled, dirs_exist_ok=True)
     assert find_traces(filled, "ann-customer")
 
-    command = ["restore", "--replay-from", environment.today().isoformat()]
-    assert run(command) == 2
-    (filled / "secrets").rename(filled / "own")
-    for name in environment.SECRETS:
-        environment.secret(name)  # those of another centre
-    assert refuse(*command, "--accept-gaps", capsys=capsys) == "wrong_secrets"
-    shutil.rmtree(filled / "secrets")
-    (filled / "own").rename(filled / "secrets")
-    assert run([*command, "--accept-gaps"]) == 0
+    assert run(["restore", "--replay-from", environment.today().isoformat()]) == 2
+    assert run(["restore", "--accept-gaps", "--replay-from", environment.today().isoformat()]) == 0
 
     assert find_traces(filled, "ann-customer") == []
 
 
-def test_stores_made_on_the_day_itself_are_brought_back_unless_the_list_was_lost(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_stores_made_on_the_day_are_brought_back_unless_the_list_or_the_keys_were_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("QA_HOME", str(tmp_path / "home"))
     command = ["restore", "--replay-from", environment.today().isoformat()]
     assert run(["init", "--admin", "ada"]) == 0
     assert run(command) == 0
+
+    own = (tmp_path / "home" / "secrets").rename(tmp_path / "own")
+    for name in environment.SECRETS:
+        environment.secret(name)  # those of another centre
+    assert refuse(*command, "--accept-gaps", capsys=capsys) == "wrong_secrets"
+    shutil.rmtree(tmp_path / "home" / "secrets")
+    own.rename(tmp_path / "home" / "secrets")
 
     (tmp_path / "home" / "secrets" / replay_list.FILE).unlink()
     assert run(["init"]) == 0
