@@ -56,7 +56,7 @@ CAUSES = {
     "error": N_("An error. An operator finds its cause in the server log."),
 }
 """Causes of a gap or a failure, and what to do; others are codes of refusals of the import."""
-SAID = ("name", "path", "type")
+SAID = ("name", "path", "type", "platform", "system", "kind", "field", "known")
 """Places of a refusal that are kept as they are, beside numbers; others could quote a cell."""
 MISSING = (GAP, FAILED, WAITING)
 """States in which the lake may lack what the platform has."""
