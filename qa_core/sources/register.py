@@ -129,6 +129,8 @@ def add(
     elif platform != "folder":
         if platform == "s3":
             s3.require_address(address)
+        if urlsplit(address).query:
+            raise Refusal("bad_address", "Write the address without a ? and what follows it.")
         with suppress(OSError):  # a name that leads nowhere is shown by `sources test`
             outside.require_allowed(urlsplit(address))
     if find(name) is not None:
