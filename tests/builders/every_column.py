@@ -87,7 +87,7 @@ def _make(entry: StoredTable, column: sa.Column[Any], datum: Any, customer_key: 
             return {"comment": text, "answers": [{"points": 1, "comment": text}]}
         if datum.what == ColumnContent.RECORD:
             return {"name": ADVISOR_NAME, "by": USERNAME}
-        return [text] if datum.what == ColumnContent.TEXT else ["value"]
+        return [text] if datum.what in (ColumnContent.TEXT, ColumnContent.WORDING) else ["value"]
     if isinstance(column.type, UtcDateTime | sa.DateTime):
         return now() if isinstance(column.type, UtcDateTime) else datetime(2026, 11, 20, 10)
     if isinstance(column.type, sa.Date):
@@ -101,7 +101,7 @@ def _make(entry: StoredTable, column: sa.Column[Any], datum: Any, customer_key: 
             return persons[datum.whose[0]]
         case ColumnContent.CONTACT:
             return CONTACT
-        case ColumnContent.TEXT:
+        case ColumnContent.TEXT | ColumnContent.WORDING:
             return text
         case ColumnContent.RECORD:
             return f"{ADVISOR_ID} {USERNAME}"

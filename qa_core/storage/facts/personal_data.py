@@ -18,7 +18,8 @@ STAND_IN = "former-"
 
 class ColumnContent(StrEnum):
     """Content of a column. `CONTACT` is the id of a contact, which leads to its customer.
-    `TEXT` is what a person wrote, alone or inside JSON; `RECORD` a copy of other values.
+    `TEXT` is what a person wrote, alone or inside JSON; `RECORD` a copy of other values;
+    `WORDING` what the centre set up, in which nobody is called by one common word.
     """
 
     IDENTIFIER = "identifier"
@@ -27,6 +28,7 @@ class ColumnContent(StrEnum):
     SCORE = "score"
     TEXT = "text"
     RECORD = "record"
+    WORDING = "wording"
     AUDIO = "audio"
     SECRET = "secret"
 
@@ -42,7 +44,7 @@ class OnErasure(StrEnum):
     KEEP = "keep"
 
 
-IDENTIFIER, CONTACT, FACT, SCORE, TEXT, RECORD, AUDIO, SECRET = ColumnContent
+IDENTIFIER, CONTACT, FACT, SCORE, TEXT, RECORD, WORDING, AUDIO, SECRET = ColumnContent
 ROW, BLANK, CUT, KEEP = OnErasure
 
 
@@ -117,6 +119,13 @@ LEADS_TO_NOBODY = "the contact is deleted; its id leads to nobody"
 Code = declare(str, FACT)
 """Value of a fixed list, or a name from the configuration."""
 Codes = declare(list[Any], FACT)
+Facts = declare(Json, FACT)
+Wording = declare(str, WORDING, on_erasure=BLANK)
+"""Name or text of the configuration, or a header of a file; it may name people."""
+WordingJson = declare(Json, WORDING, on_erasure=BLANK)
+WordingList = declare(list[Any], WORDING, on_erasure=BLANK)
+Criterion = declare(str, WORDING, ADVISOR, on_erasure=BLANK)
+Criteria = declare(list[Any], WORDING, ADVISOR, on_erasure=BLANK)
 Seal = declare(str, SECRET)
 """Secret, digest or key of the program: never handed out."""
 Username = declare(str, IDENTIFIER, ACCOUNT, on_erasure=CUT)
