@@ -77,7 +77,10 @@ def record(session: Session, actor: str, action: str, object: str = "", reason: 
     writer in at a time, so that no two rows get one number. Names of the centre's people are
     masked, in the object where they are written in full: the row outlasts an erasure.
     """
-    reason, object = _mask_people(session, reason), _mask_people(session, object, in_full=True)
+    from qa_core.base.masking import mask_inside
+
+    reason = mask_inside(_mask_people(session, reason))
+    object = _mask_people(session, object, in_full=True)
     last = session.execute(_NEWEST).first() or _find_cut(session)
     seq, previous = (last.seq + 1, last.mac) if last else (1, FIRST_MAC)
     at = _format_moment(now())

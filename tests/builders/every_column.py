@@ -17,6 +17,8 @@ ADVISOR_ID, ADVISOR_NAME = "zel-4711", "Zelda Unmistakable"
 USERNAME, ACCOUNT_NAME = "zoe.user", "Zoe Unforgettable"
 OUTSIDER = "Eve Outside"
 """Person without an account whose evaluations are imported."""
+WRITTEN_NUMBER = "06 98 76 54 32"
+"""Number that somebody writes into every free text."""
 NOT_BY_HAND = ("journal", "journal_cut", "change_mark")
 """Tables whose rows are sealed, or no row of a person's."""
 
@@ -80,6 +82,7 @@ def _make(entry: StoredTable, column: sa.Column[Any], datum: Any, customer_key: 
     mark = f"mark:{entry.name}.{column.name}"
     persons = {CUSTOMER: customer_key, ADVISOR: ADVISOR_ID, ACCOUNT: USERNAME}
     text = f"{mark} of {ADVISOR_NAME} by {ACCOUNT_NAME}"
+    text += f" {WRITTEN_NUMBER}" if datum.what == ColumnContent.TEXT else ""
     if isinstance(column.type, sa.JSON):
         if datum.what == ColumnContent.IDENTIFIER:
             return {ADVISOR_ID: 1} if ADVISOR in datum.whose else [USERNAME]

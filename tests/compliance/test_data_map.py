@@ -27,6 +27,7 @@ from builders.every_column import (
     ADVISOR_NAME,
     CONTACT,
     USERNAME,
+    WRITTEN_NUMBER,
     fill_every_column,
 )
 from builders.import_files import bring, find_contacts
@@ -184,6 +185,13 @@ def check_erased(home: Path, key: str) -> None:
         assert find_places(home, word) == set(), word
     # The seal and the signature cover these; they go at the end of their periods.
     assert find_places(home, USERNAME) == {"journal.actor", "purge.actor"}
+
+
+@pytest.mark.sqlite("it searches the file of the records by itself")
+def test_a_number_that_somebody_writes_is_in_no_free_text(filled: Path) -> None:
+    """Texts inside JSON are masked where they are written (tests of drafts and remarks)."""
+    inside = {"evaluation.draft", "evaluation.tags", "evaluation_revision.content"}
+    assert find_places(filled, WRITTEN_NUMBER) == inside | {"calibration_contact.consensus"}
 
 
 @pytest.mark.sqlite("it searches the file of the records by itself")

@@ -106,11 +106,24 @@ def find_columns(table: sa.Table, what: ColumnContent, *whose: str) -> tuple[str
     )
 
 
+class MaskedText(sa.types.TypeDecorator[str]):
+    """Free text: telephone numbers and e-mail addresses are masked on their way in."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, _dialect: sa.Dialect) -> str | None:
+        from qa_core.base.masking import mask_inside  # most commands write no text
+
+        return mask_inside(value) if value else value
+
+
 def declare(
     value: Any, what: ColumnContent, *whose: str, on_erasure: OnErasure = ROW, **more: Any
 ) -> Any:
     """Build the type of columns that hold this."""
-    return Annotated[value, mapped_column(info=Datum(what, whose, on_erasure, **more).info)]
+    kind = (MaskedText(),) if what == TEXT and value is str else ()
+    return Annotated[value, mapped_column(*kind, info=Datum(what, whose, on_erasure, **more).info)]
 
 
 Json = dict[str, Any]

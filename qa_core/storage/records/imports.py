@@ -91,7 +91,7 @@ class ConfirmedReading(Base, holds=data.NOBODY):
     """Counts by fact; no rows, no samples."""
     printed: Mapped[data.Codes]
     """Headline counts that were printed while the reading waits."""
-    waiting: Mapped[data.FreeText | None]
+    waiting: Mapped[data.Wording | None]
     """Watched file that waits for the confirmation."""
     batch_id: Mapped[data.Code | None] = mapped_column(index=True)
     """The import that was confirmed; null where the layout was known before."""
