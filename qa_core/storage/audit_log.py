@@ -77,9 +77,12 @@ class End:
 def record(session: Session, actor: str, action: str, object: str = "", reason: str = "") -> None:
     """Append one act to the journal, in the caller's transaction. `store.writing` lets one
     writer in at a time, so that no two rows get one number. Names of the centre's people are
-    masked in the reason: the row outlasts an erasure.
+    masked, in the object where they are written in full: the row outlasts an erasure.
     """
-    reason = _mask_people(session, reason)
+    from qa_core.base.masking import mask_inside
+
+    reason = mask_inside(_mask_people(session, reason))
+    object = _mask_people(session, object, in_full=True)
     last = session.execute(_NEWEST).first() or _find_cut(session)
     seq, previous = (last.seq + 1, last.mac) if last else (1, FIRST_MAC)
     at = _format_moment(now())
@@ -271,11 +274,11 @@ _NAMES = sa.union(
 )
 
 
-def _mask_people(session: Session, reason: str) -> str:
+def _mask_people(session: Session, reason: str, in_full: bool = False) -> str:
     """Mask the names of advisors, accounts and evaluators: a whole name however it is
-    written, a part of one where it begins with a capital.
+    written, a part of one where it begins with a capital; or names of several words alone.
     """
-    if not any(map(str.isupper, reason)) and " " not in reason:
+    if " " not in reason and (in_full or not any(map(str.isupper, reason))):
         return reason
     from qa_core.base.masking import MASK
 
@@ -291,9 +294,9 @@ def _mask_people(session: Session, reason: str) -> str:
     usernames = set(session.scalars(sa.select(Account.username))) if shared else set()
     masked = set()
     for name, parts in shared.items():
-        if is_telling(name) and name not in usernames:
+        if is_telling(name) and name not in usernames and not (in_full and " " not in name):
             reason = re.sub(rf"\b{re.escape(name)}\b", MASK, reason, flags=re.IGNORECASE)
-            masked.update(filter(is_telling, parts))
+            masked.update(filter(is_telling, () if in_full else parts))
 
     def mask_part(match: re.Match[str]) -> str:
         return MASK if match[0].casefold() in masked and match[0][0].isupper() else match[0]

@@ -131,15 +131,15 @@ def _hide_others(
     others = StoredPerson(
         ADVISOR, "", tuple(filter(audit_log.is_telling, names - set(person.names)))
     )
-    texts = {
-        column.name
+    who = {
+        column.name: others.in_full if what == ColumnContent.WORDING else others
+        for what in (ColumnContent.WORDING, ColumnContent.TEXT, ColumnContent.RECORD)
         for entry in (*data_map.find_records().values(), *data_map.LAKE.values())
-        for what in (ColumnContent.TEXT, ColumnContent.RECORD)
         for column, _datum in entry.find(what)
     }
     return {
         table: [
-            {name: others.forget(value) if name in texts else value for name, value in row.items()}
+            {name: who[name].forget(value) if name in who else value for name, value in row.items()}
             for row in rows
         ]
         for table, rows in tables.items()

@@ -24,10 +24,10 @@ from qa_core.upkeep import subjects
 SYSTEM = Viewer.SYSTEM
 ID = "20261119-100000-0612345678"
 CALLS = f"""contact_id,started_at,customer,outcome,ticket,reason,keyword,landing_page,wait_seconds
-{ID},2026-11-19 10:00,0612345678,answered,+33612345678,back 06 12 34 56 78,x 0612345678,/p?t=0612345678&m=ann%40x.fr,1
+{ID},2026-11-19 10:00,0612345678,answered,+33612345678,on 06 12 34 56 78,x 0612345678,{{}},1
 B2,2026-11-19 11:00,0612345679,answered,T-2,Billing,shoes,/p/20261119100000,1
 B3,never,0612345679,answered,tel 0612345678,ask ann@x.fr,shoes,/p,1
-"""
+""".format("/p?t=0612345678&m=ann%40x.fr")
 SURVEYS = f"contact_id,answered_at,csat,scale\n{ID},2026-11-19 12:00,4,1-5\n"
 CLEAR = ("0612345678", "612345678", "06 12 34 56 78", "ann@x.fr", "ann%40x.fr")
 

@@ -76,7 +76,7 @@ def _assemble(table: sa.Table, stored: Stored, model: type[Any] | None = None) -
     columns = {}
     for column in table.columns:
         datum = column.info.get("datum")
-        if datum is None and stored.whose and isinstance(column.type, sa.Text | sa.JSON):
+        if datum is None and isinstance(column.type, sa.Text | sa.JSON):
             raise TypeError(f"{table.name}.{column.name} does not say what it holds")
         datum = datum or CODE
         is_default = datum.what == ColumnContent.FACT and not datum.whose
