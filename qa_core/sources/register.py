@@ -116,20 +116,7 @@ def add(
         name, platform, kind, address, statement, chosen, since or environment.today()
     )
     entry.build_options()  # raises Misuse
-<<<<<<< HEAD
     entry = replace(entry, address=declared.check(address, statement))
-=======
-    if platform == "sql":
-        sql.require_address(address)
-        sql.require_statement(statement)
-    elif platform != "folder":
-        if platform == "s3":
-            s3.require_address(address)
-        if urlsplit(address).query:
-            raise Refusal("bad_address", "Write the address without a ? and what follows it.")
-        with suppress(OSError):  # a name that leads nowhere is shown by `sources test`
-            outside.require_allowed(urlsplit(address))
->>>>>>> x-audit27
     if find(name) is not None:
         raise Refusal("known_source", "There is a source {name}. Remove it first.", name=name)
     if secret:
