@@ -40,13 +40,8 @@ class SourceWindow(Numbered, holds=data.NOBODY):
     fetched: Mapped[int | None]
     expected: Mapped[int | None]
     """Number that the platform states; null where it states none, or was not reached."""
-<<<<<<< HEAD
-    counts: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    """Counts of the import (new, updated, unchanged, rejected, gone), why it refused a file."""
-=======
     counts: Mapped[data.Facts] = mapped_column(default=dict)
-    """Counts of the import: new, updated, unchanged, rejected, gone."""
->>>>>>> x-audit27
+    """Counts of the import (new, updated, unchanged, rejected, gone), why it refused a file."""
     read_at: Mapped[datetime | None]
     """Start of the last reading that reached its end."""
     next_at: Mapped[datetime | None] = mapped_column(default=now, index=True)
