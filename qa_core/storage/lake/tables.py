@@ -468,21 +468,23 @@ def write_parts(
     lineage = join_lineages(replaced) if keeps_figures else None
     if target.name != "contacts" or not replaced or is_small:
         return _write_pieces(connection, target, month, [select], lineage)
+    kept = [part for part in target.parts_of(month) if part not in replaced]
+    starts = _find_first_days(connection, f"({select})", [part.first_day for part in kept])
+    if len(starts) < 2:
+        return _write_pieces(connection, target, month, [select], lineage)
     # On disk: in memory, the rows of a large month would be there twice.
     [spill] = connection.execute("SELECT current_setting('temp_directory')").fetchone()
     file = Path(spill).with_name(f"month-{uuid.uuid4().hex}.parquet")
+    rows_of_month = f"SELECT * FROM read_parquet({quote(str(file))})"
     try:
         connection.execute(
             f"COPY ({select}) TO {quote(str(file))} "
             f"(FORMAT parquet, COMPRESSION lz4, ROW_GROUP_SIZE {ROWS_PER_GROUP // 5})"
         )
-        month_rows = f"read_parquet({quote(str(file))})"
-        kept = [part for part in target.parts_of(month) if part not in replaced]
-        starts = _find_first_days(connection, month_rows, [part.first_day for part in kept])
         pieces = []
         for day, following in pairwise([*starts, None]):
             end = f" AND {LOCAL_CLOCK} < DATE '{following}'" if following else ""
-            pieces.append(f"SELECT * FROM {month_rows} WHERE {LOCAL_CLOCK} >= DATE '{day}'{end}")
+            pieces.append(f"{rows_of_month} WHERE {LOCAL_CLOCK} >= DATE '{day}'{end}")
         return _write_pieces(connection, target, month, pieces, lineage)
     finally:
         file.unlink(missing_ok=True)
@@ -507,13 +509,13 @@ def _write_pieces(
 
 
 def _find_first_days(
-    connection: duckdb.DuckDBPyConnection, month_rows: str, kept: Sequence[date | None]
+    connection: duckdb.DuckDBPyConnection, relation: str, kept: Sequence[date | None]
 ) -> list[date]:
     """Divide the days of these rows: find the first one of each file. A file ends before
     one that is `kept`, so that no two hold the same days.
     """
     days = connection.execute(
-        f"SELECT CAST({LOCAL_CLOCK} AS DATE) AS day, count(*) FROM {month_rows} GROUP BY day "
+        f"SELECT CAST({LOCAL_CLOCK} AS DATE) AS day, count(*) FROM {relation} GROUP BY day "
         "ORDER BY day"
     ).fetchall()
     total = sum(rows for _day, rows in days)

@@ -54,7 +54,7 @@ def _show_source(viewer: Viewer, entry: SourceEntry) -> None:
             )
     columns = (
         tables.day_column(_("Day"), lambda window: window.day),
-        tables.text_column(_("Result"), ledger.describe_state, width=220),
+        tables.text_column(_("Result"), ledger.describe_state),
         tables.count_column(_("Read"), lambda window: window.fetched),
         tables.count_column(_("Stated"), lambda window: window.expected),
         _count_column("new"),
