@@ -83,7 +83,9 @@ OUTGOING = re.compile(
     r"number called|called number|numero appele|numeros? compose|outbound|sortants?)\b"
 )
 """Header of a list of outgoing contacts."""
-DIRECTION = re.compile(r"\b(?:direc\w*|direz\w*|richtung|sens|sentido|inbound outbound|in out)\b")
+DIRECTION = re.compile(
+    r"\b(?:direc\w*|direz\w*|richt\w*|sens|sentido|e s|inout|inbound outbound|in out)\b"
+)
 """Header of a column that says nothing but the direction."""
 _BRACKETED = re.compile(r"^.*<([^<>]*)>$")
 _WAYS = {

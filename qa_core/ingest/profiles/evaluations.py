@@ -1,5 +1,6 @@
 """Evaluation sheets: long (a row per criterion), wide (a column each), or one mark."""
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -10,6 +11,7 @@ from qa_core.base.errors import Refusal
 from qa_core.base.masking import mask_contact_details
 from qa_core.compliance.conditions.evaluators import refuse_emotions
 from qa_core.files.decision import SET_BY_PERSON
+from qa_core.files.header_text import simplify
 from qa_core.files.options import parse_scale
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.header_matching import (
@@ -18,7 +20,7 @@ from qa_core.ingest.columns.header_matching import (
     parse_header,
     refuse_missing_column,
 )
-from qa_core.ingest.columns.numbers import NumberReading
+from qa_core.ingest.columns.numbers import NumberEvidence, NumberReading
 from qa_core.ingest.profiles import contacts
 from qa_core.ingest.profiles.starts import build_moment
 from qa_core.ingest.staging.arrays import as_moments, as_numbers, to_numpy
@@ -44,6 +46,9 @@ ALL_CRITERIA = "criteria"
 _PERSONAL = r"^\+?[\d .()/-]{8,}$|@|^\d(?:[.,]\d+)?[eE]\+?\d+$"
 """Phone numbers and addresses, which are never marks."""
 _MAX_ROWS = 0.95
+_WEIGHT = re.compile(r"\b(?:weights?|weighting|poids|ponderation|coef\w*|gewicht\w*|peso|weging)\b")
+_NUMBER = r"^\d+(?:\.\d+)?$"
+_POSSIBLE = next(item for item in FIELDS if item.name == "possible")
 _LIKE_CRITERIA = ("csat", "reason", "outcome", "declared_resolved", "direction")
 """Fields of a contact whose headers a criterion may well have."""
 
@@ -190,11 +195,30 @@ def _decide_long(context: FileContext) -> None:
         context.columns["points"] = context.columns.pop("score")
         context.evidence["points"] = context.evidence.pop("score")
         context.readings["points"] = NumberReading(context.readings.pop("score").decimal, 0)
+    if "points" in context.notes.get("yes_no", ()):
+        context.decide("points", "yes is all points of the criterion, no is none")
+        _claim_weight(context)
     if not context.has("possible"):
         _require_common_maximum(context)
     context.notes["possible"] = (
         {"": _decide_possible(context, "points", None, None)} if not context.has("possible") else {}
     )
+
+
+def _claim_weight(context: FileContext) -> None:
+    """Use the column of the weights as the points of criteria that are answered by yes or no."""
+    used = {column.index for column in context.columns.values()} | context.ignored
+    for index, text in enumerate(context.headers):
+        is_free = index not in used and not context.has("possible")
+        if (
+            is_free
+            and _WEIGHT.search(simplify(text))
+            and context.compute_share(index, _NUMBER) == 1
+        ):
+            context.columns["possible"] = Column(_POSSIBLE, index, parse_header(text))
+            context.evidence["possible"] = NumberEvidence("possible", text)
+            context.readings["possible"] = NumberReading(low=0)
+            context.decide("possible", "the points of each criterion", text)
 
 
 def _require_common_maximum(context: FileContext) -> None:
@@ -292,6 +316,8 @@ def _build_score(context: FileContext, batch: RowBatch) -> np.ndarray:
 
 def _build_long(context: FileContext, batch: RowBatch) -> dict[str, pa.Array]:
     points = batch.read_number("points")
+    if "points" in context.notes.get("yes_no", ()) and context.has("possible"):
+        points = points * batch.read_number("possible")
     possible = (
         batch.read_number("possible")
         if context.has("possible")
