@@ -70,7 +70,7 @@ WORD_LISTS: Mapping[ValueType, Mapping[str, object]] = {
 _UNCLEAR_RATING = re.compile(r"(?:survey |customer )?(?:scores?|notes?|nota|rating value)")
 """Header of a rating that may be of satisfaction, recommendation or effort."""
 _BEST_FIRST = re.compile(
-    r"\b1 (?:is |est |ist |(?:very|tres|sehr|muy|molto|muito|completely|extremely|tout a fait) )*"
+    r"\b1 (?:is|est|ist) (?:(?:very|tres|sehr|muy|molto|muito|completely|extremely|tout a fait) )*"
     r"(?:satisf|good|bien|bon\b|gut|zufrieden|excellent|best|meilleur|beste|parfait|happy|"
     r"easy|facil|einfach|leicht|low effort)|schulnote"
 )
@@ -423,7 +423,8 @@ class FileContext:
                 )
             self._require_rating(name, column, evidence)
             scale = options.scales.get(name) or options.scales.get(column.header.text)
-            if not scale and _BEST_FIRST.search(simplify(column.header.text)):
+            said = re.sub(r"(?<=\d) ?[=(]", " is ", column.header.text)
+            if not scale and _BEST_FIRST.search(simplify(said)):
                 raise self._refuse_reversed(name, column, evidence)
             if name == "score" and not scale and self._has_criteria():
                 scale = "0-100"  # The criteria are kept, not their total.
