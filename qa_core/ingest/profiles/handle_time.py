@@ -150,7 +150,7 @@ def _require_read(context: FileContext, name: str) -> None:
         "unread_time",
         N_("{columns} may hold the talk or handle time, but is not recognised. Say what it is.")
         if is_talk
-        else N_("{columns} may hold the {field}, but is not recognised. Say what it is."),
+        else N_("{columns} may be {field}, but is not recognised. Say what it is."),
         options=tuple(
             f"--map {field}={text}" for text in unread_columns for field in (*fields, "ignore")
         ),
