@@ -6,7 +6,7 @@ import json
 import re
 import secrets
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -383,14 +383,20 @@ def _replace_names(session: Session, entry: StoredTable, person: StoredPerson) -
         for column, datum in entry.find(what):
             is_json = isinstance(column.type, sa.JSON)
             if datum.on_erasure != KEEP and (is_json or what != ColumnContent.IDENTIFIER):
-                named = [_has(column, name, is_json) for name in who.names]
-                _rewrite(session, entry, column, sa.or_(sa.false(), *named), change)
+                _rewrite(session, entry, column, names_any([column], who), change)
     return deleted
 
 
-def _has(column: sa.Column[Any], name: str, is_json: bool) -> sa.ColumnElement[bool]:
-    text = json.dumps(name)[1:-1] if is_json else name
-    return sa.cast(column, sa.Text).icontains(text, autoescape=True)
+def names_any(columns: Iterable[sa.Column[Any]], person: StoredPerson) -> sa.ColumnElement[bool]:
+    """Build the predicate of the rows in which a name of the person may stand in one of these."""
+    tests = [
+        sa.cast(column, sa.Text).icontains(
+            json.dumps(name)[1:-1] if isinstance(column.type, sa.JSON) else name, autoescape=True
+        )
+        for column in columns
+        for name in person.names
+    ]
+    return sa.or_(sa.false(), *tests)
 
 
 def _rewrite_quarantine(person: StoredPerson) -> None:

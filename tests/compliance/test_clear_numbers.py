@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from builders.centres import contact, land
 from builders.erasure import find_traces
 from builders.import_files import bring, find_contacts, run_confirmed
 from builders.listening_centre import accredit, open_gates
@@ -73,3 +75,13 @@ def test_numbers_inside_ids_and_texts_are_kept_nowhere(
     assert run(["objections", "add", "--contact", f"generic/{ID}"]) == 0
     assert find_contacts(where="customer_objected") == [(keyed,)]
     assert find_clear(centre) == []
+
+
+def test_a_contact_of_before_keeps_its_id_and_comes_no_second_time(
+    centre: Path, sent: Path
+) -> None:
+    land([contact(datetime(2026, 11, 19, 10), ID)])
+    bring(sent, "contacts", CALLS)
+    assert [number for (number,) in find_contacts()] == [ID, "B2"]
+    assert [found["contact_id"] for found in contacts.find_by_id(SYSTEM, ID)] == [ID]
+    assert subjects.read_contacts([f"generic/{ID}", "B2"]) == [("generic", ID), (None, "B2")]

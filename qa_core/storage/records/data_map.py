@@ -110,9 +110,7 @@ FILES: Mapping[str, Stored] = {
     "lake/sums": Stored((ADVISOR,), because="deleted with the contacts that they sum up"),
     "recordings": Stored((CUSTOMER, ADVISOR), "recordings", is_backed_up=True),
     "quarantine": Stored(PERSONS, "quarantine", is_backed_up=True),
-    "watching": Stored(
-        (CUSTOMER, ADVISOR), because="calls in progress, erased by key", is_backed_up=True
-    ),
+    "watching": Stored((CUSTOMER, ADVISOR), "temporary_files", is_backed_up=True),
     "tmp": Stored(PERSONS, "temporary_files"),
     "pulling": Stored(PERSONS, "temporary_files"),
     "restoring": Stored(PERSONS, because="removed once a restore is done"),
