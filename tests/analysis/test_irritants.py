@@ -16,6 +16,7 @@ from builders.centres import add_people, close_month, contact, evaluation, land
 from builders.erasure import CALLS, find_traces, forget
 from builders.import_files import bring, find_contacts
 from builders.listening_centre import allow_evaluations
+from builders.shown_texts import text_of
 from streamlit.testing.v1 import AppTest
 
 from qa_core.access.roles import Role, TeamSpan, Viewer
@@ -111,6 +112,33 @@ def found(
     viewer: Viewer = MANAGER, where: Filters = MARCH
 ) -> dict[IrritantSubject, IrritantCandidate]:
     return {candidate.subject: candidate for candidate in detection.find_candidates(viewer, where)}
+
+
+def test_a_period_with_data_on_too_few_days_is_not_compared_with(
+    bills: None, open_app: Callable[..., AppTest], add_person: Callable[..., str]
+) -> None:
+    # Contacts on every day of January, and of February on the tenth alone, all rated.
+    days = [datetime(2026, 1, day, 9) for day in range(1, 32)]
+    land([contact(day, f"j{day:%d}", team="Nord") for day in days], "january")
+    given = {"reason": "invoice", "survey_comment": "La facture.", "team": "Nord"}
+    tenth = [
+        contact(
+            datetime(2026, 2, 10, 8 + number),
+            f"f{number}",
+            csat=1.0 if number < 7 else 5.0,
+            csat_scale="1-5",
+            **given,
+        )
+        for number in range(10)
+    ]
+    land(tenth, "february")
+    february = Period(date(2026, 2, 1), date(2026, 2, 28))
+
+    candidates = detection.find_candidates(MANAGER, MARCH, february)
+    assert {one.subject: one.before for one in candidates} == {BILL: None, INVOICE: None}
+    name = add_person("mona", Role.MANAGER, sites=("Lille", "Nice"))
+    app = open_app(name, "irritants", period="2026-03")
+    assert "No comparison: the earlier period has data on too few days." in text_of(app)
 
 
 def terms_of(text: str) -> list[str]:
