@@ -33,6 +33,7 @@ from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
+from qa_core.storage.records.editions import Edition
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.imports import BeforeImage
 from qa_core.storage.records.irritants import Irritant
@@ -369,6 +370,20 @@ def test_an_executive_meets_no_words_and_no_reason_that_is_hidden(bills: Path) -
     assert IrritantSubject(IrritantKind.LOW_RATINGS, "reason", "rare") not in found(EXECUTIVE), (
         "one advisor stands behind it"
     )
+
+
+def test_an_executive_reads_on_the_action_list_what_is_published_alone(bills: Path) -> None:
+    rare = IrritantSubject(IrritantKind.LOW_RATINGS, "reason", "rare")
+    land([rated(n, 1, None, reason="rare", advisor_id="a1") for n in range(50, 62)], "second")
+    action_list.open_entry(MANAGER, rare, MARCH)
+    action_list.open_entry(MANAGER, INVOICE, MARCH.with_value("queue", None))
+    number = action_list.open_entry(MANAGER, INVOICE, MARCH)
+
+    assert [entry.id for entry in action_list.find_entries(EXECUTIVE)] == [number]
+    assert "rare" not in texts.build_file(EXECUTIVE).content.decode()
+    with store.writing() as session:
+        session.execute(sa.delete(Edition))
+    assert action_list.find_entries(EXECUTIVE) == ()
 
 
 def test_an_evaluation_brings_its_comment_and_tags_without_numbers_and_addresses(

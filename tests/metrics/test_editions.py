@@ -69,6 +69,9 @@ def test_a_correction_is_published_where_enough_contacts_of_enough_advisors_came
     assert received() == (336 if is_corrected else 320)
     [state] = [one for one in editions.list_states() if one.month == "2026-05"]
     assert (state.state, state.edition) == (("published", 2) if is_corrected else ("changed", 1))
+    differs = [] if is_corrected else [editions.EditionDifference("2026-05", 320, 320 + contacts)]
+    assert editions.find_differences(Viewer.SYSTEM) == differs
+    assert editions.find_differences(EXECUTIVE) == []
     assert editions.publish_due() == []
 
 

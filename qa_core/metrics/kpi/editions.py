@@ -514,8 +514,12 @@ class EditionDifference:
 
 
 def find_differences(viewer: Viewer) -> list[EditionDifference]:
-    """Find the months whose data differs from their edition, for viewers of the whole board."""
+    """Find the months whose data differs from their edition. Executives, who see what is
+    published alone, are given none.
+    """
     viewer.require(Permission.SEE_BOARD)
+    if viewer.needs_suppression:
+        return []
     changed = [state.month for state in list_states() if state.state == "changed"]
     published, differences = load("", changed), []
     for month in changed:
