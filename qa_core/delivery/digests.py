@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from qa_core.access.roles import Role, Viewer
-from qa_core.analysis import alerts, attention, board, exports, headline
+from qa_core.analysis import alerts, attention, board, exports, headline, note_texts
 from qa_core.analysis.alerts import Alert
 from qa_core.analysis.attention import AttentionItem
 from qa_core.analysis.headline import Headline
@@ -209,7 +209,7 @@ def _describe_figures(found: Headline) -> tuple[str, ...]:
         title, value, change = found.describe(key)
         text = _("{what}: {count}", what=title, count=f"**{value}**")
         lines.append(text + (f" ({change})" if change else ""))
-    return tuple(lines)
+    return (*lines, *note_texts.describe_populations(found.rows.values()))
 
 
 def _texts(items: Iterable[AttentionItem], severity: str) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from statistics import median
 import sqlalchemy as sa
 
 from qa_core.access.roles import MINIMUM_ADVISORS, MINIMUM_CONTACTS, Permission, Viewer
-from qa_core.analysis import call_backs
+from qa_core.analysis import call_backs, note_texts
 from qa_core.base import environment, i18n
 from qa_core.base.i18n import _, ngettext
 from qa_core.ingest.watch import queue_log
@@ -128,6 +128,7 @@ def _measure(
         note += f" · {text}"
     where = Filters(Period(today, today))
     rows = query.measure(viewer, ("received", *RATES), (), where).set_index("kpi")
+    note = " · ".join([note, *note_texts.describe_populations([rows.loc["received"]])])
     advisors = query.measure(viewer, ("answered",), ("advisor",), where)
     is_shown = (advisors["value"] > 0).sum() >= MINIMUM_ADVISORS
     shown = rows.loc["received", "value"]

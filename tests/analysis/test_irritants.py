@@ -16,6 +16,7 @@ from builders.centres import add_people, close_month, contact, evaluation, land
 from builders.erasure import CALLS, find_traces, forget
 from builders.import_files import bring, find_contacts
 from builders.listening_centre import allow_evaluations
+from builders.shown_texts import text_of
 from streamlit.testing.v1 import AppTest
 
 from qa_core.access.roles import Role, TeamSpan, Viewer
@@ -32,6 +33,7 @@ from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
+from qa_core.storage.records.editions import Edition
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.imports import BeforeImage
 from qa_core.storage.records.irritants import Irritant
@@ -111,6 +113,33 @@ def found(
     viewer: Viewer = MANAGER, where: Filters = MARCH
 ) -> dict[IrritantSubject, IrritantCandidate]:
     return {candidate.subject: candidate for candidate in detection.find_candidates(viewer, where)}
+
+
+def test_a_period_with_data_on_too_few_days_is_not_compared_with(
+    bills: None, open_app: Callable[..., AppTest], add_person: Callable[..., str]
+) -> None:
+    # Contacts on every day of January, and of February on the tenth alone, all rated.
+    days = [datetime(2026, 1, day, 9) for day in range(1, 32)]
+    land([contact(day, f"j{day:%d}", team="Nord") for day in days], "january")
+    given = {"reason": "invoice", "survey_comment": "La facture.", "team": "Nord"}
+    tenth = [
+        contact(
+            datetime(2026, 2, 10, 8 + number),
+            f"f{number}",
+            csat=1.0 if number < 7 else 5.0,
+            csat_scale="1-5",
+            **given,
+        )
+        for number in range(10)
+    ]
+    land(tenth, "february")
+    february = Period(date(2026, 2, 1), date(2026, 2, 28))
+
+    candidates = detection.find_candidates(MANAGER, MARCH, february)
+    assert {one.subject: one.before for one in candidates} == {BILL: None, INVOICE: None}
+    name = add_person("mona", Role.MANAGER, sites=("Lille", "Nice"))
+    app = open_app(name, "irritants", period="2026-03")
+    assert "No comparison: the earlier period has data on too few days." in text_of(app)
 
 
 def terms_of(text: str) -> list[str]:
@@ -341,6 +370,20 @@ def test_an_executive_meets_no_words_and_no_reason_that_is_hidden(bills: Path) -
     assert IrritantSubject(IrritantKind.LOW_RATINGS, "reason", "rare") not in found(EXECUTIVE), (
         "one advisor stands behind it"
     )
+
+
+def test_an_executive_reads_on_the_action_list_what_is_published_alone(bills: Path) -> None:
+    rare = IrritantSubject(IrritantKind.LOW_RATINGS, "reason", "rare")
+    land([rated(n, 1, None, reason="rare", advisor_id="a1") for n in range(50, 62)], "second")
+    action_list.open_entry(MANAGER, rare, MARCH)
+    action_list.open_entry(MANAGER, INVOICE, MARCH.with_value("queue", None))
+    number = action_list.open_entry(MANAGER, INVOICE, MARCH)
+
+    assert [entry.id for entry in action_list.find_entries(EXECUTIVE)] == [number]
+    assert "rare" not in texts.build_file(EXECUTIVE).content.decode()
+    with store.writing() as session:
+        session.execute(sa.delete(Edition))
+    assert action_list.find_entries(EXECUTIVE) == ()
 
 
 def test_an_evaluation_brings_its_comment_and_tags_without_numbers_and_addresses(

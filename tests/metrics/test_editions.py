@@ -69,7 +69,23 @@ def test_a_correction_is_published_where_enough_contacts_of_enough_advisors_came
     assert received() == (336 if is_corrected else 320)
     [state] = [one for one in editions.list_states() if one.month == "2026-05"]
     assert (state.state, state.edition) == (("published", 2) if is_corrected else ("changed", 1))
+    differs = [] if is_corrected else [editions.EditionDifference("2026-05", 320, 320 + contacts)]
+    assert editions.find_differences(Viewer.SYSTEM) == differs
+    assert editions.find_differences(EXECUTIVE) == []
     assert editions.publish_due() == []
+
+
+def test_a_correction_gives_nobody_away_beside_any_edition_before_it(centre: Path) -> None:
+    land_all(of_queue("a", 8, 20), of_queue("b", 8, 20))
+    late(16, 16)
+    assert editions.publish_due() == ["2026-05"]
+
+    # Sixteen go and one comes: many beside the second edition, one contact beside the first.
+    lake.undo("late")
+    land([contact("2026-05-20 10:00", "one", queue="a", advisor_id="a1")], "one")
+
+    assert editions.publish_due() == []
+    assert received() == 336
 
 
 def test_a_purge_changes_no_edition(centre: Path) -> None:

@@ -25,14 +25,18 @@ from qa_core.access import accounts, service_tokens
 from qa_core.access.accounts import AccountTerms
 from qa_core.access.roles import GRANTS, Permission, Role, Viewer
 from qa_core.analysis import alerts, board, board_pdf, exports, note_texts, targets
+from qa_core.base import environment
 from qa_core.base.errors import AccessDenied
 from qa_core.cli.app import run
+from qa_core.delivery import digests, wallboard
 from qa_core.metrics import kpis, query
 from qa_core.metrics.kpis import formatting
 from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.metrics.spreadsheets import FORMS
 from qa_core.storage.records import store
 from qa_core.storage.records.alerts import AlertEvent, AlertRule
+from qa_core.storage.records.base import now
+from qa_core.storage.records.imports import ImportBatch
 from qa_core.ui.frame.filter_bar import FilterState
 from qa_core.ui.server import kpi_api
 from qa_core.ui.widgets import cards
@@ -304,6 +308,25 @@ def test_every_kpi_reads_the_same_for_a_role_at_every_exit(people: dict[str, Per
                     check(person, key, other)
     assert {name for kind, name in ran if kind == "kpi"} == set(kpis.BY_KEY)
     assert {name for kind, name in ran if kind == "exit"} == set(EXITS)
+
+
+def test_a_mail_and_a_screen_say_what_their_figures_leave_out(
+    people: dict[str, Person], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment.find_drill_file().touch()
+    monkeypatch.setenv("QA_CLOCK", "2026-05-23T20:00")
+    batch = {"kind": "contacts", "file_name": "x", "profile": "x", "options": {}, "actor": "x"}
+    with store.writing() as session:
+        session.add(ImportBatch(id="b", digest="x", system="generic", state="done",
+                                finished_at=now(), **batch))  # fmt: skip
+    sentences = {*_say(["missed_out_of_scope", "answered_only"])}
+    for name, expected in {"lea": sentences, "max": sentences, "maxi": set()}.items():
+        mail = digests.build(people[name].viewer, "2026-W22")
+        lines = {line for section in mail.sections for line in section.lines}
+        assert lines & sentences == expected, name
+        board = wallboard.build(people[name].viewer)
+        [note] = [item.note for item in board.numbers if item.title == "Received today"]
+        assert ("Only answered contacts" in note) == bool(expected), note
 
 
 @pytest.mark.long

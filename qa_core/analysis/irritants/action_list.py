@@ -2,7 +2,7 @@
 are audited and need the newest version.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -11,10 +11,12 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, selectinload
 
 from qa_core.access import people
-from qa_core.access.roles import EXECUTIVE_DIMENSIONS, Permission, Viewer
+from qa_core.access.roles import Permission, Viewer
+from qa_core.analysis.irritants.detection import DIMENSIONS, KPIS
 from qa_core.analysis.irritants.subject import TEXT_KINDS, WAIT, IrritantKind, IrritantSubject
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.metrics import query
 from qa_core.metrics.kpis.dimensions import Filters
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
@@ -97,7 +99,7 @@ def find_entries(viewer: Viewer) -> tuple[ActionEntry, ...]:
             if _may_see(viewer, row)
         ]
     if viewer.needs_suppression:
-        entries = [_without_names(entry) for entry in entries if _is_published(entry)]
+        entries = [_without_names(entry) for entry in _keep_published(viewer, entries)]
     return tuple(sorted(entries, key=lambda entry: entry.state not in OPEN))
 
 
@@ -278,12 +280,23 @@ def _filters_of(row: Irritant) -> Filters:
     return Filters.of(values={dimension: tuple(values) for dimension, values in row.filters})
 
 
-def _is_published(entry: ActionEntry) -> bool:
-    """Return whether an executive may see everything in an entry."""
-    dimensions = {dimension for dimension, _values in entry.filters.values} | {
-        entry.subject.dimension
-    }
-    return entry.subject.kind not in TEXT_KINDS and dimensions <= EXECUTIVE_DIMENSIONS
+def _keep_published(viewer: Viewer, entries: Sequence[ActionEntry]) -> Iterator[ActionEntry]:
+    """Keep the entries of which an executive may see everything: about a value whose figure is
+    published for some month, under no filter besides.
+    """
+    span, shown = query.data_span(viewer), set()
+    if span is None or span[1] < span[0]:
+        return
+    for kind, kpi in KPIS.items():
+        for name in DIMENSIONS:
+            frame = query.measure(viewer, (kpi,), (name, "month"))
+            values = frame[name][frame["status"] != "suppressed"]
+            shown |= {(kind, name, value) for value in values}
+    for entry in entries:
+        subject = entry.subject
+        place = subject.kind, subject.dimension, subject.value
+        if place in shown and query.may_cut(viewer, entry.filters, subject.dimension):
+            yield entry
 
 
 def _without_names(entry: ActionEntry) -> ActionEntry:

@@ -70,10 +70,12 @@ def find_candidates(
     """Return the irritants of a period in scope, by contacts beyond the others' share.
 
     `parts`: where to look, of `PARTS`. Viewers without access to remarks get none found
-    in texts, and of figures those published to them. Raise AccessDenied for viewers who
-    may not see irritants.
+    in texts, and of figures those published to them. Nothing is compared with a period that
+    has data on too few days. Raise AccessDenied for viewers who may not see irritants.
     """
     viewer.require(Permission.SEE_IRRITANTS)
+    if compare and query.is_incomplete(compare):
+        compare = None
     candidates: list[IrritantCandidate] = []
     reads_remarks = query.may_read_remarks(viewer)
     if FIGURES in parts:

@@ -40,8 +40,7 @@ def show(viewer: Viewer) -> None:
                 _show_line(line, choice)
     _show_drivers(figures)
     st.caption(escape(board_pdf.describe_foot(lines)))
-    if not viewer.needs_suppression:
-        _show_differences(viewer)
+    _show_differences(viewer)
 
 
 def _show_differences(viewer: Viewer) -> None:

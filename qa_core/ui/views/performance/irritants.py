@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
+from qa_core.analysis import note_texts
 from qa_core.analysis.irritants import texts
 from qa_core.analysis.irritants.action_list import OPEN, ActionEntry, open_entry
 from qa_core.analysis.irritants.detection import FIGURES, KPIS, WORDS
@@ -54,6 +55,8 @@ def _show_part(
         "These have clearly more contacts than the share elsewhere would give. The largest excess "
         "comes first."
     )
+    if state.compare and all(candidate.before is None for candidate in candidates):
+        caption += " " + _(note_texts.POPULATIONS[query.BEFORE_INCOMPLETE])
     left, right = st.columns([5, 2], gap="small")
     with left, cards.card(finding, caption, is_stretched=True):
         shown = _choose_kinds(candidates, part)
