@@ -18,7 +18,8 @@ import urllib3
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import outside, signed_links
-from qa_core.base.errors import AccessDenied, require_known
+from qa_core.base.errors import AccessDenied, Refusal, require_known
+from qa_core.base.i18n import N_
 from qa_core.base.outside import NotAllowed
 from qa_core.delivery.mail import Refused, Unreachable
 from qa_core.storage import audit_log
@@ -74,11 +75,11 @@ def enter(viewer: Viewer, address: str, format_name: str) -> str:
     """
     _require_reader(viewer)
     require_known(format_name, FORMATS, "unknown_format")
-    parts = urlsplit(address.strip())
     try:
-        outside.require_allowed(parts)
+        parts = outside.parse_allowed(address.strip())
     except OSError as error:
-        raise Unreachable from error
+        message = N_("No server is found under this address. Check the spelling.")
+        raise Refusal("outside_name", message) from error
     secret = secrets.token_hex(32)
     with store.writing() as session:
         session.execute(sa.delete(Webhook))

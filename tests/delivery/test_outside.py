@@ -237,6 +237,7 @@ NOT_ALLOWED = (
     "https://[::1]/in",
     "ftp://127.0.0.1/in",
     "https://127.0.0.1:x/in",
+    "https://[bad/in",
 )
 PRIVATE = (
     "127.0.0.1", "10.1.2.3", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1", "::1",
@@ -260,6 +261,14 @@ def test_an_address_that_is_not_allowed_or_leads_to_a_private_network_is_refused
             webhook.enter(manager, "https://hooks.example.org/in", "json")
     found[:] = [public]
     webhook.enter(manager, "https://hooks.example.org/in", "json")
+
+
+def test_a_name_that_leads_nowhere_is_refused_as_such(
+    alerted: Mailbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("QA_OUTSIDE_HOSTS", "hooks.example.invalid")
+    assert run(["webhook", "set", "https://hooks.example.invalid/in", "--as", "all"]) == 1
+    assert "No server is found under this address" in capsys.readouterr().err
 
 
 def test_only_who_sees_alerts_enters_the_webhook_and_nobody_reads_its_address_again(

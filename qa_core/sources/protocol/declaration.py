@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from qa_core.base import outside
 
@@ -63,7 +62,7 @@ class SourceAccess:
 def check_host(address: str, _statement: str | None) -> str:
     """Raise Refusal for a host that the operator does not allow."""
     with suppress(OSError):  # a name that leads nowhere is shown by `sources test`
-        outside.require_allowed(urlsplit(address))
+        outside.parse_allowed(address)
     return address
 
 
