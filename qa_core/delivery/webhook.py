@@ -43,7 +43,9 @@ class WebhookSettings:
 
 @dataclass(frozen=True)
 class AlertMessage:
-    """New alerts in sentences; `id` is the same again where it is sent twice."""
+    """New alerts in sentences; `id` is the same again where it is sent twice; `link` is empty
+    where nobody said under which address Écoute is opened.
+    """
 
     id: str
     title: str
@@ -153,15 +155,15 @@ def _write_plain(message: AlertMessage) -> dict[str, Any]:
         "kind": NAME,
         "title": message.title,
         "lines": [line.replace("**", "") for line in message.lines],
-        "link": message.link,
+        "link": message.link or None,
         "version": message.foot,
     }
 
 
 def _write_slack(message: AlertMessage) -> dict[str, Any]:
     lines = [f"• {line.replace('**', '*')}" for line in map(_escape_slack, message.lines)]
-    link = f"<{message.link}>"
-    return {"text": "\n".join((f"*{message.title}*", *lines, link, message.foot))}
+    links = [f"<{message.link}>"] if message.link else []
+    return {"text": "\n".join((f"*{message.title}*", *lines, *links, message.foot))}
 
 
 def _escape_slack(text: str) -> str:
@@ -180,8 +182,9 @@ def _write_teams(message: AlertMessage) -> dict[str, Any]:
         "type": "AdaptiveCard",
         "version": "1.4",
         "body": blocks,
-        "actions": [{"type": "Action.OpenUrl", "title": "Écoute", "url": message.link}],
     }
+    if message.link:
+        card["actions"] = [{"type": "Action.OpenUrl", "title": "Écoute", "url": message.link}]
     content_type = "application/vnd.microsoft.card.adaptive"
     return {"type": "message", "attachments": [{"contentType": content_type, "content": card}]}
 

@@ -243,7 +243,8 @@ def _build_message(entry: DeliveryEntry, viewer: Viewer) -> webhook.AlertMessage
     """Build the message to the webhook. Raises Dropped where nothing is new."""
     digest = _read_content(entry, viewer)
     lines = tuple(line for section in digest.sections for line in section.lines)
-    link = digests.build_address(environment.find_public_url(), digest.page)
+    home = environment.find_public_url()
+    link = home and digests.build_address(home, digest.page)
     name = entry.message_id.strip("<>").partition("@")[0]
     return webhook.AlertMessage(name, digest.title, lines, link, " · ".join(digest.foot))
 
