@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from qa_core.base import outside
 from qa_core.base.errors import Refusal
@@ -68,7 +67,7 @@ def check_host(address: str, _statement: str | None) -> str:
     if urlsplit(address).query:
         raise Refusal("bad_address", "Write the address without a ? and what follows it.")
     with suppress(OSError):  # a name that leads nowhere is shown by `sources test`
-        outside.require_allowed(urlsplit(address))
+        outside.parse_allowed(address)
     return address
 
 
