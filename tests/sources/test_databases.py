@@ -393,6 +393,8 @@ def test_a_folder_is_read_by_the_days_of_its_files_and_a_refused_file_is_a_gap(
     write_old(folder / "e.csv", "%PDF-1.4 no table", noon)
     window = read("drop")
     assert (window.state, window.fetched, window.expected, window.gap) == ("failed", 2, 3, 1)
+    said = ledger.describe(window)  # a sentence, not a code
+    assert said.startswith("failed · e.csv ") and window.cause not in said
     (folder / "e.csv").unlink()
     assert read("drop").state == "complete"
     shutil.rmtree(folder)
