@@ -38,7 +38,8 @@ _LONG_NUMBER = r"(?:\+|\b)\d(?:[\s\x{00a0}\x{202f}().-]{0,2}\d){8,}"
 """Nine digits or more, separated or not: a date (2026-03-02) has eight."""
 _ADDRESS = r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
 
-CLEAR_NUMBER = r"(?:(?:\+|00)[1-9][0-9]{8,13}|0[1-9](?:[ .-]?[0-9]{2}){4})"
+_PAIRS = "|".join(f"(?:{sign}[0-9]{{2}}){{4}}" for sign in ("", " ", r"\.", "-"))
+CLEAR_NUMBER = rf"(?:\+[1-9](?:[ .-]?[0-9]){{8,13}}|00[1-9][0-9]{{8,13}}|0[1-9](?:{_PAIRS}))"
 NUMBER_INSIDE = rf"(^|[^0-9A-Za-z.]){CLEAR_NUMBER}(_|\b)"
 """Telephone number that stands by itself inside of an id or a text."""
 _ADDRESS_INSIDE = re.compile(r"[\w.+-]{1,64}(?:@|%40)[\w-]+(?:\.[\w-]+)+")

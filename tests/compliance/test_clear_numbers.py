@@ -15,6 +15,7 @@ from builders.listening_centre import accredit, open_gates
 from builders.sounds import make
 
 from qa_core.access.roles import Viewer
+from qa_core.base import masking
 from qa_core.cli.app import run
 from qa_core.files.options import ImportOptions
 from qa_core.metrics.law.centre_counts import count_customer_keys
@@ -85,3 +86,19 @@ def test_a_contact_of_before_keeps_its_id_and_comes_no_second_time(
     assert [number for (number,) in find_contacts()] == [ID, "B2"]
     assert [found["contact_id"] for found in contacts.find_by_id(SYSTEM, ID)] == [ID]
     assert subjects.read_contacts([f"generic/{ID}", "B2"]) == [("generic", ID), (None, "B2")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["06 12 34 56 78", "06.12.34.56.78", "+33 6 12 34 56 78", "0033612345678", "a_0612345678_b"],
+)
+def test_a_number_is_found_inside_of_a_text(text: str) -> None:
+    assert masking.MASK in masking.mask_inside(f"on {text}, please")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["pbx-01 2026-11-30", "07-20261130-091500", "1732441234.56", "/p/20261119100000", "T0012"],
+)
+def test_days_and_other_numbers_are_no_telephone_numbers(text: str) -> None:
+    assert masking.mask_inside(text) == text == masking.key_number(text)

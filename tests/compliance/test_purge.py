@@ -409,3 +409,15 @@ def test_calls_in_progress_of_a_log_that_nobody_watches_any_more_go(centre: Path
 
     assert purge.purge(SYSTEM).deleted == {"temporary_files": 1}
     assert [state.exists() for state in states] == [False, True]
+
+
+def test_a_request_about_an_account_that_nobody_decided_goes_too(centre: Path) -> None:
+    asked_at = environment.now() - timedelta(days=400)
+    content = {"display_name": "Zelda Unmistakable"}
+    with store.writing() as session:
+        asked = AccountRequest(act="add", username="zelda", content=content, asked_by="root")
+        asked.asked_at = asked_at
+        session.add(asked)
+
+    assert purge.purge(SYSTEM).deleted == {"account_requests": 1}
+    assert find_traces(centre, "Unmistakable") == []

@@ -184,9 +184,7 @@ class SignInThrottle(
     blocked_until: Mapped[datetime | None]
 
 
-class AccountRequest(
-    Numbered, holds=data.Stored((data.ACCOUNT,), "account_requests", "decided_at")
-):
+class AccountRequest(Numbered, holds=data.Stored((data.ACCOUNT,), "account_requests", "asked_at")):
     """Action on an account or token (`token:…`) that waits for a second person."""
 
     act: Mapped[data.Code]
