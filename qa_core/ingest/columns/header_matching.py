@@ -43,6 +43,8 @@ _FLAGS = (ValueType.FLAG, ValueType.BOOLEAN)
 _RATED = (ValueType.MARK, ValueType.CRITERION)
 OTHER_LANGUAGE = 100
 """Rank of a synonym in another language: the last."""
+BESIDE_CONTACT = OTHER_LANGUAGE + 1
+"""Rank of a synonym beside a word such as `call`."""
 MAX_SHOWN = 30
 MIN_JOINED = 7
 """Letters from which on a header may be written as one word: `talktime`."""
@@ -138,7 +140,7 @@ def find_field(header: Header, vocabulary: Vocabulary) -> Hit | None:
         or vocabulary.get(_drop_links(whole))
         or vocabulary.get(_drop_links(header.words))
         or (flag if flag and flag[0].value_type in _FLAGS else None)
-        or ((own[0], OTHER_LANGUAGE) if own and own[0].value_type not in _RATED else None)
+        or ((own[0], BESIDE_CONTACT) if own and own[0].value_type not in _RATED else None)
     )
 
 
