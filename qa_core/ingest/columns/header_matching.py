@@ -38,7 +38,7 @@ _OF_CONTACT = re.compile(
     r"^(?:(?:calls?|appels?|contacts?|interaction|conversation) )+|"
     r"(?: (?:calls?|appels?|contacts?|interaction|conversation|llamada|chamada|chiamata))+$"
 )
-"""Words beside a header that only say that it is of the contact: `Call talk time`."""
+"""Words beside the name of a field that add nothing: `Call talk time`."""
 _FLAGS = (ValueType.FLAG, ValueType.BOOLEAN)
 _RATED = (ValueType.MARK, ValueType.CRITERION)
 OTHER_LANGUAGE = 100
