@@ -38,11 +38,13 @@ _OF_CONTACT = re.compile(
     r"^(?:(?:calls?|appels?|contacts?|interaction|conversation) )+|"
     r"(?: (?:calls?|appels?|contacts?|interaction|conversation|llamada|chamada|chiamata))+$"
 )
-"""Words beside a header that only name the contact: `Call talk time`."""
+"""Words beside the name of a field that add nothing: `Call talk time`."""
 _FLAGS = (ValueType.FLAG, ValueType.BOOLEAN)
 _RATED = (ValueType.MARK, ValueType.CRITERION)
 OTHER_LANGUAGE = 100
 """Rank of a synonym in another language: the last."""
+BESIDE_CONTACT = OTHER_LANGUAGE + 1
+"""Rank of a synonym beside a word such as `call`."""
 MAX_SHOWN = 30
 MIN_JOINED = 7
 """Letters from which on a header may be written as one word: `talktime`."""
@@ -138,7 +140,7 @@ def find_field(header: Header, vocabulary: Vocabulary) -> Hit | None:
         or vocabulary.get(_drop_links(whole))
         or vocabulary.get(_drop_links(header.words))
         or (flag if flag and flag[0].value_type in _FLAGS else None)
-        or ((own[0], OTHER_LANGUAGE) if own and own[0].value_type not in _RATED else None)
+        or ((own[0], BESIDE_CONTACT) if own and own[0].value_type not in _RATED else None)
     )
 
 

@@ -109,9 +109,9 @@ def _require_whole(connection: duckdb.DuckDBPyConnection, staged: Staged, column
     if 2 * legs > ids:
         raise Refusal(
             "legs_of_contacts",
-            "In {column}, {ids} ids are on several rows that begin at other times, such as parts "
-            "of a transferred call. Only the last row of each would count; the times of the others "
-            "would be lost. Export one row per contact, or say what a row is.",
+            "In {column}, {ids} ids are on several rows with other starts, such as the parts of a "
+            "transferred call. Only the last row of each would count. The waits and talk times of "
+            "the others would be lost. Export one row per contact, or say what a row is.",
             options=(f"--map contact_id={column}", f"--map ignore={column}"),
             column=column,
             ids=legs,

@@ -97,7 +97,7 @@ _WAYS = {
 MIN_WAYS, MIN_KNOWN_WAYS = 2, 0.95
 """Least calls in and out, and share of calls with an extension, that tell the direction so."""
 _OF_RECEIVED = ("queue", "abandoned")
-"""Fields that contacts received have, and calls of a dialler seldom."""
+"""Fields that contacts received have, and outgoing ones seldom."""
 MIN_CALLED, MIN_CALLED_BY_ONE = 10, 3
 """Number of different called numbers, more than callers, from which on a file asks; the second
 where one number calls them all.

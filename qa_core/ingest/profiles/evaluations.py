@@ -15,6 +15,7 @@ from qa_core.files.header_text import simplify
 from qa_core.files.options import parse_scale
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.header_matching import (
+    BESIDE_CONTACT,
     build_vocabulary,
     find_field,
     parse_header,
@@ -63,11 +64,12 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
     used = {column.index for column in columns.values()}
     for index, text in enumerate(headers):
         header = parse_header(text)
+        hit = find_field(header, vocabulary)
         if (
             text
             and index not in used
             and text not in columns
-            and not find_field(header, vocabulary)
+            and (hit is None or hit[1] == BESIDE_CONTACT)  # Call wrap-up is a criterion.
             and not {"id", "date"} & set(header.words.split())
         ):
             columns[text] = Column(Field(text, ValueType.CRITERION), index, header)
