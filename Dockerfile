@@ -1,9 +1,12 @@
 # Écoute in one image, for the app, `watch` and every command. docs/install.md, section 9.
 FROM python:3.13-slim AS packages
-COPY requirements.lock requirements-postgresql.lock /tmp/
+COPY requirements.lock requirements-postgresql.lock requirements-sources.lock /tmp/
+# Drivers of sources in S3, MySQL and MariaDB: build with --build-arg SOURCES=yes (docs/sources.md).
+ARG SOURCES=
 RUN python -m venv /opt/ecoute/.venv \
     && /opt/ecoute/.venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check \
-        --require-hashes -r /tmp/requirements.lock -r /tmp/requirements-postgresql.lock
+        --require-hashes -r /tmp/requirements.lock -r /tmp/requirements-postgresql.lock \
+        ${SOURCES:+-r /tmp/requirements-sources.lock}
 
 FROM python:3.13-slim
 LABEL org.opencontainers.image.title="Écoute" \

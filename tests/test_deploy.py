@@ -171,12 +171,15 @@ def test_the_compose_file_starts_what_is_there() -> None:
     app, watch, caddy = services["app"], services["watch"], services["caddy"]
     variables = app["environment"]
 
-    assert set(services) == {"app", "watch", "database", "caddy"}
+    assert set(services) == {"app", "watch", "pull", "database", "caddy"}
     assert set(variables) <= find_known_variables()
     assert app["cap_drop"] == watch["cap_drop"] == ["ALL"] and app["read_only"]
     # Scratch files of a process that is gone are known by its number.
     assert watch["pid"] == "service:app"
     require_command(watch["command"])
+    pull = services["pull"]
+    require_command(pull["command"])
+    assert pull["pid"] == watch["pid"] and "front" in pull["networks"]  # which leads outside
     address = caddy["networks"]["front"]["ipv4_address"]
     [network] = COMPOSE["networks"]["front"]["ipam"]["config"]
     assert variables["QA_PROXIES"] == address

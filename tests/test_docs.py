@@ -17,6 +17,7 @@ from qa_core.access import accounts
 from qa_core.base import environment
 from qa_core.base.locale.__main__ import MESSAGES, PLURALS_OF, collect, missing, read
 from qa_core.compliance import audit_labels
+from qa_core.sources import register
 from qa_core.storage.facts import schema
 from qa_core.storage.records.base import Base
 
@@ -163,6 +164,13 @@ def test_the_generated_parts_of_the_documents_are_up_to_date(document: str, part
     assert documents.fill(text, part, documents.PARTS[document, part]()) == text, (
         "run: make documents"
     )
+
+
+def test_the_table_of_sources_has_a_row_for_each_platform():
+    text = (environment.PROJECT / "docs" / "sources.md").read_text(encoding="utf-8")
+
+    rows = re.findall(r"^\| `(\w+)` \| [^|]*\| [^|]*\| [^|]+\| `(\w+)`", text, re.M)
+    assert dict(rows) == {name: one.basis for name, one in register.PLATFORMS.items()}
 
 
 def test_the_table_of_asvs_counts_right_and_names_tests_that_exist():

@@ -16,7 +16,7 @@ from qa_core.access.usernames import parse_username, require_unlike
 from qa_core.base import declared
 from qa_core.base.arguments import parse_day
 from qa_core.base.errors import Refusal, require_known
-from qa_core.base.i18n import N_, format_refusal
+from qa_core.base.i18n import N_, _, format_refusal
 from qa_core.files import archives, header_text, readers
 from qa_core.files.options import ImportOptions
 
@@ -27,7 +27,8 @@ ROLES = {
     for role, words in DECLARED["roles"].items()
     for word in (role, header_text.simplify(role), *words)
 }
-NEEDED = ("name", "role")
+NAMES = ("name", "display", "last")
+"""Columns that name a person; a list needs one of them beside the role."""
 PASSWORD_COLUMNS = ("name", "role", "password")
 MAX_LINES = 5_000
 SEVERAL = re.compile(r"\s*[;,|\n]\s*")
@@ -77,7 +78,7 @@ def read(path: Path) -> list[tuple[int, dict[str, str]]]:
     places: dict[str, int] = {}
     for place, header in enumerate(headers):
         places.setdefault(HEADERS.get(header_text.simplify(header), ""), place)
-    if not {*NEEDED} <= places.keys():
+    if "role" not in places or not places.keys() & {*NAMES}:
         raise Refusal(
             "people_columns",
             "The list needs the columns name and role. It has: {columns}.",
@@ -93,6 +94,7 @@ def check(viewer: Viewer, lines: Iterable[tuple[int, dict[str, str]]]) -> list[L
     """Say of each line what adding it would do. Needs MANAGE_ACCOUNTS."""
     known = {account["username"]: account for account in accounts.find_accounts(viewer)}
     advisors = accounts.find_advisors(viewer)
+    bounds = {*accounts.find_teams(viewer), *accounts.find_sites(viewer)}
     asked = {one.username for one in accounts.find_requests(viewer)}
     taken, people = [*known], []
     for line, cells in map(_name_account, lines):
@@ -109,7 +111,12 @@ def check(viewer: Viewer, lines: Iterable[tuple[int, dict[str, str]]]) -> list[L
                 waits = accounts.needs_second(viewer, AccountAction.ADD, name, terms.role)
                 state = "asked" if name in asked else "waits" if waits else "new"
             taken.append(name)
-            found = {"terms": terms, "state": state, "email": email}
+            notes = []
+            if unknown := {*terms.teams, *terms.sites} - bounds:
+                notes.append(_("Not known so far: {names}.", names=", ".join(sorted(unknown))))
+            if email and state in ("waits", "asked"):
+                notes.append(_("The address is not kept: the person enters it themselves."))
+            found = {"terms": terms, "state": state, "email": email, "reason": " ".join(notes)}
             person = replace(person, name=name, role=str(terms.role), **found)
         except Refusal as refusal:
             person = replace(person, state="refused", reason=format_refusal(refusal))
@@ -163,11 +170,12 @@ def write_passwords(file: TextIO, people: Iterable[ListedPerson]) -> None:
 def _name_account(entry: tuple[int, dict[str, str]]) -> tuple[int, dict[str, str]]:
     """Turn a full name into a username (`Éva Le Goff`: `eva.le.goff`), and show it as written."""
     line, cells = entry
-    full = cells.get("name", "")
-    if " " not in full:
-        return entry
-    name = ".".join(header_text.simplify(full).split())
-    return line, {**cells, "name": name, "display": cells.get("display") or full}
+    both = " ".join(filter(None, (cells.get("first"), cells.get("last"))))
+    shown = cells.get("display") or both
+    name = cells.get("name") or both or shown
+    if " " in name:
+        shown, name = shown or name, ".".join(header_text.simplify(name).split())
+    return line, {**cells, "name": name, "display": shown}
 
 
 def _count_known(rows: list[list[str]]) -> int:
@@ -185,7 +193,9 @@ def _read_terms(text: str, cells: dict[str, str], advisors: list[tuple[str, str]
         role, cells.get("display", ""), since=parse_day(cells.get("since") or None)
     )
     if role == Role.TEAM_LEAD:
-        return replace(terms, teams=_split(cells, "team"))
+        if not (teams := _split(cells, "team")):
+            raise Refusal("no_team", "A team lead needs a team in the column team.")
+        return replace(terms, teams=teams)
     if role == Role.MANAGER:
         unassigned = _read_yes(cells.get("unassigned"))
         return replace(terms, sites=_split(cells, "site"), sees_unassigned=unassigned)
@@ -225,7 +235,13 @@ def _find_advisor(cells: dict[str, str], advisors: list[tuple[str, str]]) -> str
 
 
 def _compare(account: dict[str, Any], terms: AccountTerms) -> str:
-    """Return that the account is as in the list. Raises Refusal where it differs."""
+    """Return that the account is as in the list. Raises Refusal where it differs or is closed."""
+    if not account["active"]:
+        raise Refusal(
+            "account_closed",
+            "The account {name} is closed. Open it again under People.",
+            name=account["username"],
+        )
     here = account["role"], account["teams"], account["sites"], account["advisor_id"]
     if here != (terms.role, sorted(terms.teams), sorted(terms.sites), terms.advisor_id):
         raise Refusal(

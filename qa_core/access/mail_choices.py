@@ -93,8 +93,8 @@ def name_moment(moment: datetime) -> str:
 
 
 def change(viewer: Viewer, **values: Any) -> None:
-    """Change one's own choices; a new address has to be confirmed. Raises Refusal for a bad
-    address, and for the fourth one within a day.
+    """Change one's own choices; a new address has to be confirmed, and one whose link has
+    ended gets another. Raises Refusal for a bad address, and for the fourth one within a day.
     """
     with store.writing() as session:
         account = session.get(Account, viewer.username)
@@ -103,7 +103,8 @@ def change(viewer: Viewer, **values: Any) -> None:
         row = _get_or_make(session, viewer.username)
         if "address" in values:
             address = values.pop("address").strip()
-            if address != (row.address or ""):
+            has_ended = row.nonce is not None and row.asked_at < now() - LINK_TIME
+            if address != (row.address or "") or has_ended:
                 _require_few(session, viewer.username)
                 _set_address(row, check_address(address) if address else None)
         for name, value in values.items():

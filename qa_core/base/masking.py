@@ -278,11 +278,16 @@ def mask_inside(text: str) -> str:
     return _ADDRESS_INSIDE.sub(MASK, text)
 
 
+def has_number(text: str) -> bool:
+    """Return whether a telephone number stands by itself inside of a text."""
+    return re.search(NUMBER_INSIDE, text) is not None
+
+
 def key_number(text: str, key: bytes | None = None) -> str:
     """Replace the telephone number inside of an id of a contact by a keyed digest, another one
     for each id. `key`: default, the key of the pseudonyms.
     """
-    if not re.search(NUMBER_INSIDE, text):
+    if not has_number(text):
         return text
     key = key or environment.secret("pseudonyms")
     digest = hmac.digest(key, f"in {text}".encode(), "sha256").hex()[:12]

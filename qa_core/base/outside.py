@@ -5,7 +5,7 @@ verified, and no private network is reached unless its address itself is allowed
 import ipaddress
 import socket
 from collections.abc import Sequence
-from urllib.parse import SplitResult
+from urllib.parse import SplitResult, urlsplit
 
 import urllib3
 
@@ -37,17 +37,22 @@ def connect(address: SplitResult, seconds: float) -> urllib3.HTTPConnectionPool:
     )
 
 
-def require_allowed(address: SplitResult) -> None:
-    """Raise Refusal for a host that may not be reached, OSError for a name that leads nowhere."""
+def parse_allowed(address: str) -> SplitResult:
+    """Split an address that may be reached. Raises Refusal for another one, OSError for a name
+    that leads nowhere.
+    """
+    parts = None
     try:
-        find_addresses(address)
-    except NotAllowed:
+        parts = urlsplit(address)
+        find_addresses(parts)
+    except (NotAllowed, ValueError):
         raise Refusal(
             "outside_host",
             "{host} may not be reached. The operator allows public hosts in QA_OUTSIDE_HOSTS; "
             "the address starts with https://.",
-            host=address.hostname or "?",
+            host=(parts and parts.hostname) or "?",
         ) from None
+    return parts
 
 
 def find_addresses(address: SplitResult) -> Sequence[str]:

@@ -5,7 +5,9 @@ import logging
 import logging.handlers
 import os
 import sys
+import traceback
 from collections.abc import Sequence
+from typing import Any
 
 import typer
 from typer.exceptions import Abort, Exit, TyperException
@@ -78,6 +80,18 @@ class _OneLine(logging.Formatter):
         return ""
 
 
+class _WithoutValues(logging.Formatter):
+    """Entry with the places of its error and of what led to it: their messages quote rows."""
+
+    def formatException(self, error: Any) -> str:
+        stacks, cause = [], error[1]
+        while cause is not None:
+            frames = "".join(traceback.format_tb(cause.__traceback__))
+            stacks.append(f"Traceback:\n{frames}{type(cause).__name__}")
+            cause = cause.__cause__ or cause.__context__
+        return "\n".join(reversed(stacks))
+
+
 def _log_failures() -> None:
     """Log in one line on stderr; tracebacks go to `errors.log` beside the records."""
     on_stderr = logging.StreamHandler()
@@ -86,7 +100,7 @@ def _log_failures() -> None:
         environment.current().folder / "errors.log", "a", LOG_BYTES, 1, "utf-8", delay=True
     )
     kept.setLevel(logging.ERROR)
-    kept.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    kept.setFormatter(_WithoutValues("%(asctime)s %(message)s"))
     logging.raiseExceptions = False  # a log that cannot be written stops nothing
     # In this order: the file's formatter leaves its text with the entry.
     logging.basicConfig(level=logging.WARNING, handlers=[on_stderr, kept])

@@ -103,7 +103,7 @@ def import_list(
     is_whole = all(person.state != "refused" for person in people)
     yield CommandResult([person.as_json() for person in people], DONE if is_whole else REFUSED)
     for person in people:
-        rest = person.reason or person.password or ""
+        rest = " ".join(filter(None, (person.password, person.reason)))
         yield f"{person.line:5} {person.name:20} {person.role:10} {person.state:9} {rest}".rstrip()
 
 

@@ -222,10 +222,12 @@ def _is_due(moment: datetime, only_kind: str | None) -> sa.ColumnElement[bool]:
 
 
 def _update(entry: DeliveryEntry, values: dict[str, object]) -> None:
-    # Only while it is this attempt's: a slow one does not undo what another has settled.
+    # Only while it is this attempt's: a slow one does not undo what another has settled. What
+    # has left is sent, also where it was dropped meanwhile.
+    states = (SENDING, DROPPED) if values["state"] == SENT else (SENDING,)
     own = (
         Delivery.id == entry.id,
-        Delivery.state == SENDING,
+        Delivery.state.in_(states),
         Delivery.attempts == entry.attempts,
     )
     with store.writing() as session:

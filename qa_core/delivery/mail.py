@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, EmailPolicy
 from email.utils import format_datetime, parseaddr
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,20 @@ from qa_core.storage.records.base import now
 
 TIMEOUT_SECONDS = 30
 FOLDER = Path(__file__).with_name("templates")
-UNFOLDED = SMTP.clone(max_line_length=998)
-"""Folding would encode the long address of `List-Unsubscribe`, which programs then cannot read."""
+SHORT = SMTP.clone(cte_type="7bit")
+LONG = SHORT.clone(max_line_length=998)
+
+
+class MailPolicy(EmailPolicy):
+    """Short lines of ASCII alone, as every server takes them. Folding would encode the long
+    address of `List-Unsubscribe`, which programs then cannot read.
+    """
+
+    def fold_binary(self, name: str, value: Any) -> bytes:
+        """Fold a header."""
+        return (LONG if name == "List-Unsubscribe" else SHORT).fold_binary(name, value)
+
+
 _BOLD = re.compile(r"\*\*(.+?)\*\*")
 
 
@@ -51,7 +63,7 @@ def build_message(
     """Build the mail of a content (see `templates`), in the language spoken."""
     name, sender = parseaddr(server.sender)
     user, _at, domain = sender.partition("@")
-    message = EmailMessage(policy=UNFOLDED)
+    message = EmailMessage(policy=MailPolicy(linesep="\r\n", cte_type="7bit"))
     message["From"] = Address(name or _("Écoute"), user, domain)
     message["To"] = address
     message["Subject"] = content["subject"]

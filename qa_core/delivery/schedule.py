@@ -47,10 +47,13 @@ def enter_due(moment: datetime, only_webhook: bool = False) -> None:
             for kind, period, due_at in find_periods(viewer, own, month, newest, moment):
                 if start <= due_at <= moment:
                     ledger.enter(session, username, kind, period, due_at)
+        opened = gates.find_delivery_start(session) or start
         for username, asked_at in mail_choices.find_asked(session):
-            if asked_at >= start and not only_webhook:
+            # An address that was entered before the gate was opened is confirmed then.
+            due_at = max(asked_at, opened)
+            if max(start, moment - MAX_BACK) <= due_at and not only_webhook:
                 period = mail_choices.name_moment(asked_at)
-                ledger.enter(session, username, CONFIRM, period, asked_at)
+                ledger.enter(session, username, CONFIRM, period, due_at)
         for row in session.scalars(sa.select(Webhook)):
             if newest is not None and newest[1] >= max(start, row.created_at):
                 ledger.enter(session, row.username, WEBHOOK, str(newest[0]), newest[1])

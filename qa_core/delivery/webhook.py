@@ -18,7 +18,8 @@ import urllib3
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import outside, signed_links
-from qa_core.base.errors import AccessDenied, require_known
+from qa_core.base.errors import AccessDenied, Refusal, require_known
+from qa_core.base.i18n import N_
 from qa_core.base.outside import NotAllowed
 from qa_core.delivery.mail import Refused, Unreachable
 from qa_core.storage import audit_log
@@ -42,7 +43,9 @@ class WebhookSettings:
 
 @dataclass(frozen=True)
 class AlertMessage:
-    """New alerts in sentences; `id` is the same again where it is sent twice."""
+    """New alerts in sentences; `id` is the same again where it is sent twice; `link` is empty
+    where nobody said under which address Écoute is opened.
+    """
 
     id: str
     title: str
@@ -74,11 +77,11 @@ def enter(viewer: Viewer, address: str, format_name: str) -> str:
     """
     _require_reader(viewer)
     require_known(format_name, FORMATS, "unknown_format")
-    parts = urlsplit(address.strip())
     try:
-        outside.require_allowed(parts)
+        parts = outside.parse_allowed(address.strip())
     except OSError as error:
-        raise Unreachable from error
+        message = N_("No server is found under this address. Check the spelling.")
+        raise Refusal("outside_name", message) from error
     secret = secrets.token_hex(32)
     with store.writing() as session:
         session.execute(sa.delete(Webhook))
@@ -152,15 +155,15 @@ def _write_plain(message: AlertMessage) -> dict[str, Any]:
         "kind": NAME,
         "title": message.title,
         "lines": [line.replace("**", "") for line in message.lines],
-        "link": message.link,
+        "link": message.link or None,
         "version": message.foot,
     }
 
 
 def _write_slack(message: AlertMessage) -> dict[str, Any]:
     lines = [f"• {line.replace('**', '*')}" for line in map(_escape_slack, message.lines)]
-    link = f"<{message.link}>"
-    return {"text": "\n".join((f"*{message.title}*", *lines, link, message.foot))}
+    links = [f"<{message.link}>"] if message.link else []
+    return {"text": "\n".join((f"*{message.title}*", *lines, *links, message.foot))}
 
 
 def _escape_slack(text: str) -> str:
@@ -179,8 +182,9 @@ def _write_teams(message: AlertMessage) -> dict[str, Any]:
         "type": "AdaptiveCard",
         "version": "1.4",
         "body": blocks,
-        "actions": [{"type": "Action.OpenUrl", "title": "Écoute", "url": message.link}],
     }
+    if message.link:
+        card["actions"] = [{"type": "Action.OpenUrl", "title": "Écoute", "url": message.link}]
     content_type = "application/vnd.microsoft.card.adaptive"
     return {"type": "message", "attachments": [{"contentType": content_type, "content": card}]}
 

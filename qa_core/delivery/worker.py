@@ -41,9 +41,7 @@ def enter_due() -> int:
     """
     if not store.is_ready():
         return 0
-    with store.reading() as session:
-        is_open = gates.find_delivery_start(session) is not None
-    if not is_open:
+    if not _is_gate_open():
         ledger.drop_open("gate_closed")
         return 0
     if restored := schedule.find_last_restore():
@@ -74,6 +72,11 @@ def work() -> int:
             if outcome == "unreachable" and entry.kind != schedule.WEBHOOK:
                 break
     return sent
+
+
+def _is_gate_open() -> bool:
+    with store.reading() as session:
+        return gates.find_delivery_start(session) is not None
 
 
 def _find_only_kind() -> str | None:
@@ -119,6 +122,8 @@ def _deliver(server: MailServer | None, entry: DeliveryEntry, send: Callable[[An
                 act = partial(webhook.post, entry.username, _build_message(entry, viewer))
             else:
                 act = partial(send, _compose(server, entry, viewer, choices))
+        if not _is_gate_open():
+            raise Dropped("gate_closed")
         act()
     except Dropped as dropped:
         ledger.settle(entry, ledger.DROPPED, str(dropped))
@@ -238,7 +243,8 @@ def _build_message(entry: DeliveryEntry, viewer: Viewer) -> webhook.AlertMessage
     """Build the message to the webhook. Raises Dropped where nothing is new."""
     digest = _read_content(entry, viewer)
     lines = tuple(line for section in digest.sections for line in section.lines)
-    link = digests.build_address(environment.find_public_url(), digest.page)
+    home = environment.find_public_url()
+    link = home and digests.build_address(home, digest.page)
     name = entry.message_id.strip("<>").partition("@")[0]
     return webhook.AlertMessage(name, digest.title, lines, link, " · ".join(digest.foot))
 

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
+_WORD = re.compile(r"(?:[^\W_]|[%+])+")
 TICK, CROSS = "tick", "cross"
 _TICKS = {**dict.fromkeys("✓✔☑✅√", TICK), **dict.fromkeys("✗✘✖❌☐", CROSS)}
 
@@ -12,7 +13,13 @@ _TICKS = {**dict.fromkeys("✓✔☑✅√", TICK), **dict.fromkeys("✗✘✖�
 def simplify(text: str) -> str:
     """Simplify to lower case, letters and digits: `CallID`, `call_id` and `Call Id` are equal."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", _TICKS.get(text.strip("\ufe0f \t"), text))
-    plain = (
-        unicodedata.normalize("NFKD", words.replace("’", "'")).encode("ascii", "ignore").decode()
-    )
-    return " ".join(re.findall(r"[a-z0-9%+]+", plain.casefold()))
+    plain = unicodedata.normalize("NFKD", words.replace("’", "'"))
+    if not plain.isascii():
+        plain = "".join(letter for letter in plain if letter.isascii() or _is_other(letter))
+    found = " ".join(_WORD.findall(plain.casefold()))
+    return found if found or text.isascii() else text.strip().casefold()
+
+
+def _is_other(letter: str) -> bool:
+    """Return whether a letter is of another alphabet, which has no Latin spelling."""
+    return letter.isalpha() and not unicodedata.name(letter, "LATIN").startswith("LATIN")

@@ -62,6 +62,19 @@ def choose_sheet(
         if max(scores)
         else next((sheet["name"] for sheet in sheets if sheet["rows"]), names[0])
     )
+    alike = [
+        name
+        for name, score in zip(names, scores, strict=True)
+        if max(scores) and score == max(scores)
+    ]
+    if len(alike) > 1:
+        raise Refusal(
+            "several_sheets",
+            "The sheets {names} hold tables of the same kind. Choose one, and import the others in "
+            "the same way.",
+            options=tuple(f"--sheet {name}" for name in alike),
+            names=", ".join(alike),
+        )
     others = ", ".join(name for name in names if name != sheet_name)
     if not others:
         return sheet_name, []

@@ -47,6 +47,7 @@ _ANSWER = re.compile(
     r"\b(?:collector|respond\w*|responses?|reponses?|surveys?|enquetes?|feedback|questionnaires?)\b"
 )
 """Header of the id of an answer, which names no contact."""
+_PHONE = r"^(\+|0)[0-9 .]{8,}$"
 _ID = re.compile(
     r"\b(?:ids?|uuid|ref\w*|numbers?|num\w*|external|custom|case|ticket|dossier|calls?|appels?)\b"
 )
@@ -252,12 +253,13 @@ class Interpreter:
 
 
 def _are_different(staged: Staged) -> bool:
-    """Return whether most contacts of a file have an id of their own."""
+    """Return whether most contacts of a file have an id of their own, which is no phone number."""
     with open_session(staged) as connection:
-        rows, ids = connection.execute(
-            "SELECT count(contact_id), count(DISTINCT contact_id) FROM staged"
+        rows, ids, phones = connection.execute(
+            "SELECT count(contact_id), count(DISTINCT contact_id), count(*) FILTER "
+            f"(regexp_matches(contact_id, '{_PHONE}')) FROM staged"
         ).fetchone()
-    return 2 * ids > rows
+    return 2 * ids > rows > 2 * phones
 
 
 def _is_other_field(name: str, header: str) -> bool:

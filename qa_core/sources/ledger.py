@@ -44,7 +44,9 @@ CAUSES = {
         "The secret is not accepted, or may not read this. An operator removes the source and adds "
         "it with a secret that may."
     ),
-    "refused": N_("The platform refused the request. An operator checks the rights of its account."),
+    "refused": N_(
+        "The platform refused the request. An operator checks the rights of its account."
+    ),
     "not_allowed": N_("The host is not in QA_OUTSIDE_HOSTS. An operator adds it there."),
     "changed": N_(
         "The answer has another form than documented, or the statement fails. An operator runs: "
@@ -54,7 +56,7 @@ CAUSES = {
     "error": N_("An error. An operator finds its cause in the server log."),
 }
 """Causes of a gap or a failure, and what to do; others are codes of refusals of the import."""
-SAID = ("name", "path", "type")
+SAID = ("name", "path", "type", "platform", "system", "kind", "field", "known")
 """Places of a refusal that are kept as they are, beside numbers; others could quote a cell."""
 MISSING = (GAP, FAILED, WAITING)
 """States in which the lake may lack what the platform has."""

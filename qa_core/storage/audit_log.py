@@ -52,7 +52,8 @@ class Verification:
     edited, moved, follows a gap, or is missing at the end. `is_cut`: the only fault is
     a missing end, or an end other than the one noted. `missing_note`: the file in which
     no end is noted though there are rows. `warnings`: codes, such as `end_beside_log`
-    where the only note lies with the log, and is cut with it.
+    where the only note lies with the log, and is cut with it. `is_foreign`: no key that is
+    here sealed the first row.
     """
 
     rows: int
@@ -61,6 +62,7 @@ class Verification:
     is_cut: bool = False
     missing_note: str | None = None
     warnings: tuple[str, ...] = field(default=(), compare=False)
+    is_foreign: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -75,9 +77,12 @@ class End:
 def record(session: Session, actor: str, action: str, object: str = "", reason: str = "") -> None:
     """Append one act to the journal, in the caller's transaction. `store.writing` lets one
     writer in at a time, so that no two rows get one number. Names of the centre's people are
-    masked in the reason: the row outlasts an erasure.
+    masked, in the object where they are written in full: the row outlasts an erasure.
     """
-    reason = _mask_people(session, reason)
+    from qa_core.base.masking import mask_inside
+
+    reason = mask_inside(_mask_people(session, reason))
+    object = _mask_people(session, object, in_full=True)
     last = session.execute(_NEWEST).first() or _find_cut(session)
     seq, previous = (last.seq + 1, last.mac) if last else (1, FIRST_MAC)
     at = _format_moment(now())
@@ -196,6 +201,7 @@ def verify(session: Session) -> Verification:
     keys, rows, first_bad, is_cut = environment.find_keys("journal")[::-1], 0, None, False
     cut = _find_cut(session)
     previous, next_seq = (cut.mac, cut.seq + 1) if cut else (FIRST_MAC, 1)
+    is_foreign = False
     for row in (
         session.execute(sa.select(JournalRow).order_by(JournalRow.seq)).scalars().yield_per(5000)
     ):
@@ -204,7 +210,7 @@ def verify(session: Session) -> Verification:
             while keys and not _is_sealed(keys[0], previous, row):
                 del keys[0]
             if row.seq != next_seq or not keys:
-                first_bad = row.seq
+                first_bad, is_foreign = row.seq, rows == 1 and not keys
             elif any(
                 row.seq == end.seq and not hmac.compare_digest(row.mac, end.mac)
                 for end in noted_ends
@@ -221,7 +227,8 @@ def verify(session: Session) -> Verification:
     beside = (here.folder.resolve(), here.secrets_folder.resolve())
     is_elsewhere = any(not any(map(path.is_relative_to, beside)) for path in _end_files()[1:])
     warnings = () if is_elsewhere else ("end_beside_log",)
-    return Verification(rows, is_ok, first_bad, is_cut, missing[0] if missing else None, warnings)
+    note = missing[0] if missing else None
+    return Verification(rows, is_ok, first_bad, is_cut, note, warnings, is_foreign)
 
 
 def purge(session: Session, before: datetime) -> None:
@@ -267,11 +274,11 @@ _NAMES = sa.union(
 )
 
 
-def _mask_people(session: Session, reason: str) -> str:
+def _mask_people(session: Session, reason: str, in_full: bool = False) -> str:
     """Mask the names of advisors, accounts and evaluators: a whole name however it is
-    written, a part of one where it begins with a capital.
+    written, a part of one where it begins with a capital; or names of several words alone.
     """
-    if not any(map(str.isupper, reason)) and " " not in reason:
+    if " " not in reason and (in_full or not any(map(str.isupper, reason))):
         return reason
     from qa_core.base.masking import MASK
 
@@ -287,9 +294,9 @@ def _mask_people(session: Session, reason: str) -> str:
     usernames = set(session.scalars(sa.select(Account.username))) if shared else set()
     masked = set()
     for name, parts in shared.items():
-        if is_telling(name) and name not in usernames:
+        if is_telling(name) and name not in usernames and not (in_full and " " not in name):
             reason = re.sub(rf"\b{re.escape(name)}\b", MASK, reason, flags=re.IGNORECASE)
-            masked.update(filter(is_telling, parts))
+            masked.update(filter(is_telling, () if in_full else parts))
 
     def mask_part(match: re.Match[str]) -> str:
         return MASK if match[0].casefold() in masked and match[0][0].isupper() else match[0]

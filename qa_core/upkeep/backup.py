@@ -125,7 +125,7 @@ def opening(path: Path) -> Iterator[tuple[Backup, tarfile.TarFile]]:
     refuse_special(path)
     for name in (SECRET, "journal"):
         if not environment.has_secret(name):
-            raise _build_missing([name])
+            raise build_missing([name])
     try:
         opened = path.open("rb")
     except OSError as error:
@@ -137,7 +137,7 @@ def opening(path: Path) -> Iterator[tuple[Backup, tarfile.TarFile]]:
         if format_ != FIRST_LINE:
             raise Refusal("no_backup", "{file} is not a backup.", file=str(path))
         if check not in _find_first_checks():
-            raise _build_missing([f"{SECRET} {check}"])
+            raise build_missing([f"{SECRET} {check}"])
         blocks = sealed_files.read(file, _find_keys(), FIRST_LINE)
         with tarfile.open(fileobj=_Stream(blocks), mode="r|", bufsize=BLOCK) as archive:
             yield _read_manifest(path, archive), archive
@@ -160,7 +160,7 @@ def _read_manifest(path: Path, archive: tarfile.TarFile) -> Backup:
         for check, name in needed.items()
         if check not in present and name != SECRET
     ]:
-        raise _build_missing(wrong)
+        raise build_missing(wrong)
     return made
 
 
@@ -321,7 +321,7 @@ def _check_secrets(names: Iterable[str]) -> dict[str, str]:
     }
 
 
-def _build_missing(names: list[str]) -> Refusal:
+def build_missing(names: list[str]) -> Refusal:
     return Refusal(
         "wrong_secrets",
         "This backup needs the keys it was made with. Missing: {names}. Copy them from your "

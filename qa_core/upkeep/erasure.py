@@ -6,8 +6,8 @@ import json
 import re
 import secrets
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -28,9 +28,13 @@ from qa_core.storage.facts.personal_data import (
     BLANK,
     CUSTOMER,
     CUT,
+    IDENTIFIER,
     KEEP,
+    RECORD,
     ROW,
     STAND_IN,
+    TEXT,
+    WORDING,
     ColumnContent,
     Datum,
 )
@@ -47,6 +51,8 @@ References = set[tuple[str, str | None]]
 without a system may mean any.
 """
 GONE = "…"
+NAMING = (TEXT, RECORD, WORDING, IDENTIFIER)
+"""Contents in which a name may stand."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +108,11 @@ class StoredPerson:
                 items = (self.forget(item) for item in value)
                 return [item for item in items if not (is_list and item == GONE)]
         return value
+
+    @property
+    def in_full(self) -> "StoredPerson":
+        """The person by the names of several words alone: others are words of every day."""
+        return replace(self, names=tuple(name for name in self.names if " " in name))
 
     @property
     def _pattern(self) -> re.Pattern[str] | None:
@@ -362,23 +373,30 @@ def _replace_names(session: Session, entry: StoredTable, person: StoredPerson) -
 
     def change(value: Any) -> Any:
         nonlocal deleted
-        fresh = person.forget(value, what == ColumnContent.IDENTIFIER)
+        fresh = who.forget(value, what == ColumnContent.IDENTIFIER)
         is_gone = fresh != value and datum.if_named == ROW and person.kind in datum.whose
         deleted += is_gone
         return None if is_gone else fresh
 
-    for what in (ColumnContent.TEXT, ColumnContent.RECORD, ColumnContent.IDENTIFIER):
+    for what in NAMING:
+        who = person.in_full if what == WORDING else person
         for column, datum in entry.find(what):
             is_json = isinstance(column.type, sa.JSON)
             if datum.on_erasure != KEEP and (is_json or what != ColumnContent.IDENTIFIER):
-                named = [_has(column, name, is_json) for name in person.names]
-                _rewrite(session, entry, column, sa.or_(*named), change)
+                _rewrite(session, entry, column, names_any([column], who), change)
     return deleted
 
 
-def _has(column: sa.Column[Any], name: str, is_json: bool) -> sa.ColumnElement[bool]:
-    text = json.dumps(name)[1:-1] if is_json else name
-    return sa.cast(column, sa.Text).icontains(text, autoescape=True)
+def names_any(columns: Iterable[sa.Column[Any]], person: StoredPerson) -> sa.ColumnElement[bool]:
+    """Build the predicate of the rows in which a name of the person may stand in one of these."""
+    tests = [
+        sa.cast(column, sa.Text).icontains(
+            json.dumps(name)[1:-1] if isinstance(column.type, sa.JSON) else name, autoescape=True
+        )
+        for column in columns
+        for name in person.names
+    ]
+    return sa.or_(sa.false(), *tests)
 
 
 def _rewrite_quarantine(person: StoredPerson) -> None:

@@ -20,11 +20,10 @@ from qa_core.compliance.documents.blocks import Block, Bullets, Grid, Heading, s
 from qa_core.compliance.documents.drafting import draft
 from qa_core.compliance.recordings import vault
 from qa_core.storage import audit_log, lake
-from qa_core.storage.facts.personal_data import ACCOUNT, ADVISOR, CUSTOMER, ColumnContent
+from qa_core.storage.facts.personal_data import ACCOUNT, ADVISOR, CUSTOMER, ROW, ColumnContent
 from qa_core.storage.records import data_map, store
 from qa_core.storage.records.base import UtcDateTime
 from qa_core.storage.records.data_map import StoredTable
-from qa_core.storage.records.imports import WaitingRow
 from qa_core.storage.records.listening import Recording
 from qa_core.storage.records.people import Account, Advisor, AdvisorAlias
 from qa_core.storage.records.store import Session
@@ -47,9 +46,6 @@ def collect(kind: str, identifier: str) -> dict[str, Rows]:
         for entry in data_map.find_records().values():
             if rows := _read_rows(session, entry, person):
                 tables[entry.name] = rows
-        if kind == CUSTOMER:
-            waiting = session.scalars(exempt(sa.select(WaitingRow.content))).all()
-            tables["waiting_row"] = [row for row in waiting if identifier in json.dumps(row)]
         if kind == ADVISOR:
             theirs = sa.select(Account.username).where(Account.advisor_id == identifier)
             for username in session.scalars(exempt(theirs)).all():
@@ -99,12 +95,25 @@ def _read_contacts(person: StoredPerson) -> Rows:
 
 
 def _read_rows(session: Session, entry: StoredTable, person: StoredPerson) -> Rows:
-    is_theirs = _find_rows(entry, person)
+    is_theirs, of_names = _find_rows(entry, person), []
     if is_theirs is None:
-        return []
+        # Rows of files and throttles have no column of a person: a name stands in them.
+        of_names = [
+            column
+            for column, datum in entry.find(ColumnContent.RECORD)
+            if datum.if_named == ROW and person.kind in entry.stored.whose
+        ]
+        if not of_names:
+            return []
+        is_theirs = erasure.names_any(of_names, person)
     shown = [entry.table.c[name] for name in find_shown(entry, person.kind)]
-    rows = session.execute(exempt(sa.select(*shown).where(is_theirs))).mappings()
-    return [dict(row) for row in rows]
+    rows = session.execute(exempt(sa.select(*shown, *of_names).where(is_theirs)))
+    return [
+        dict(zip((column.name for column in shown), row, strict=False))
+        for row in rows
+        # A name within a longer word is somebody else's.
+        if not of_names or any(person.forget(cell) != cell for cell in row[len(shown) :])
+    ]
 
 
 def _find_rows(entry: StoredTable, person: StoredPerson) -> sa.ColumnElement[bool] | None:
@@ -131,15 +140,15 @@ def _hide_others(
     others = StoredPerson(
         ADVISOR, "", tuple(filter(audit_log.is_telling, names - set(person.names)))
     )
-    texts = {
-        column.name
+    who = {
+        column.name: others.in_full if what == ColumnContent.WORDING else others
+        for what in (ColumnContent.WORDING, ColumnContent.TEXT, ColumnContent.RECORD)
         for entry in (*data_map.find_records().values(), *data_map.LAKE.values())
-        for what in (ColumnContent.TEXT, ColumnContent.RECORD)
         for column, _datum in entry.find(what)
     }
     return {
         table: [
-            {name: others.forget(value) if name in texts else value for name, value in row.items()}
+            {name: who[name].forget(value) if name in who else value for name, value in row.items()}
             for row in rows
         ]
         for table, rows in tables.items()

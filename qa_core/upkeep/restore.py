@@ -104,6 +104,9 @@ def replay(viewer: Viewer, since: datetime, name: str, accept_gaps: bool = False
     """
     if not viewer.is_system:
         raise AccessDenied()
+    with store.reading() as session:
+        if audit_log.verify(session).is_foreign:
+            raise backup.build_missing(["journal"])
     _require_list(max(since, _find_beginning() or since), 0, accept_gaps)
     known = replay_list.ensure()
     by_kind: dict[str, list[ReplayEntry]] = {}

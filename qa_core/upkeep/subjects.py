@@ -383,5 +383,7 @@ def read_contacts(texts: Iterable[str]) -> list[tuple[str | None, str]]:
     """Parse contacts written `ID` or `SYSTEM/ID`; a number inside of an id is keyed, as an
     import does.
     """
-    split = (text.split("/", 1) if "/" in text else (None, text) for text in texts)
-    return [(system, masking.key_number(number)) for system, number in split]
+    split = [text.split("/", 1) if "/" in text else (None, text) for text in texts]
+    ids = pa.array([number for _system, number in split], pa.string())
+    keyed = Pseudonyms.current().key_ids(ids).to_pylist()
+    return [(system, number) for (system, _id), number in zip(split, keyed, strict=True)]

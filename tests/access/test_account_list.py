@@ -12,7 +12,7 @@ from qa_core.access import account_list, accounts, mail_choices
 from qa_core.access.roles import Role, Viewer
 from qa_core.cli.app import run
 from qa_core.storage.records import store
-from qa_core.storage.records.people import Advisor
+from qa_core.storage.records.people import Advisor, Team
 
 LIST = """Identifiant;Nom complet;Rôle;Équipe;Site;Conseiller;Sans équipe;Courriel
 alice;Alice Martin;Responsable;;Lille;;oui;alice@example.org
@@ -102,3 +102,58 @@ def test_full_names_become_usernames_and_the_same_list_finds_them_again(
     known = {one["username"]: one for one in accounts.find_accounts(Viewer.SYSTEM)}
     assert [*known] == ["ann.o.hara.lee", "eva.le.goff"]
     assert known["eva.le.goff"]["display_name"] == "Éva Le Goff"
+
+
+def import_lines(path: Path, text: str, capsys: pytest.CaptureFixture[str]) -> list[dict]:
+    """Import a table, and return what became of each line."""
+    path.write_text(text, encoding="utf-8-sig")
+    run(["people", "import", str(path), "--json"])
+    return json.loads(capsys.readouterr().out)
+
+
+def test_first_and_last_names_of_two_columns_are_one_person(
+    centre: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "staff.csv"
+    text = "Nom;Prénom;Rôle\nMartin;Alice;évaluateur\nMartin;Bruno;évaluateur\n"
+    lines = import_lines(path, text, capsys)
+    assert [(line["name"], line["state"]) for line in lines] == [
+        ("alice.martin", "added"),
+        ("bruno.martin", "added"),
+    ]
+    text = "Identifiant;Nom;Prénom;Rôle\nzlegoff;Le Goff;Zoé;évaluateur\n"
+    assert [line["name"] for line in import_lines(path, text, capsys)] == ["zlegoff"]
+    text = "Nom complet;Rôle\nÈve Dupont;évaluateur\n"
+    assert [line["name"] for line in import_lines(path, text, capsys)] == ["eve.dupont"]
+    shown = {one["username"]: one["display_name"] for one in accounts.find_accounts(Viewer.SYSTEM)}
+    assert shown == {
+        "alice.martin": "Alice Martin",
+        "bruno.martin": "Bruno Martin",
+        "zlegoff": "Zoé Le Goff",
+        "eve.dupont": "Ève Dupont",
+    }
+
+
+def test_a_closed_account_a_lead_of_nothing_and_a_new_team_are_said(
+    centre: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    accounts.add(Viewer.SYSTEM, "zoe", Role.EVALUATOR)
+    accounts.disable(Viewer.SYSTEM, "zoe")
+    with store.writing() as session:
+        session.add(Team(name="Nord"))
+    text = "name,role,team\nzoe,evaluator,\nlea,team_lead,\nmax,team_lead,Nord|Nrod\n"
+    lines = import_lines(tmp_path / "staff.csv", text, capsys)
+    assert [(line["name"], line["state"], line["reason"]) for line in lines] == [
+        ("zoe", "refused", "The account zoe is closed. Open it again under People."),
+        ("lea", "refused", "A team lead needs a team in the column team."),
+        ("max", "added", "Not known so far: Nrod."),
+    ]
+
+
+def test_an_address_that_waits_for_a_second_person_is_not_lost_in_silence(people: Path) -> None:
+    accounts.add(Viewer.SYSTEM, "root", Role.ADMIN)
+    accounts.add(Viewer.SYSTEM, "olga", Role.DPO)
+    with store.reading() as session:
+        root = accounts.get_viewer(session, "root")
+    [alice, *_others] = account_list.check(root, account_list.read(people))
+    assert "The address is not kept: the person enters it themselves." in alice.reason

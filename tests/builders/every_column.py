@@ -17,6 +17,8 @@ ADVISOR_ID, ADVISOR_NAME = "zel-4711", "Zelda Unmistakable"
 USERNAME, ACCOUNT_NAME = "zoe.user", "Zoe Unforgettable"
 OUTSIDER = "Eve Outside"
 """Person without an account whose evaluations are imported."""
+WRITTEN_NUMBER = "06 98 76 54 32"
+"""Number that somebody writes into every free text."""
 NOT_BY_HAND = ("journal", "journal_cut", "change_mark")
 """Tables whose rows are sealed, or no row of a person's."""
 
@@ -80,6 +82,7 @@ def _make(entry: StoredTable, column: sa.Column[Any], datum: Any, customer_key: 
     mark = f"mark:{entry.name}.{column.name}"
     persons = {CUSTOMER: customer_key, ADVISOR: ADVISOR_ID, ACCOUNT: USERNAME}
     text = f"{mark} of {ADVISOR_NAME} by {ACCOUNT_NAME}"
+    text += f" {WRITTEN_NUMBER}" if datum.what == ColumnContent.TEXT else ""
     if isinstance(column.type, sa.JSON):
         if datum.what == ColumnContent.IDENTIFIER:
             return {ADVISOR_ID: 1} if ADVISOR in datum.whose else [USERNAME]
@@ -87,7 +90,7 @@ def _make(entry: StoredTable, column: sa.Column[Any], datum: Any, customer_key: 
             return {"comment": text, "answers": [{"points": 1, "comment": text}]}
         if datum.what == ColumnContent.RECORD:
             return {"name": ADVISOR_NAME, "by": USERNAME}
-        return [text] if datum.what == ColumnContent.TEXT else ["value"]
+        return [text] if datum.what in (ColumnContent.TEXT, ColumnContent.WORDING) else ["value"]
     if isinstance(column.type, UtcDateTime | sa.DateTime):
         return now() if isinstance(column.type, UtcDateTime) else datetime(2026, 11, 20, 10)
     if isinstance(column.type, sa.Date):
@@ -101,7 +104,7 @@ def _make(entry: StoredTable, column: sa.Column[Any], datum: Any, customer_key: 
             return persons[datum.whose[0]]
         case ColumnContent.CONTACT:
             return CONTACT
-        case ColumnContent.TEXT:
+        case ColumnContent.TEXT | ColumnContent.WORDING:
             return text
         case ColumnContent.RECORD:
             return f"{ADVISOR_ID} {USERNAME}"

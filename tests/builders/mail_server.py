@@ -5,7 +5,7 @@ from __future__ import annotations
 import socketserver
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
@@ -17,12 +17,15 @@ import pytest
 
 @dataclass
 class Mailbox:
-    """Mails that the server got. `answers`: reply to the end of a mail, by address."""
+    """Mails that the server got. `answers`: reply to the end of a mail, by address; `meanwhile`:
+    what happens elsewhere before that reply.
+    """
 
     port: int = 0
     mails: list[EmailMessage] = field(default_factory=list)
     receivers: list[str] = field(default_factory=list)
     answers: dict[str, str] = field(default_factory=dict)
+    meanwhile: Callable[[], object] = lambda: None
     passwords: list[str] = field(default_factory=list)
     was_encrypted: list[bool] = field(default_factory=list)
 
@@ -90,6 +93,7 @@ def serve(certificate: Path | None = None, from_start: bool = False) -> Iterator
                     lines = []
                     while (part := self.rfile.readline()) != b".\r\n":
                         lines.append(part.removeprefix(b".") if part.startswith(b"..") else part)
+                    box.meanwhile()
                     answer = box.answers.get(to, "250 taken")
                     if answer == "hang up":
                         return

@@ -703,13 +703,20 @@ def test_stores_brought_back_by_other_means_are_cleared_too(filled: Path, file: 
     assert find_traces(filled, "ann-customer") == []
 
 
-def test_stores_made_on_the_day_itself_are_brought_back_unless_the_list_was_lost(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_stores_made_on_the_day_are_brought_back_unless_the_list_or_the_keys_were_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("QA_HOME", str(tmp_path / "home"))
     command = ["restore", "--replay-from", environment.today().isoformat()]
     assert run(["init", "--admin", "ada"]) == 0
     assert run(command) == 0
+
+    own = (tmp_path / "home" / "secrets").rename(tmp_path / "own")
+    for name in environment.SECRETS:
+        environment.secret(name)  # those of another centre
+    assert refuse(*command, "--accept-gaps", capsys=capsys) == "wrong_secrets"
+    shutil.rmtree(tmp_path / "home" / "secrets")
+    own.rename(tmp_path / "home" / "secrets")
 
     (tmp_path / "home" / "secrets" / replay_list.FILE).unlink()
     assert run(["init"]) == 0

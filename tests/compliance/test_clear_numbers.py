@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from builders.centres import contact, land
 from builders.erasure import find_traces
 from builders.import_files import bring, find_contacts, run_confirmed
 from builders.listening_centre import accredit, open_gates
@@ -24,10 +26,10 @@ from qa_core.upkeep import subjects
 SYSTEM = Viewer.SYSTEM
 ID = "20261119-100000-0612345678"
 CALLS = f"""contact_id,started_at,customer,outcome,ticket,reason,keyword,landing_page,wait_seconds
-{ID},2026-11-19 10:00,0612345678,answered,+33612345678,back 06 12 34 56 78,x 0612345678,/p?t=0612345678&m=ann%40x.fr,1
+{ID},2026-11-19 10:00,0612345678,answered,+33612345678,on 06 12 34 56 78,x 0612345678,{{}},1
 B2,2026-11-19 11:00,0612345679,answered,T-2,Billing,shoes,/p/20261119100000,1
 B3,never,0612345679,answered,tel 0612345678,ask ann@x.fr,shoes,/p,1
-"""
+""".format("/p?t=0612345678&m=ann%40x.fr")
 SURVEYS = f"contact_id,answered_at,csat,scale\n{ID},2026-11-19 12:00,4,1-5\n"
 CLEAR = ("0612345678", "612345678", "06 12 34 56 78", "ann@x.fr", "ann%40x.fr")
 
@@ -73,3 +75,13 @@ def test_numbers_inside_ids_and_texts_are_kept_nowhere(
     assert run(["objections", "add", "--contact", f"generic/{ID}"]) == 0
     assert find_contacts(where="customer_objected") == [(keyed,)]
     assert find_clear(centre) == []
+
+
+def test_a_contact_of_before_keeps_its_id_and_comes_no_second_time(
+    centre: Path, sent: Path
+) -> None:
+    land([contact(datetime(2026, 11, 19, 10), ID)])
+    bring(sent, "contacts", CALLS)
+    assert [number for (number,) in find_contacts()] == [ID, "B2"]
+    assert [found["contact_id"] for found in contacts.find_by_id(SYSTEM, ID)] == [ID]
+    assert subjects.read_contacts([f"generic/{ID}", "B2"]) == [("generic", ID), (None, "B2")]

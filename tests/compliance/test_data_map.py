@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import shutil
 import sqlite3
 import zipfile
@@ -18,7 +19,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from builders.aging_centre import add_one_of_each, add_scorecard
-from builders.centres import contact, land
+from builders.centres import add_people, contact, land
 from builders.erasure import find_traces
 from builders.every_column import (
     ACCOUNT_NAME,
@@ -26,6 +27,7 @@ from builders.every_column import (
     ADVISOR_NAME,
     CONTACT,
     USERNAME,
+    WRITTEN_NUMBER,
     fill_every_column,
 )
 from builders.import_files import bring, find_contacts
@@ -33,12 +35,16 @@ from builders.import_files import bring, find_contacts
 from qa_core.access.roles import Viewer
 from qa_core.base import environment, i18n
 from qa_core.base.locale import __main__ as catalogues
+from qa_core.centre import settings
+from qa_core.cli import app
 from qa_core.cli.app import run
 from qa_core.compliance import retention
-from qa_core.storage import audit_log
+from qa_core.compliance.conditions import gates
+from qa_core.storage import audit_log, system_errors
 from qa_core.storage.facts.personal_data import KEEP, ColumnContent
 from qa_core.storage.records import data_map, store
 from qa_core.storage.records.base import Base, now
+from qa_core.storage.records.people import Advisor
 from qa_core.upkeep import backup, person_copy, purge, restore, subjects
 
 SYSTEM = Viewer.SYSTEM
@@ -62,7 +68,7 @@ def test_every_column_is_declared() -> None:
     }
     # A kind of exclusion, the batch that joined a row, names that go with their row.
     assert undeclared == {
-        *("exclusion.reason", "waiting_row.joined_by", "grid.title", "confirmed_evaluator.title"),
+        *("exclusion.reason", "waiting_row.joined_by", "confirmed_evaluator.title"),
     }
 
 
@@ -102,7 +108,13 @@ def fill() -> None:
     moment = datetime(2026, 11, 20, 10)
     keys = {"advisor_id": ADVISOR_ID, "customer_key": key, "ticket": "T-erased"}
     land([contact(moment, CONTACT, survey_comment="mark:contacts.survey_comment", **keys)])
-    land([contact(moment, "K-other", advisor_id="other", customer_key="other-key")], "second")
+    texts = {
+        column.name: f"{ADVISOR_NAME}’s"
+        for what in (ColumnContent.TEXT, ColumnContent.WORDING)
+        for column, _datum in data_map.LAKE["contacts"].find(what)
+    }
+    of_other = {"advisor_id": "other", "customer_key": "other-key"} | texts
+    land([contact(moment, "K-other", **of_other)], "second")
     written = fill_every_column(key)
     personal = {
         f"{entry.name}.{name}"
@@ -157,15 +169,31 @@ WORDS_ABOUT_NO_CONTACT = {
 }
 
 
+def find_wordings() -> set[str]:
+    return {
+        f"{entry.name}.{name}"
+        for entry in data_map.find_records().values()
+        for name, datum in entry.columns.items()
+        if datum.what == ColumnContent.WORDING
+    }
+
+
 def check_erased(home: Path, key: str) -> None:
     """Search every byte for the three: what stays is what the map gives a reason for."""
     assert find_places(home, key) == {"objection.customer_key"}
     assert find_places(home, CONTACT) <= LEADS_TO_NOBODY
-    assert find_places(home, "mark:") <= WORDS_ABOUT_NO_CONTACT
+    assert find_places(home, "mark:") <= WORDS_ABOUT_NO_CONTACT | find_wordings()
     for word in (ADVISOR_ID, ADVISOR_NAME, "Unmistakable", ACCOUNT_NAME, "Unforgettable"):
         assert find_places(home, word) == set(), word
     # The seal and the signature cover these; they go at the end of their periods.
     assert find_places(home, USERNAME) == {"journal.actor", "purge.actor"}
+
+
+@pytest.mark.sqlite("it searches the file of the records by itself")
+def test_a_number_that_somebody_writes_is_in_no_free_text(filled: Path) -> None:
+    """Texts inside JSON are masked where they are written (tests of drafts and remarks)."""
+    inside = {"evaluation.draft", "evaluation.tags", "evaluation_revision.content"}
+    assert find_places(filled, WRITTEN_NUMBER) == inside | {"calibration_contact.consensus"}
 
 
 @pytest.mark.sqlite("it searches the file of the records by itself")
@@ -215,7 +243,8 @@ def test_a_copy_has_every_row_that_names_its_person(filled: Path) -> None:
         and count(f"{entry.name} WHERE advisor_id = '{ADVISOR_ID}'")
     }
     parts = {"evaluation_answer", "evaluation_revision", "timed_comment", "dispute"}
-    assert set(copy) >= own | parts | {"coaching_note", "contacts"}
+    of_files = {"waiting_row", "before_image"}
+    assert set(copy) >= own | parts | of_files | {"coaching_note", "contacts"}
     assert all(len(copy[name]) == 1 for name in own | parts)
     assert "mark:dispute.reason" in json.dumps(copy) and "mark:coaching_note" in json.dumps(copy)
     others = (USERNAME, ACCOUNT_NAME)
@@ -234,7 +263,7 @@ def test_a_copy_has_every_row_that_names_its_person(filled: Path) -> None:
         for column, _datum in entry.find(ColumnContent.IDENTIFIER, "account")
         if not isinstance(column.type, sa.JSON) and column.name != "dimension_value"
     }
-    assert set(of_account) >= named
+    assert set(of_account) >= named | of_files | {"sign_in_throttle"}
     assert "password" not in json.dumps(of_account).replace("must_change_password", "")
 
 
@@ -284,3 +313,39 @@ def test_an_erased_customer_comes_back_without_identity(
 
     assert find_contacts("customer_key IS NULL") == [("C1", True), ("C2", False), ("C3", False)]
     assert find_traces(centre, key) == []
+
+
+def test_names_of_people_in_what_is_set_up_are_not_in_the_log(centre: Path) -> None:
+    add_people({"Z1": ADVISOR_NAME}, {"Nord": "Lille"})
+    with store.writing() as session:
+        reason = f"as {ADVISOR_NAME} wants it"
+        settings.set_value(session, SYSTEM, "recording_share_reason", reason)
+        audit_log.record(session, "mona", "plan_added", f"extra for {ADVISOR_NAME.upper()}")
+    gates.set_gate(SYSTEM, "machine_notice_wording", f"Ask {ADVISOR_NAME}")
+
+    assert find_places(centre, "Unmistakable") == {
+        *("advisor.name", "setting_value.value", "gate_value.value"),
+    }
+    subjects.erase(SYSTEM, advisor="Z1")
+    assert find_places(centre, "Unmistakable") == set()
+    with store.reading() as session:
+        assert gates.value_of(session, "machine_notice_wording") == "Ask …"
+        assert settings.current(session).recording_share_reason == "as … wants it"
+
+
+def test_an_error_of_a_store_quotes_no_value(
+    centre: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_people({"Z1": ADVISOR_NAME}, {"Nord": "Lille"})
+    monkeypatch.chdir(centre)
+    logging.getLogger().handlers.clear()
+    with pytest.raises(sa.exc.IntegrityError) as broken, store.writing() as session:
+        session.execute(sa.insert(Advisor).values(advisor_id="Z1", name=ADVISOR_NAME))
+    assert ADVISOR_NAME not in str(broken.value)
+    app._log_failures()
+    error = ValueError(f"{ADVISOR_NAME} is no number")
+    system_errors.log_failure(logging.getLogger("qa_core"), "the test", error)
+    assert find_traces(centre, "is no number") == []
+    assert find_traces(centre, "ValueError") == ["errors.log"]
+    assert ADVISOR_NAME not in capsys.readouterr().err
+    logging.getLogger().handlers.clear()

@@ -8,6 +8,7 @@ import io
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import docx
@@ -22,6 +23,8 @@ from qa_core.base import i18n
 from qa_core.compliance.documents import drafting, facts, printing
 from qa_core.compliance.documents.blocks import Bullets, Grid, Heading, Paragraph, list_texts
 from qa_core.compliance.documents.facts import Facts
+from qa_core.storage.records import store
+from qa_core.storage.records.sources import PulledSource
 
 SYSTEM = Viewer.SYSTEM
 NAMES = sorted(path.name for path in (drafting.FOLDER / "en").iterdir())
@@ -76,6 +79,26 @@ def test_mails_are_in_the_register_once_their_gate_is_open(known: Facts) -> None
 
     assert ["Bring figures" in text for text in texts] == [False, True, True]
     assert ["hooks.example.org" in text for text in texts] == [False, False, True]
+
+
+def test_tools_that_are_read_are_in_the_register_and_in_a_copy(known: Facts) -> None:
+    for name, address in (("aircall", "https://api.aircall.io"), ("folder", "/srv/sent")):
+        with store.writing() as session:
+            session.add(
+                PulledSource(
+                    name=name, platform=name, kind="contacts", address=address,
+                    since=date(2026, 11, 1), created_by="root",
+                )
+            )  # fmt: skip
+    for language, words in (
+        ("en", "minutes from aircall (api.aircall.io)"),
+        ("fr", "aircall (api"),
+    ):
+        for document in ("register", "person_copy"):
+            with i18n.in_language(language):
+                before = str(drafting.draft(document, known))
+                assert words in str(drafting.draft(document, facts.read())), (language, document)
+            assert "aircall" not in before
 
 
 def list_centres(known: Facts) -> Iterator[Facts]:

@@ -397,3 +397,15 @@ def test_what_applies_until_it_is_lifted_keeps_no_leaver(
     assert purged.deleted["leavers"] == 1
     assert "A1" not in json.dumps([entry.key for entry in replay_list.ensure().entries])
     assert find_traces(centre, "Ann Leaver") == []
+
+
+def test_calls_in_progress_of_a_log_that_nobody_watches_any_more_go(centre: Path) -> None:
+    states = [centre / "watching" / f"{name}.parquet" for name in ("left", "watched")]
+    states[0].parent.mkdir()
+    for state, days in zip(states, (31, 1), strict=True):
+        state.write_bytes(b"pseudonyms")
+        moment = (environment.now() - timedelta(days=days)).timestamp()
+        os.utime(state, (moment, moment))
+
+    assert purge.purge(SYSTEM).deleted == {"temporary_files": 1}
+    assert [state.exists() for state in states] == [False, True]

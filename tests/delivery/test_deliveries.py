@@ -172,6 +172,58 @@ def test_nothing_leaves_before_the_gate_is_open_nor_after_it_was_closed(
     assert mailed.receivers == []  # Monday's was due before the gate was opened again
 
 
+def test_a_gate_that_is_closed_while_mails_leave_stops_the_next_one(
+    mailed: Mailbox, set_clock: SetClock
+) -> None:
+    want_digest("esther", "boss", "nora")
+    set_clock(MONDAY)
+
+    def close() -> None:
+        gates.set_gate(SYSTEM, "delivery_since", "off")
+        worker.enter_due()  # as another server does
+
+    mailed.meanwhile = close
+    assert worker.work() == 1
+    [first] = mailed.receivers
+    outcomes = find_outcomes()
+    assert outcomes.pop(first.partition("@")[0]) == ("sent", None)
+    assert ("dropped", "gate_closed") in outcomes.values()
+    assert {state for state, _cause in outcomes.values()} == {"dropped"}
+
+
+def test_an_address_entered_before_the_gate_is_confirmed_when_it_opens(
+    mailed: Mailbox, set_clock: SetClock
+) -> None:
+    set_clock("2026-10-20T10:00")
+    gates.set_gate(SYSTEM, "delivery_since", "off")
+    mail_choices.change(viewer_of("nora"), address="nora.new@example.org")
+    worker.work()
+    assert mailed.receivers == []
+    set_clock("2026-11-20T10:00")
+    gates.set_gate(SYSTEM, "delivery_since", "2026-11-20")
+    worker.work()
+    worker.work()
+    [mail] = mailed.of("nora.new@example.org")
+    mail_choices.follow(find_link(text_of(mail)))
+    assert mail_choices.find(viewer_of("nora")).confirmed_at is not None
+
+
+def test_a_link_that_has_ended_is_replaced_by_saving_again(
+    mailed: Mailbox, set_clock: SetClock
+) -> None:
+    set_clock("2026-10-20T10:00")
+    settle_week()
+    for moment, sent in (("10-20T10:00", 1), ("10-20T18:00", 1), ("10-21T10:30", 2)):
+        set_clock(f"2026-{moment}")
+        mail_choices.change(viewer_of("nora"), address="nora.new@example.org")
+        worker.work()
+        assert len(mailed.of("nora.new@example.org")) == sent
+    mail_choices.follow(find_link(text_of(mailed.mails[-1])))
+    set_clock("2026-10-23T10:30")
+    mail_choices.change(viewer_of("nora"), address="nora.new@example.org", notices=True)
+    assert mail_choices.find(viewer_of("nora")).confirmed_at is not None
+
+
 def test_after_a_stop_of_weeks_only_the_newest_digest_goes_out(
     mailed: Mailbox, set_clock: SetClock
 ) -> None:

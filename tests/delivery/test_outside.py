@@ -9,6 +9,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from email import message_from_bytes, policy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,20 @@ def build_mail(server: environment.MailServer) -> Any:
     content = {"subject": "s", "title": "t", "period": "", "sections": (), "foot": ()}
     content |= {"link_label": "l", "link": "https://ecoute.example.org"}
     return mail.build_message(server, "nora@example.org", "<1@example.org>", content, None)
+
+
+def test_a_mail_has_short_lines_of_ascii_and_its_way_out_in_one() -> None:
+    server = environment.MailServer("x", 25, True, "", "Écoute <a@b.org>", "https://e.org")
+    subject = "Vos équipes à Châteauroux – période du 1er août au 30 septembre 2026, été compris"
+    line = "La satisfaction à l’accueil a baissé, comparée à la période précédente. " * 3
+    content = {"subject": subject, "title": "t", "period": "", "foot": (), "link_label": "l"}
+    content |= {"sections": ({"title": "é", "lines": (line,)},), "link": "https://e.org"}
+    stop = "https://e.org/mail/" + "A" * 150
+    raw = mail.build_message(server, "n@b.org", "<1@b.org>", content, stop).as_bytes()
+    assert raw.isascii()
+    long = [one for one in raw.decode().splitlines() if len(one) > 78]
+    assert [one for one in long if "boundary" not in one] == [f"List-Unsubscribe: <{stop}>"]
+    assert message_from_bytes(raw, policy=policy.default)["Subject"] == subject
 
 
 @pytest.mark.parametrize("scheme", ["smtps", "smtp"])
@@ -237,6 +252,7 @@ NOT_ALLOWED = (
     "https://[::1]/in",
     "ftp://127.0.0.1/in",
     "https://127.0.0.1:x/in",
+    "https://[bad/in",
 )
 PRIVATE = (
     "127.0.0.1", "10.1.2.3", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1", "::1",
@@ -260,6 +276,28 @@ def test_an_address_that_is_not_allowed_or_leads_to_a_private_network_is_refused
             webhook.enter(manager, "https://hooks.example.org/in", "json")
     found[:] = [public]
     webhook.enter(manager, "https://hooks.example.org/in", "json")
+
+
+@pytest.mark.parametrize("form", ["json", "slack", "teams"])
+def test_without_an_address_of_the_centre_a_message_has_no_link(
+    alerted: Mailbox, set_clock: SetClock, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    for name in ("QA_PUBLIC_URL", "QA_SMTP_URL"):
+        monkeypatch.delenv(name)
+    with receive() as hook:
+        webhook.enter(viewer_of("all"), f"http://127.0.0.1:{hook.server_port}", form)
+        open_alert(set_clock)
+        assert worker.work() == 1
+    [(_path, _headers, body)] = hook.got
+    assert b"overview" not in body and b"OpenUrl" not in body and b"<>" not in body
+
+
+def test_a_name_that_leads_nowhere_is_refused_as_such(
+    alerted: Mailbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("QA_OUTSIDE_HOSTS", "hooks.example.invalid")
+    assert run(["webhook", "set", "https://hooks.example.invalid/in", "--as", "all"]) == 1
+    assert "No server is found under this address" in capsys.readouterr().err
 
 
 def test_only_who_sees_alerts_enters_the_webhook_and_nobody_reads_its_address_again(

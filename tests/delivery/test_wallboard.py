@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import requests
+import sqlalchemy as sa
 from builders.centres import add_people, contact, land
 from builders.wires import Wire, serving
 
@@ -203,3 +204,23 @@ def test_a_display_token_opens_the_board_and_nothing_else(
         assert screen.get(f"{there}/display").status_code == 404
         assert not screen.cookies
     assert Wire(None).ask("/display")[0] == 401
+
+
+def test_a_screen_keeps_its_token_and_tries_again_while_the_stores_fail(
+    today: None,
+) -> None:
+    terms = AccountTerms(Role.TEAM_LEAD, teams=("Nord",))
+    secret = service_tokens.add(Viewer.SYSTEM, "wall", terms, is_display=True).secret
+    there = "http://127.0.0.1:{}/display"
+    with serving() as port, requests.Session() as screen:
+        screen.post(there.format(port), {"token": secret})
+        rename_table("call_back", "away")
+        page = screen.get(there.format(port))
+        assert page.status_code == 503 and 'http-equiv="refresh"' in page.text
+        rename_table("away", "call_back")
+        assert "<b>13</b>" in screen.get(there.format(port)).text
+
+
+def rename_table(old: str, new: str) -> None:
+    with store.writing() as session:
+        session.execute(sa.text(f"ALTER TABLE {old} RENAME TO {new}"))

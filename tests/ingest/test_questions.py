@@ -315,3 +315,16 @@ def test_a_log_of_states_of_advisors_is_named(centre: Path, headers: str, named:
         f"This looks like log-ins, shifts or states of advisors ({named}), not contacts. Export "
         "the list of calls of the telephony."
     )
+
+
+def test_the_date_order_that_gives_the_shorter_time_is_offered_first(
+    centre: Path, tmp_path: Path
+) -> None:
+    days = "".join(f"C{day},11/{day:02}/2026 09:00,Answered\n" for day in range(2, 9))
+    path = write(tmp_path, "calls.csv", f"Call ID,Start time,Outcome\n{days}")
+
+    [report] = run_confirmed(Viewer.SYSTEM, "contacts", [path])
+
+    asked = describe_question(report)["error"]
+    assert asked["code"] == "ambiguous_dates"
+    assert asked["options"] == ["--date-order mdy", "--date-order dmy"]

@@ -72,3 +72,46 @@ def test_ratings_that_no_header_explains_are_asked_about(bring) -> None:
     said = describe_question(bring(UNCLEAR))["error"]
 
     assert said["code"] == "missing_column"
+
+
+def test_a_header_that_says_one_is_the_best_is_asked_about(bring, tmp_path: Path) -> None:
+    header = "Satisfaction (1 = very satisfied, 5 = very dissatisfied)"
+    report = bring(
+        f"call_id,Date,{header!r}\n".replace("'", '"') + "c0,2026-05-04,1\nc1,2026-05-04,2\n"
+    )
+    assert describe_question(report)["error"]["options"][0] == "--scale csat=5-1"
+
+    options = ImportOptions(system="generic", scales=[("csat", "5-1")])
+    run_confirmed(Viewer.SYSTEM, "surveys", [tmp_path / "survey.csv"], options)
+
+    assert measure("csat_mean") == (2, 4.5)
+
+
+def test_stars_beside_a_recommendation_are_asked_about(bring) -> None:
+    report = bring("call_id,NPS,Rate our agent\nc0,9,★★★★★\nc1,3,★★☆☆☆\n")
+
+    asked = describe_question(report)["error"]
+    assert asked["code"] == "unread_rating"
+    assert asked["options"] == ["--map csat=Rate our agent", "--map ignore=Rate our agent"]
+
+
+def test_a_recommendation_with_words_beside_its_number_is_that_number(bring) -> None:
+    bring("call_id,NPS\nc0,Extremely likely - 10\nc1,0 - Not at all likely\nc2,8\n")
+
+    assert measure("nps") == (3, 0)
+
+
+def test_ids_of_questions_right_under_the_questions_are_no_answer(bring) -> None:
+    names = ",".join(f'"{{""ImportId"":""{name}""}}"' for name in "abc")
+    questions = "call_id,How satisfied are you overall?,Recorded Date"
+    report = bring(f"QID1,Q1,Q2\n{questions}\n{names}\nc0,4,2026-05-04 10:01:00\n")
+
+    assert report.tally.skipped == 1, report.as_text()
+    assert measure("csat_mean") == (1, 4)
+
+
+def test_the_id_of_a_contact_is_looked_for_among_ids(bring) -> None:
+    report = bring("Finished,Satisfaction,Reference no\nTrue,4,c0\nTrue,4,c1\nTrue,2,c2\n")
+
+    [question] = report.reading.questions
+    assert [answer.option for answer in question.answers] == ["--map contact_id=Reference no"]

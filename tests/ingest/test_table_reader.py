@@ -461,7 +461,6 @@ def test_the_sheet_that_holds_the_table_is_found_wherever_it_stands(tmp_path):
         {
             "Notes": [(0, 0, "Made by hand")],
             "Calls": lay_out(WORKBOOK, top=4, left=2),
-            "Again": lay_out(WORKBOOK),
         },
     )
     staged, rows = stage(path)
@@ -470,9 +469,19 @@ def test_the_sheet_that_holds_the_table_is_found_wherever_it_stands(tmp_path):
         decision.as_json()["decision"].startswith("the sheet Calls is read")
         for decision in staged.decisions
     )
-    assert [row["line"] for row in stage(path, sheet="Again")[1]] == [2, 3]
     refused = refuse(path, sheet="Elsewhere")
     assert refused.code == "unknown_sheet" and "--sheet Calls" in refused.options
+
+
+def test_sheets_of_the_same_kind_are_asked_about(tmp_path):
+    sheets = {"Calls": lay_out(WORKBOOK, top=4, left=2), "Again": lay_out(WORKBOOK)}
+    path = make_workbook(tmp_path / "calls.xlsx", sheets)
+
+    refused = refuse(path)
+
+    assert refused.code == "several_sheets"
+    assert refused.options == ("--sheet Calls", "--sheet Again")
+    assert [row["line"] for row in stage(path, sheet="Again")[1]] == [2, 3]
 
 
 @pytest.mark.parametrize(

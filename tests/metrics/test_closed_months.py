@@ -18,6 +18,7 @@ from qa_core.access.roles import Role, Viewer
 from qa_core.metrics import kpis, measure
 from qa_core.metrics.kpi.closed_months import FROM_CLOSED, LEFT_OUT
 from qa_core.metrics.kpis.dimensions import Filters, Period
+from qa_core.storage import engine
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import Playback, Recording
 from qa_core.upkeep import purge
@@ -226,3 +227,11 @@ def test_a_second_purge_of_the_same_months_changes_nothing(
 
     for name in ("scores by month", "contacts by month", "customers by month"):
         pd.testing.assert_frame_equal(ask(name), purged[name])
+
+
+def test_a_month_closes_where_memory_holds_few_dimensions_at_once(
+    centre: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build_year()
+    monkeypatch.setattr(engine, "MEGABYTES", 140)
+    purge.purge(SYSTEM, as_of=AS_OF)

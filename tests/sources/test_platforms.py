@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
@@ -11,7 +12,7 @@ from types import ModuleType
 import pytest
 from builders.fakes import PLATFORMS, make_calls
 from builders.import_files import find_contacts
-from builders.source_servers import FakePlatform, change
+from builders.source_servers import Call, FakePlatform, change
 
 from qa_core.access.roles import Viewer
 from qa_core.sources import pull, register
@@ -205,3 +206,23 @@ def test_no_secret_reaches_the_ledger_a_log_or_the_audit_log(
     ]
     assert not any(b"tok-f00d" in path.read_bytes() for path in readable)
     assert "tok-f00d" not in caplog.text
+
+
+def test_the_day_is_of_the_centre_whatever_the_clock_of_the_machine(
+    add_platform: AddPlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        platform = add_platform("aircall")
+        start = find_span(DAY).since
+        for number, hours in enumerate((0, 4, 20, 23)):
+            name = f"{number}"
+            platform.calls[name] = Call(name, start + timedelta(hours=hours), 60)
+        read("aircall")
+        platform.calls.clear()
+
+        assert read("aircall").counts["gone"] == 4
+    finally:
+        monkeypatch.undo()
+        time.tzset()

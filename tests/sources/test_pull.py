@@ -471,6 +471,7 @@ def test_only_those_in_charge_see_and_change_sources(add_platform: AddPlatform) 
         ({"name": "Aircall!"}, "bad_source_name"),
         ({"platform": "fax"}, "unknown_platform"),
         ({"secret": None}, "missing_value"),
+        ({"address": "https://api.aircall.io/v1?api_token=secret"}, "bad_address"),
         ({"address": "https://192.0.2.9/"}, "outside_host"),
         ({"address": "http://localhost:80"}, "outside_host"),
         ({"options": {"timezone": "Mars/Base"}}, "unknown_timezone"),

@@ -31,7 +31,7 @@ def test_a_day_that_failed_stands_first_and_is_read_again_on_request(
     shown = text_of(app)
     assert app.subheader[0].value == "pbx · SQL · Contacts"
     assert "1 day is not complete" in shown
-    assert "11 May · failed" in shown
+    assert "11 May 2026 · failed · The answer has another form than documented" in shown
     [window] = ledger.find_days("pbx", day, day)
     assert window.attempts == 1
     app.button(f"fill_{window.id}").click().run()

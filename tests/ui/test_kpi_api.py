@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import json
+import re
 import subprocess
 import time
 from collections import Counter
@@ -468,6 +469,28 @@ def test_the_description_names_every_kpi_and_parameter(centre: Path) -> None:
     assert described["openapi"] == "3.1.0"
     assert set(parameters) == set(kpi_api.PARAMETERS)
     assert parameters["kpi"]["schema"]["items"]["enum"] == [*kpis.BY_KEY]
+
+
+def test_every_documented_key_of_a_row_is_described_and_a_column(two_teams: None) -> None:
+    contract = (environment.PROJECT / "docs" / "contract.md").read_text(encoding="utf-8")
+    table = contract.partition("| key | meaning |")[2].partition("\n\n")[0]
+    keys = {
+        key
+        for line in table.splitlines()
+        for key in re.findall(r"`(\w+)`", line[: line.find("|", 2)])
+    }
+    wire = Wire(None)
+    described = json.loads(wire.ask("/api/openapi.json")[2])["paths"]["/api/kpi"]["get"]
+    figures = described["responses"]["200"]["content"]["application/json"]["schema"]["properties"]
+    assert {*figures} == {"rows", "data_through", "explanation"}
+    assert {*figures["rows"]["items"]["properties"]} == keys
+    asked = {"authorization": f"Bearer {add_token('manager')}"}
+    body = wire.ask("/api/kpi?kpi=received", accept="application/json;q=0, text/csv", **asked)[2]
+    assert {*next(csv.reader([body.decode("utf-8-sig").splitlines()[0]]))} == {
+        *(keys - {"by", "percentiles"}), "p50", "p90", "p95",
+    }  # fmt: skip
+    ruled_out = wire.ask("/api/kpi?kpi=received", accept="text/csv;q=0, */*", **asked)
+    assert ruled_out[1]["content-type"] == "application/json"
 
 
 def test_a_misspelt_kpi_is_answered_with_the_one_meant(two_teams: None) -> None:

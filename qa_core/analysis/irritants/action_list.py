@@ -281,7 +281,7 @@ def _filters_of(row: Irritant) -> Filters:
 
 
 def _keep_published(viewer: Viewer, entries: Sequence[ActionEntry]) -> Iterator[ActionEntry]:
-    """Keep the entries of which an executive may see everything: about a value whose figure is
+    """Keep the entries that an executive may see whole: about a value whose figure is
     published for some month, under no filter besides.
     """
     span, shown = query.data_span(viewer), set()

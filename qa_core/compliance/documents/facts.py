@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
+from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 
@@ -26,6 +27,7 @@ from qa_core.metrics.kpis import formatting
 from qa_core.storage.records import data_map, store
 from qa_core.storage.records.deliveries import Webhook
 from qa_core.storage.records.people import Site, Team
+from qa_core.storage.records.sources import PulledSource
 from qa_core.storage.records.store import Session
 
 DETAILS = ("organisation_name", "organisation_contact", "dpo_contact", "processors", "refusal_key")
@@ -47,6 +49,8 @@ class Facts:
     database: str
     recording_classes: tuple[RecordingClass, ...] = ()
     webhook_host: str | None = None
+    pulled_sources: tuple[str, ...] = ()
+    """Tools that are read by themselves: platform and host."""
 
     # Read from the lake only for documents that say them.
 
@@ -130,6 +134,12 @@ class Facts:
                 return server.host
         return Blank("QA_SMTP_URL")
 
+    @property
+    def sources_listed(self) -> str:
+        """What follows the kinds of files where tools are read by themselves; else nothing."""
+        names = formatting.listing(self.pulled_sources)
+        return _(", and read every few minutes from {names}", names=names) if names else ""
+
     def detail(self, name: str) -> str:
         """Return the value of a setting of `DETAILS`, or a blank."""
         return getattr(self.settings, name) or Blank(_(settings.BY_NAME[name].title))
@@ -200,6 +210,7 @@ def _read(session: Session) -> Facts:
         entry.kind: retention.find_period(session, entry.kind) for entry in retention.CLASSES
     }
     teams, sites = (tuple(sorted(session.scalars(sa.select(table.name)))) for table in (Team, Site))
+    pulled = sa.select(PulledSource.platform, PulledSource.address).distinct()
     return Facts(
         settings.current(session),
         gate_values,
@@ -212,7 +223,13 @@ def _read(session: Session) -> Facts:
         session.get_bind().dialect.name,
         tuple(recording_classes.find_all(session).values()),
         session.scalar(sa.select(Webhook.host)),
+        tuple(sorted(_name_source(*row) for row in session.execute(pulled))),
     )
+
+
+def _name_source(platform: str, address: str) -> str:
+    host = urlsplit(address).hostname
+    return f"{platform} ({host})" if host else platform
 
 
 def _find_values(dimension: str) -> tuple[str, ...]:

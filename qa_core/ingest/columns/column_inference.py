@@ -70,8 +70,9 @@ WORD_LISTS: Mapping[ValueType, Mapping[str, object]] = {
 _UNCLEAR_RATING = re.compile(r"(?:survey |customer )?(?:scores?|notes?|nota|rating value)")
 """Header of a rating that may be of satisfaction, recommendation or effort."""
 _BEST_FIRST = re.compile(
-    r"\b1 (?:is |est |ist |(?:very|tres|sehr|muy|molto|muito|completely|extremely|tout a fait) )*"
-    r"(?:satisf|good|bien|bon\b|gut|zufrieden|excellent|best|meilleur|beste|parfait|happy)|schulnote"
+    r"\b1 (?:is|est|ist) (?:(?:very|tres|sehr|muy|molto|muito|completely|extremely|tout a fait) )*"
+    r"(?:satisf|good|bien|bon\b|gut|zufrieden|excellent|best|meilleur|beste|parfait|happy|"
+    r"easy|facil|einfach|leicht|low effort)|schulnote"
 )
 """Header of a rating with 1 as the best."""
 _LEFT_ASIDE = (ValueType.BOOLEAN, ValueType.HANDLER, ValueType.LABEL)
@@ -316,6 +317,8 @@ class FileContext:
             values = vocabulary.replace_words(values, taught)
         if name in self.notes.get("yes_no", ()):
             values = vocabulary.replace_words(values, ANSWER_NUMBERS)
+        if name in self.notes.get("ticked", ()):
+            values = pc.fill_null(values, "0")
         if self.columns[name].field.value_type == ValueType.MARK or name == "nps":
             values, marks = vocabulary.read_marks(values)
             self.notes.setdefault("mark_words", {}).setdefault(name, {}).update(marks)
@@ -393,8 +396,12 @@ class FileContext:
         if column.header.out_of:
             evidence.denominators.add(column.header.out_of)
         if evidence.total and evidence.unreadable > evidence.total / 2:
-            if item.value_type == ValueType.CRITERION and self._is_yes_no(column):
+            is_criterion = item.value_type == ValueType.CRITERION or name == "points"
+            if is_criterion and self._is_yes_no(column):
                 self.notes.setdefault("yes_no", set()).add(name)
+                if self._list_words(column) <= vocabulary.TICKED:
+                    self.notes.setdefault("ticked", set()).add(name)
+                    self.decide(name, "empty means no")
                 self.readings[name] = numbers.NumberReading(low=0, high=1)
                 return
             if name in options.columns or self.is_needed(name):
@@ -416,7 +423,8 @@ class FileContext:
                 )
             self._require_rating(name, column, evidence)
             scale = options.scales.get(name) or options.scales.get(column.header.text)
-            if not scale and _BEST_FIRST.search(simplify(column.header.text)):
+            said = re.sub(r"(?<=\d) ?[=(]", " is ", column.header.text)
+            if not scale and _BEST_FIRST.search(simplify(said)):
                 raise self._refuse_reversed(name, column, evidence)
             if name == "score" and not scale and self._has_criteria():
                 scale = "0-100"  # The criteria are kept, not their total.
@@ -476,9 +484,12 @@ class FileContext:
         )
 
     def _is_yes_no(self, column: Column) -> bool:
-        cells = vocabulary.clear_non_answers(self.sample_cells(column.index).unique())
-        words = {simplify(text) for text in cells.drop_null().to_pylist()}
+        words = self._list_words(column)
         return bool(words) and words <= ANSWER_NUMBERS.keys()
+
+    def _list_words(self, column: Column) -> set[str]:
+        cells = vocabulary.clear_non_answers(self.sample_cells(column.index).unique())
+        return {simplify(text) for text in cells.drop_null().to_pylist()}
 
     def list_word_options(self, name: str) -> tuple[str, ...]:
         """List the options that would give the unknown words of a column a meaning."""

@@ -31,6 +31,8 @@ UNIT_NAMES = {
 MAX_CALL_HOURS = 3
 """A conversation of more hours than this is less likely than minutes and seconds."""
 LONG_CALL_SECONDS = 18_000
+MAX_MINUTES = 30
+"""Numbers with decimals, all below this, may be minutes."""
 _FULL = re.compile(
     r"^(?:(?P<date>\d{4}-\d{2}-\d{2}|\d{1,2}/\d{1,2}/\d{4})[ "
     r"T])?(?P<sign>-?)(?:(?P<days>\d+)(?: (?:days?|jours?|d|j),? |\.(?=\d\d:)))?"
@@ -199,6 +201,19 @@ def decide_reading(
         )
     elif numbers.fractions and numbers.lowest >= 0 and numbers.highest < 1:
         unit = "day"
+    elif (
+        not of_many
+        and numbers.lowest >= 0
+        and numbers.highest < MAX_MINUTES
+        and numbers.fractions > (numbers.total - numbers.zeros) / 2
+    ):
+        raise evidence.refuse(
+            "ambiguous_unit",
+            "Numbers in the column {column} go up to {high}, with decimals. The unit may be "
+            "minutes or seconds. Choose one.",
+            options=(f"--unit {evidence.field}=min", f"--unit {evidence.field}=s"),
+            high=f"{numbers.highest:g}",
+        )
     elif (
         not of_many
         and numbers.lowest >= 0

@@ -38,7 +38,7 @@ _OF_CONTACT = re.compile(
     r"^(?:(?:calls?|appels?|contacts?|interaction|conversation) )+|"
     r"(?: (?:calls?|appels?|contacts?|interaction|conversation|llamada|chamada|chiamata))+$"
 )
-"""Words beside a header that only say that it is of the contact: `Call talk time`."""
+"""Words beside a header that only name the contact: `Call talk time`."""
 _FLAGS = (ValueType.FLAG, ValueType.BOOLEAN)
 _RATED = (ValueType.MARK, ValueType.CRITERION)
 OTHER_LANGUAGE = 100
@@ -183,14 +183,16 @@ def refit_columns(
     _prefer_clocks(profile, columns, requested, headers, rows)
     for name, looks_other, other in _REFITS:
         field = profile.get_field(other)
-        if name not in columns or name in requested or field is None:
+        if name not in columns or name in requested or (other and field is None):
+            continue
+        if not other and columns[name].field.value_type != ValueType.FLAG:
             continue
         index = columns[name].index
         cells = [row[index].strip() for row in rows if index < len(row) and row[index].strip()]
         if not cells or sum(bool(looks_other(cell)) for cell in cells) < _MAX * len(cells):
             continue
         column = columns.pop(name)
-        if other not in columns:
+        if other and other not in columns:
             columns[other] = Column(field, index, column.header)
 
 
@@ -221,12 +223,15 @@ _MAX = 0.8
 _CLOCK_CELL = re.compile(r"\d{1,2}:\d{2}")
 _MOMENT = re.compile(r"\d{1,2}:\d{2}|\d{4}-\d{2}-\d{2}|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}")
 _WORDS = re.compile(r"[A-Za-zÀ-ÿ]{4,}")
+_AMOUNT = re.compile(r"0|[2-9]\d?|\d{2,}")
 _SENTENCE = re.compile(r"\S+\s+\S+\s+\S+")
 _REFITS = (
     ("handled_by", lambda cell: simplify(cell) not in vocabulary.HANDLERS, "advisor"),
     ("advisor", lambda cell: simplify(cell) in vocabulary.HANDLERS, "handled_by"),
     ("answered", _MOMENT.search, "answered_at"),
     ("answered_at", lambda cell: simplify(cell) in vocabulary.ANSWERS, "answered"),
+    ("hour", _MOMENT.search, "time"),
+    *((name, _AMOUNT.fullmatch, "") for name in ("answered", "abandoned", "missed", "voicemail")),
     ("wrap_seconds", _WORDS.search, "reason"),
     ("csat", _SENTENCE.search, "survey_comment"),
     ("date", parse_period, "period"),

@@ -32,7 +32,7 @@ _SHAPES = {
     "short_year": r"^" + _DAY_NAME + r"(?P<a>\d{1,2})[-/.](?P<b>\d{1,2})[-/.](?P<c>\d{2})" + _TIME,
     "named": r"^"
     + _DAY_NAME
-    + r"(?P<d>\d{1,2})(?:st|nd|rd|th|er)?[ \-/](?P<mon>[A-Za-zÀ-ÿ]{3,9})\.?,?[ "
+    + r"(?P<d>\d{1,2})(?:st|nd|rd|th|er|\.)?[ \-/](?P<mon>[A-Za-zÀ-ÿ]{3,9})\.?,?[ "
     r"\-/](?P<y>\d{4}|\d{2})" + _TIME,
     "named_first": r"^"
     + _DAY_NAME
@@ -60,8 +60,10 @@ _OFFSET = r"(?:Z|[+-]\d\d:?\d\d)$"
 _FIRST_REAL_DAY = np.datetime64("1901-01-01", "D")
 """First day that counts. Times without a day are written on one of 1899, 1900 or the year 1."""
 _STARTS_OF_MONTHS = (
-    ("jan",), ("feb", "fev", "fév"), ("mar",), ("apr", "avr"), ("may", "mai"), ("jun", "juin"),
-    ("jul", "juil"), ("aug", "aou", "aoû"), ("sep",), ("oct",), ("nov",), ("dec", "déc"),
+    ("jan", "ene", "gen"), ("feb", "fev", "fév"), ("mar", "mär", "mrz", "mrt"),
+    ("apr", "avr", "abr"), ("may", "mai", "mag", "mei"), ("jun", "juin", "giu"),
+    ("jul", "juil", "lug"), ("aug", "aou", "aoû", "ago"), ("sep", "set"),
+    ("oct", "okt", "ott", "out"), ("nov",), ("dec", "déc", "dez", "dic"),
 )  # fmt: skip
 _MONTHS = {start: number for number, names in enumerate(_STARTS_OF_MONTHS, 1) for start in names}
 CLOCKS = ("clock", "hour")
@@ -365,7 +367,7 @@ class MomentReading:
 
 
 def find_month(name: str) -> int:
-    """Find the number of a month by its English or French name or its start; else 0."""
+    """Find the number of a month by its name or the start of it; else 0."""
     lowered = name.casefold()
     return next((number for length in (4, 3) if (number := _MONTHS.get(lowered[:length]))), 0)
 

@@ -79,6 +79,7 @@ def _is_yes(answer: str) -> bool:
 
 
 ANSWERS = tables.index_words("answers", _is_yes)
+TICKED = frozenset((TICK, "x"))
 VERDICTS = tables.index_words("verdicts", _is_yes)
 """Words for a criterion that is met or not."""
 YES_NO = {**tables.index_words("states", _is_yes), **ANSWERS}
@@ -182,7 +183,7 @@ class WordEvidence(ColumnEvidence):
     def is_ticked(self) -> bool:
         """Return whether the column holds ticks alone, or nothing: then nothing means no."""
         return bool(self.seen and self.empty) and all(
-            simplify(word) in (TICK, "x") for word in self.seen
+            simplify(word) in TICKED for word in self.seen
         )
 
     def show(self, limit: int = 6) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base import environment, masking
+from qa_core.base import environment
 from qa_core.base.i18n import N_
 from qa_core.base.progress import Progress
 from qa_core.base.row_values import read_fields
@@ -184,7 +184,7 @@ def start(
     """Create the batch as started, with what `write` adds to the records."""
     batch = ImportBatch(
         kind=staged.kind,
-        file_name=masking.mask_inside(Path(report.file).name),
+        file_name=Path(report.file).name,
         digest=staged.digest,
         system=report.system,
         profile=report.profile,

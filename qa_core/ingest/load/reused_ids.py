@@ -109,10 +109,9 @@ def _require_whole(connection: duckdb.DuckDBPyConnection, staged: Staged, column
     if 2 * legs > ids:
         raise Refusal(
             "legs_of_contacts",
-            "In {column}, {ids} ids are on several rows that begin at other times, such as the "
-            "parts of a call that was transferred. Only the last row of each would count, with its "
-            "own wait and talk; the times of the others would be lost. Export one row per contact, "
-            "or say what a row is.",
+            "In {column}, {ids} ids are on several rows that begin at other times, such as parts "
+            "of a transferred call. Only the last row of each would count; the times of the others "
+            "would be lost. Export one row per contact, or say what a row is.",
             options=(f"--map contact_id={column}", f"--map ignore={column}"),
             column=column,
             ids=legs,

@@ -30,7 +30,7 @@ from qa_core.storage.facts.schema import Direction, Handler, Outcome
 
 FIELDS = build_fields(
     "contacts",
-    ("contact_id ticket source_system", ValueType.TEXT),
+    ("contact_id ticket source_system time_zone", ValueType.TEXT),
     ("started_at local_start date time answered_at ended_at updated_at", ValueType.MOMENT),
     ("direction", ValueType.DIRECTION),
     ("channel", ValueType.CHANNEL),
@@ -83,7 +83,9 @@ OUTGOING = re.compile(
     r"number called|called number|numero appele|numeros? compose|outbound|sortants?)\b"
 )
 """Header of a list of outgoing contacts."""
-DIRECTION = re.compile(r"\b(?:direc\w*|direz\w*|richtung|sens|sentido|inbound outbound|in out)\b")
+DIRECTION = re.compile(
+    r"\b(?:direc\w*|direz\w*|richt\w*|sens|sentido|e s|inout|inbound outbound|in out)\b"
+)
 """Header of a column that says nothing but the direction."""
 _BRACKETED = re.compile(r"^.*<([^<>]*)>$")
 _WAYS = {
@@ -95,7 +97,7 @@ _WAYS = {
 MIN_WAYS, MIN_KNOWN_WAYS = 2, 0.95
 """Least calls in and out, and share of calls with an extension, that tell the direction so."""
 _OF_RECEIVED = ("queue", "abandoned")
-"""Fields that contacts received have, and those of a dialler seldom."""
+"""Fields that contacts received have, and calls of a dialler seldom."""
 MIN_CALLED, MIN_CALLED_BY_ONE = 10, 3
 """Number of different called numbers, more than callers, from which on a file asks; the second
 where one number calls them all.
@@ -105,7 +107,7 @@ _TEXT_COLUMNS, _BOOLEAN_COLUMNS = (
         field.name
         for field in FIELDS
         if field.value_type == value_type
-        and field.name not in ("advisor", "advisor_name", "transferred", "by_machine")
+        and field.name not in ("advisor", "advisor_name", "transferred", "by_machine", "time_zone")
     )
     for value_type in (ValueType.TEXT, ValueType.BOOLEAN)
 )

@@ -1,5 +1,6 @@
 """Evaluation sheets: long (a row per criterion), wide (a column each), or one mark."""
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -10,6 +11,7 @@ from qa_core.base.errors import Refusal
 from qa_core.base.masking import mask_contact_details
 from qa_core.compliance.conditions.evaluators import refuse_emotions
 from qa_core.files.decision import SET_BY_PERSON
+from qa_core.files.header_text import simplify
 from qa_core.files.options import parse_scale
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.header_matching import (
@@ -18,11 +20,12 @@ from qa_core.ingest.columns.header_matching import (
     parse_header,
     refuse_missing_column,
 )
-from qa_core.ingest.columns.numbers import NumberReading
+from qa_core.ingest.columns.numbers import NumberEvidence, NumberReading
 from qa_core.ingest.profiles import contacts
 from qa_core.ingest.profiles.starts import build_moment
 from qa_core.ingest.staging.arrays import as_moments, as_numbers, to_numpy
 from qa_core.ingest.staging.declaration import Column, Field, Profile, ValueType, build_fields
+from qa_core.ingest.words.tables import list_words
 
 FIELDS = build_fields(
     "evaluations",
@@ -44,6 +47,10 @@ ALL_CRITERIA = "criteria"
 _PERSONAL = r"^\+?[\d .()/-]{8,}$|@|^\d(?:[.,]\d+)?[eE]\+?\d+$"
 """Phone numbers and addresses, which are never marks."""
 _MAX_ROWS = 0.95
+_WEIGHT = re.compile(r"\b(?:weights?|weighting|poids|ponderation|coef\w*|gewicht\w*|peso|weging)\b")
+_MAXIMA = list_words("maxima")
+_NUMBER = r"^\d+(?:\.\d+)?$"
+_POSSIBLE = next(item for item in FIELDS if item.name == "possible")
 _LIKE_CRITERIA = ("csat", "reason", "outcome", "declared_resolved", "direction")
 """Fields of a contact whose headers a criterion may well have."""
 
@@ -103,6 +110,7 @@ def _decide_criteria(context: FileContext) -> None:
     """Decide which columns are criteria, and their maxima. Raises Refusal for an unclear one."""
     possible = context.notes.setdefault("possible", {})
     without_maximum = []
+    maxima = _find_maxima(context)
     for name in find_criteria(context):
         evidence, header = context.evidence[name], context.columns[name].header
         is_asked = name in context.options.columns or name in context.options.scales
@@ -112,6 +120,10 @@ def _decide_criteria(context: FileContext) -> None:
         elif name in context.notes.get("yes_no", ()):
             possible[name] = 1.0
             context.decide(name, "yes is 1 point out of 1, no is 0")
+        elif name in maxima and not is_asked:
+            possible[name] = maxima[name]
+            context.readings[name] = NumberReading(context.readings[name].decimal, 0, maxima[name])
+            context.decide(name, "out of {possible}", possible=f"{maxima[name]:g}")
         elif (
             header.out_of
             or header.scale
@@ -135,6 +147,18 @@ def _decide_criteria(context: FileContext) -> None:
         raise _refuse_unclear(doubtful, *scales, *(f"--map ignore={name}" for name in odd[:1]))
     for name in without_maximum:
         possible[name] = _decide_possible(context, name, None, stated)
+
+
+def _find_maxima(context: FileContext) -> dict[str, float]:
+    """Find the maximum of each criterion in a row that is named so; none without such a row."""
+    sample = context.take_sample()
+    for name in ("evaluation_id", "contact_id", "advisor", "evaluator"):
+        labels = sample.read_text(name).to_pylist() if context.has(name) else []
+        for row in (at for at, label in enumerate(labels) if simplify(label or "") in _MAXIMA):
+            context.notes["maxima"] = name, labels[row]
+            numbers = {item: sample.read_number(item)[row] for item in find_criteria(context)}
+            return {item: number for item, number in numbers.items() if number > 0}
+    return {}
 
 
 def _find_total_maximum(context: FileContext) -> float:
@@ -190,11 +214,30 @@ def _decide_long(context: FileContext) -> None:
         context.columns["points"] = context.columns.pop("score")
         context.evidence["points"] = context.evidence.pop("score")
         context.readings["points"] = NumberReading(context.readings.pop("score").decimal, 0)
+    if "points" in context.notes.get("yes_no", ()):
+        context.decide("points", "yes is all points of the criterion, no is none")
+        _claim_weight(context)
     if not context.has("possible"):
         _require_common_maximum(context)
     context.notes["possible"] = (
         {"": _decide_possible(context, "points", None, None)} if not context.has("possible") else {}
     )
+
+
+def _claim_weight(context: FileContext) -> None:
+    """Use the column of the weights as the points of criteria that are answered by yes or no."""
+    used = {column.index for column in context.columns.values()} | context.ignored
+    for index, text in enumerate(context.headers):
+        is_free = index not in used and not context.has("possible")
+        if (
+            is_free
+            and _WEIGHT.search(simplify(text))
+            and context.compute_share(index, _NUMBER) == 1
+        ):
+            context.columns["possible"] = Column(_POSSIBLE, index, parse_header(text))
+            context.evidence["possible"] = NumberEvidence("possible", text)
+            context.readings["possible"] = NumberReading(low=0)
+            context.decide("possible", "the points of each criterion", text)
 
 
 def _require_common_maximum(context: FileContext) -> None:
@@ -269,6 +312,11 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     if context.has("evaluated_at"):
         utc, local = build_moment(context, batch, "evaluated_at")
         columns |= {"evaluated_at": as_moments(utc), "local_start": as_moments(local)}
+    if "maxima" in context.notes:
+        name, label = context.notes["maxima"]
+        batch.reject(
+            to_numpy(pc.fill_null(pc.equal(batch.read_text(name), label), False)), "header"
+        )
     batch.require_any(columns, "contact_id", "advisor")
     form = context.notes["form"]
     if form == "score":
@@ -292,6 +340,8 @@ def _build_score(context: FileContext, batch: RowBatch) -> np.ndarray:
 
 def _build_long(context: FileContext, batch: RowBatch) -> dict[str, pa.Array]:
     points = batch.read_number("points")
+    if "points" in context.notes.get("yes_no", ()) and context.has("possible"):
+        points = points * batch.read_number("possible")
     possible = (
         batch.read_number("possible")
         if context.has("possible")

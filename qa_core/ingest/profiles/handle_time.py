@@ -35,6 +35,9 @@ _TIME = re.compile(
     r"tempo|durata|duracao|tijd|duur)\b"
 )
 _DURATION = r"^(?:\d+(?:[.,]\d+)?|\d{1,4}:\d{2}(?::\d{2})?)$"
+_REPEATED = re.compile(r" \(\d\)$")
+"""Number that the second of two equal headers gets."""
+_AMOUNT = r"^(?:[2-9]|\d{2,})(?:[.,]\d+)?$"
 _CLOCK = r"^\d{1,4}:\d{2}(?::\d{2})?$"
 
 
@@ -60,6 +63,7 @@ def decide_times(context: FileContext, batch: RowBatch, wait: np.ndarray | None)
     if wait is not None:
         times["wait_seconds"] = wait
     _require_units(context, times)
+    _require_one_column(context, times)
     for name in _UNREAD:
         if times.keys().isdisjoint((name, "handle_seconds" if name != "wait_seconds" else name)):
             _require_read(context, name)
@@ -107,6 +111,25 @@ def _require_units(context: FileContext, times: dict[str, np.ndarray]) -> None:
             )
 
 
+def _require_one_column(context: FileContext, times: Iterable[str]) -> None:
+    """Raise Refusal where another column has the header of a time."""
+    used = {column.index for column in context.columns.values()} | context.ignored
+    for name in times:
+        header = context.get_header(name) if context.has(name) else ""
+        for index, text in enumerate(context.headers):
+            if header and index not in used and _REPEATED.sub("", text) == header:
+                raise Refusal(
+                    "repeated_header",
+                    "Two columns have the header {column}. Say what the second is.",
+                    options=tuple(
+                        f"--map {field}={text}"
+                        for field in ("talk_seconds", "wait_seconds", "ignore")
+                        if not context.has(field)
+                    ),
+                    column=header,
+                )
+
+
 def _require_read(context: FileContext, name: str) -> None:
     """Raise Refusal where an unread column may be the time of that field."""
     used = {column.index for column in context.columns.values()} | context.ignored
@@ -127,7 +150,7 @@ def _require_read(context: FileContext, name: str) -> None:
         "unread_time",
         N_("{columns} may hold the talk or handle time, but is not recognised. Say what it is.")
         if is_talk
-        else N_("{columns} may hold the {field}, but is not recognised. Say what it is."),
+        else N_("{columns} may be {field}, but is not recognised. Say what it is."),
         options=tuple(
             f"--map {field}={text}" for text in unread_columns for field in (*fields, "ignore")
         ),
@@ -142,6 +165,7 @@ def _is_time(context: FileContext, index: int, header: str) -> bool:
         _TIME.search(simplify(header))
         or parse_header(header).unit
         or context.compute_share(index, _CLOCK) == 1
+        or (" " not in simplify(header) and context.compute_share(index, _AMOUNT) > 1 / 2)
     )
 
 

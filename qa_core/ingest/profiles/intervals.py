@@ -16,11 +16,12 @@ from qa_core.ingest.columns import header_matching
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.durations import DurationEvidence
 from qa_core.ingest.columns.numbers import NumberEvidence
-from qa_core.ingest.columns.timestamps import DAY_MINUTES, parse_period
+from qa_core.ingest.columns.timestamps import DAY_MINUTES, find_month, parse_period
 from qa_core.ingest.profiles import starts
 from qa_core.ingest.profiles.contacts import read_channel
 from qa_core.ingest.staging.arrays import as_moments, as_numbers, to_numpy
 from qa_core.ingest.staging.declaration import Column, Profile, ValueType, build_fields
+from qa_core.ingest.words.tables import list_words
 
 AVERAGES = {
     "wait_seconds": ("average_wait", "answered"),
@@ -69,6 +70,8 @@ _AVERAGE = re.compile(
     r"(?i)\b(avg|average|mean|moy|moyens?|moyennes?|medi[oa]s?|mittlere[rs]?|durchschn\w*|"
     r"gem|gemiddeld\w*)\b"
 )
+_WEEK = re.compile(r"(?i)(?:week|semaine|sem|wk|kw|woche|semana|settimana|w|s)\.? ?\d{1,2}")
+_FOOTERS = list_words("footers")
 _TOTAL = re.compile(r"\b(total|totale|sum|somme|cumul\w*|acd|acw)\b", re.IGNORECASE)
 _SECONDS = re.compile(r"(\d{1,4})\s*(?:s|secs?|seconds?|secondes?|sec\.)(?![a-z])", re.IGNORECASE)
 _WITHIN = re.compile(
@@ -205,6 +208,16 @@ def _decide_periods(context: FileContext) -> bool:
     if not context.has(name):
         return False
     labels = context.sample_cells(context.columns[name].index).unique().to_pylist()
+    labels = [label for label in labels if header_matching.simplify(label) not in _FOOTERS]
+    if labels and all(map(_has_no_year, labels)):
+        column = context.get_header(name)
+        raise Refusal(
+            "missing_year",
+            "The column {column} names weeks or months without their year, such as {example}. Add "
+            "the year to each of them.",
+            column=column,
+            example=labels[0],
+        )
     if not labels or not all(parse_period(label) for label in labels):
         return False
     context.notes |= {"periods": name, "daily": True, "length": None}
@@ -212,6 +225,11 @@ def _decide_periods(context: FileContext) -> bool:
     header = context.get_header(name)
     context.decide("start", "each row is a week or a month", labels[0], column=header)
     return True
+
+
+def _has_no_year(label: str) -> bool:
+    """Return whether a label is a week or a month of any year."""
+    return bool(_WEEK.fullmatch(label) or (label.strip(".").isalpha() and find_month(label)))
 
 
 def _decide_start(context: FileContext) -> None:

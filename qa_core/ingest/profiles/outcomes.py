@@ -273,7 +273,7 @@ def _require_read(context: FileContext, is_open: bool) -> int | None:
     asked, adopted = [], []
     for index, evidence in context.unread.items():
         is_named = vocabulary.names_an_outcome(context.headers[index]) and not any(
-            word.isdigit() and word not in ("0", "1") for word in evidence.words
+            word.replace(" ", "").isdigit() and word not in ("0", "1") for word in evidence.words
         )
         is_flag = is_named and evidence.words <= set(vocabulary.YES_NO)
         if not evidence.seen or not (is_open or is_flag):

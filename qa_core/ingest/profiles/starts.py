@@ -4,12 +4,9 @@ import numpy as np
 
 from qa_core.base.errors import Refusal
 from qa_core.files.decision import SET_BY_PERSON, VALUE
-from qa_core.files.header_text import simplify
 from qa_core.ingest.columns import timezones
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
-from qa_core.ingest.words.tables import list_words
 
-_ZONE_HEADERS = list_words("zones")
 MIDNIGHT = np.timedelta64(0, "us")
 MAX_OTHER_DAYS = 0.01
 """Share of rows on which two columns may give different days without a question."""
@@ -68,8 +65,8 @@ def decide_start(context: FileContext, name: str = "started_at") -> None:
 
 
 def decide_zone(context: FileContext, *names: str) -> None:
-    """Read moments by the zone that their header names. Raises Refusal where it may be that of
-    one season, or where another column names it.
+    """Read moments by the zone that their header names. Raises Refusal where it may hold for
+    one season alone, or where another column names it.
     """
     if context.options.timezone is not None:
         return
@@ -81,13 +78,11 @@ def decide_zone(context: FileContext, *names: str) -> None:
             return
         if zone:
             raise _refuse_zone(context, column, zone)
-    for index, text in enumerate(context.headers):
-        if simplify(text) not in _ZONE_HEADERS or index in context.ignored:
-            continue
-        values = context.sample_cells(index).unique().to_pylist()
+    if context.has("time_zone"):
+        values = context.sample_cells(context.columns["time_zone"].index).unique().to_pylist()
         zones = {timezones.find_zone(value) for value in values}
         if len(zones) == 1 and None not in zones and zones != {context.centre.name}:
-            raise _refuse_zone(context, text, *zones)
+            raise _refuse_zone(context, context.get_header("time_zone"), *zones)
 
 
 def _refuse_zone(context: FileContext, column: str, zone: str) -> Refusal:

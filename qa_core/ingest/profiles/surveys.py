@@ -110,8 +110,7 @@ def _require_ratings(context: FileContext) -> None:
         if rated and not context.has("csat"):
             raise Refusal(
                 "unread_rating",
-                "{columns} may hold ratings of the satisfaction, but is not recognised. Say what "
-                "it is.",
+                "{columns} may hold satisfaction ratings, but is not recognised. Say what it is.",
                 options=tuple(
                     f"--map {name}={column}" for column in rated for name in ("csat", "ignore")
                 ),

@@ -18,6 +18,7 @@ from qa_core.base.masking import MASK
 from qa_core.files.header_text import simplify
 from qa_core.ingest.staging.arrays import map_texts
 from qa_core.ingest.words.tables import list_words
+from qa_core.storage import lake
 
 KEY_LENGTH = 32
 MIN_NUMBER_DIGITS = 6
@@ -57,6 +58,15 @@ class Pseudonyms:
             return cls(here.country, secrets.token_bytes(environment.SECRET_BYTES))
         return cls(here.country, environment.secret("pseudonyms", here))
 
+    def key_ids(self, ids: pa.Array) -> pa.Array:
+        """Replace telephone numbers inside of ids of contacts by keyed digests. An id that was
+        stored as it is, before this was done, stays, so that no contact comes twice.
+        """
+        clear = [text for text in ids.unique().to_pylist() if text and masking.has_number(text)]
+        stored = lake.find_stored_ids(clear)
+        keyed = {text: masking.key_number(text, self.key) for text in clear if text not in stored}
+        return map_texts(lambda text: keyed.get(text, text), ids)
+
     def hide_numbers(self, table: pa.Table) -> pa.Table:
         """Replace telephone numbers and addresses inside of ids and texts of rows."""
         for name in table.column_names:
@@ -65,7 +75,7 @@ class Pseudonyms:
                 is_clear = pc.match_substring_regex(cells, masking.NUMBER_INSIDE)
                 if not pc.any(is_clear).as_py():
                     continue
-                cells = map_texts(lambda text: masking.key_number(text, self.key), cells)
+                cells = self.key_ids(cells)
             elif name in TEXTS:
                 cells = map_texts(masking.mask_inside, cells)
             table = table.set_column(table.column_names.index(name), name, cells)

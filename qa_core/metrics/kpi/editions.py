@@ -214,7 +214,7 @@ def _publish_month(viewer: Viewer, month: str) -> bool:
             if _read_tables(session, newest, content) == content.cells:
                 newest.state = state
                 return False
-            # Whoever kept an older edition has that one too.
+            # Readers may have kept an older edition too.
             if not all(
                 _may_correct(edition, _read_tables(session, edition, content), content)
                 for edition in earlier

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
+import duckdb
 import sqlalchemy as sa
 
 from qa_core.access.roles import MINIMUM_ADVISORS, Viewer
@@ -30,6 +31,8 @@ PARTS = ("criterion", "section")
 """Dimensions that divide an evaluation: no other is counted beside one of them."""
 MAX_ROWS = 5_000_000
 """Contacts, once for each dimension, that one statement may count: it holds them in memory."""
+MAX_DIMENSIONS = 4
+"""Dimensions that one statement counts: each takes memory for all its sums, of few rows too."""
 Cut = tuple[str, ...]
 
 
@@ -63,7 +66,7 @@ def close(group: str, through: date) -> None:
 def _add_up(group: str, period: Period) -> Iterator[MonthlyFigure]:
     kpis = closed_months.kpis_of(group)
     dimensions, rows = _find_dimensions(period)
-    at_once = max(1, MAX_ROWS // max(1, rows))
+    at_once = max(1, min(MAX_DIMENSIONS, MAX_ROWS // max(1, rows)))
     for subject in dict.fromkeys(kpi.subject for kpi in kpis):
         some = [kpi for kpi in kpis if kpi.subject == subject]
         figures = list(_cut(group, subject, some, (None,), period))
@@ -75,7 +78,28 @@ def _add_up(group: str, period: Period) -> Iterator[MonthlyFigure]:
         together = [others[start : start + at_once] for start in range(0, len(others), at_once)]
         # Where all together are too few advisors, no part has enough.
         for names in (*([part] for part in parts), *together) if figures else ():
-            yield from _cut(group, subject, some, names, period)
+            yield from _cut_apart(group, subject, some, names, period)
+
+
+def _cut_apart(
+    group: str,
+    subject: FactTable,
+    kpis: Sequence[Kpi],
+    dimensions: Sequence[str],
+    period: Period,
+) -> list[MonthlyFigure]:
+    """Add up by each of the dimensions, half of them at a time where memory holds no more."""
+    try:
+        return list(_cut(group, subject, kpis, dimensions, period))
+    except duckdb.OutOfMemoryException:
+        if len(dimensions) == 1:
+            raise
+    half = len(dimensions) // 2
+    return [
+        figure
+        for names in (dimensions[:half], dimensions[half:])
+        for figure in _cut_apart(group, subject, kpis, names, period)
+    ]
 
 
 def _find_dimensions(period: Period) -> tuple[list[str], int]:

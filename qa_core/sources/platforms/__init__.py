@@ -3,4 +3,4 @@
 import pkgutil
 
 NAMES = tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
-"""Names of the platforms: those of the files."""
+"""Name of each platform: its file."""

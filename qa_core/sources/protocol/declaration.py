@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from qa_core.base import outside
+from qa_core.base.errors import Refusal
 
 COUNT, LISTING, NONE = "count", "listing", "none"
 """Basis of completeness: the platform states a number, it lists every key, or neither."""
@@ -61,9 +61,13 @@ class SourceAccess:
 
 
 def check_host(address: str, _statement: str | None) -> str:
-    """Raise Refusal for a host that the operator does not allow."""
+    """Raise Refusal for an address that may hold a key, and a host that the operator does not
+    allow.
+    """
+    if "?" in address:
+        raise Refusal("bad_address", "Write the address without a ? and what follows it.")
     with suppress(OSError):  # a name that leads nowhere is shown by `sources test`
-        outside.require_allowed(urlsplit(address))
+        outside.parse_allowed(address)
     return address
 
 

@@ -18,7 +18,8 @@ STAND_IN = "former-"
 
 class ColumnContent(StrEnum):
     """Content of a column. `CONTACT` is the id of a contact, which leads to its customer.
-    `TEXT` is what a person wrote, alone or inside JSON; `RECORD` a copy of other values.
+    `TEXT` is what a person wrote, alone or inside JSON; `RECORD` a copy of other values;
+    `WORDING` what the centre set up, in which nobody is called by one common word.
     """
 
     IDENTIFIER = "identifier"
@@ -27,6 +28,7 @@ class ColumnContent(StrEnum):
     SCORE = "score"
     TEXT = "text"
     RECORD = "record"
+    WORDING = "wording"
     AUDIO = "audio"
     SECRET = "secret"
 
@@ -42,7 +44,7 @@ class OnErasure(StrEnum):
     KEEP = "keep"
 
 
-IDENTIFIER, CONTACT, FACT, SCORE, TEXT, RECORD, AUDIO, SECRET = ColumnContent
+IDENTIFIER, CONTACT, FACT, SCORE, TEXT, RECORD, WORDING, AUDIO, SECRET = ColumnContent
 ROW, BLANK, CUT, KEEP = OnErasure
 
 
@@ -104,11 +106,24 @@ def find_columns(table: sa.Table, what: ColumnContent, *whose: str) -> tuple[str
     )
 
 
+class MaskedText(sa.types.TypeDecorator[str]):
+    """Free text: telephone numbers and e-mail addresses are masked on their way in."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, _dialect: sa.Dialect) -> str | None:
+        from qa_core.base.masking import mask_inside  # most commands write no text
+
+        return mask_inside(value) if value else value
+
+
 def declare(
     value: Any, what: ColumnContent, *whose: str, on_erasure: OnErasure = ROW, **more: Any
 ) -> Any:
     """Build the type of columns that hold this."""
-    return Annotated[value, mapped_column(info=Datum(what, whose, on_erasure, **more).info)]
+    kind = (MaskedText(),) if what == TEXT and value is str else ()
+    return Annotated[value, mapped_column(*kind, info=Datum(what, whose, on_erasure, **more).info)]
 
 
 Json = dict[str, Any]
@@ -117,6 +132,13 @@ LEADS_TO_NOBODY = "the contact is deleted; its id leads to nobody"
 Code = declare(str, FACT)
 """Value of a fixed list, or a name from the configuration."""
 Codes = declare(list[Any], FACT)
+Facts = declare(Json, FACT)
+Wording = declare(str, WORDING, on_erasure=BLANK)
+"""Name or text of the configuration, or a header of a file; it may name people."""
+WordingJson = declare(Json, WORDING, on_erasure=BLANK)
+WordingList = declare(list[Any], WORDING, on_erasure=BLANK)
+Criterion = declare(str, WORDING, ADVISOR, on_erasure=BLANK)
+Criteria = declare(list[Any], WORDING, ADVISOR, on_erasure=BLANK)
 Seal = declare(str, SECRET)
 """Secret, digest or key of the program: never handed out."""
 Username = declare(str, IDENTIFIER, ACCOUNT, on_erasure=CUT)

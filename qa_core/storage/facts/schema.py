@@ -50,6 +50,8 @@ CONTACT_ID = data.Datum(data.CONTACT, (data.CUSTOMER, data.ADVISOR))
 ADVISOR_ID = data.Datum(data.IDENTIFIER, (data.ADVISOR,), data.CUT, kind="contacts")
 CUSTOMER_KEY = data.Datum(data.IDENTIFIER, (data.CUSTOMER,), kind="contacts")
 COMMENT = data.Datum(data.TEXT, (data.CUSTOMER,), kind="survey_comments")
+WORDING = data.Datum(data.WORDING, (), data.BLANK)
+"""Names that the centre gives, such as a queue of one advisor."""
 STORED_CONTACTS = data.Stored(
     (data.CUSTOMER, data.ADVISOR), "contacts", "local_start", because="figures stay without a name"
 )
@@ -74,8 +76,8 @@ CONTACTS = sa.Table(
     sa.Column("time_missing", sa.Boolean),  # the source gave a day alone; else null
     _text("direction"),
     _text("channel"),
-    _text("queue"),
-    _text("reason"),
+    _text("queue", WORDING),
+    _text("reason", WORDING),
     _text("advisor_id", ADVISOR_ID),
     _text("team"),
     _text("customer_key", CUSTOMER_KEY),
@@ -121,8 +123,8 @@ CONTACTS = sa.Table(
     sa.Column("outside_sales_hours", sa.Boolean),  # on the consumer's clock
     # What the source said where the centre says otherwise (merged advisors, spellings,
     # opening hours, shared numbers); null: unchanged.
-    _text("given_queue"),
-    _text("given_reason"),
+    _text("given_queue", WORDING),
+    _text("given_reason", WORDING),
     _text("given_campaign"),
     _text("given_advisor_id", ADVISOR_ID),
     _text("given_team"),  # empty: the source gave none
@@ -150,13 +152,13 @@ SPEND = sa.Table(
     "spend",
     METADATA,
     sa.Column("day", sa.Date, nullable=False),
-    sa.Column("month", sa.Text, nullable=False),  # partition
-    sa.Column("source", sa.Text),
-    sa.Column("medium", sa.Text),
-    sa.Column("campaign", sa.Text),
+    _text("month", nullable=False),  # partition
+    _text("source"),
+    _text("medium"),
+    _text("campaign"),
     sa.Column("amount", sa.Double, nullable=False),
-    sa.Column("currency", sa.Text, nullable=False),
-    sa.Column("batch_id", sa.Text, nullable=False),
+    _text("currency", nullable=False),
+    _text("batch_id", nullable=False),
     info={"stored": data.NOBODY},
 )
 
@@ -165,14 +167,14 @@ INTERVALS = sa.Table(
     # contacts. Counts of contacts, sums of seconds; null is not given.
     "intervals",
     METADATA,
-    sa.Column("source_system", sa.Text, nullable=False),
-    sa.Column("month", sa.Text, nullable=False),  # partition: YYYY-MM of local_start
+    _text("source_system", nullable=False),
+    _text("month", nullable=False),  # partition: YYYY-MM of local_start
     sa.Column("started_at", sa.DateTime, nullable=False),  # UTC, without zone
     sa.Column("local_start", sa.DateTime, nullable=False),  # the centre's wall clock
     sa.Column("length_minutes", sa.Integer, nullable=False),
-    sa.Column("queue", sa.Text),
-    sa.Column("channel", sa.Text),
-    sa.Column("team", sa.Text),
+    _text("queue"),
+    _text("channel"),
+    _text("team"),
     sa.Column("received", sa.Integer),
     sa.Column("answered", sa.Integer),
     sa.Column("abandoned", sa.Integer),
@@ -184,7 +186,7 @@ INTERVALS = sa.Table(
     sa.Column("talk_seconds", sa.Double),
     sa.Column("hold_seconds", sa.Double),
     sa.Column("wrap_seconds", sa.Double),
-    sa.Column("batch_id", sa.Text, nullable=False),
+    _text("batch_id", nullable=False),
     info={"stored": data.NOBODY},
 )
 

@@ -2,9 +2,9 @@
 change is one commit, readers see old or new.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -84,20 +84,35 @@ def working(rows: int = 0, spill_folder: Path | None = None) -> Iterator[duckdb.
         yield connection
 
 
+def find_stored_ids(ids: Sequence[str]) -> set[str]:
+    """Find which of these ids contacts have, of whatever system."""
+    if not ids or version("contacts") < 0:
+        return set()
+    with working() as connection:
+        are_those = "contact_id IN (SELECT unnest(?))"
+        found = f"SELECT DISTINCT contact_id FROM contacts WHERE {are_those}"
+        return {contact_id for (contact_id,) in connection.execute(found, [ids]).fetchall()}
+
+
 def compare_system(
     system: str, since: datetime, until: datetime
 ) -> tuple[set[str], dict[str, int]]:
     """Find the ids of the contacts of a system that began in a span, the end excluded, and how
     many of them other systems have too: the same customer at the same second.
     """
-    if version("contacts") < 0:
-        return set(), {}
-    with working() as connection:
+    # Without a zone, as they are stored: DuckDB would compare them by the clock of the machine.
+    first, last = (moment.astimezone(UTC).replace(tzinfo=None) for moment in (since, until))
+    here = snapshot("contacts")
+    parts = [part for part in here.parts if part.may_hold(first, last)]
+    paths = [str(here.folder / part.path) for part in parts]
+    select = tables.select_from_files("contacts", paths)
+    rows = sum(part.rows for part in parts)
+    with damage.explaining_damage(), tables.scratch(rows) as connection:
         connection.execute(
             "CREATE TEMP TABLE span AS SELECT source_system, contact_id, customer_key, "
-            "date_trunc('second', started_at) AS began FROM contacts WHERE started_at >= ? AND "
+            f"date_trunc('second', started_at) AS began FROM ({select}) WHERE started_at >= ? AND "
             "started_at < ?",
-            [since, until],
+            [first, last],
         )
         ids = connection.execute(
             "SELECT contact_id FROM span WHERE source_system = ?", [system]

@@ -177,17 +177,21 @@ ADVISORS = find_columns(schema.CONTACTS, ColumnContent.IDENTIFIER, ADVISOR)
 
 
 def remove_advisors(*advisor_ids: str, names: Collection[str] = ()) -> None:
-    """Delete advisors from all contacts and the before-images, and these names from their free
-    texts; the contacts stay.
+    """Delete advisors from all contacts and the before-images, and these names from their texts;
+    the contacts stay.
     """
     who = f"({', '.join(map(tables.quote, advisor_ids))})"
     values = {name: f"CASE WHEN {name} NOT IN {who} THEN {name} END" for name in ADVISORS}
-    tests = [f"{name} IN {who}" for name in ADVISORS]
-    for text in find_columns(schema.CONTACTS, ColumnContent.TEXT) if names else ():
-        named = tables.quote(rf"(^|[^\pL\pN_])(?:{'|'.join(map(re.escape, names))})($|[^\pL\pN_])")
-        values[text] = rf"regexp_replace({text}, {named}, '\1…\2', 'gi')"
-        tests.append(f"regexp_matches({text}, {named}, 'i')")
-    _change(" OR ".join(tests), values, keeps_figures=True)
+    condition = " OR ".join(f"{name} IN {who}" for name in ADVISORS)
+    _change(condition, values, keeps_figures=True)
+    in_full = [name for name in names if " " in name]
+    for what, some in ((ColumnContent.TEXT, names), (ColumnContent.WORDING, in_full)):
+        if some:
+            of_names = "|".join(map(re.escape, some))
+            named = tables.quote(rf"(^|[^\pL\pN_])(?:{of_names})($|[^\pL\pN_])")
+            texts = find_columns(schema.CONTACTS, what)
+            values = {x: rf"regexp_replace({x}, {named}, '\1…\2', 'gi')" for x in texts}
+            _change(" OR ".join(f"regexp_matches({x}, {named}, 'i')" for x in texts), values)
 
 
 def find_advisors() -> frozenset[str]:

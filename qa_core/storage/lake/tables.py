@@ -80,6 +80,11 @@ class Part:
     first_day: date | None = None
     last_day: date | None = None
 
+    def may_hold(self, first: datetime, last: datetime) -> bool:
+        """Return whether rows may lie from `first` to `last` by the sort column."""
+        begins, ends = self.first or datetime.min, self.last or datetime.max
+        return begins <= last and first - timedelta(seconds=1) < ends  # fractions may be cut
+
     @property
     def days(self) -> tuple[date, date]:
         """Return the first and the last day that it can hold, at most its month."""
@@ -460,35 +465,57 @@ def write_parts(
     """
     rows = sum(part.rows for part in replaced) + new_rows
     is_small = len(replaced) < 2 and rows <= 2 * ROWS_PER_FILE
+    lineage = join_lineages(replaced) if keeps_figures else None
     if target.name != "contacts" or not replaced or is_small:
-        pieces = [select]
-    else:
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE month_rows AS {select}")
-        kept = [part for part in target.parts_of(month) if part not in replaced]
-        starts = _find_first_days(connection, [part.first_day for part in kept])
+        return _write_pieces(connection, target, month, [select], lineage)
+    kept = [part for part in target.parts_of(month) if part not in replaced]
+    starts = _find_first_days(connection, f"({select})", [part.first_day for part in kept])
+    if len(starts) < 2:
+        return _write_pieces(connection, target, month, [select], lineage)
+    # On disk: in memory, the rows of a large month would be there twice.
+    [spill] = connection.execute("SELECT current_setting('temp_directory')").fetchone()
+    file = Path(spill).with_name(f"month-{uuid.uuid4().hex}.parquet")
+    rows_of_month = f"SELECT * FROM read_parquet({quote(str(file))})"
+    try:
+        connection.execute(
+            f"COPY ({select}) TO {quote(str(file))} "
+            f"(FORMAT parquet, COMPRESSION lz4, ROW_GROUP_SIZE {ROWS_PER_GROUP // 5})"
+        )
         pieces = []
         for day, following in pairwise([*starts, None]):
             end = f" AND {LOCAL_CLOCK} < DATE '{following}'" if following else ""
-            pieces.append(f"SELECT * FROM month_rows WHERE {LOCAL_CLOCK} >= DATE '{day}'{end}")
+            pieces.append(f"{rows_of_month} WHERE {LOCAL_CLOCK} >= DATE '{day}'{end}")
+        return _write_pieces(connection, target, month, pieces, lineage)
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def _write_pieces(
+    connection: duckdb.DuckDBPyConnection,
+    target: Snapshot,
+    month: str,
+    pieces: Sequence[str],
+    lineage: int | None = None,
+) -> list[AddAction]:
+    """Write each piece of a month as a file. Joined, their lineages are `lineage`."""
     lineages = [uuid.uuid4().int for _piece in pieces]
-    if keeps_figures:
-        lineages[0] = functools.reduce(operator.xor, lineages[1:], join_lineages(replaced))
+    if lineage is not None:
+        lineages[0] = functools.reduce(operator.xor, lineages[1:], lineage)
     adds = [
-        write_part(connection, target, month, piece, lineage)
-        for piece, lineage in zip(pieces, lineages, strict=True)
+        write_part(connection, target, month, piece, number)
+        for piece, number in zip(pieces, lineages, strict=True)
     ]
-    connection.execute("DROP TABLE IF EXISTS month_rows")
     return [add for add in adds if add]
 
 
 def _find_first_days(
-    connection: duckdb.DuckDBPyConnection, kept: Sequence[date | None]
+    connection: duckdb.DuckDBPyConnection, relation: str, kept: Sequence[date | None]
 ) -> list[date]:
-    """Divide the days of `month_rows`: find the first one of each file. A file ends before
+    """Divide the days of these rows: find the first one of each file. A file ends before
     one that is `kept`, so that no two hold the same days.
     """
     days = connection.execute(
-        f"SELECT CAST({LOCAL_CLOCK} AS DATE) AS day, count(*) FROM month_rows GROUP BY day "
+        f"SELECT CAST({LOCAL_CLOCK} AS DATE) AS day, count(*) FROM {relation} GROUP BY day "
         "ORDER BY day"
     ).fetchall()
     total = sum(rows for _day, rows in days)

@@ -16,14 +16,14 @@ class AlertRule(Numbered, holds=data.NOBODY):
     (`dimension_value` null) each of its values. Ended, not deleted.
     """
 
-    kpi: Mapped[str]
-    kind: Mapped[str]
+    kpi: Mapped[data.Code]
+    kind: Mapped[data.Code]
     """threshold · control · target"""
-    grain: Mapped[str]
+    grain: Mapped[data.Code]
     """day · week · month"""
-    dimension: Mapped[str | None]
+    dimension: Mapped[data.Code | None]
     dimension_value: Mapped[data.Member | None]
-    side: Mapped[str | None]
+    side: Mapped[data.Code | None]
     """above · below, of a threshold"""
     threshold: Mapped[float | None]
     periods: Mapped[int] = mapped_column(default=1)
@@ -46,7 +46,7 @@ class AlertEvent(Numbered, holds=data.NOBODY):
     starts_on: Mapped[date]
     ends_on: Mapped[date]
     """End of the last period that fired; the numbers are of that one."""
-    fired: Mapped[str]
+    fired: Mapped[data.Code]
     """threshold · beyond_limit · two_of_three · run · target"""
     side: Mapped[int]
     value: Mapped[float]
@@ -57,7 +57,7 @@ class AlertEvent(Numbered, holds=data.NOBODY):
     """Threshold, limit, usual level or target that the value is compared with."""
     first_seen: Mapped[datetime] = mapped_column(default=now)
     last_seen: Mapped[datetime] = mapped_column(default=now)
-    state: Mapped[str] = mapped_column(default="open")
+    state: Mapped[data.Code] = mapped_column(default="open")
     """open · acknowledged · closed"""
     acknowledged_by: Mapped[data.Username | None]
     acknowledged_at: Mapped[datetime | None]

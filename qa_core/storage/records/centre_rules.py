@@ -19,7 +19,7 @@ class NameDecision(Numbered, holds=data.NOBODY):
 
     __table_args__ = (sa.Index("ix_name_decision_spelling", "kind", "spelling"),)
 
-    kind: Mapped[str]
+    kind: Mapped[data.Code]
     """advisor · queue · reason · campaign"""
     spelling: Mapped[DecidedName]
     kept: Mapped[DecidedName]
@@ -33,37 +33,41 @@ class NameDecision(Numbered, holds=data.NOBODY):
 class OpeningHours(Numbered, holds=data.NOBODY):
     """Opening span on a weekday (1: Monday), site's clock; rows of the latest `starts_on` hold."""
 
-    site_name: Mapped[str] = reference("site.name", "CASCADE", onupdate="CASCADE", index=True)
+    site_name: Mapped[data.Code] = reference("site.name", "CASCADE", onupdate="CASCADE", index=True)
     starts_on: Mapped[date | None]
     weekday: Mapped[int]
-    opens_at: Mapped[str]
+    opens_at: Mapped[data.Code]
     """HH:MM"""
-    closes_at: Mapped[str]
+    closes_at: Mapped[data.Code]
     """HH:MM, exclusive; 24:00 is midnight"""
 
 
 class SiteCalendar(Base, holds=data.NOBODY):
     """Public holidays of a site: country and region, as the library `holidays` names them."""
 
-    site_name: Mapped[str] = reference("site.name", "CASCADE", onupdate="CASCADE", primary_key=True)
-    country: Mapped[str]
-    region: Mapped[str | None]
+    site_name: Mapped[data.Code] = reference(
+        "site.name", "CASCADE", onupdate="CASCADE", primary_key=True
+    )
+    country: Mapped[data.Code]
+    region: Mapped[data.Code | None]
 
 
 class ClosedDay(Base, holds=data.NOBODY):
     """Day on which a site is closed although its hours say otherwise."""
 
-    site_name: Mapped[str] = reference("site.name", "CASCADE", onupdate="CASCADE", primary_key=True)
+    site_name: Mapped[data.Code] = reference(
+        "site.name", "CASCADE", onupdate="CASCADE", primary_key=True
+    )
     day: Mapped[date] = mapped_column(primary_key=True)
 
 
 class TrackingAssignment(Numbered, holds=data.NOBODY):
     """Campaign of a tracking number from `starts_on` (null: always) to before `ends_on`."""
 
-    batch_id: Mapped[str] = reference("import_batch.id", "CASCADE", index=True)
-    tracking_number: Mapped[str]
-    source: Mapped[str | None]
-    medium: Mapped[str | None]
-    campaign: Mapped[str | None]
+    batch_id: Mapped[data.Code] = reference("import_batch.id", "CASCADE", index=True)
+    tracking_number: Mapped[data.Code]
+    source: Mapped[data.Code | None]
+    medium: Mapped[data.Code | None]
+    campaign: Mapped[data.Code | None]
     starts_on: Mapped[date | None]
     ends_on: Mapped[date | None]

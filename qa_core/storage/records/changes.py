@@ -24,8 +24,8 @@ class ChangeMark(Base, holds=data.NOBODY):
     recurs, not even with an older copy of the records.
     """
 
-    subject: Mapped[str] = mapped_column(primary_key=True)
-    mark: Mapped[str]
+    subject: Mapped[data.Code] = mapped_column(primary_key=True)
+    mark: Mapped[data.Code]
 
 
 def find_marks(session: orm.Session) -> dict[str, str]:

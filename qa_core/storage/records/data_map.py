@@ -76,7 +76,7 @@ def _assemble(table: sa.Table, stored: Stored, model: type[Any] | None = None) -
     columns = {}
     for column in table.columns:
         datum = column.info.get("datum")
-        if datum is None and stored.whose and isinstance(column.type, sa.Text | sa.JSON):
+        if datum is None and isinstance(column.type, sa.Text | sa.JSON):
             raise TypeError(f"{table.name}.{column.name} does not say what it holds")
         datum = datum or CODE
         is_default = datum.what == ColumnContent.FACT and not datum.whose
@@ -110,9 +110,7 @@ FILES: Mapping[str, Stored] = {
     "lake/sums": Stored((ADVISOR,), because="deleted with the contacts that they sum up"),
     "recordings": Stored((CUSTOMER, ADVISOR), "recordings", is_backed_up=True),
     "quarantine": Stored(PERSONS, "quarantine", is_backed_up=True),
-    "watching": Stored(
-        (CUSTOMER, ADVISOR), because="calls in progress, erased by key", is_backed_up=True
-    ),
+    "watching": Stored((CUSTOMER, ADVISOR), "temporary_files", is_backed_up=True),
     "tmp": Stored(PERSONS, "temporary_files"),
     "pulling": Stored(PERSONS, "temporary_files"),
     "restoring": Stored(PERSONS, because="removed once a restore is done"),

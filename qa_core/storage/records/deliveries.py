@@ -56,11 +56,11 @@ class Delivery(Numbered, holds=data.Stored((data.ACCOUNT,), "deliveries", "due_a
 class Webhook(Base, holds=data.NOBODY):
     """Address outside that receives alerts, in the scope of one account."""
 
-    name: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[data.Code] = mapped_column(primary_key=True)
     address: Mapped[data.Seal]
     """Sealed: addresses of chat tools are secrets."""
-    host: Mapped[str]
-    format: Mapped[str]
+    host: Mapped[data.Code]
+    format: Mapped[data.Code]
     username: Mapped[data.Username]
     secret: Mapped[data.Seal]
     created_by: Mapped[data.Username]

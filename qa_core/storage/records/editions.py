@@ -1,7 +1,6 @@
 """Tables of editions: what executives see of each month, as it was published."""
 
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
@@ -15,16 +14,16 @@ class Edition(Numbered, holds=data.NOBODY):
 
     __table_args__ = (sa.UniqueConstraint("month", "number"),)
 
-    month: Mapped[str]
+    month: Mapped[data.Code]
     number: Mapped[int]
     published_by: Mapped[data.Username]
     published_at: Mapped[datetime] = mapped_column(default=now)
-    state: Mapped[str]
+    state: Mapped[data.Code]
     """Digest of the month's files and evaluations: of the state that was published, or of a
     later one that was compared with it.
     """
     salt: Mapped[data.Seal]
-    evidence: Mapped[list[Any]] = mapped_column(deferred=True)
+    evidence: Mapped[data.WordingList] = mapped_column(deferred=True)
     """[table, dimension, value, [rows, rows of each group of advisors]] of what is shown: what
     a correction is compared with. Empty once the people behind the month are deleted.
     """
@@ -34,6 +33,6 @@ class EditionTable(Base, holds=data.NOBODY):
     """One table of an edition: its cells by one dimension ("": the month as a whole)."""
 
     edition_id: Mapped[int] = reference("edition.id", "CASCADE", primary_key=True)
-    dimension: Mapped[str] = mapped_column(primary_key=True)
-    entries: Mapped[list[Any]]
+    dimension: Mapped[data.Code] = mapped_column(primary_key=True)
+    entries: Mapped[data.WordingList]
     """[value, KPI, sums]; without sums, the cell is hidden, and nothing is kept of it."""

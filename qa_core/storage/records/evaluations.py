@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -25,10 +24,10 @@ class ScorecardVersion(Numbered, holds=data.NOBODY):
     __tablename__ = "grid"
     __table_args__ = (sa.UniqueConstraint("key", "version"),)
 
-    key: Mapped[str]
+    key: Mapped[data.Code]
     version: Mapped[int] = mapped_column(default=1)
-    title: Mapped[str]
-    content: Mapped[dict[str, Any]]
+    title: Mapped[data.Wording]
+    content: Mapped[data.WordingJson]
     """Scorecard file of docs/contract.md, section 6, as read."""
     published_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
@@ -75,7 +74,7 @@ class Evaluation(Numbered, holds=data.Stored((data.ADVISOR,), "evaluations", "ev
     """Username where the evaluator has an account, else the name in the file."""
     evaluated_at: Mapped[datetime]
     grid_id: Mapped[int | None] = reference("grid.id")
-    grid_name: Mapped[data.Code | None]
+    grid_name: Mapped[data.Criterion | None]
     score: Mapped[float | None]
     calculated_score: Mapped[float | None]
     outcome: Mapped[data.Code | None]
@@ -125,8 +124,8 @@ class EvaluationAnswer(
     """Answer to one criterion of one evaluation, with the applied weight (shares that sum to 1)."""
 
     evaluation_id: Mapped[int] = reference("evaluation.id", "CASCADE", primary_key=True)
-    criterion: Mapped[data.Code] = mapped_column(primary_key=True)
-    section: Mapped[data.Code | None]
+    criterion: Mapped[data.Criterion] = mapped_column(primary_key=True)
+    section: Mapped[data.Criterion | None]
     earned: Mapped[float | None]
     possible: Mapped[float]
     applied_weight: Mapped[float]

@@ -1,7 +1,6 @@
 """Tables of imports: batches, pending rows, before-images, and due work on the lake."""
 
 from datetime import date, datetime
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
@@ -17,20 +16,20 @@ ImportedKey = data.declare(str, data.RECORD, data.ADVISOR, if_named=data.ROW)
 class ImportBatch(Base, holds=data.NOBODY):
     """Imported file: `started` before the lake, `done` after; a start alone is resumed."""
 
-    id: Mapped[str] = mapped_column(primary_key=True)
-    kind: Mapped[str]
+    id: Mapped[data.Code] = mapped_column(primary_key=True)
+    kind: Mapped[data.Code]
     file_name: Mapped[data.FreeText]
-    digest: Mapped[str] = mapped_column(index=True)
-    system: Mapped[str]
-    profile: Mapped[str]
-    options: Mapped[dict[str, Any]]
+    digest: Mapped[data.Code] = mapped_column(index=True)
+    system: Mapped[data.Code]
+    profile: Mapped[data.Code]
+    options: Mapped[data.WordingJson]
     """Options that change the reading; same digest and options are the same import."""
-    state: Mapped[str] = mapped_column(default="started", index=True)
+    state: Mapped[data.Code] = mapped_column(default="started", index=True)
     """started · done · failed · undone"""
-    counts: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    mapping: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    counts: Mapped[data.Facts] = mapped_column(default=dict)
+    mapping: Mapped[data.WordingJson] = mapped_column(default=dict)
     decisions: Mapped[data.RecordList] = mapped_column(default=list)
-    quarantine: Mapped[str | None]
+    quarantine: Mapped[data.Code | None]
     first_day: Mapped[date | None]
     last_day: Mapped[date | None]
     actor: Mapped[data.Username]
@@ -68,9 +67,9 @@ class BeforeImage(Numbered, holds=data.Stored(data.PERSONS, "before_images")):
 class SavedMapping(Base, holds=data.NOBODY):
     """Mapping of columns saved under a name, with its options."""
 
-    name: Mapped[str] = mapped_column(primary_key=True)
-    kind: Mapped[str]
-    content: Mapped[dict[str, Any]]
+    name: Mapped[data.Wording] = mapped_column(primary_key=True)
+    kind: Mapped[data.Code]
+    content: Mapped[data.WordingJson]
     saved_by: Mapped[data.Username]
     saved_at: Mapped[datetime] = mapped_column(default=now)
 
@@ -78,21 +77,21 @@ class SavedMapping(Base, holds=data.NOBODY):
 class ConfirmedReading(Base, holds=data.NOBODY):
     """Reading of files of one layout, confirmed by a person or still to be confirmed."""
 
-    layout: Mapped[str] = mapped_column(primary_key=True)
+    layout: Mapped[data.Code] = mapped_column(primary_key=True)
     kind: Mapped[data.Code]
     system: Mapped[data.Code]
-    mapping: Mapped[dict[str, Any]]
+    mapping: Mapped[data.WordingJson]
     """Field → header that it is read from; a later file must have all of these headers."""
-    headers: Mapped[data.Codes]
-    options: Mapped[dict[str, Any]]
+    headers: Mapped[data.WordingList]
+    options: Mapped[data.WordingJson]
     """Answers of the person, and what was inferred of dates, units and scales."""
-    words: Mapped[dict[str, Any]]
+    words: Mapped[data.WordingJson]
     """Words of outcome, direction, yes or no that the confirmation covers, by header."""
-    facts: Mapped[dict[str, Any]]
+    facts: Mapped[data.WordingJson]
     """Counts by fact; no rows, no samples."""
     printed: Mapped[data.Codes]
     """Headline counts that were printed while the reading waits."""
-    waiting: Mapped[data.FreeText | None]
+    waiting: Mapped[data.Wording | None]
     """Watched file that waits for the confirmation."""
     batch_id: Mapped[data.Code | None] = mapped_column(index=True)
     """The import that was confirmed; null where the layout was known before."""
@@ -123,5 +122,5 @@ AFTER_IMPORT = (PUBLICATIONS, ALERTS, PURGE)
 class DueWork(Base, holds=data.NOBODY):
     """Due work of a decision or failure, noted in its transaction: a kill forgets nothing."""
 
-    name: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[data.Code] = mapped_column(primary_key=True)
     asked_at: Mapped[datetime] = mapped_column(default=now)

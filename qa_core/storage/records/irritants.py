@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any
 
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -14,20 +13,20 @@ from qa_core.storage.records.base import Base, Numbered, now, parts, reference
 class Irritant(Numbered, holds=data.NOBODY):
     """Irritant on the action list: what it was seen from, who handles it, and its progress."""
 
-    kind: Mapped[str]
+    kind: Mapped[data.Code]
     """repeats · low_ratings · customer_words · evaluator_words · tags"""
-    dimension: Mapped[str | None]
+    dimension: Mapped[data.Code | None]
     """reason · queue · wait; null for words"""
-    dimension_value: Mapped[str | None]
-    terms: Mapped[list[Any]] = mapped_column(default=list)
+    dimension_value: Mapped[data.Wording | None]
+    terms: Mapped[data.WordingList] = mapped_column(default=list)
     """One or two terms, as language and stem, or the tag; never a sentence"""
-    shown: Mapped[str] = mapped_column(default="")
+    shown: Mapped[data.Wording] = mapped_column(default="")
     """Most frequent spelling of the words"""
     filters: Mapped[data.RecordList] = mapped_column(default=list)
     """Filters of the page: [dimension, values]"""
     concerns_unassigned: Mapped[bool] = mapped_column(default=False)
     """True where it also concerns what belongs to no team."""
-    state: Mapped[str] = mapped_column(default="new")
+    state: Mapped[data.Code] = mapped_column(default="new")
     """new · looked_at · in_hand · solved · set_aside"""
     owner: Mapped[data.Username | None] = reference("account.username", "SET NULL", index=True)
     due_on: Mapped[date | None]
@@ -47,7 +46,7 @@ class IrritantTeam(Base, holds=data.NOBODY):
     """Team whose contacts show an irritant: its leads and managers see the entry."""
 
     irritant_id: Mapped[int] = reference("irritant.id", "CASCADE", primary_key=True)
-    team_name: Mapped[str] = reference(
+    team_name: Mapped[data.Code] = reference(
         "team.name", "CASCADE", onupdate="CASCADE", primary_key=True, index=True
     )
 
@@ -58,7 +57,7 @@ class IrritantStep(Numbered, holds=data.NOBODY):
     """State that an irritant reached, when, and by whom."""
 
     irritant_id: Mapped[int] = reference("irritant.id", "CASCADE", index=True)
-    state: Mapped[str]
+    state: Mapped[data.Code]
     taken_by: Mapped[data.Username]
     taken_at: Mapped[datetime] = mapped_column(default=now)
 

@@ -22,8 +22,8 @@ WHO_LISTENS = data.Stored((data.ACCOUNT,), because=UNTIL_CLOSED, needs_reason=Fa
 class GateValue(Numbered, holds=data.NOBODY):
     """Value entered for a legal gate (docs/compliance.md, R1–R4); the newest of a name holds."""
 
-    name: Mapped[str] = mapped_column(index=True)
-    value: Mapped[str]
+    name: Mapped[data.Code] = mapped_column(index=True)
+    value: Mapped[data.Wording]
     set_by: Mapped[data.Username]
     set_at: Mapped[datetime] = mapped_column(default=now)
 
@@ -150,16 +150,16 @@ class Playback(Numbered, holds=data.Stored((data.ADVISOR, data.ACCOUNT), "playba
 class ListeningPlan(Numbered, holds=data.Stored((), "draws")):
     """Listening plan: evaluators, amounts, advisors, purpose (docs/contract.md, section 7)."""
 
-    name: Mapped[str] = mapped_column(unique=True)
-    purpose: Mapped[str]
+    name: Mapped[data.Wording] = mapped_column(unique=True)
+    purpose: Mapped[data.Code]
     """training · evaluation · quality; targeted: picked by hand, no score counts it."""
     starts_on: Mapped[date]
     ends_on: Mapped[date]
-    grid_key: Mapped[str]
+    grid_key: Mapped[data.Code]
     per_advisor: Mapped[int]
     maximum_per_advisor: Mapped[int]
     """Most playbacks in the months that the period touches, all plans together."""
-    strata: Mapped[list[Any]] = mapped_column(default=list)
+    strata: Mapped[data.Codes] = mapped_column(default=list)
     """Subset of channel · queue · duration · hour · weekday"""
     filters: Mapped[data.RecordJson] = mapped_column(default=dict)
     """Dimension → values: team, queue, channel, reason; minimum_seconds, maximum_seconds"""
@@ -182,17 +182,17 @@ class Draw(Numbered, holds=data.Stored((), "draws", "drawn_at")):
 
     plan_id: Mapped[int] = reference("listening_plan.id", "CASCADE", index=True)
     seed: Mapped[int]
-    lake_version: Mapped[str]
+    lake_version: Mapped[data.Code]
     """Lake version of the contacts when drawn."""
     frame: Mapped[int]
     """Number of contacts that could have been drawn."""
-    frame_digest: Mapped[str]
+    frame_digest: Mapped[data.Code]
     """SHA-256 over advisors, strata and sums over keys: identifies the sampling frame."""
-    excluded: Mapped[dict[str, Any]]
+    excluded: Mapped[data.Facts]
     """Reason → number of contacts outside the sampling frame"""
     short: Mapped[ByAdvisor]
     """Advisor → number of missing contacts"""
-    frame_shares: Mapped[dict[str, Any]]
+    frame_shares: Mapped[data.Facts]
     """Dimension → {values: [[value, contacts in the frame, expected in the sample,
     drawn, deviation]], p_value, is_simulated}
     """
@@ -239,7 +239,7 @@ class TimedComment(
 
     evaluation_id: Mapped[int] = reference("evaluation.id", "CASCADE", index=True)
     seconds: Mapped[float]
-    criterion: Mapped[data.Code | None]
+    criterion: Mapped[data.Criterion | None]
     text: Mapped[data.ContactNote]
     author: Mapped[data.Username]
     written_at: Mapped[datetime] = mapped_column(default=now)
@@ -270,7 +270,7 @@ class Dispute(Numbered, holds=data.Stored((data.ADVISOR,), "evaluations", part_o
     __table_args__ = (sa.UniqueConstraint("evaluation_id", "criterion"),)
 
     evaluation_id: Mapped[int] = reference("evaluation.id", "CASCADE", index=True)
-    criterion: Mapped[data.Code]
+    criterion: Mapped[data.Criterion]
     original: Mapped[float | None]
     """Points that were disputed; null: not applicable."""
     proposed: Mapped[float | None]
@@ -337,7 +337,7 @@ class CoachingPlan(Numbered, holds=data.Stored((data.ADVISOR,), "coaching", "ope
     local_day: Mapped[date]
     """Day it was opened; with `team`, decides the scope of a reader."""
     goal: Mapped[data.AdvisorText]
-    criteria: Mapped[data.Codes] = mapped_column(default=list)
+    criteria: Mapped[data.Criteria] = mapped_column(default=list)
     evaluations: Mapped[data.Codes] = mapped_column(default=list)
     """Ids of the evaluations that it came from."""
     starts_on: Mapped[date]

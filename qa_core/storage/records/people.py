@@ -18,14 +18,14 @@ Seals = data.declare(list[str], data.SECRET)
 
 
 class Site(Base, holds=data.NOBODY):
-    name: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[data.Code] = mapped_column(primary_key=True)
 
 
 class Team(Base, holds=data.NOBODY):
     """Team. Without a site it belongs to the part of the centre that no site claims."""
 
-    name: Mapped[str] = mapped_column(primary_key=True)
-    site_name: Mapped[str | None] = reference("site.name", onupdate="CASCADE", index=True)
+    name: Mapped[data.Code] = mapped_column(primary_key=True)
+    site_name: Mapped[data.Code | None] = reference("site.name", onupdate="CASCADE", index=True)
 
 
 class Advisor(Base, holds=data.Stored((data.ADVISOR,), "leavers", "created_at")):
@@ -144,7 +144,7 @@ class LoginSession(
 class UsedLogoutToken(Base, holds=data.NOBODY):
     """Logout token, sign-in at a provider or ticket that was used; `key` is a hash of its id."""
 
-    key: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[data.Seal] = mapped_column(primary_key=True)
     used_at: Mapped[datetime] = mapped_column(default=now)
 
 

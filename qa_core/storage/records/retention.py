@@ -1,7 +1,6 @@
 """Tables of deletion by age: purges with their certificates, and cuts of the audit log."""
 
 from datetime import date, datetime
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
@@ -37,20 +36,20 @@ class Purge(Numbered, holds=data.Stored((), "certificates", "finished_at")):
     actor: Mapped[SignedName]
     started_at: Mapped[datetime] = mapped_column(default=now)
     finished_at: Mapped[datetime | None]
-    kinds: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    kinds: Mapped[data.Facts] = mapped_column(default=dict)
     """kind → {count, oldest, newest, done}; noted before anything of it is deleted."""
     seq: Mapped[int | None]
     """The row of the audit log that names this purge, and its seal."""
-    mac: Mapped[str | None]
-    signature: Mapped[str | None]
+    mac: Mapped[data.Code | None]
+    signature: Mapped[data.Code | None]
 
 
 class JournalCut(Base, holds=data.NOBODY):
     """The end of the rows purged from the audit log, signed: where verification begins."""
 
     seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    mac: Mapped[str]
-    signature: Mapped[str] = mapped_column(sa.Text())
+    mac: Mapped[data.Code]
+    signature: Mapped[data.Code] = mapped_column(sa.Text())
 
 
 class ClosedMonth(Base, holds=data.NOBODY):
@@ -60,9 +59,9 @@ class ClosedMonth(Base, holds=data.NOBODY):
 
     __tablename__ = "monthly_closing"
 
-    group: Mapped[str] = mapped_column(primary_key=True)
-    month: Mapped[str] = mapped_column(primary_key=True)
-    published: Mapped[dict[str, Any]]
+    group: Mapped[data.Code] = mapped_column(primary_key=True)
+    month: Mapped[data.Code] = mapped_column(primary_key=True)
+    published: Mapped[data.Facts]
     """KPI → [[dimension, value, shown]]: what executives saw of the month when it was closed,
     until editions were kept (docs/access.md, section 6); empty since.
     """
@@ -74,16 +73,16 @@ class MonthlyFigure(Numbered, holds=data.NOBODY):
     centre or one of its teams, and of one value of one dimension or all.
     """
 
-    group: Mapped[str]
-    kpi: Mapped[str] = mapped_column(index=True)
+    group: Mapped[data.Code]
+    kpi: Mapped[data.Code] = mapped_column(index=True)
     local_day: Mapped[date]
     """The first day of the month; with `team`, what the scope of a reader is decided by."""
     is_whole: Mapped[bool]
-    team: Mapped[str | None]
+    team: Mapped[data.Code | None]
     """Of figures that are not of the whole centre."""
-    dimension: Mapped[str | None]
-    value: Mapped[str | None]
-    sums: Mapped[dict[str, Any]]
+    dimension: Mapped[data.Code | None]
+    value: Mapped[data.Wording | None]
+    sums: Mapped[data.Facts]
     """As the statement of the KPI gives them: n, hits, sum, …; empty: left out, because
     fewer advisors are behind one or more values of the dimension.
     """
@@ -93,7 +92,7 @@ class RuleDay(Base, holds=data.NOBODY):
     """State of each rule of the law on a day (docs/compliance.md, section 1)."""
 
     day: Mapped[date] = mapped_column(primary_key=True)
-    states: Mapped[dict[str, Any]]
+    states: Mapped[data.Facts]
     """Number of the rule → in_order · to_do · not_in_order · not_measurable"""
 
 

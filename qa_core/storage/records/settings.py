@@ -11,8 +11,8 @@ from qa_core.storage.records.base import Numbered, now
 class SettingValue(Numbered, holds=data.NOBODY):
     """Value of a setting from that day (null: always). The newest entry for a day wins."""
 
-    name: Mapped[str] = mapped_column(index=True)
-    value: Mapped[str]
+    name: Mapped[data.Code] = mapped_column(index=True)
+    value: Mapped[data.Wording]
     valid_from: Mapped[date | None]
     set_by: Mapped[data.Username]
     set_at: Mapped[datetime] = mapped_column(default=now)

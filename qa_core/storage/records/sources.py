@@ -1,7 +1,6 @@
 """Tables of the sources that are pulled: each source, and a window for each of its days."""
 
 from datetime import date, datetime
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
@@ -13,14 +12,14 @@ from qa_core.storage.records.base import Base, Numbered, now, reference
 class PulledSource(Base, holds=data.NOBODY):
     """Tool that is pulled. Its secret is a file of the secrets, `source-NAME`."""
 
-    name: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[data.Code] = mapped_column(primary_key=True)
     platform: Mapped[data.Code]
     kind: Mapped[data.Code]
-    address: Mapped[str]
+    address: Mapped[data.Code]
     """Address without a password: of an API, a database or a folder."""
-    statement: Mapped[str | None]
+    statement: Mapped[data.Wording | None]
     """SELECT of a database, with `:since` and `:until`."""
-    options: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    options: Mapped[data.WordingJson] = mapped_column(default=dict)
     """Options of the import: system, profile, timezone."""
     since: Mapped[date]
     created_by: Mapped[data.Username]
@@ -41,7 +40,7 @@ class SourceWindow(Numbered, holds=data.NOBODY):
     fetched: Mapped[int | None]
     expected: Mapped[int | None]
     """Number that the platform states; null where it states none, or was not reached."""
-    counts: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    counts: Mapped[data.Facts] = mapped_column(default=dict)
     """Counts of the import (new, updated, unchanged, rejected, gone), why it refused a file."""
     read_at: Mapped[datetime | None]
     """Start of the last reading that reached its end."""

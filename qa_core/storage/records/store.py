@@ -82,7 +82,7 @@ def engine_for(url: str) -> sa.Engine:
     address = sa.make_url(url)
     if address.get_backend_name() != "sqlite":
         try:
-            return sa.create_engine(address, pool_pre_ping=True)
+            return sa.create_engine(address, pool_pre_ping=True, hide_parameters=True)
         except (ModuleNotFoundError, sa.exc.NoSuchModuleError) as error:
             message = N_(
                 "QA_DATABASE_URL names a database whose driver is not installed. For PostgreSQL, "
@@ -93,7 +93,9 @@ def engine_for(url: str) -> sa.Engine:
     file = file_of(url)
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(address, connect_args={"timeout": BUSY_SECONDS})
+    # An error that is shown or logged names no value.
+    waits = {"timeout": BUSY_SECONDS}
+    engine = sa.create_engine(address, connect_args=waits, hide_parameters=True)
 
     @sa.event.listens_for(engine, "connect")
     def _configure(connection, _record) -> None:

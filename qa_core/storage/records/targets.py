@@ -11,8 +11,8 @@ from qa_core.storage.records.base import Numbered, now
 class Target(Numbered, holds=data.NOBODY):
     """Target of a KPI, for the whole centre or one value of one dimension, in a period."""
 
-    kpi: Mapped[str] = mapped_column(index=True)
-    dimension: Mapped[str | None]
+    kpi: Mapped[data.Code] = mapped_column(index=True)
+    dimension: Mapped[data.Code | None]
     dimension_value: Mapped[data.Member | None]
     starts_on: Mapped[date | None]
     ends_on: Mapped[date | None]
@@ -25,7 +25,7 @@ class Annotation(Numbered, holds=data.NOBODY):
     """Note on what happened at the centre, a site, team or queue, on a day or days (inclusive)."""
 
     title: Mapped[data.FreeText]
-    dimension: Mapped[str | None]
+    dimension: Mapped[data.Code | None]
     dimension_value: Mapped[data.Member | None]
     starts_on: Mapped[date] = mapped_column(index=True)
     ends_on: Mapped[date]

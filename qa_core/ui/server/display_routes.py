@@ -4,6 +4,7 @@ The token is entered once on the screen and kept in a cookie of that address alo
 """
 
 import html
+import logging
 from urllib.parse import parse_qs
 
 from starlette.requests import Request
@@ -18,11 +19,13 @@ from qa_core.base.i18n import _
 from qa_core.delivery import wallboard
 from qa_core.delivery.wallboard import BoardNumber
 from qa_core.metrics.kpis import formatting
+from qa_core.storage.system_errors import find_refusal
 from qa_core.ui.server import browser
 from qa_core.ui.server.identity_routes import limit
 
 PATH, COOKIE = "/display", "ecoute_display"
 REFRESH_SECONDS = 60
+LOG = logging.getLogger("qa_core")
 STYLE = """
 body{font:max(16px,min(1.7vw,3vh))/1.4 Inter,Helvetica,Arial,sans-serif;background:#0E1418;
 color:#E6EAEC;margin:0;padding:3vh 3vw;box-sizing:border-box;min-height:100vh;display:flex;
@@ -51,10 +54,17 @@ def _show(request: Request, _body: bytes) -> Response:
     try:
         viewer = service_tokens.open_token(secret, browser.build_for(request), is_display=True)
         board = wallboard.build(viewer)
-    except Refusal as refusal:
+    except service_tokens.TokenRefused as refusal:
         response = PlainTextResponse(i18n.format_refusal(refusal), 404)
         response.delete_cookie(COOKIE, PATH)
         return response
+    except Exception as error:  # the screen tries again by itself, with its token
+        refusal = find_refusal(error)
+        if refusal is None:
+            LOG.exception("the wallboard failed")
+            refusal = Refusal("failed", "Unexpected error. The server log has the cause.")
+        text = html.escape(i18n.format_refusal(refusal))
+        return _build_page(f"<h1>Écoute</h1><p>{text}</p>", is_board=True, status=503)
     title = html.escape(" · ".join(filter(None, ("Écoute", viewer.display_name, board.scope))))
     numbers = "".join(map(_format_number, board.numbers))
     notes = "".join(f"<p>{html.escape(note)}</p>" for note in board.notes)

@@ -37,7 +37,7 @@ REPEATABLE = ("kpi", "by", "where", "set")
 JSON, CSV = "application/json", "text/csv"
 COLUMNS = (
     "kpi", "value", "numerator", "denominator", "n", "low", "high", "status", "pending",
-    "unknown_identity",
+    "unknown_identity", "previous_value",
 )  # fmt: skip
 PERCENTILES = ("p50", "p90", "p95")
 """Columns of a CSV after its dimensions."""
@@ -227,10 +227,9 @@ def _read(request: Request) -> kpi_question.KpiQuestion:
 
 
 def _wants_csv(request: Request) -> bool:
-    """Return whether the client names CSV before JSON in `Accept`."""
-    named = [
-        part.partition(";")[0].strip() for part in request.headers.get("accept", "").split(",")
-    ]
+    """Return whether the client names CSV before JSON in `Accept`, and does not rule it out."""
+    parts = request.headers.get("accept", "").replace(" ", "").split(",")
+    named = [part.partition(";")[0] for part in parts if not part.endswith((";q=0", ";q=0.0"))]
     return next((name for name in named if name in (CSV, JSON)), JSON) == CSV
 
 
@@ -281,13 +280,17 @@ def _describe(_request: Request) -> Response:
     rows = {"type": "array", "items": {"type": "object", "properties": row}}
     figures = {
         "type": "object",
-        "properties": {"rows": rows, "data_through": {"type": ["string", "null"]}},
+        "properties": {
+            "rows": rows,
+            "data_through": {"type": ["string", "null"]},
+            "explanation": {"type": "array", "items": {"type": "object"}},
+        },
     }
     error = {"type": "object", "properties": {"code": text, "message": text, "options": {}}}
     refused = {JSON: {"schema": {"type": "object", "properties": {"error": error}}}}
     refusals = {
         str(status): {"description": HTTPStatus(status).phrase, "content": refused}
-        for status in (400, 401, 403, 429, 503)
+        for status in (400, 401, 403, 429, 500, 503)
     }
     glossary = {"type": "array", "items": {"type": "object"}}
 

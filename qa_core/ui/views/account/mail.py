@@ -73,7 +73,10 @@ def _describe_state(viewer: Viewer, own: MailChoices) -> str:
     if own.address is None:
         return _("Enter an address to receive mails.")
     if own.confirmed_at is None:
-        return _("Open the link sent to {address}, within 24 hours.", address=own.address)
+        return _(
+            "Open the link sent to {address}, within 24 hours; after that, save again for another.",
+            address=own.address,
+        )
     last = ledger.find_own_last(viewer)
     if last is None:
         return _("Your address is confirmed.")

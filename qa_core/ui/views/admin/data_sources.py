@@ -1,5 +1,8 @@
 """The Sources of data page: each source with its days, what is missing, and undo of a day."""
 
+from datetime import timedelta
+from itertools import groupby
+
 import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
@@ -7,6 +10,7 @@ from qa_core.base import environment
 from qa_core.base.i18n import _, ngettext
 from qa_core.metrics.kpi.freshness import SOURCE_TITLES
 from qa_core.metrics.kpis import formatting
+from qa_core.metrics.kpis.dimensions import Period
 from qa_core.sources import ledger, pull, register
 from qa_core.sources.ledger import WindowEntry
 from qa_core.sources.register import SourceEntry
@@ -18,7 +22,7 @@ from qa_core.ui.widgets import actions, cards, empty_states, tables
 from qa_core.upkeep import after_import
 
 SHOWN_MISSING = 7
-"""Days with a gap that are listed above the table, the newest."""
+"""Runs of days with one gap that are listed above the table, the newest."""
 
 
 def show_sources(viewer: Viewer) -> None:
@@ -40,13 +44,13 @@ def _show_source(viewer: Viewer, entry: SourceEntry) -> None:
     st.caption(escape(_describe_state(entry, windows)))
     for system in pull.find_doubled(windows):
         st.warning(escape(pull.describe_doubled(entry.name, system)))
-    missing = [window for window in windows if window.state in ledger.MISSING]
-    for window in missing[:SHOWN_MISSING]:
+    for text, run in _find_missing(windows)[:SHOWN_MISSING]:
+        newest, numbers = run[0], [window.id for window in run]
         with layout.line():
-            text = f"{formatting.day(window.day)} · {ledger.describe(window)}"
-            st.markdown(f":red[:material/error:] {escape(text)}", width="stretch")
+            days = formatting.period(Period(run[-1].day, newest.day))
+            st.markdown(f":red[:material/error:] {escape(f'{days} · {text}')}", width="stretch")
             layout.show_quiet_button(
-                "refresh", _("Read again"), f"fill_{window.id}", _fill, window.id
+                "refresh", _("Read again"), f"fill_{newest.id}", _fill, *numbers
             )
     columns = (
         tables.day_column(_("Day"), lambda window: window.day),
@@ -73,6 +77,14 @@ def _show_source(viewer: Viewer, entry: SourceEntry) -> None:
     rows = chosen["selection"]["rows"] if chosen else []
     if rows and rows[0] < len(windows):
         _show_window(windows[rows[0]])
+
+
+def _find_missing(windows: list[WindowEntry]) -> list[tuple[str, list[WindowEntry]]]:
+    """Find the days that are not complete; neighbouring days with one text are one run."""
+    missing = [window for window in windows if window.state in ledger.MISSING]
+    places = enumerate(missing)
+    runs = groupby(places, lambda p: (ledger.describe(p[1]), p[1].day + timedelta(days=p[0])))
+    return [(text, [window for _place, window in run]) for (text, _day), run in runs]
 
 
 def _describe_state(entry: SourceEntry, windows: list[WindowEntry]) -> str:
@@ -106,10 +118,14 @@ def _show_window(window: WindowEntry) -> None:
                 after_import.wake()
 
 
-def _fill(number: int) -> None:
+def _fill(*numbers: int) -> None:
     with actions.keep_refusals():
-        ledger.fill(current_viewer(Permission.MANAGE_IMPORTS), number)
-        actions.keep_outcome(_("The next pull reads this day."))
+        for number in numbers:
+            ledger.fill(current_viewer(Permission.MANAGE_IMPORTS), number)
+        text = ngettext(
+            "The next pull reads this day.", "The next pull reads these {n} days.", len(numbers)
+        )
+        actions.keep_outcome(text)
 
 
 def _count_column(name: str) -> tables.TableColumn:
