@@ -178,6 +178,19 @@ def test_what_the_file_itself_says_is_only_shown(centre: Path) -> None:
     assert codes == {"all_answered", "one_advisor"} and report.tally.new == 300
 
 
+def test_a_contact_dated_years_ahead_among_many_is_shown(centre: Path) -> None:
+    text = calls(300, Outcome=lambda row: ("answered", "abandoned")[row % 3 == 0])
+    report = bring(centre, "contacts", text.replace("2026-03-20 08:05", "2062-03-20 08:05"))
+    assert report.as_json()["plausibility"] == [
+        {
+            "code": "in_the_future",
+            "message": "1 contacts begin after today: are their dates right? Pages end on the last "
+            "of them.",
+            "value": 1,
+        }
+    ]
+
+
 def test_ids_of_the_day_before_are_asked_about(centre: Path) -> None:
     first = calls(300, Outcome=lambda row: ("answered", "abandoned")[row % 3 == 0])
     bring(centre, "contacts", first)

@@ -349,6 +349,11 @@ def change(rows: list[dict[str, Any]], seed: int) -> None:
         lake.undo("renamed" if lake.has_commit("renamed") else "late")
     subjects.restrict(Viewer.SYSTEM, contact=("generic", draw.choice(some)["contact_id"]))
     editions.publish_due()
+    # What came goes again, and another comes.
+    if draw.random() < 0.5 and lake.has_commit("late"):
+        lake.undo("late")
+        land([{**some[0], "contact_id": "another"}], "another")
+        editions.publish_due()
 
 
 @pytest.fixture

@@ -5,10 +5,12 @@ are only shown.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import duckdb
 
+from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_, _
 from qa_core.centre import settings
@@ -65,6 +67,10 @@ _FINDINGS = {
     "all_at_midnight": (
         "started_at",
         N_("All {value} contacts began at midnight: is the time missing?"),
+    ),
+    "in_the_future": (
+        "started_at",
+        N_("{value} contacts begin after today: are their dates right? Pages end on the last of them."),
     ),
     "many_rejected": (
         "file",
@@ -169,9 +175,11 @@ def require_accepted(
 
 def _check_figures(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Iterator[Oddity]:
     advisor = staged.select_column("advisor")
-    rows, advisors, with_advisor, midnight = connection.execute(
+    rows, advisors, with_advisor, midnight, future = connection.execute(
         f"SELECT count(*), count(DISTINCT {advisor}), count({advisor}), "
-        "count(*) FILTER (local_start = date_trunc('day', local_start)) FROM staged"
+        "count(*) FILTER (local_start = date_trunc('day', local_start)), "
+        "count(*) FILTER (local_start >= ?) FROM staged",
+        (environment.today() + timedelta(days=1),),
     ).fetchone()
     _received, with_outcome, answered, missed, handle = _measure(connection, "staged", staged)
     if with_outcome and answered in (0, with_outcome):
@@ -187,6 +195,8 @@ def _check_figures(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Ite
         yield Oddity("one_advisor", with_advisor)
     if midnight == rows:
         yield Oddity("all_at_midnight", rows)
+    if 0 < future < rows / 2:
+        yield Oddity("in_the_future", future)
     share = staged.tally.rejected / max(1, staged.tally.read - staged.tally.skipped)
     if share > MAX_REJECTED:
         yield Oddity("many_rejected", round(100 * share, 1))
