@@ -28,7 +28,7 @@ ROLES = {
     for word in (role, header_text.simplify(role), *words)
 }
 NAMES = ("name", "display", "last")
-"""Columns that name a person; a list needs one of them beside the role."""
+"""Columns that name a person: a list needs one beside the role."""
 PASSWORD_COLUMNS = ("name", "role", "password")
 MAX_LINES = 5_000
 SEVERAL = re.compile(r"\s*[;,|\n]\s*")

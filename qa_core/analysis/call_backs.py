@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 import sqlalchemy as sa
@@ -66,9 +66,13 @@ def find_all(
         marks = {row.key: row for row in rows}
     found = []
     for caller in callers:
-        key = next((one for one in caller.tries if one in marks), None)
+        key = next((one for one in (*caller.tries, *caller.elsewhere) if one in marks), None)
         mark = marks.get(key)
-        if mark is None or (mark.state == CallBackState.DONE and key != caller.tries[0]):
+        is_past = key in caller.tries[1:] or (
+            key in caller.elsewhere
+            and mark.changed_at.replace(tzinfo=UTC) < caller.started_at.replace(tzinfo=UTC)
+        )
+        if mark is None or (mark.state == CallBackState.DONE and is_past):
             found.append(DueCallBack(caller))
         else:
             name = names.get(mark.taken_by, mark.taken_by)
@@ -91,7 +95,8 @@ def settle(viewer: Viewer, key: str, state: str | None) -> None:
     if item is None:
         raise AccessDenied(N_("This caller does not wait for a call-back in your queues."))
     with store.writing() as session:
-        own = sa.select(CallBack).where(CallBack.key.in_(item.caller.tries))
+        known = (*item.caller.tries, *item.caller.elsewhere)
+        own = sa.select(CallBack).where(CallBack.key.in_(known))
         for row in session.scalars(_read(own)):
             if CallBackState.TAKEN == row.state == state and row.taken_by != viewer.username:
                 message, names = N_("{name} has taken this call-back."), people.find_names(session)

@@ -1,6 +1,7 @@
 """The worker that sends what is due, in the served app or by `deliveries due`."""
 
 import logging
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from email.message import EmailMessage
@@ -95,7 +96,8 @@ def preview(username: str, kind: str) -> str:
     found = schedule.find_periods(viewer, wanted, month, alert, moment)
     periods = {name: (period, due_at) for name, period, due_at in found}
     if kind not in periods:
-        raise _refuse_preview(username, "declined")
+        is_allowed = _may_read(kind, viewer)
+        raise _refuse_preview(username, "nothing_new" if is_allowed else "no_permission")
     period, due_at = periods[kind]
     entry = DeliveryEntry(
         0, username, kind, period, ledger.DUE, None, 0, "<preview@localhost>", due_at, due_at, None
@@ -174,7 +176,7 @@ def _compose(
         raise Dropped("no_address")
     with store.reading() as session:
         rules = settings.current(session)
-    domains = (rules.mail_domains or "").casefold().replace(",", " ").split()
+    domains = re.findall(r"[^\s,;@]+", (rules.mail_domains or "").casefold())
     if domains and choices.address.rpartition("@")[2].casefold() not in domains:
         raise Dropped("bad_domain")
     if entry.kind == CONFIRM:
@@ -208,15 +210,19 @@ def _read_content(entry: DeliveryEntry, viewer: Viewer) -> Digest:
     return digest
 
 
+def _may_read(kind: str, viewer: Viewer) -> bool:
+    if kind == schedule.DIGEST:
+        return digests.is_open_to(viewer)
+    return kind == schedule.NOTICES or viewer.can(Permission.SEE_ALERTS)
+
+
 def _build_content(entry: DeliveryEntry, viewer: Viewer) -> Digest | None:
-    match entry.kind:
-        case schedule.NOTICES:
-            return _build_notices(entry, viewer)
-        case schedule.ALERTS | schedule.WEBHOOK if viewer.can(Permission.SEE_ALERTS):
-            return _build_alerts(entry, viewer)
-        case schedule.DIGEST if digests.is_open_to(viewer):
-            return digests.build(viewer, entry.period)
-    raise Dropped("no_permission")
+    if not _may_read(entry.kind, viewer):
+        raise Dropped("no_permission")
+    if entry.kind == schedule.DIGEST:
+        return digests.build(viewer, entry.period)
+    build = _build_notices if entry.kind == schedule.NOTICES else _build_alerts
+    return build(entry, viewer)
 
 
 def _build_notices(entry: DeliveryEntry, viewer: Viewer) -> Digest:

@@ -26,6 +26,7 @@ from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.centre import settings
+from qa_core.cli.app import run
 from qa_core.compliance.conditions import gates
 from qa_core.delivery import ledger, schedule, worker
 from qa_core.quality import data_version
@@ -405,6 +406,32 @@ def test_an_address_that_the_provider_changes_is_confirmed_again(
 
     mail_choices.note_provider_address("sam", "sam@provider.example.org")  # who entered one
     assert mail_choices.find(viewer_of("sam")).address == address_of("sam")
+
+
+def test_a_preview_says_why_there_is_no_such_mail(
+    mailed: Mailbox, set_clock: SetClock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_clock(MONDAY)
+    for name, kind, cause in (
+        ("all", "alerts", "nothing to report"),
+        ("boss", "digest", "nothing to report"),
+        ("adv0", "alerts", "the role or the teams no longer allow it"),
+        ("dana", "digest", "the role or the teams no longer allow it"),
+    ):
+        assert run(["deliveries", "preview", name, "--kind", kind]) == 1
+        assert f"{name} gets no such mail: {cause}." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["@example.org", "example.com; Example.org"])
+def test_allowed_domains_are_read_as_people_write_them(
+    mailed: Mailbox, set_clock: SetClock, text: str
+) -> None:
+    want_digest("adv0")
+    with store.writing() as session:
+        settings.set_value(session, SYSTEM, "mail_domains", text)
+    set_clock(MONDAY)
+    worker.work()
+    assert mailed.of(address_of("adv0"))
 
 
 def test_only_addresses_of_the_allowed_domains_get_mail(

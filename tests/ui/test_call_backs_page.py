@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from qa_core.access.roles import Role, TeamSpan, Viewer
 from qa_core.analysis import call_backs
+from qa_core.base.errors import Refusal
 from qa_core.ui.frame import menu
 from qa_core.ui.views.performance.call_backs import CHOSEN
 
@@ -148,3 +149,26 @@ def test_a_button_of_a_row_that_is_gone_notes_nothing(missed: None, open_app: Op
     [error] = app.error
     assert as_read(error.value) == "This caller does not wait for a call-back in your queues."
     assert rows_of(app.run()) == [K1]
+
+
+def test_a_caller_of_two_queues_is_called_back_once(missed: None) -> None:
+    land(
+        [
+            contact("2026-05-06 09:10", "k4-b", customer_key="k4dd", **BILLING),
+            contact("2026-05-06 09:20", "k4-h", customer_key="k4dd", **HELP),
+        ]
+    )
+    sud = Viewer("sam", Role.TEAM_LEAD, led_teams=(TeamSpan("Sud"),))
+
+    def find(viewer: Viewer) -> call_backs.DueCallBack:
+        return next(item for item in call_backs.find_all(viewer) if item.caller.elsewhere)
+
+    theirs = {viewer: find(viewer).caller.tries for viewer in (NORD, sud)}
+    assert all(len(tries) == 1 for tries in theirs.values())
+    call_backs.settle(NORD, *theirs[NORD], "taken")
+    assert (find(sud).state, find(sud).taken_by) == ("taken", "lea")
+    with pytest.raises(Refusal):
+        call_backs.settle(sud, *theirs[sud], "taken")
+    call_backs.settle(NORD, *theirs[NORD], "done")
+    assert find(sud).state == "done"
+    assert all(item.caller.tries != theirs[sud] for item in call_backs.find_due(sud))

@@ -163,7 +163,8 @@ def _count_misses(question: MetricQuery) -> Scoped:
 class MissedCaller:
     """Caller who was missed and not reached since. `tries`: digests of their missed contacts,
     the newest first. `started_at` (UTC), `local_start`, and `queue` are of the newest, and
-    `first_start` of the oldest (local). `customer` is masked.
+    `first_start` of the oldest (local). `customer` is masked. `elsewhere`: digests of what they
+    missed in queues of others.
     """
 
     tries: tuple[str, ...]
@@ -172,6 +173,7 @@ class MissedCaller:
     first_start: datetime
     queue: str | None
     customer: str | None
+    elsewhere: tuple[str, ...] = ()
 
 
 def find_own_queues(viewer: Viewer) -> tuple[str | None, ...]:
@@ -204,7 +206,6 @@ def find_missed_callers(viewer: Viewer) -> tuple[MissedCaller, ...]:
             every.has_customer,
             every.seconds_to_reached.is_(None),
             every.started_at >= lake.span()[1] - timedelta(days=CALL_BACK_DAYS),
-            sa.or_(every.queue.in_([name for name in queues if name]), _is_of_none(every, queues)),
         )
         .order_by(every.started_at.desc(), every.source_system, every.contact_id)
     )
@@ -213,29 +214,34 @@ def find_missed_callers(viewer: Viewer) -> tuple[MissedCaller, ...]:
             missed,
             viewer,
             beyond="Missed calls have no team. Who answers a queue calls back its missed callers; "
-            "moment, queue and a mask are shown.",
+            "moment, queue and a mask are shown. Of other queues, who has taken the same caller.",
         )
     )
     tries: dict[str, list[Any]] = {}
+    elsewhere: dict[str, list[Any]] = {}
     for row in rows.itertuples(index=False):
-        tries.setdefault(row.customer_key, []).append(row)
-    callers = [_build_caller(viewer, found) for found in tries.values()]
+        is_own = (row.queue if isinstance(row.queue, str) else None) in queues
+        (tries if is_own else elsewhere).setdefault(row.customer_key, []).append(row)
+    callers = [
+        _build_caller(viewer, found, elsewhere.get(customer, ()))
+        for customer, found in tries.items()
+    ]
     return tuple(sorted(callers, key=lambda caller: (caller.first_start, caller.tries)))
 
 
-def _is_of_none(every: sa.ColumnCollection, queues: Sequence[str | None]) -> sa.ColumnElement[bool]:
-    return every.queue.is_(None) if None in queues else sa.false()
-
-
-def _build_caller(viewer: Viewer, rows: Sequence[Any]) -> MissedCaller:
+def _build_caller(viewer: Viewer, rows: Sequence[Any], others: Sequence[Any]) -> MissedCaller:
     newest = rows[0]
+    tries, elsewhere = (
+        tuple(_digest(row.source_system, row.contact_id) for row in some) for some in (rows, others)
+    )
     return MissedCaller(
-        tuple(_digest(row.source_system, row.contact_id) for row in rows),
+        tries,
         newest.started_at.to_pydatetime(),
         newest.local_start.to_pydatetime(),
         rows[-1].local_start.to_pydatetime(),
         newest.queue if isinstance(newest.queue, str) else None,
         shown_customer(viewer, newest.customer_key),
+        elsewhere,
     )
 
 

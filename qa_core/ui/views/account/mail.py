@@ -74,7 +74,7 @@ def _describe_state(viewer: Viewer, own: MailChoices) -> str:
         return _("Enter an address to receive mails.")
     if own.confirmed_at is None:
         return _(
-            "Open the link sent to {address}, within 24 hours; after that, save again for another.",
+            "Open the link sent to {address} within 24 hours. Save again for a new one.",
             address=own.address,
         )
     last = ledger.find_own_last(viewer)

@@ -20,7 +20,7 @@ from qa_core.ui.widgets import actions, tables
 LIST, OUTCOME, NEW = "accounts", "accounts_outcome", "accounts_added"
 LISTED, LISTS = "accounts_listed", "account_lists"
 STATES = {
-    "new": N_("new"),
+    "new": N_("new account"),
     "waits": N_("needs a second person"),
     "asked": N_("waits for a second person"),
     "unchanged": N_("there already"),
@@ -112,12 +112,12 @@ def show_list_import(viewer: Viewer) -> None:
                 st.session_state[LISTS] = _count_lists() + 1
                 st.rerun()
     elif done := st.session_state.get(LISTED):
-        _show_people(done)
         if any(person.password for person in done):
             table = io.StringIO()
             account_list.write_passwords(table, done)
             st.warning(_("One-time passwords are kept nowhere else. Copy them now."))
             st.code(table.getvalue(), language=None)
+        _show_people(done)
 
 
 def _count_lists() -> int:
