@@ -185,7 +185,7 @@ def test_a_contact_dated_years_ahead_among_many_is_shown(centre: Path) -> None:
         {
             "code": "in_the_future",
             "message": "1 contacts begin after today: are their dates right? Pages end on the last "
-            "of them.",
+            "one.",
             "value": 1,
         }
     ]

@@ -70,9 +70,7 @@ _FINDINGS = {
     ),
     "in_the_future": (
         "started_at",
-        N_(
-            "{value} contacts begin after today: are their dates right? Pages end on the last of them."
-        ),
+        N_("{value} contacts begin after today: are their dates right? Pages end on the last one."),
     ),
     "many_rejected": (
         "file",
