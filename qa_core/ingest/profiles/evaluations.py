@@ -154,13 +154,21 @@ def _decide_criteria(context: FileContext) -> None:
 def _find_maxima(context: FileContext) -> dict[str, float]:
     """Find the maximum of each criterion in a row that is named so; none without such a row."""
     sample = context.take_sample()
-    for name in ("evaluation_id", "contact_id", "advisor", "evaluator"):
-        labels = sample.read_text(name).to_pylist() if context.has(name) else []
-        for row in (at for at, label in enumerate(labels) if simplify(label or "") in _MAXIMA):
-            context.notes["maxima"] = name, labels[row]
+    for name in ("evaluation_id", "contact_id", "advisor"):
+        for row in np.flatnonzero(_name_maxima(sample, name)):
             numbers = {item: sample.read_number(item)[row] for item in find_criteria(context)}
+            context.notes["maxima"] = name
             return {item: number for item, number in numbers.items() if number > 0}
     return {}
+
+
+def _name_maxima(batch: RowBatch, name: str) -> np.ndarray:
+    """Find the rows without an evaluator whose cell says that they are maxima, as a mask."""
+    if not batch.context.has(name, "evaluator"):
+        return np.zeros(len(batch), bool)
+    labels = batch.read_text(name).to_pylist()
+    is_named = np.array([simplify(label or "") in _MAXIMA for label in labels], bool)
+    return is_named & to_numpy(batch.read_text("evaluator").is_null()).astype(bool)
 
 
 def _find_total_maximum(context: FileContext) -> float:
@@ -315,10 +323,7 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
         utc, local = build_moment(context, batch, "evaluated_at")
         columns |= {"evaluated_at": as_moments(utc), "local_start": as_moments(local)}
     if "maxima" in context.notes:
-        name, label = context.notes["maxima"]
-        batch.reject(
-            to_numpy(pc.fill_null(pc.equal(batch.read_text(name), label), False)), "header"
-        )
+        batch.reject(_name_maxima(batch, context.notes["maxima"]), "header")
     batch.require_any(columns, "contact_id", "advisor")
     form = context.notes["form"]
     if form == "score":
