@@ -70,7 +70,10 @@ _FINDINGS = {
     ),
     "in_the_future": (
         "started_at",
-        N_("{value} contacts begin after today: are their dates right? Pages end on the last of them."),
+        N_(
+            "{value} contacts begin after today: are their dates right? Pages end on the last of "
+            "them."
+        ),
     ),
     "many_rejected": (
         "file",
