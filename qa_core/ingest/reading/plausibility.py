@@ -70,14 +70,7 @@ _FINDINGS = {
     ),
     "in_the_future": (
         "started_at",
-<<<<<<< HEAD
         N_("{value} contacts begin after today: are their dates right? Pages end on the last one."),
-=======
-        N_(
-            "{value} contacts begin after today: are their dates right? Pages end on the last of "
-            "them."
-        ),
->>>>>>> x-exits24
     ),
     "many_rejected": (
         "file",
