@@ -20,7 +20,7 @@ def one_database(staged: Staged) -> AbstractContextManager[None]:
     the folder of the staged file.
     """
     rows = lake.snapshot("contacts").rows + staged.accepted
-    return tables.one_database(rows, staged.folder / "spill")
+    return tables.one_database(rows, staged.folder / "spill", staged.accepted)
 
 
 @contextmanager

@@ -27,7 +27,7 @@ def connect(
     connection = duckdb.connect(
         config={
             "memory_limit": memory_limit,
-            "threads": min(threads, os.cpu_count() or 1),
+            "threads": _limit(threads),
             "temp_directory": str(spill_folder),
             "preserve_insertion_order": preserve_order,
             "autoinstall_known_extensions": False,
@@ -38,8 +38,14 @@ def connect(
     return connection
 
 
+def _limit(threads: int) -> int:
+    return min(threads, os.cpu_count() or 1)
+
+
 @contextmanager
-def borrow(memory_limit: str, spill_folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def borrow(
+    memory_limit: str, spill_folder: Path, threads: int = MAX_THREADS
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """Lend a connection as `connect` opens it, alone on its database. The database was
     another's before where one is idle, as making one takes twenty milliseconds: what is
     created and registered has to be temporary, and no setting may be changed.
@@ -49,8 +55,8 @@ def borrow(memory_limit: str, spill_folder: Path) -> Iterator[duckdb.DuckDBPyCon
     idle = _idle.setdefault(os.getpid(), [])
     database = None
     with suppress(IndexError):
-        database = _prepare(idle.pop(), memory_limit, spill_folder)
-    database = database or connect(memory_limit, spill_folder)
+        database = _prepare(idle.pop(), memory_limit, spill_folder, threads)
+    database = database or connect(memory_limit, spill_folder, threads)
     is_clean = False
     try:
         with closing(database.cursor()) as connection:
@@ -66,11 +72,12 @@ def borrow(memory_limit: str, spill_folder: Path) -> Iterator[duckdb.DuckDBPyCon
 
 
 def _prepare(
-    database: duckdb.DuckDBPyConnection, memory_limit: str, spill_folder: Path
+    database: duckdb.DuckDBPyConnection, memory_limit: str, spill_folder: Path, threads: int
 ) -> duckdb.DuckDBPyConnection | None:
     """Set an idle database to these options; None if it takes them no more."""
     with suppress(duckdb.Error):
         database.execute(f"SET memory_limit = '{memory_limit}'")
+        database.execute(f"SET threads = {_limit(threads)}")
         database.execute("SET temp_directory = ?", [str(spill_folder)])
         database.execute("SET enable_external_file_cache = true")
         return database

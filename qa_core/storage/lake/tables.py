@@ -54,6 +54,8 @@ ROWS_PER_FILE = 50_000
 many at least, each of whole days: the next change of few rows writes few.
 """
 MEGABYTES = 320
+FEW_ROWS = 100_000
+"""New rows for which one thread does: several need more memory, and time to share so few."""
 LOG_RETENTION = "interval 3650 days"
 """Retention of the log: it names the batch of each commit for undoing, and so outlives
 every before-image.
@@ -347,7 +349,9 @@ def scratch_folder() -> Iterator[Path]:
 
 
 @contextmanager
-def scratch(rows: int, spill_folder: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+def scratch(
+    rows: int, spill_folder: Path | None = None, threads: int = duckdb_connection.MAX_THREADS
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a DuckDB connection for a writer of that many rows; it spills into
     `spill_folder`, by default a new folder. Inside `one_database` it belongs to that
     database.
@@ -361,16 +365,17 @@ def scratch(rows: int, spill_folder: Path | None = None) -> Iterator[duckdb.Duck
     limit = duckdb_connection.memory_limit(rows, MEGABYTES)
     with scratch_folder() if spill_folder is None else nullcontext(spill_folder) as temporary:
         spill_folder = spill_folder or temporary / "spill"
-        with duckdb_connection.borrow(limit, spill_folder) as connection:
+        with duckdb_connection.borrow(limit, spill_folder, threads) as connection:
             yield connection
 
 
 @contextmanager
-def one_database(rows: int, spill_folder: Path) -> Iterator[None]:
+def one_database(rows: int, spill_folder: Path, new_rows: int) -> Iterator[None]:
     """Let every `scratch` inside be of one database, so that what it knows of the lake's
-    files is read once. `rows`: as of the largest.
+    files is read once. `rows`: as of the largest; `new_rows`: those that come in.
     """
-    with scratch(rows, spill_folder) as database:
+    threads = 1 if new_rows <= FEW_ROWS else duckdb_connection.MAX_THREADS
+    with scratch(rows, spill_folder, threads) as database:
         token = _database.set(database)
         try:
             yield
