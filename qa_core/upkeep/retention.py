@@ -68,7 +68,9 @@ class BatchRowKeeper:
 
 @dataclass(frozen=True)
 class FileKeeper:
-    """Files in a folder of the centre; they go by the day they were last written."""
+    """Files in a folder of the centre; they go by the day they were last written. Locks stay:
+    they say which folders were watched.
+    """
 
     kind: str
     folder: str
@@ -91,7 +93,8 @@ class FileKeeper:
     def _find_files(self, start: float) -> Iterator[tuple[Path | str, float]]:
         """Find the files from before that moment (seconds), each with its own."""
         for path in sorted((environment.current().folder / self.folder).rglob("*")):
-            if path.is_file() and (written_at := path.stat().st_mtime) < start:
+            is_kept = path.suffix == ".lock" or not path.is_file()
+            if not is_kept and (written_at := path.stat().st_mtime) < start:
                 yield path, written_at
 
 

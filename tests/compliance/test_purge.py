@@ -407,8 +407,12 @@ def test_calls_in_progress_of_a_log_that_nobody_watches_any_more_go(centre: Path
         moment = (environment.now() - timedelta(days=days)).timestamp()
         os.utime(state, (moment, moment))
 
+    lock = states[0].with_suffix(".lock")  # names the folder, whose delivered files go by it
+    lock.write_text(str(centre / "incoming"))
+    os.utime(lock, (0, 0))
+
     assert purge.purge(SYSTEM).deleted == {"temporary_files": 1}
-    assert [state.exists() for state in states] == [False, True]
+    assert [state.exists() for state in (*states, lock)] == [False, True, True]
 
 
 def test_a_request_about_an_account_that_nobody_decided_goes_too(centre: Path) -> None:
