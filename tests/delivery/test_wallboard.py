@@ -102,7 +102,7 @@ def test_callers_waiting_are_those_of_a_followed_log(
     seconds = int(now().timestamp())
     path = tmp_path / "queue_log"
     path.write_text(
-        f"{seconds - 90}|B1|Billing|NONE|ENTERQUEUE||0612345601|1\n"
+        f"{seconds - 300}|B1|Billing|NONE|ENTERQUEUE||0612345601|1\n"
         f"{seconds - 30}|B2|Billing|NONE|ENTERQUEUE||0612345602|1\n"
         f"{seconds - 20}|B3|Other|NONE|ENTERQUEUE||0612345603|1\n"
         f"{seconds - 80}|B4|Billing|NONE|ENTERQUEUE||0612345604|1\n"
@@ -110,7 +110,7 @@ def test_callers_waiting_are_those_of_a_followed_log(
     )
     list(Follower(Viewer.SYSTEM, path).catch_up())
     value, note, _is_old = show()["Waiting now"]
-    assert value == "2" and note.startswith("longest for 1\u00a0min\u00a03")
+    assert value == "2" and note.startswith("longest for 5\u00a0min")
 
 
 def test_every_number_stays_within_the_teams_and_queues_of_the_board(
@@ -141,7 +141,7 @@ def test_every_number_stays_within_the_teams_and_queues_of_the_board(
     land(rows)
     add_import("2026-05-06T13:39:30")
     seconds, path = int(now().timestamp()), tmp_path / "queue_log"
-    waiting = (("Billing", 90), ("Help", 200), ("Help", 100), ("Other", 300))
+    waiting = (("Billing", 300), ("Help", 200), ("Help", 100), ("Other", 700))
     path.write_text(
         "".join(
             f"{seconds - ago}|C{n}|{queue}|NONE|ENTERQUEUE||061234560{n}|1\n"
@@ -166,7 +166,7 @@ def test_every_number_stays_within_the_teams_and_queues_of_the_board(
         assert all(item.as_of is not None for item in board.numbers) and not board.notes
     notes = {item.title: item.note for item in wallboard.build(LEAD).numbers}
     assert notes["Received today"] == "20 by 11:00 · 20 last time"
-    assert notes["Waiting now"].startswith("longest for 1\u00a0min\u00a03")
+    assert notes["Waiting now"].startswith("longest for 5\u00a0min")
 
 
 def test_a_board_is_read_in_the_language_of_each_screen(today: None) -> None:
