@@ -52,8 +52,7 @@ class Verification:
     edited, moved, follows a gap, or is missing at the end. `is_cut`: the only fault is
     a missing end, or an end other than the one noted. `missing_note`: the file in which
     no end is noted though there are rows. `warnings`: codes, such as `end_beside_log`
-    where the only note lies with the log, and is cut with it. `is_foreign`: no key that is
-    here sealed the first row.
+    where the only note lies with the log, and is cut with it.
     """
 
     rows: int
@@ -62,7 +61,6 @@ class Verification:
     is_cut: bool = False
     missing_note: str | None = None
     warnings: tuple[str, ...] = field(default=(), compare=False)
-    is_foreign: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -201,7 +199,6 @@ def verify(session: Session) -> Verification:
     keys, rows, first_bad, is_cut = environment.find_keys("journal")[::-1], 0, None, False
     cut = _find_cut(session)
     previous, next_seq = (cut.mac, cut.seq + 1) if cut else (FIRST_MAC, 1)
-    is_foreign = False
     for row in (
         session.execute(sa.select(JournalRow).order_by(JournalRow.seq)).scalars().yield_per(5000)
     ):
@@ -210,7 +207,7 @@ def verify(session: Session) -> Verification:
             while keys and not _is_sealed(keys[0], previous, row):
                 del keys[0]
             if row.seq != next_seq or not keys:
-                first_bad, is_foreign = row.seq, rows == 1 and not keys
+                first_bad = row.seq
             elif any(
                 row.seq == end.seq and not hmac.compare_digest(row.mac, end.mac)
                 for end in noted_ends
@@ -227,8 +224,16 @@ def verify(session: Session) -> Verification:
     beside = (here.folder.resolve(), here.secrets_folder.resolve())
     is_elsewhere = any(not any(map(path.is_relative_to, beside)) for path in _end_files()[1:])
     warnings = () if is_elsewhere else ("end_beside_log",)
-    note = missing[0] if missing else None
-    return Verification(rows, is_ok, first_bad, is_cut, note, warnings, is_foreign)
+    return Verification(rows, is_ok, first_bad, is_cut, missing[0] if missing else None, warnings)
+
+
+def is_foreign(session: Session) -> bool:
+    """Return whether no key that is here sealed the first row, as in another centre's stores."""
+    cut, first = _find_cut(session), sa.select(JournalRow).order_by(JournalRow.seq).limit(1)
+    row = session.execute(first).scalars().first()
+    previous = cut.mac if cut else FIRST_MAC
+    keys = environment.find_keys("journal")
+    return row is not None and not any(_is_sealed(key, previous, row) for key in keys)
 
 
 def purge(session: Session, before: datetime) -> None:

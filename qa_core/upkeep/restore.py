@@ -105,7 +105,7 @@ def replay(viewer: Viewer, since: datetime, name: str, accept_gaps: bool = False
     if not viewer.is_system:
         raise AccessDenied()
     with store.reading() as session:
-        if audit_log.verify(session).is_foreign:
+        if audit_log.is_foreign(session):
             raise backup.build_missing(["journal"])
     _require_list(max(since, _find_beginning() or since), 0, accept_gaps)
     known = replay_list.ensure()

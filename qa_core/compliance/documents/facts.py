@@ -136,7 +136,7 @@ class Facts:
 
     @property
     def sources_listed(self) -> str:
-        """What follows the kinds of files where tools are read by themselves; else nothing."""
+        """Names of the tools that are read by themselves, as the end of a sentence."""
         names = formatting.listing(self.pulled_sources)
         return _(", and read every few minutes from {names}", names=names) if names else ""
 

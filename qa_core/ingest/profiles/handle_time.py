@@ -31,8 +31,8 @@ _UNREAD = {
 }
 """Words in the header of a column that may be that time."""
 _TIME = re.compile(
-    r"\b(times?|durations?|durees?|temps|delai|dauer|zeit|\w+(?:dauer|zeit|tijd|duur)|tiempo|duracion|"
-    r"tempo|durata|duracao|tijd|duur)\b"
+    r"\b(times?|durations?|durees?|temps|delai|dauer|zeit|\w+(?:dauer|zeit|tijd|duur)|tiempo|"
+    r"duracion|tempo|durata|duracao|tijd|duur)\b"
 )
 _DURATION = r"^(?:\d+(?:[.,]\d+)?|\d{1,4}:\d{2}(?::\d{2})?)$"
 _REPEATED = re.compile(r" \(\d\)$")
