@@ -13,6 +13,7 @@ import pytest
 from builders.centres import PARIS, add_people, close_month, contact, evaluation, land, land_spend
 
 from qa_core.access.roles import Permission, Role, TeamSpan, Viewer
+from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.metrics import query
 from qa_core.metrics.kpis.dimensions import Filters, Period
@@ -283,6 +284,17 @@ def test_an_empty_lake_has_one_no_data_row_per_kpi_and_no_groups(centre: Path) -
 
 def test_the_data_reach_to_the_last_contact_by_the_centre_s_clock(two_teams: Path) -> None:
     assert query.data_through(LEAD) == datetime(2026, 5, 11, 23, 59, tzinfo=PARIS)
+    assert query.data_span(LEAD) == (date(2026, 5, 4), date(2026, 5, 11))
+
+
+def test_a_contact_dated_in_the_future_does_not_move_every_period(
+    two_teams: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment.find_drill_file().touch()
+    monkeypatch.setenv("QA_CLOCK", "2026-05-08T12:00")
+    assert query.data_span(LEAD) == (date(2026, 5, 4), date(2026, 5, 8))
+    # A file whose days are all later is looked at as it is.
+    monkeypatch.setenv("QA_CLOCK", "2026-04-30T12:00")
     assert query.data_span(LEAD) == (date(2026, 5, 4), date(2026, 5, 11))
 
 

@@ -3,6 +3,7 @@ number or customer and time. An ambiguous row is never matched by a guess.
 """
 
 from collections import Counter
+from datetime import datetime
 from itertools import groupby
 
 import duckdb
@@ -13,6 +14,10 @@ from qa_core.storage.lake.tables import quote
 
 AMBIGUOUS, NOTHING_TO_JOIN_BY = "ambiguous_contact", "no_contact"
 BY_ID, BY_TICKET, BY_NUMBER, BY_CUSTOMER = "id", "ticket", "number_and_time", "customer_and_time"
+
+ROWS_AT_ONCE = 100_000
+"""Rows with a number that are compared with calls in one statement, unless a month has more."""
+_HAS_NUMBER = "contact_id IS NULL AND tracking_number IS NOT NULL AND moment IS NOT NULL"
 
 DAY_IN_KEY = r"@\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d)?$"
 """Suffix in the key of a contact whose tool uses ids again: its day, or its start."""
@@ -133,29 +138,34 @@ def _match_by_number(connection: duckdb.DuckDBPyConnection, tolerance: float) ->
     wide as the tolerance, so that a busy number is not compared with itself.
     """
     width = max(float(tolerance), 1.0)
-    pairs = connection.execute(
-        f"""
-        WITH slices AS (
-            SELECT line, tracking_number, moment, unnest([-1, 0,
-                1]) + floor(epoch(moment) / {width})::BIGINT AS slice
-            FROM incoming WHERE contact_id IS NULL AND tracking_number IS NOT NULL
-                AND moment IS NOT NULL
-        ),
-        calls AS (
-            SELECT c.source_system, c.contact_id, c.tracking_number, c.started_at,
-                floor(epoch(c.started_at) / {width})::BIGINT AS slice
-            FROM candidates c
-            WHERE c.tracking_number IN (SELECT tracking_number FROM slices)
-                AND c.tracking_match IS DISTINCT FROM '{BY_ID}'
-                AND NOT EXISTS (SELECT 1 FROM matched m WHERE m.source_system = c.source_system
-                    AND m.contact_id = c.contact_id)
-        )
-        SELECT abs(date_diff('microsecond', s.moment, c.started_at)) AS distance, s.line,
-            c.source_system, c.contact_id
-        FROM slices s JOIN calls c ON c.tracking_number = s.tracking_number AND c.slice = s.slice
-        WHERE abs(date_diff('microsecond', s.moment, c.started_at)) <= {float(tolerance)} * 1000000
-        ORDER BY distance, s.line, c.source_system, c.contact_id"""
-    ).fetchall()
+    pairs: list[tuple[int, int, str, str]] = []
+    for since, until in _find_spans(connection):
+        pairs += connection.execute(
+            f"""
+            WITH slices AS (
+                SELECT line, tracking_number, moment, unnest([-1, 0,
+                    1]) + floor(epoch(moment) / {width})::BIGINT AS slice
+                FROM incoming WHERE {_HAS_NUMBER} AND moment BETWEEN $since AND $until
+            ),
+            calls AS (
+                SELECT c.source_system, c.contact_id, c.tracking_number, c.started_at,
+                    floor(epoch(c.started_at) / {width})::BIGINT AS slice
+                FROM candidates c
+                WHERE c.tracking_number IN (SELECT tracking_number FROM slices)
+                    AND c.started_at BETWEEN $since - to_seconds({width})
+                        AND $until + to_seconds({width})
+                    AND c.tracking_match IS DISTINCT FROM '{BY_ID}'
+                    AND NOT EXISTS (SELECT 1 FROM matched m WHERE m.source_system = c.source_system
+                        AND m.contact_id = c.contact_id)
+            )
+            SELECT abs(date_diff('microsecond', s.moment, c.started_at)) AS distance, s.line,
+                c.source_system, c.contact_id
+            FROM slices s JOIN calls c
+                ON c.tracking_number = s.tracking_number AND c.slice = s.slice
+            WHERE distance <= {float(tolerance)} * 1000000""",
+            {"since": since, "until": until},
+        ).fetchall()
+    pairs.sort()
     matched, ambiguous = pair_nearest(pairs)
     for table, rows in (
         ("matched", [(line, *key, BY_NUMBER) for line, key in matched.items()]),
@@ -167,6 +177,24 @@ def _match_by_number(connection: duckdb.DuckDBPyConnection, tolerance: float) ->
             connection.register("paired_rows", pa.table(columns, names=names))
             connection.execute(f"INSERT INTO {table} SELECT * FROM paired_rows")
             connection.unregister("paired_rows")
+
+
+def _find_spans(connection: duckdb.DuckDBPyConnection) -> list[tuple[datetime, datetime]]:
+    """Find the spans of time, of whole months, in which some rows with a number lie: what is
+    compared at once bounds the memory.
+    """
+    months = connection.execute(
+        "SELECT min(moment), max(moment), count(*) FROM incoming "
+        f"WHERE {_HAS_NUMBER} GROUP BY date_trunc('month', moment) ORDER BY 1"
+    ).fetchall()
+    spans, rows = [], ROWS_AT_ONCE
+    for first, last, count in months:
+        if rows + count > ROWS_AT_ONCE:
+            spans.append((first, last))
+            rows = 0
+        spans[-1] = (spans[-1][0], last)
+        rows += count
+    return spans
 
 
 def pair_nearest(

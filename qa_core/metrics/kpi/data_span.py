@@ -29,7 +29,8 @@ def data_through(viewer: Viewer) -> datetime | None:
 
 def data_span(viewer: Viewer) -> tuple[date, date] | None:
     """Find the first and the last day that the viewer may look at, by the centre's
-    clock; None while the lake is empty.
+    clock; None while the lake is empty. It ends today, whatever contacts are dated later,
+    unless all of them are: a wrong date in a file does not move every period.
 
     For an executive, those that are published; while none is, the last is before the first.
     """
@@ -38,7 +39,8 @@ def data_span(viewer: Viewer) -> tuple[date, date] | None:
         return published
     span = find_span()
     if span is None or not viewer.needs_suppression:
-        return span
+        today = environment.today()
+        return (span[0], min(span[1], today)) if span and span[0] <= today else span
     return span[0], span[0].replace(day=1) - timedelta(days=1)
 
 
