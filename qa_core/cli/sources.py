@@ -1,6 +1,5 @@
 """`sources` and `pull`: tools that are read by themselves, day by day."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -81,9 +80,6 @@ def pull_sources(
     as_json: bool = AS_JSON,
 ) -> int:
     """Read the days of sources that are due, newest first; exit 1 where one is not complete."""
-    # Before the first import of Arrow: this pool keeps less between two files.
-    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
-
     from qa_core import ingest
     from qa_core.sources import ledger, pull
     from qa_core.upkeep import after_import

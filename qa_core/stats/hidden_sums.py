@@ -18,6 +18,10 @@ SOLVER_SECONDS = 5.0
 """Seconds of solver; what it has not answered by then counts as fixed."""
 MAX_EXCHANGED = 400
 """Combinations whose pairs are compared at most: that takes the square of their number."""
+MAX_FREE = 300
+"""Combinations that an answer of the solver may change at most, as it keeps no time with
+thousands; the others stay, so that a cell may count as fixed that is not.
+"""
 SURELY_LESS = 0.999
 """Rows by which an answer in fractions has to differ before whole numbers are asked for."""
 
@@ -197,8 +201,7 @@ def _find_varying(
     truth = np.bincount(group.reshape(-1), rows, width)
     most = np.inf if among is None else np.bincount(group.reshape(-1), among, width)
     varies |= _find_exchanged(matrix, targets, truth, most - truth)
-    sums = matrix @ truth
-    shown_sums = LinearConstraint(csr_array(matrix), sums, sums)
+    chance = np.random.default_rng(len(targets))
 
     def solve(weights: np.ndarray, is_whole: bool) -> float:
         """Note the cells that differ in the numbers of least weight. Returns the weight saved
@@ -206,22 +209,23 @@ def _find_varying(
         """
         if solver.seconds <= 0:
             return np.inf
+        free = _choose_free(weights != 0, chance)
+        changed, shown_sums = matrix[:, free], matrix[:, free] @ truth[free]
         began = time.thread_time()
         answer = milp(
-            weights,
-            integrality=np.full(width, int(is_whole)),
-            bounds=Bounds(0, most),
-            constraints=shown_sums,
+            weights[free],
+            integrality=np.full(len(free), int(is_whole)),
+            bounds=Bounds(0, most if among is None else most[free]),
+            constraints=LinearConstraint(csr_array(changed), shown_sums, shown_sums),
             options={"time_limit": max(solver.seconds, 0.01)},
         )
         solver.seconds -= time.thread_time() - began
         if answer.x is not None:
             numbers = np.round(answer.x)
-            if (matrix @ numbers == sums).all():
-                varies[targets @ numbers != targets @ truth] = True
-        return weights @ truth - answer.fun if answer.status == 0 else np.inf
+            if (changed @ numbers == shown_sums).all():
+                varies[targets[:, free] @ (numbers - truth[free]) != 0] = True
+        return weights[free] @ truth[free] - answer.fun if answer.status == 0 else np.inf
 
-    chance = np.random.default_rng(len(targets))
     while (left := np.flatnonzero(~varies)).size > 2:
         weights = chance.normal(size=len(left)) @ targets[left]
         for is_whole in (False, True):
@@ -234,6 +238,16 @@ def _find_varying(
         if not varies[place] and solve(sign * targets[place], is_whole=False) > SURELY_LESS:
             solve(sign * targets[place], is_whole=True)
     return varies
+
+
+def _choose_free(is_inside: np.ndarray, chance: np.random.Generator) -> np.ndarray:
+    """Choose the combinations that may change: all, or of many as many inside as outside."""
+    if len(is_inside) <= MAX_FREE:
+        return np.arange(len(is_inside))
+    inside, outside = (
+        chance.permutation(np.flatnonzero(one))[: MAX_FREE // 2] for one in (is_inside, ~is_inside)
+    )
+    return np.concatenate([inside, outside])
 
 
 def _find_exchanged(

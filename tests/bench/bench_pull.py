@@ -93,7 +93,6 @@ def main() -> None:
             os.environ["QA_HOME"] = f"{folder}/home"
             bench_import.write_calls(Path(folder) / "calls.csv", rows)
             bench_import.run_once("contacts", Path(folder) / "calls.csv", Path(folder) / "home")
-        os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "system"  # as in the command
         here, there = SPAWN.Pipe()
         more = SPAWN.Semaphore(0)
         workers = [

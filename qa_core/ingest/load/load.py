@@ -9,7 +9,7 @@ import duckdb
 import pyarrow.parquet as pq
 from sqlalchemy.orm import Session
 
-from qa_core.base import doors
+from qa_core.base import doors, memory
 from qa_core.base.i18n import N_
 from qa_core.centre import advisors, members, settings
 from qa_core.centre.rules import number_assignments
@@ -58,6 +58,7 @@ OF_THE_FILE = (evaluation_rows.NO_DATE, evaluation_rows.NO_EVALUATOR, UNKNOWN)
 
 def load(job: LoadJob) -> None:
     """Load the file; in a dry run, count what would change. Fills in the report."""
+    memory.give_back()  # what the reading took
     LOADERS[job.staged.kind](job)
 
 

@@ -70,6 +70,10 @@ PUBLISHED_BY = {
     if family.dimensions is not None
 }
 """The dimensions of KPIs that are published by fewer than they can be cut by."""
+CUTS_AT_ONCE = 3
+"""Cuts by which people are counted in one pass: all at once take 150 MB more for 400,000
+contacts.
+"""
 ADDED = ("n", "hits", "negative", "sum", "required_rows")
 """Sums that add up over cells."""
 
@@ -367,28 +371,40 @@ def list_cells(kpi: str, cell: Cell) -> list[Cell]:
 def _find_sums(question: MetricQuery) -> Iterator[tuple[str, str | None, Kpi, Sums]]:
     """Find the sums of every KPI in the month as a whole and by each dimension."""
     for kind, dimensions in DIMENSIONS.items():
+        cuts = ((), *((name,) for name in dimensions))
         some = [
             replace(kpi, has_percentiles=False)
             for kpi in KPIS
             if KIND_OF.get(family_of(kpi.key), "contacts") == kind
             and (family_of(kpi.key) in KIND_OF or kpi.key in ALWAYS_SHOWN)
         ]
-        cuts = ((), *((name,) for name in dimensions))
-        together = SharedCuts(cuts, is_asked_once=True)
-        for by in cuts:
-            asked = replace(question, by=by)
-            name = by[0] if by else ""
-            for kpis, records, _notes in collect(asked, some, together):
-                for record in records or ([] if by else [{}]):
-                    value = asked.group_of(record)[name] if by else None
-                    found = _find_sums_of(record)
-                    pairs = [(kpi, found.get(kpi.key, {})) for kpi in kpis]
-                    if by and not record["present"] and not any(sums.get("n") for _, sums in pairs):
-                        continue
-                    yield from ((name, value, kpi, sums) for kpi, sums in pairs)
-            costs = [kpi for kpi in some if kpi.subject == FactTable.SPEND]
-            if costs and (not by or name in costs[0].dimensions):
-                yield from _find_money(asked, costs, name)
+        adding, others = (
+            [kpi for kpi in some if closed_months.adds_up(kpi) == is_adding]
+            for is_adding in (True, False)
+        )
+        yield from _find_sums_by(question, adding, cuts)
+        for at in range(0, len(cuts), CUTS_AT_ONCE):
+            yield from _find_sums_by(question, others, cuts[at : at + CUTS_AT_ONCE])
+
+
+def _find_sums_by(
+    question: MetricQuery, some: list[Kpi], cuts: tuple[tuple[str, ...], ...]
+) -> Iterator[tuple[str, str | None, Kpi, Sums]]:
+    together = SharedCuts(cuts, is_asked_once=True)
+    for by in cuts if some else ():
+        asked = replace(question, by=by)
+        name = by[0] if by else ""
+        for kpis, records, _notes in collect(asked, some, together):
+            for record in records or ([] if by else [{}]):
+                value = asked.group_of(record)[name] if by else None
+                found = _find_sums_of(record)
+                pairs = [(kpi, found.get(kpi.key, {})) for kpi in kpis]
+                if by and not record["present"] and not any(sums.get("n") for _, sums in pairs):
+                    continue
+                yield from ((name, value, kpi, sums) for kpi, sums in pairs)
+        costs = [kpi for kpi in some if kpi.subject == FactTable.SPEND]
+        if costs and (not by or name in costs[0].dimensions):
+            yield from _find_money(asked, costs, name)
 
 
 def _find_money(

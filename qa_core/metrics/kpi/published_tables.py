@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from scipy.sparse import csr_array
 
 from qa_core.access.roles import MINIMUM_ADVISORS, MINIMUM_CONTACTS, MINIMUM_CUSTOMERS
+from qa_core.base import memory
 from qa_core.metrics.kpi import dimension_sql, evaluation_table, interval_totals, statements
 from qa_core.metrics.kpi.published_families import (
     COST_DIMENSIONS,
@@ -53,6 +54,10 @@ Table = dict[Cell, bool]
 """The cells of one family and month that have any contacts, and whether each is shown."""
 CUSTOMER_GROUP, CUSTOMER_GROUPS = "customers of machines ", 64
 """Groups of the customers of machines, which stand where advisors do."""
+CUSTOMER_PARTS = 3
+"""Parts of the customers whose contacts are counted one after the other, so that memory holds
+the groups of 600,000 contacts.
+"""
 BUCKETS = 16
 """Groups of advisors in the evidence: at most so many advisors are distinguished."""
 
@@ -111,15 +116,31 @@ class _Column:
         return replace(self, **counts, is_machine=self.is_machine[used])
 
 
+@dataclass(frozen=True)
+class _Customers:
+    """Customers of some rows, in groups of the same cells: the cells (bool, groups × cells),
+    how many each has, and how many of them contacted the centre again; and of each row of
+    an advisor, the group and who took it.
+    """
+
+    inside: np.ndarray
+    n: np.ndarray
+    is_back: np.ndarray
+    who: np.ndarray
+    took: np.ndarray
+
+
 def work_out(question: MetricQuery, kind: str, salt: str) -> Tables:
     """Work out the tables of the month that is the period of the question, which has no cut
     and no filter. `salt` decides which advisors are grouped together in the evidence.
     """
     whole = replace(question, by=DIMENSIONS[kind])
-    cells, columns, buckets = (_Evaluations if kind == "evaluations" else _Contacts)(whole).count(
-        salt
-    )
-    return _audit(FAMILIES[kind], cells, columns, buckets)
+    rows = _Evaluations(whole) if kind == "evaluations" else _Contacts(whole)
+    cells, columns, buckets = rows.count(salt)
+    memory.give_back()
+    tables = _audit(FAMILIES[kind], cells, columns, buckets)
+    memory.give_back()
+    return tables
 
 
 class _Evaluations:
@@ -202,12 +223,26 @@ class _Evaluations:
         beyond: str | None = None,
         **months: str | None,
     ) -> pd.DataFrame:
+        return _as_frame([self._find_rows(statement, arrow, beyond, **months)])
+
+    def _find_rows(
+        self,
+        statement: sa.SelectBase,
+        arrow: Mapping[str, pa.Table] = {},
+        beyond: str | None = None,
+        **months: str | None,
+    ) -> pa.Table:
+        memory.give_back()
         months = months or dimension_sql.months(self.question.where.period)
         query = Scoped(statement, self.question.viewer, beyond)
         rows = engine.current().run(query, arrow, as_arrow=True, **months)
         if isinstance(rows, pd.DataFrame):
-            return rows
-        return rows.to_pandas(strings_to_categorical=True)  # nearly every row repeats them
+            rows = pa.Table.from_pandas(rows, preserve_index=False)
+        texts = [field.name for field in rows.schema if pa.types.is_string(field.type)]
+        for name in texts:  # nearly every row repeats them
+            place = rows.column_names.index(name)
+            rows = rows.set_column(place, name, rows[name].dictionary_encode())
+        return rows
 
     def _describe(self, columns: Any) -> list[sa.ColumnElement[Any]]:
         """Select the value of each dimension and the advisor of a row, and as bits the
@@ -245,7 +280,10 @@ class _Contacts(_Evaluations):
     def _read(self) -> pd.DataFrame:
         conditions = statements.conditions_on(self.question)
         described = sa.select(*self._describe(CONTACTS.c)).where(*conditions)
-        return self._run(self._group(described.cte("rows_counted")))
+        return _as_frame(
+            self._find_rows(self._group(described.where(is_of_part).cte("rows_counted")))
+            for is_of_part in _list_parts()
+        )
 
     def _name_advisor(self, columns: Any) -> sa.ColumnElement[str]:
         """Name the advisor; of a machine alone the group of its customer, so that as many groups
@@ -321,10 +359,36 @@ class _Contacts(_Evaluations):
         ]
         conditions = [COUNTED_DIRECTION, *statements.conditions_on(self.question)]
         statement = sa.select(*groups, sa.func.bool_or(came_back).label("came_back"))
-        frame = self._run(statement.where(CONTACTS.c.has_customer, *conditions).group_by(*groups))
-        who, keys = pd.factorize(frame["customer"])
-        inside = np.zeros((len(keys), len(cells)), bool)
+        statement = statement.where(CONTACTS.c.has_customer, *conditions).group_by(*groups)
         place_of = {cell: place for place, cell in enumerate(cells)}
+        found = [
+            self._find_customers(self._run(statement.where(is_of_part)), place_of, advisors)
+            for is_of_part in _list_parts()
+        ]
+        starts = np.cumsum([0, *(len(one.n) for one in found)])
+        inside, n, is_back, took = (
+            np.concatenate([getattr(one, name) for one in found])
+            for name in ("inside", "n", "is_back", "took")
+        )
+        who = np.concatenate([one.who + start for one, start in zip(found, starts, strict=False)])
+        first, group = group_alike(inside)
+        shape = len(first), len(advisors)
+        ones = np.ones(len(took), np.float32)
+        column = _Column(
+            TableCells(np.ascontiguousarray(inside[first].T), tables),
+            np.bincount(group, n, len(first)).astype(np.int64),
+            [np.bincount(group, is_back, len(first)).astype(np.int64)],
+            csr_array((ones, (group[who], took)), shape),
+            np.zeros(len(first), bool),
+            np.zeros(len(advisors), bool),
+        )
+        return {CUSTOMERS: column}
+
+    def _find_customers(
+        self, frame: pd.DataFrame, place_of: Mapping[Cell, int], advisors: Mapping[str, int]
+    ) -> "_Customers":
+        who, keys = pd.factorize(frame["customer"])
+        inside = np.zeros((len(keys), len(place_of)), bool)
         has_source = frame["source"].notna().to_numpy(bool)
         for prefix, used in (("", np.ones(len(frame), bool)), (WITH_SOURCE, has_source)):
             inside[who[used], place_of[prefix, None]] = True
@@ -339,21 +403,29 @@ class _Contacts(_Evaluations):
         first, group = group_alike(inside)
         is_back = np.bincount(who, frame["came_back"].fillna(False).astype(bool), len(keys)) > 0
         known = frame["advisor_id"].isin(advisors.keys()).to_numpy(bool)
-        took = frame["advisor_id"][known].map(advisors).to_numpy(int)
-        shape = len(first), len(advisors)
-        ones = np.ones(len(took), np.float32)
-        column = _Column(
-            TableCells(np.ascontiguousarray(inside[first].T), tables),
+        return _Customers(
+            inside[first],
             np.bincount(group, minlength=len(first)),
-            [np.bincount(group, is_back, len(first)).astype(np.int64)],
-            csr_array((ones, (group[who[known]], took)), shape),
-            np.zeros(len(first), bool),
-            np.zeros(len(advisors), bool),
+            np.bincount(group, is_back, len(first)),
+            group[who[known]],
+            frame["advisor_id"][known].map(advisors).to_numpy(int),
         )
-        return {CUSTOMERS: column}
 
 
 _ZERO = sa.literal_column("0", sa.BigInteger)
+
+
+def _list_parts() -> list[sa.ColumnElement[bool]]:
+    """List the predicates of the parts that contacts are counted by."""
+    parts = sa.literal_column(str(CUSTOMER_PARTS), sa.BigInteger)
+    part = sa.func.coalesce(CONTACTS.c.customer_number, _ZERO) % parts
+    return [part == number for number in range(CUSTOMER_PARTS)]
+
+
+def _as_frame(tables: Iterable[pa.Table]) -> pd.DataFrame:
+    """Put tables of dictionaries together as a frame of categories."""
+    whole = pa.concat_tables(tables, promote_options="permissive").unify_dictionaries()
+    return whole.to_pandas(self_destruct=True)
 
 
 def _bits(tests: Iterable[Predicate]) -> sa.ColumnElement[int]:
