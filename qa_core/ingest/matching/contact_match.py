@@ -8,14 +8,12 @@ from itertools import groupby
 import duckdb
 import pyarrow as pa
 
+from qa_core.base.masking import DAY_IN_KEY
 from qa_core.storage.facts.schema import NEIGHBOUR_DAYS
 from qa_core.storage.lake.tables import quote
 
 AMBIGUOUS, NOTHING_TO_JOIN_BY = "ambiguous_contact", "no_contact"
 BY_ID, BY_TICKET, BY_NUMBER, BY_CUSTOMER = "id", "ticket", "number_and_time", "customer_and_time"
-
-DAY_IN_KEY = r"@\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d)?$"
-"""Suffix in the key of a contact whose tool uses ids again: its day, or its start."""
 
 INCOMING = pa.schema(
     [

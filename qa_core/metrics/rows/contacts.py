@@ -214,7 +214,7 @@ def find_by_id(viewer: Viewer, contact_id: str, limit: int = 10) -> list[dict[st
     columns = ("source_system", "contact_id", "local_start", "channel", "queue")
     statement = (
         sa.select(*(CONTACTS.c[name] for name in columns))
-        .where(CONTACTS.c.contact_id.in_((contact_id, masking.key_number(contact_id))))
+        .where(CONTACTS.c.contact_id == masking.key_number(contact_id))
         .order_by(CONTACTS.c.started_at.desc(), CONTACTS.c.source_system)
         .limit(limit)
     )
