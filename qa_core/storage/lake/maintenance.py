@@ -218,7 +218,8 @@ def _with_keys(
     connection: duckdb.DuckDBPyConnection,
     base: tables.Snapshot,
 ) -> None:
-    key_id = lambda text: masking.key_number(text)  # noqa: E731  DuckDB counts parameters
+    key = environment.secret("pseudonyms")
+    key_id = lambda text: masking.key_number(text, key)  # noqa: E731  DuckDB counts parameters
     with closing(connection.cursor()) as other:
         other.create_function("key_id", key_id, ["VARCHAR"], "VARCHAR")
         try:
@@ -254,12 +255,14 @@ def _drop_twins(connection: duckdb.DuckDBPyConnection, base: tables.Snapshot) ->
     connection.execute(
         f"CREATE TEMP VIEW stored AS {tables.select_from_files('contacts', base.files())}"
     )
-    if not _has_rows(connection, "FROM stored", is_clear := _has_number("contact_id")):
+    is_clear = _has_number("contact_id")
+    is_keyed = f"regexp_matches(contact_id, '{masking.KEY_INSIDE}')"
+    if not all(_has_rows(connection, "FROM stored", test) for test in (is_clear, is_keyed)):
         return
     connection.execute(
         "CREATE TEMP TABLE twins AS SELECT source_system, key_id(contact_id) AS keyed_id FROM "
         f"stored WHERE {is_clear} INTERSECT SELECT source_system, contact_id FROM stored "
-        f"WHERE regexp_matches(contact_id, '{masking.KEY_INSIDE}')"
+        f"WHERE {is_keyed}"
     )
     if not _has_rows(connection, "FROM twins", "true"):
         return
@@ -422,15 +425,16 @@ def _change_images(
             f"({tables.select_from_files('contacts', [])} UNION ALL BY NAME SELECT * FROM "
             f"{read_image(image.name)})"
         )
-        due, own = is_due, values
         if status_of(image.name) == "new":  # keys alone
-            rows = f"(SELECT {', '.join(schema.CONTACT_KEY)} FROM {rows})"
-            own = {name: values[name] for name in schema.CONTACT_KEY if name in values}
-            due = " OR ".join(f"{value} <> {name}" for name, value in own.items())
-        if own and _has_rows(connection, rows, due):
+            names = [name for name in schema.CONTACT_KEY if name in values]
+            differs = " OR ".join(f"{values[name]} <> {name}" for name in names)
+            if names and _has_rows(connection, rows, differs):
+                keys = (f"{values.get(name, name)} AS {name}" for name in schema.CONTACT_KEY)
+                _replace_image(connection, image, f"SELECT {', '.join(keys)} FROM {rows}")
+        elif _has_rows(connection, rows, is_due):
             columns = ", ".join(
-                f"CASE WHEN {due} THEN {value} ELSE {name} END AS {name}"
-                for name, value in own.items()
+                f"CASE WHEN {is_due} THEN {value} ELSE {name} END AS {name}"
+                for name, value in values.items()
             )
             _replace_image(connection, image, f"SELECT * REPLACE ({columns}) FROM {rows}")
 
