@@ -150,7 +150,10 @@ def test_no_byte_of_taken_over_stores_holds_a_number_and_nothing_else_changes(
     assert keyed == f"generic:{masking.key_number(f'E-{NUMBER}')}"
     verdicts = {verdict.rule.number: verdict for verdict in purge.judge_rules(SYSTEM)}
     assert verdicts["R16"].state == "in_order"
-    assert verdicts["R16"].finding.evidence == "All 10 contacts and entries hold pseudonyms, no numbers"
+    assert (
+        verdicts["R16"].finding.evidence
+        == "All 10 contacts and entries hold pseudonyms, no numbers"
+    )
     assert [found["contact_id"] for found in contacts.find_by_id(SYSTEM, ID)] == [key]
 
     # The log names them by their ids of today; its seals hold, and a change still shows.
