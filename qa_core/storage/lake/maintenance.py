@@ -218,8 +218,11 @@ def _with_keys(
     connection: duckdb.DuckDBPyConnection,
     base: tables.Snapshot,
 ) -> None:
-    key = environment.secret("pseudonyms")
-    key_id = lambda text: masking.key_number(text, key)  # noqa: E731  DuckDB counts parameters
+    secret = functools.cache(environment.secret)  # read once, and made for no store without need
+
+    def key_id(text: str) -> str:
+        return masking.key_number(text, secret("pseudonyms"))
+
     with closing(connection.cursor()) as other:
         other.create_function("key_id", key_id, ["VARCHAR"], "VARCHAR")
         try:
