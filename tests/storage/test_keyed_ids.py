@@ -156,6 +156,9 @@ def test_no_byte_of_taken_over_stores_holds_a_number_and_nothing_else_changes(
     )
     assert [found["contact_id"] for found in contacts.find_by_id(SYSTEM, ID)] == [key]
 
+    assert contacts.read_contact(SYSTEM, "generic", ID)["evaluations"]
+    assert find_traces(old, NUMBER) == []
+
     # The log names them by their ids of today; its seals hold, and a change still shows.
     with store.reading() as session:
         assert audit_log.verify(session).ok
