@@ -42,6 +42,10 @@ _PAIRS = "|".join(f"(?:{sign}[0-9]{{2}}){{4}}" for sign in ("", " ", r"\.", "-")
 CLEAR_NUMBER = rf"(?:\+[1-9](?:[ .-]?[0-9]){{8,13}}|00[1-9][0-9]{{8,13}}|0[1-9](?:{_PAIRS}))"
 NUMBER_INSIDE = rf"(^|[^0-9A-Za-z.]){CLEAR_NUMBER}(_|\b)"
 """Telephone number that stands by itself inside of an id or a text."""
+KEY_INSIDE = r"(^|[^0-9A-Za-z.])n[0-9a-f]{12}(_|\b)"
+"""Digest of a number that stood inside of an id."""
+DAY_IN_KEY = r"@\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d)?$"
+"""Suffix in the key of a contact whose tool uses ids again: its day, or its start."""
 _ADDRESS_INSIDE = re.compile(r"[\w.+-]{1,64}(?:@|%40)[\w-]+(?:\.[\w-]+)+")
 
 _GAP = r"[\s\u00a0\u202f.\-]?"
@@ -275,24 +279,34 @@ def mask_inside(text: str) -> str:
     """Replace telephone numbers and e-mail addresses inside of a name or an address of a page by
     `MASK`; other numbers, such as days and campaigns, stay.
     """
-    text = re.sub(NUMBER_INSIDE, rf"\g<1>{MASK}\g<2>", text)
+    text = re.sub(NUMBER_INSIDE, rf"\g<1>{MASK}\g<2>", text, flags=re.ASCII)
     return _ADDRESS_INSIDE.sub(MASK, text)
 
 
 def has_number(text: str) -> bool:
     """Return whether a telephone number stands by itself inside of a text."""
-    return re.search(NUMBER_INSIDE, text) is not None
+    return re.search(NUMBER_INSIDE, text, re.ASCII) is not None
 
 
 def key_number(text: str, key: bytes | None = None) -> str:
-    """Replace the telephone number inside of an id of a contact by a keyed digest, another one
-    for each id. `key`: default, the key of the pseudonyms.
+    """Replace telephone numbers inside of an id of a contact by a keyed digest, another one for
+    each id; a day in its key stays. `key`: default, the key of the pseudonyms.
     """
     if not has_number(text):
         return text
-    key = key or environment.secret("pseudonyms")
-    digest = hmac.digest(key, f"in {text}".encode(), "sha256").hex()[:12]
-    return re.sub(NUMBER_INSIDE, rf"\g<1>n{digest}\g<2>", text)
+    key, day = key or environment.secret("pseudonyms"), re.search(DAY_IN_KEY, text)
+    end = day.start() if day else len(text)
+    number, day_in_key = text[:end], text[end:]
+    digest = hmac.digest(key, f"in {number}".encode(), "sha256").hex()[:12]
+    insert = lambda found: f"{found[1]}n{digest}{found[2]}"  # noqa: E731  templates are slower
+    number = re.sub(NUMBER_INSIDE, insert, number, flags=re.ASCII)
+    # Of two numbers with one sign between them, one is found at a time.
+    return key_number(number, key) + day_in_key
+
+
+def is_keyed(text: str | None) -> bool:
+    """Return whether a number stood inside of an id."""
+    return text is not None and re.search(KEY_INSIDE, text) is not None
 
 
 def _find_candidates(text: str) -> Iterator[PersonalDataMatch]:

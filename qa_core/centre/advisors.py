@@ -57,15 +57,19 @@ def normalise_name(text: str) -> str:
     return " ".join(re.split(r"[\W_]+", plain.casefold())).strip() or text.strip().casefold()
 
 
-def find_by_spelling(session: Session) -> dict[str, set[str]]:
+def find_by_spelling(session: Session, only: str | None = None) -> dict[str, set[str]]:
     """Find the ids of the advisors who are called so, the merged ones with their kept id, by
-    `fold_name` of their names, other spellings and ids.
+    `fold_name` of their names, other spellings and ids. `only`: of that advisor.
     """
     kept_ids, found = name_merges.find_kept_names(session)["advisor"], {}
-    ids = sa.select(Advisor.advisor_id, Advisor.advisor_id)
-    names = sa.select(Advisor.advisor_id, Advisor.name)
-    aliases = sa.select(AdvisorAlias.advisor_id, AdvisorAlias.alias)
-    for advisor_id, name in session.execute(ids.union(names, aliases)):
+    ids = [only, *(name for name, kept_id in kept_ids.items() if kept_id == only)]
+    spellings = (
+        sa.select(column.class_.advisor_id, column).where(
+            column.class_.advisor_id.in_(ids) if only else sa.true()
+        )
+        for column in (Advisor.advisor_id, Advisor.name, AdvisorAlias.alias)
+    )
+    for advisor_id, name in session.execute(sa.union(*spellings)):
         called = {advisor_id, kept_ids.get(advisor_id, advisor_id)}
         found.setdefault(fold_name(name), set()).update(called)
     return found

@@ -129,7 +129,7 @@ def purge(
         key_rotation.finish()
     yield result.as_json()
     for kind, count in result.deleted.items():
-        yield f"{_(retention.BY_KIND[kind].title)}: {count}"
+        yield f"{_(retention.TITLES[kind])}: {count}"
     if result.certificate:
         yield _("Deleted. Certificate no. {number}.", number=result.certificate.number)
 

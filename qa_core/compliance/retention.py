@@ -9,14 +9,14 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from qa_core.access.roles import Viewer
 from qa_core.base import declared, environment
-from qa_core.base.i18n import _, ngettext
+from qa_core.base.i18n import N_, _, ngettext
 from qa_core.centre import settings
 from qa_core.compliance.conditions import gates, recording_classes
 from qa_core.compliance.conditions.listened import start_of
 from qa_core.compliance.recordings import deletion
 from qa_core.metrics.kpis import formatting
 from qa_core.metrics.kpis.dimensions import add_months
-from qa_core.storage import audit_log
+from qa_core.storage import audit_log, keyed_ids
 from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.lake.maintenance import IMAGE_DAYS
 from qa_core.storage.records import data_map, store
@@ -54,6 +54,9 @@ CLASSES = tuple(
 """Every kind; the period of before-images is the time for which they are kept."""
 SEALED = "sealed_recordings"
 BY_KIND = {entry.kind: entry for entry in CLASSES}
+TITLES = {entry.kind: entry.title for entry in CLASSES}
+TITLES |= {keyed_ids.KIND: N_("Telephone numbers inside ids of contacts")}
+"""Title of each kind that a certificate may name."""
 
 
 def find_period(session: Session, kind: str) -> int:

@@ -14,7 +14,7 @@ import logging
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -32,7 +32,7 @@ from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.base import now
 from qa_core.storage.records.listening import ConfirmedEvaluator
 from qa_core.storage.records.people import Account, Advisor, AdvisorAlias
-from qa_core.storage.records.retention import JournalCut
+from qa_core.storage.records.retention import JournalCut, JournalRewording
 
 LOG = logging.getLogger("qa_core.journal")
 LOG_SECONDS = 600
@@ -197,14 +197,15 @@ def verify(session: Session) -> Verification:
     latest = max((end.seq for end in noted_ends), default=0)
     # From the oldest to the newest: once a row is of a later key, no earlier one is good.
     keys, rows, first_bad, is_cut = environment.find_keys("journal")[::-1], 0, None, False
-    cut = _find_cut(session)
+    cut, reworded = _find_cut(session), _find_reworded(session)
     previous, next_seq = (cut.mac, cut.seq + 1) if cut else (FIRST_MAC, 1)
     for row in (
         session.execute(sa.select(JournalRow).order_by(JournalRow.seq)).scalars().yield_per(5000)
     ):
         rows += 1
         if first_bad is None:
-            while keys and not _is_sealed(keys[0], previous, row):
+            is_sealed = _is_reworded(reworded, row)
+            while keys and not is_sealed and not _is_sealed(keys[0], previous, row):
                 del keys[0]
             if row.seq != next_seq or not keys:
                 first_bad = row.seq
@@ -231,9 +232,10 @@ def is_foreign(session: Session) -> bool:
     """Return whether no key that is here sealed the first row, as in another centre's stores."""
     cut, first = _find_cut(session), sa.select(JournalRow).order_by(JournalRow.seq).limit(1)
     row = session.execute(first).scalars().first()
+    if row is None or _is_reworded(_find_reworded(session), row):
+        return False
     previous = cut.mac if cut else FIRST_MAC
-    keys = environment.find_keys("journal")
-    return row is not None and not any(_is_sealed(key, previous, row) for key in keys)
+    return not any(_is_sealed(key, previous, row) for key in environment.find_keys("journal"))
 
 
 def purge(session: Session, before: datetime) -> None:
@@ -252,6 +254,7 @@ def purge(session: Session, before: datetime) -> None:
             "The role of QA_DATABASE_URL may not delete journal rows younger than six months. "
             "Purge as the owner of the tables.",
         )
+    session.execute(sa.delete(JournalRewording).where(JournalRewording.seq <= last.seq))
     session.execute(sa.delete(JournalCut))
     session.add(JournalCut(seq=last.seq, mac=last.mac, signature=sign("cut", last.seq, last.mac)))
 
@@ -359,6 +362,22 @@ def _find_cut(session: Session) -> JournalCut | None:
     if cut is None or not is_signature(cut.signature, "cut", cut.seq, cut.mac):
         return None
     return cut
+
+
+def sign_words(row: Mapping[str, int | str]) -> str:
+    """Sign a row whose words a migration changed. Its seal stays as it was, so that the seals of
+    the rows after it and the noted ends still fit.
+    """
+    return sign("reworded", *row.values())
+
+
+def _find_reworded(session: Session) -> dict[int, str]:
+    return dict(session.execute(sa.select(JournalRewording.seq, JournalRewording.signature)).all())
+
+
+def _is_reworded(reworded: Mapping[int, str], row: JournalRow) -> bool:
+    words = (getattr(row, name) for name in JournalRow.__table__.columns.keys())  # noqa: SIM118
+    return row.seq in reworded and is_signature(reworded[row.seq], "reworded", *words)
 
 
 def _format_moment(moment: datetime) -> str:

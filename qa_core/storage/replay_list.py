@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from qa_core.base import environment
+from qa_core.base import environment, masking
 from qa_core.base.errors import Refusal
 from qa_core.storage import audit_log
 
@@ -133,7 +133,8 @@ def _read(path: Path) -> ReplayList:
         if not audit_log.is_signature(seal, *_name_content(document)):
             raise ValueError("seal")
         entries = [
-            ReplayEntry(datetime.fromisoformat(at), *texts) for at, *texts in document["entries"]
+            ReplayEntry(datetime.fromisoformat(at), kind, _key_ids(key), value)
+            for at, kind, key, value in document["entries"]
         ]
         complete_since = datetime.fromisoformat(document["complete_since"])
         return ReplayList(complete_since, document["number"], tuple(entries))
@@ -145,6 +146,17 @@ def _read(path: Path) -> ReplayList:
             "then begun, and restoring older backups needs your consent.",
             file=str(path),
         ) from error
+
+
+def _key_ids(key: str) -> str:
+    """Return a key with the ids of contacts as they are stored: earlier versions wrote numbers."""
+    if not masking.has_number(key) or key[0] not in "[{":
+        return key
+    what = json.loads(key)
+    if isinstance(what, list):
+        return json.dumps([text and masking.key_number(text) for text in what])
+    contact_id = what.get("contact_id")
+    return json.dumps(what | {"contact_id": masking.key_number(contact_id)}) if contact_id else key
 
 
 def _name_content(document: dict[str, object]) -> tuple[str, str]:

@@ -28,7 +28,7 @@ def _build_blocks(certificate: purge.Certificate) -> list[Block]:
     day = formatting.long_day
     rows = [
         (
-            _(retention.BY_KIND[kind].title),
+            _(retention.TITLES[kind]),
             formatting.number(due.count),
             day(due.oldest),
             day(due.newest),

@@ -13,6 +13,7 @@ from qa_core.base import environment
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import ScorecardVersion
 from qa_core.storage.records.imports import BeforeImage, ImportBatch, WaitingRow
+from qa_core.storage.records.irritants import Irritant
 from qa_core.storage.records.listening import (
     Calibration,
     CoachingNote,
@@ -24,6 +25,7 @@ from qa_core.storage.records.listening import (
 )
 from qa_core.storage.records.people import Account, AccountRequest, SignInThrottle
 from qa_core.storage.records.retention import SubjectRequest
+from qa_core.storage.records.targets import Annotation
 
 
 def add_scorecard() -> None:
@@ -114,6 +116,10 @@ def add_one_of_each(sent: Path, name: str, at: datetime, advisor_id: str = "ann-
                     received_on=at.date(), due_on=at.date(), answered_on=at.date(),
                     answered_by="dora", answer=f"{name}-answer", entered_by="dora",
                 ),
+                Annotation(
+                    title=f"{name}-event", starts_on=at.date(), ends_on=at.date(), author="lea"
+                ),
+                Irritant(kind="tags", note=f"{name}-remark", opened_by="lea", opened_at=at),
                 SignInThrottle(key=f"account:{name}-person", last_failure_at=at),
             ]
         )  # fmt: skip

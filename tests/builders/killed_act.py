@@ -79,12 +79,18 @@ def back_up(folder: Path, say: Say) -> None:
     say(name)
 
 
+def upgrade(_folder: Path, say: Say) -> None:
+    store.migrate()
+    say("upgraded")
+
+
 ACTS: dict[str, Callable[[Path, Say], None]] = {
     "evaluation": evaluate,
     "import": bring,
     "purge": purge_now,
     "server": serve,
     "backup": back_up,
+    "upgrade": upgrade,
 }
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ ROWS = {
     "account_requests": (12, "SELECT asked_at FROM account_request"),
     "sign_in_failures": (30, "SELECT last_failure_at FROM sign_in_throttle"),
     "closed_accounts": (12, "SELECT closed_at FROM account WHERE closed_at IS NOT NULL"),
+    "notes": (36, "SELECT ends_on FROM annotation UNION ALL SELECT opened_at FROM irritant"),
     "requests": (36, "SELECT answered_on FROM subject_request WHERE answered_on IS NOT NULL"),
     "certificates": (36, "SELECT finished_at FROM purge WHERE finished_at IS NOT NULL"),
     "waiting_rows": (

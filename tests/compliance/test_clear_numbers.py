@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from builders.centres import contact, land
 from builders.erasure import find_traces
 from builders.import_files import bring, find_contacts, run_confirmed
 from builders.listening_centre import accredit, open_gates
@@ -78,14 +76,16 @@ def test_numbers_inside_ids_and_texts_are_kept_nowhere(
     assert find_clear(centre) == []
 
 
-def test_a_contact_of_before_keeps_its_id_and_comes_no_second_time(
-    centre: Path, sent: Path
-) -> None:
-    land([contact(datetime(2026, 11, 19, 10), ID)])
-    bring(sent, "contacts", CALLS)
-    assert [number for (number,) in find_contacts()] == [ID, "B2"]
-    assert [found["contact_id"] for found in contacts.find_by_id(SYSTEM, ID)] == [ID]
-    assert subjects.read_contacts([f"generic/{ID}", "B2"]) == [("generic", ID), (None, "B2")]
+@pytest.mark.parametrize(
+    ("text", "length"),
+    [("out-0612345678_0123456789", 31), (f"{ID}@2026-11-19", 40), ("+33 6 12 34 56 78", 13)],
+)
+def test_an_id_is_keyed_once_with_all_its_numbers_and_its_day(text: str, length: int) -> None:
+    keyed = masking.key_number(text, b"key")
+    assert not masking.has_number(keyed)
+    assert (len(keyed), keyed[-11:] == "@2026-11-19") == (length, "@" in text)
+    assert masking.key_number(keyed, b"key") == keyed
+    assert masking.key_number(f"{ID}@2026-11-19") == masking.key_number(ID) + "@2026-11-19"
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer
 from qa_core.storage.records.imports import BeforeImage, WaitingRow
+from qa_core.storage.records.irritants import Irritant
 from qa_core.storage.records.listening import (
     Calibration,
     CoachingNote,
@@ -49,6 +50,7 @@ from qa_core.storage.records.listening import (
 )
 from qa_core.storage.records.people import AccountRequest, SignInThrottle
 from qa_core.storage.records.retention import Purge
+from qa_core.storage.records.targets import Annotation
 from qa_core.upkeep import purge, subjects
 
 SYSTEM = Viewer.SYSTEM
@@ -65,6 +67,7 @@ KINDS = {
     "account_requests": 1,
     "sign_in_failures": 1,
     "closed_accounts": 1,
+    "notes": 2,
     "requests": 1,
     "waiting_rows": 1,
     "before_images": 1,
@@ -86,7 +89,7 @@ def count_rows() -> dict[str, int]:
     """The rows of every table that `fill` fills."""
     tables_filled = (Evaluation, EvaluationAnswer, Dispute, Calibration, CoachingPlan)
     tables_filled += (CoachingNote, Draw, DrawnContact, ListeningPlan, Playback, WaitingRow)
-    tables_filled += (BeforeImage, AccountRequest, SignInThrottle)
+    tables_filled += (BeforeImage, AccountRequest, SignInThrottle, Annotation, Irritant)
     with store.reading() as session:
         return {
             table.__tablename__: session.scalar(
@@ -149,7 +152,7 @@ def test_a_purge_deletes_what_is_too_old_and_nothing_else(filled: Path) -> None:
 @pytest.mark.sqlite("it looks into the files of the records")
 def test_no_byte_of_the_stores_holds_what_was_deleted(filled: Path) -> None:
     words = ("old-customer", "old-words", "old-comment", "old-dispute", "old-goal", "old-note")
-    words += ("old-row", "old-reason", "old-cells", "old-person")
+    words += ("old-row", "old-reason", "old-cells", "old-person", "old-event", "old-remark")
     assert all(find_traces(filled, word) for word in words)
 
     purge.purge(SYSTEM)

@@ -354,6 +354,8 @@ FAULTS: dict[str, tuple[str, str, Callable[..., Any]]] = {
             RECENT - timedelta(days=150), "m1", customer_key="+33612345678")]))),
     "a caller's number instead of a pseudonym in an objection": (
         "R16", RED, lambda: add(Objection(customer_key="0612345678", entered_by="x"))),
+    "a caller's number inside the id of a recording": (
+        "R16", RED, lambda: change(sa.update(Recording).values(contact_id="1-0612345678-2"))),
     "an executive publishes an evaluation": ("R18", RED, lambda: (
         evaluate(evaluator="eve"),
         change(sa.update(Account).values(role="executive")))),

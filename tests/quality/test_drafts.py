@@ -22,6 +22,7 @@ from builders.forked_python import forked_python
 from qa_core.access.roles import Viewer
 from qa_core.base import environment, i18n
 from qa_core.base.errors import AccessDenied, Refusal
+from qa_core.centre.rules import name_decisions
 from qa_core.compliance.conditions import accreditations
 from qa_core.metrics.kpi import evaluation_table as published
 from qa_core.quality.evaluations import corrections, disputes, publication
@@ -35,7 +36,7 @@ from qa_core.storage.records.listening import (
     DrawnContact,
     EvaluationRevision,
 )
-from qa_core.storage.records.people import Account
+from qa_core.storage.records.people import Account, Advisor
 from qa_core.upkeep import subjects
 
 __all__ = ["room"]
@@ -328,6 +329,17 @@ def test_whoever_may_not_listen_today_goes_no_further(room, monkeypatch) -> None
             sa.update(DrawnContact).where(DrawnContact.id == drawn_id).values(state="replaced")
         )
     assert refusals() == {"no_longer_assigned"}
+
+
+def test_a_draft_about_an_advisor_who_is_called_like_its_evaluator_is_refused(room) -> None:
+    eve = viewer_of("eve")
+    evaluation_id = start(eve, draw("eve"))
+    with store.writing() as session:
+        session.add(Advisor(advisor_id="4012", name="EVE"))
+    version = save(eve, evaluation_id, 1, BEST, {})
+    name_decisions.merge(Viewer.SYSTEM, "advisor", "4012", "A1")
+    with pytest.raises(Refusal, match="one of your own contacts"):
+        save(eve, evaluation_id, version, BEST, {})
 
 
 def test_a_contact_that_objected_meanwhile_takes_the_draft_away(room) -> None:

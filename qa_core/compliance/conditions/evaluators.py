@@ -91,11 +91,11 @@ class EvaluationAuthors:
         return None
 
 
-def find_own_ids(session: Session) -> dict[str, set[str]]:
+def find_own_ids(session: Session, among: str | None = None) -> dict[str, set[str]]:
     """Find, by username, the ids of the advisor who that person is, and of those who are called
-    as they are: nobody evaluates themselves.
+    as they are: nobody evaluates themselves. `among`: of the names, compare that advisor's alone.
     """
-    by_spelling, kept_ids = find_by_spelling(session), find_kept_names(session)["advisor"]
+    by_spelling, kept_ids = find_by_spelling(session, among), find_kept_names(session)["advisor"]
     found = {}
     for username, person in people.find_people(session).items():
         bound = person.advisor_id

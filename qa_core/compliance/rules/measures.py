@@ -363,7 +363,9 @@ def count_passwords(facts: RuleFacts) -> RuleCount:
 
 
 def judge_pseudonyms(facts: RuleFacts) -> RuleCount | RuleFinding:
-    """Count keys of customers that are no pseudonyms; the secret makes them (R16)."""
+    """Count keys of customers that are no pseudonyms, and ids with numbers; the secret makes
+    them (R16).
+    """
     total, wrong = count_customer_keys(Viewer.SYSTEM)
     if total and not environment.has_secret("pseudonyms"):
         evidence = describe_count(_("Customer keys without their secret"), total)
@@ -375,6 +377,9 @@ def judge_pseudonyms(facts: RuleFacts) -> RuleCount | RuleFinding:
             found = facts.read(keys.distinct()).scalars().all()
             total += len(found)
             wrong += sum(not PSEUDONYM.fullmatch(key) for key in found)
+        for column, _datum in entry.find(ColumnContent.CONTACT):
+            total += facts.count(column.is_not(None))
+            wrong += facts.count(column.regexp_match(f"^{centre_counts.CLEAR_NUMBER}$"))
     return RuleCount(wrong, total)
 
 

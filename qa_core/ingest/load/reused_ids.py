@@ -8,10 +8,10 @@ import duckdb
 
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
+from qa_core.base.masking import DAY_IN_KEY
 from qa_core.files.decision import Decision
 from qa_core.files.options import ImportOptions
 from qa_core.ingest.columns import header_matching
-from qa_core.ingest.matching.contact_match import DAY_IN_KEY
 from qa_core.ingest.reading import registry
 from qa_core.ingest.staging.staged import Staged
 from qa_core.storage import lake

@@ -9,6 +9,7 @@ from itertools import groupby
 import duckdb
 import pyarrow as pa
 
+from qa_core.base.masking import DAY_IN_KEY
 from qa_core.storage.facts.schema import NEIGHBOUR_DAYS
 from qa_core.storage.lake.tables import quote
 
@@ -18,9 +19,6 @@ BY_ID, BY_TICKET, BY_NUMBER, BY_CUSTOMER = "id", "ticket", "number_and_time", "c
 ROWS_AT_ONCE = 100_000
 """Rows with a number that are compared with calls in one statement, unless a month has more."""
 _HAS_NUMBER = "contact_id IS NULL AND tracking_number IS NOT NULL AND moment IS NOT NULL"
-
-DAY_IN_KEY = r"@\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d)?$"
-"""Suffix in the key of a contact whose tool uses ids again: its day, or its start."""
 
 INCOMING = pa.schema(
     [

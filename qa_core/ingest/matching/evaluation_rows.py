@@ -324,7 +324,7 @@ def _build_key(rows: list[dict[str, Any]], system: str, is_long: bool) -> str:
         first.get(name) for name in ("contact_id", "advisor", "evaluator", "evaluated_at", "grid")
     ]
     if first.get("contact_id") is not None or is_long:
-        return f"evaluation-{_compute_digest(identity)}"
+        return f"{evaluations.OF_CONTACT}{_compute_digest(identity)}"
     # Without any other key, an evaluation is known by its values and rank among equals.
     answers = ((row.get("criterion"), row.get("points")) for row in rows)
     return f"row-{_compute_digest([*identity, first.get('score'), *answers])}"

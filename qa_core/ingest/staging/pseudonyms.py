@@ -18,14 +18,16 @@ from qa_core.base.masking import MASK
 from qa_core.files.header_text import simplify
 from qa_core.ingest.staging.arrays import map_texts
 from qa_core.ingest.words.tables import list_words
-from qa_core.storage import lake
+from qa_core.storage.facts.personal_data import ColumnContent, find_columns
+from qa_core.storage.facts.schema import CONTACTS
 
 KEY_LENGTH = 32
 MIN_NUMBER_DIGITS = 6
 """Numbers of fewer digits are extensions, not customers."""
 MIN_WHOLE_DIGITS = 8
 """A called number of fewer digits is the short number of a line."""
-IDS, TEXTS = ("contact_id", "ticket"), ("reason", "keyword", "landing_page")
+IDS = (*find_columns(CONTACTS, ColumnContent.CONTACT), "evaluation_id")
+TEXTS = ("reason", "keyword", "landing_page")
 """Columns of rows into which tools and people write callers' numbers."""
 _WITHHELD = list_words("withheld")
 MAX_CACHED_KEYS = 300_000
@@ -59,13 +61,8 @@ class Pseudonyms:
         return cls(here.country, environment.secret("pseudonyms", here))
 
     def key_ids(self, ids: pa.Array) -> pa.Array:
-        """Replace telephone numbers inside of ids of contacts by keyed digests. An id that was
-        stored as it is, before this was done, stays, so that no contact comes twice.
-        """
-        clear = [text for text in ids.unique().to_pylist() if text and masking.has_number(text)]
-        stored = lake.find_stored_ids(clear)
-        keyed = {text: masking.key_number(text, self.key) for text in clear if text not in stored}
-        return map_texts(lambda text: keyed.get(text, text), ids)
+        """Replace telephone numbers inside of ids of contacts by keyed digests."""
+        return map_texts(lambda text: masking.key_number(text, self.key), ids)
 
     def hide_numbers(self, table: pa.Table) -> pa.Table:
         """Replace telephone numbers and addresses inside of ids and texts of rows."""

@@ -3,6 +3,7 @@ only writer, in one transaction with the audit log.
 """
 
 from qa_core.quality.evaluations.imports import (
+    OF_CONTACT,
     EvaluationImporter,
     ImportedAnswer,
     ImportedEvaluation,

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import selectinload
 
 from qa_core import scoring
-from qa_core.base import doors
+from qa_core.base import doors, masking
 from qa_core.base.row_values import read_fields, write_fields
 from qa_core.centre import advisors
 from qa_core.centre.advisors import normalise_name
@@ -29,6 +29,8 @@ from qa_core.storage.records.imports import BeforeImage
 from qa_core.storage.records.listening import EvaluationRevision
 from qa_core.storage.records.store import Session
 
+OF_CONTACT = "evaluation-"
+"""Beginning of the key of an evaluation that its contact, people and moment identify."""
 FIELDS = (
     "source_system", "contact_id", "advisor_id", "team", "local_day", "evaluator", "evaluated_at",
     "grid_id", "grid_name", "score", "calculated_score", "outcome", "comment", "tags",
@@ -115,7 +117,7 @@ class EvaluationImporter:
             "grid_name": scorecard_row.title if scorecard_row else None,
             "tags": list(item.tags) or None,
         }
-        evaluation = self._known.get(item.external_key)
+        evaluation = self._known.get(item.external_key) or self._find_by_contact(item, values)
         # Corrections and decisions made here take precedence over the source.
         if evaluation is not None and (
             evaluation.id in self._amended or _read_source_values(evaluation) == (values, answers)
@@ -155,6 +157,27 @@ class EvaluationImporter:
         if scorecard_row.id not in self._parsed:
             self._parsed[scorecard_row.id] = scorecards.find_parsed(scorecard_row)
         return self._parsed[scorecard_row.id]
+
+    def _find_by_contact(
+        self, item: ImportedEvaluation, values: Mapping[str, Any]
+    ) -> Evaluation | None:
+        """Find an evaluation whose key was made from the id that its contact had before numbers
+        in ids were keyed (`storage.keyed_ids`), and give it its key of today.
+        """
+        made_of = ("source_system", "contact_id", "advisor_id", "evaluated_at", "evaluator")
+        if not (item.external_key.startswith(OF_CONTACT) and masking.is_keyed(item.contact_id)):
+            return None
+        same = {name: values[name] for name in (*made_of, "grid_id")}
+        named = sa.select(Evaluation).filter_by(**same)
+        named = named.where(Evaluation.external_key.startswith(OF_CONTACT))
+        [evaluation, *others] = self._session.scalars(_unscoped(named)).all() or [None]
+        if evaluation is None or others:
+            return None
+        of_it = (BeforeImage.object == "evaluation", BeforeImage.key == evaluation.external_key)
+        self._session.execute(sa.update(BeforeImage).where(*of_it).values(key=item.external_key))
+        evaluation.external_key = item.external_key
+        self._known[item.external_key] = evaluation
+        return evaluation
 
     def _find_or_create_scorecard(self, item: ImportedEvaluation) -> ScorecardVersion:
         title = item.scorecard or UNNAMED_SCORECARD

@@ -69,7 +69,7 @@ CONTACTS = sa.Table(
     _text("source_system", nullable=False),
     _text("contact_id", CONTACT_ID, nullable=False),
     # The case that the contact belongs to, as the tool numbers it; several may share one.
-    _text("ticket"),
+    _text("ticket", CONTACT_ID),
     _text("month", nullable=False),  # partition: YYYY-MM of local_start
     sa.Column("started_at", sa.DateTime, nullable=False),  # UTC, without zone
     sa.Column("local_start", sa.DateTime, nullable=False),  # the centre's wall clock

@@ -2,7 +2,7 @@
 change is one commit, readers see old or new.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from qa_core.storage.lake.maintenance import (
     erase,
     find_advisors,
     find_due_contacts,
+    key_ids,
     mark,
     mark_known_customers,
     remove_advisors,
@@ -82,16 +83,6 @@ def working(rows: int = 0, spill_folder: Path | None = None) -> Iterator[duckdb.
                 f"CREATE TEMP VIEW {name} AS {tables.select_from_files(name, files(name))}"
             )
         yield connection
-
-
-def find_stored_ids(ids: Sequence[str]) -> set[str]:
-    """Find which of these ids contacts have, of whatever system."""
-    if not ids or version("contacts") < 0:
-        return set()
-    with working() as connection:
-        are_those = "contact_id IN (SELECT unnest(?))"
-        found = f"SELECT DISTINCT contact_id FROM contacts WHERE {are_those}"
-        return {contact_id for (contact_id,) in connection.execute(found, [ids]).fetchall()}
 
 
 def compare_system(

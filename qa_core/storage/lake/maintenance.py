@@ -6,15 +6,18 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
+import pyarrow as pa
 from deltalake import DeltaTable
 
-from qa_core.base import environment
+from qa_core.base import environment, masking
 from qa_core.storage.facts import schema
 from qa_core.storage.facts.personal_data import ADVISOR, ColumnContent, find_columns
 from qa_core.storage.lake import month_sums, tables
@@ -194,6 +197,98 @@ def remove_advisors(*advisor_ids: str, names: Collection[str] = ()) -> None:
             _change(" OR ".join(f"regexp_matches({x}, {named}, 'i')" for x in texts), values)
 
 
+def key_ids() -> DueContacts | None:
+    """Key the telephone numbers in ids and tickets of contacts and of the before-images. Returns
+    the contacts of this call and of interrupted ones.
+    """
+    if tables.version("contacts") < 0:
+        return None
+    for change in (_drop_twins, _key_ids):
+        commit_with_retries("contacts", functools.partial(_with_keys, change))
+    history = DeltaTable(tables.snapshot("contacts").folder).history()
+    done = [entry["keyed"] for entry in history if "keyed" in entry]
+    if not done:
+        return None
+    counts, oldest, newest = zip(*done, strict=True)
+    return DueContacts(sum(counts), *map(date.fromisoformat, (min(oldest), max(newest))))
+
+
+def _with_keys(
+    change: Callable[[duckdb.DuckDBPyConnection, tables.Snapshot], None],
+    connection: duckdb.DuckDBPyConnection,
+    base: tables.Snapshot,
+) -> None:
+    secret = functools.cache(environment.secret)  # read once, and made for no store without need
+
+    def key_id(text: str) -> str:
+        return masking.key_number(text, secret("pseudonyms"))
+
+    with closing(connection.cursor()) as other:
+        other.create_function("key_id", key_id, ["VARCHAR"], "VARCHAR")
+        try:
+            change(connection, base)
+        finally:
+            other.remove_function("key_id")
+
+
+def _key_ids(connection: duckdb.DuckDBPyConnection, base: tables.Snapshot) -> None:
+    names = find_columns(schema.CONTACTS, ColumnContent.CONTACT)
+    condition = " OR ".join(map(_has_number, names))
+    values = {
+        name: f"CASE WHEN {_has_number(name)} THEN key_id({name}) ELSE {name} END" for name in names
+    }
+    _change_images(connection, condition, values)
+    count, *days = connection.execute(
+        "SELECT count(*), min(local_start), max(local_start) FROM "
+        f"({tables.select_from_files('contacts', base.files())}) WHERE {condition}"
+    ).fetchone()
+    if count:
+        keyed = {"keyed": [count, *(day.date().isoformat() for day in days)]}
+        _rewrite_files(connection, base, EVER, condition, values, True, keyed)
+
+
+def _has_number(column: str) -> str:
+    return f"regexp_matches({column}, {tables.quote(masking.NUMBER_INSIDE)})"
+
+
+def _drop_twins(connection: duckdb.DuckDBPyConnection, base: tables.Snapshot) -> None:
+    """Remove one of two contacts that are one once their ids are keyed: the one that changed
+    earlier.
+    """
+    rewrite = Rewrite(connection, base, ())
+    connection.execute(
+        f"CREATE TEMP VIEW stored AS {tables.select_from_files('contacts', base.files())}"
+    )
+    is_clear = _has_number("contact_id")
+    is_keyed = f"regexp_matches(contact_id, '{masking.KEY_INSIDE}')"
+    if not all(_has_rows(connection, "FROM stored", test) for test in (is_clear, is_keyed)):
+        return
+    connection.execute(
+        "CREATE TEMP TABLE twins AS SELECT source_system, key_id(contact_id) AS keyed_id FROM "
+        f"stored WHERE {is_clear} INTERSECT SELECT source_system, contact_id FROM stored "
+        f"WHERE {is_keyed}"
+    )
+    if not _has_rows(connection, "FROM twins", "true"):
+        return
+    places = {entry["batch_id"]: place for place, entry in enumerate(current_commits(base))}
+    batches = pa.array(places, pa.string()), pa.array(places.values(), pa.int64())
+    connection.register("batches", pa.table(batches, names=["batch_id", "place"]))
+    keyed_id = f"CASE WHEN {is_clear} THEN key_id(contact_id) ELSE contact_id END"
+    connection.execute(f"""
+        CREATE TEMP TABLE row_status AS
+        SELECT {rewrite.list_key("s")}, month AS old_month, CAST(NULL AS VARCHAR) AS new_month,
+            started_at AS old_clock, CAST(NULL AS TIMESTAMP) AS new_clock, 'deleted' AS status,
+            customer_key AS before_customer, started_at AS before_start,
+            CAST(NULL AS VARCHAR) AS after_customer, CAST(NULL AS TIMESTAMP) AS after_start
+        FROM (SELECT *, {keyed_id} AS keyed_id FROM stored) s
+            SEMI JOIN twins USING (source_system, keyed_id) LEFT JOIN batches USING (batch_id)
+        QUALIFY row_number() OVER (PARTITION BY source_system, keyed_id
+            ORDER BY place DESC NULLS LAST, contact_id = keyed_id DESC) > 1
+    """)
+    connection.execute("CREATE TEMP VIEW incoming AS SELECT * FROM row_status WHERE false")
+    rewrite.run([], {})
+
+
 def find_advisors() -> frozenset[str]:
     """Return the ids of all advisors that contacts name, read once per version of the lake."""
     return _find_advisors(tables.version("contacts"), tables.lake_folder())
@@ -300,6 +395,7 @@ def _rewrite_files(
     condition: str,
     values: Mapping[str, str],
     keeps_figures: bool,
+    metadata: Mapping[str, Any] = {},
 ) -> None:
     """Set columns of the rows that fulfil the condition, in one commit; neighbours stay.
     Where that `keeps_figures`, each file has the lineage of the one before.
@@ -321,21 +417,25 @@ def _rewrite_files(
         add = tables.write_part(connection, base, part.month, rewritten_rows, lineage)
         adds += [add] if add else []
     if changed:
-        tables.commit(base, tables.Commit(adds, changed))
+        tables.commit(base, tables.Commit(adds, changed, metadata=dict(metadata)))
 
 
 def _change_images(
     connection: duckdb.DuckDBPyConnection, is_due: str, values: Mapping[str, str]
 ) -> None:
     for image in sorted(image_folder().glob("contacts-*.parquet")):
-        if status_of(image.name) == "new":
-            continue
         # An image of an earlier version may lack a column.
         rows = (
             f"({tables.select_from_files('contacts', [])} UNION ALL BY NAME SELECT * FROM "
             f"{read_image(image.name)})"
         )
-        if _has_rows(connection, rows, is_due):
+        if status_of(image.name) == "new":  # keys alone
+            names = [name for name in schema.CONTACT_KEY if name in values]
+            differs = " OR ".join(f"{values[name]} <> {name}" for name in names)
+            if names and _has_rows(connection, rows, differs):
+                keys = (f"{values.get(name, name)} AS {name}" for name in schema.CONTACT_KEY)
+                _replace_image(connection, image, f"SELECT {', '.join(keys)} FROM {rows}")
+        elif _has_rows(connection, rows, is_due):
             columns = ", ".join(
                 f"CASE WHEN {is_due} THEN {value} ELSE {name} END AS {name}"
                 for name, value in values.items()
@@ -344,8 +444,8 @@ def _change_images(
 
 
 def _has_rows(connection: duckdb.DuckDBPyConnection, rows: str, condition: str) -> bool:
-    row = connection.execute(f"SELECT 1 FROM ({rows}) WHERE {condition} LIMIT 1").fetchone()
-    return row is not None
+    found = connection.execute(f"SELECT 1 FROM ({rows}) WHERE {condition} LIMIT 1").fetchall()
+    return bool(found)  # read to its end: an open result stops `register`
 
 
 def _replace_image(connection: duckdb.DuckDBPyConnection, image: Path, select: str) -> None:

@@ -10,7 +10,7 @@ from qa_core.storage.facts import personal_data as data
 from qa_core.storage.records.base import Base, Numbered, now, parts, reference
 
 
-class Irritant(Numbered, holds=data.NOBODY):
+class Irritant(Numbered, holds=data.Stored((), "notes", "opened_at")):
     """Irritant on the action list: what it was seen from, who handles it, and its progress."""
 
     kind: Mapped[data.Code]
@@ -42,7 +42,7 @@ class Irritant(Numbered, holds=data.NOBODY):
     )
 
 
-class IrritantTeam(Base, holds=data.NOBODY):
+class IrritantTeam(Base, holds=data.Stored((), "notes", part_of="irritant_id")):
     """Team whose contacts show an irritant: its leads and managers see the entry."""
 
     irritant_id: Mapped[int] = reference("irritant.id", "CASCADE", primary_key=True)
@@ -53,7 +53,7 @@ class IrritantTeam(Base, holds=data.NOBODY):
     irritant: Mapped[Irritant] = relationship(back_populates="teams")
 
 
-class IrritantStep(Numbered, holds=data.NOBODY):
+class IrritantStep(Numbered, holds=data.Stored((), "notes", part_of="irritant_id")):
     """State that an irritant reached, when, and by whom."""
 
     irritant_id: Mapped[int] = reference("irritant.id", "CASCADE", index=True)

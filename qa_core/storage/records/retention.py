@@ -52,6 +52,13 @@ class JournalCut(Base, holds=data.NOBODY):
     signature: Mapped[data.Code] = mapped_column(sa.Text())
 
 
+class JournalRewording(Base, holds=data.NOBODY):
+    """Signature of a row of the audit log in which a number was keyed; its seal is of before."""
+
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    signature: Mapped[data.Code] = mapped_column(sa.Text())
+
+
 class ClosedMonth(Base, holds=data.NOBODY):
     """A month whose people were deleted, or are about to be: its figures of that group
     (`analyses` or `identities`) come from `MonthlyFigure` from then on.

@@ -264,6 +264,7 @@ def migrate() -> None:
             "them once as the owner of the tables."
         )
         raise Refusal("owner_needed", message, (INIT,)) from error
+    empty_log()
 
 
 def _require_known_revision() -> None:

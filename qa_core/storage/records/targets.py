@@ -21,7 +21,7 @@ class Target(Numbered, holds=data.NOBODY):
     set_at: Mapped[datetime] = mapped_column(default=now)
 
 
-class Annotation(Numbered, holds=data.NOBODY):
+class Annotation(Numbered, holds=data.Stored((), "notes", "ends_on")):
     """Note on what happened at the centre, a site, team or queue, on a day or days (inclusive)."""
 
     title: Mapped[data.FreeText]

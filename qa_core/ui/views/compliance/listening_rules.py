@@ -338,7 +338,7 @@ def show_certificates(viewer: Viewer) -> None:
             lambda item: " · ".join(
                 _(
                     "{what}: {text}",
-                    what=_(retention.BY_KIND[kind].title),
+                    what=_(retention.TITLES[kind]),
                     text=formatting.number(due.count),
                 )
                 for kind, due in item.kinds.items()
