@@ -143,9 +143,7 @@ def add(viewer: Viewer, people: Iterable[ListedPerson]) -> Iterator[ListedPerson
 
 @contextmanager
 def create_table(path: Path) -> Iterator[TextIO]:
-    """Create a table of one-time passwords that its owner alone can read. Raises Refusal for
-    a file that is there already.
-    """
+    """Create a table of one-time passwords that its owner alone can read. Raises Refusal."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError as error:

@@ -259,9 +259,7 @@ def reset(viewer: Viewer, username: str) -> str:
 def needs_second(
     viewer: Viewer, act: AccountAction, username: str, role: Role | None = None
 ) -> bool:
-    """Return whether that action, which gives that role, waits for a second person, or for
-    `WAIT_ALONE`.
-    """
+    """Return whether giving that role so waits for a second person, or for `WAIT_ALONE`."""
     viewer.require(Permission.MANAGE_ACCOUNTS)
     with store.reading() as session:
         account = session.get(Account, normalise_username(username))
@@ -298,9 +296,7 @@ def find_requests(viewer: Viewer) -> list[Request]:
 
 
 def find_announced() -> list[Request]:
-    """List the requests that their asker can confirm alone once `WAIT_ALONE` is over: every
-    account is shown them.
-    """
+    """List the requests that their asker can confirm alone later: every account is shown them."""
     with store.reading() as session:
         return [
             _build_request(row)

@@ -218,9 +218,7 @@ def end_sessions(provider: Provider, token: str) -> None:
 
 
 def find_sign_out(origin: Origin, return_to: str) -> str | None:
-    """Build the address at which that provider signs the person out too, and leads back.
-    None where it has none, or does not answer.
-    """
+    """Build the provider's own address of signing out; None where it has none, or is silent."""
     try:
         provider = find_providers()[origin.provider]
         address = _discover(provider.issuer)["end_session_endpoint"]

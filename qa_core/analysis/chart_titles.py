@@ -139,9 +139,7 @@ def describe_comparison(comparison: Comparison, count: int, title: str, better: 
 
 
 def describe_outliers(comparison: Comparison, names: Mapping[Any, str]) -> str:
-    """Name the members that differ significantly; else give the p-value, where it says that
-    chance suffices.
-    """
+    """Name the members that differ significantly; else give the p-value."""
     if comparison.p_value is None:
         return ""
     if not comparison.above and not comparison.below:

@@ -50,9 +50,7 @@ class ValueComparison:
         return 2 * abs(row.value - self.centre) / ((high - low) or 1.0)
 
     def as_frame(self) -> pd.DataFrame:
-        """Build the rows of a chart of dots, highest rate first; of many values, those that
-        differ clearly and the largest.
-        """
+        """Build the rows of a chart of dots, highest rate first; of many, those that matter."""
         pairs = list(zip(self.names, self.rows, strict=True))
         pairs.sort(key=lambda pair: (not self.side_of(pair[0]), -pair[1].n))
         better = 1 if self.kpi.better == "up" else -1

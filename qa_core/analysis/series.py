@@ -91,9 +91,7 @@ class Series:
 
     @property
     def known_points(self) -> int:
-        """Number of firm values; of provisional ones if there are no others: there is data,
-        but too little.
-        """
+        """Number of firm values; of provisional ones if there are no others."""
         has_value = self.points["value"].notna()
         return int((has_value & ~self.points["provisional"]).sum()) or int(has_value.sum())
 

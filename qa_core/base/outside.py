@@ -38,9 +38,7 @@ def connect(address: SplitResult, seconds: float) -> urllib3.HTTPConnectionPool:
 
 
 def parse_allowed(address: str) -> SplitResult:
-    """Split an address that may be reached. Raises Refusal for another one, OSError for a name
-    that leads nowhere.
-    """
+    """Split an address that may be reached. Raises Refusal, or OSError for an unknown name."""
     parts = None
     try:
         parts = urlsplit(address)

@@ -177,9 +177,7 @@ def resolve_names(
 
 
 def create_names(session: Session, naming: ResolvedNames, batch_id: str) -> None:
-    """Create what `resolve_names` found missing, in the caller's transaction, with what
-    undoing the batch needs.
-    """
+    """Create what `resolve_names` found missing, in the caller's transaction, for undoing too."""
     for advisor_id, name in naming.new_advisors:
         # Nothing to look up: they were not there, and this batch is new.
         session.add(BeforeImage(batch_id=batch_id, object="advisor", key=advisor_id))
@@ -194,9 +192,7 @@ def create_names(session: Session, naming: ResolvedNames, batch_id: str) -> None
 
 
 def save_kinds(session: Session, batch_id: str, kinds: Mapping[str, str]) -> bool:
-    """Keep whether advisors are persons or machines; returns whether one of an earlier batch
-    changed.
-    """
+    """Keep whether advisors are persons or machines; return whether an earlier one changed."""
     is_older = False
     for advisor_id, kind in kinds.items():
         advisor = session.get_one(Advisor, advisor_id)
@@ -325,9 +321,7 @@ def _set_membership(
 
 
 def ensure_team(session: Session, batch_id: str | None, team: str, site: str | None) -> bool:
-    """Create team and site where they do not exist; True when something was written.
-    Undoing it needs a batch.
-    """
+    """Create team and site where they do not exist; return whether something was written."""
     is_changed = _ensure_site(session, batch_id, site)
     row = session.get(Team, team)
     if row is None:

@@ -146,9 +146,7 @@ def get_setting(name: str) -> Setting:
 
 
 def find_settings_history(session: Session) -> tuple[tuple[date | None, Settings], ...]:
-    """Find the dated history as (first day, settings from then on), oldest first; the
-    first entry's day is None.
-    """
+    """Find the dated history as (first day or None, settings from then on), oldest first."""
     return store.remember(session, "settings", _read_settings_history)
 
 
@@ -207,9 +205,7 @@ def current(session: Session) -> Settings:
 def set_value(
     session: Session, viewer: Viewer, name: str, text: str, valid_from: date | None = None
 ) -> None:
-    """Set a value from that day on (None: for all time), and record it in the audit
-    log. Raises Misuse for a bad value.
-    """
+    """Set a value from that day on (None: for all time), and record it. Raises Misuse."""
     setting = get_setting(name)
     if setting.also is None or not viewer.can(setting.also):
         viewer.require(setting.needs)

@@ -112,9 +112,7 @@ def _has_old_key() -> bool:
 
 
 def _is_needed(key: KeyFile) -> bool:
-    """Return whether an old key is needed. The audit log's key always is: it verifies the
-    rows, certificates and lists of its time.
-    """
+    """Return whether an old key is needed. The audit log's always is: it verifies earlier rows."""
     if key.name == "cookie":
         return environment.now() - key.since < MAX_AGE
     if key.name == "backup":

@@ -107,9 +107,7 @@ def find_first_day() -> date:
 
 
 def find_above(session: Session) -> dict[str, int]:
-    """Find the months, newest first, in which advisors were listened to beyond the centre's
-    maximum, and how many of them.
-    """
+    """Find the months, newest first, in which advisors were heard beyond the maximum; how many."""
     today, ceiling = environment.today(), listened.find_ceiling(session)
     listenings = listened.find_listenings(session, find_first_day(), today)
     contacts = {(item.month, item.advisor_id, item.key) for item in listenings}

@@ -119,9 +119,7 @@ def add(
 
 
 def ask(viewer: Viewer, kind: str, details: str) -> int:
-    """Make a request as the advisor it is about; the officer gets it with its month. Raises
-    Refusal while an equal one is open.
-    """
+    """Make a request as the advisor it is about. Raises Refusal while an equal one is open."""
     viewer.require(Permission.SEE_OWN_QUALITY)
     require_known(kind, KINDS, "unknown_request")
     what = masking.clean_text(details, MAX_TEXT, "no_details", is_needed=kind in TO_DESCRIBE)
@@ -218,9 +216,7 @@ def find_waiting_for_audio(viewer: Viewer) -> list[PersonRequest]:
 
 
 def check_identity(viewer: Viewer, number: int, how: str) -> None:
-    """Record how the requester's identity was checked. Raises AccessDenied for a request that
-    there is not, or that is answered.
-    """
+    """Record how the requester's identity was checked. Raises AccessDenied."""
     viewer.require(Permission.MANAGE_COMPLIANCE)
     how = masking.clean_text(how, MAX_TEXT, "no_details")
     with _changing(viewer, number, "request_identified") as request:
@@ -228,9 +224,7 @@ def check_identity(viewer: Viewer, number: int, how: str) -> None:
 
 
 def extend(viewer: Viewer, number: int, reason: str) -> None:
-    """Give the answer two months more (GDPR art. 12(3)): once, within the first month. The
-    person gets the reason.
-    """
+    """Give the answer two months more (GDPR art. 12(3)): once, within the first month."""
     viewer.require(Permission.MANAGE_COMPLIANCE)
     reason = masking.clean_text(reason, MAX_TEXT, "no_reason")
     with _changing(viewer, number, "request_extended") as request:

@@ -53,9 +53,7 @@ def add(
     reason: str = "",
     **what: str | None,
 ) -> None:
-    """Enter a `customer_key`, an `advisor_id`, or a `contact_id` with its `source_system`,
-    unless it is in force already.
-    """
+    """Enter a `customer_key`, `advisor_id`, or `contact_id` and `source_system`, once in force."""
     viewer.require(Permission.MANAGE_COMPLIANCE)
     if sum(bool(what.get(name)) for name in ("customer_key", "advisor_id", "contact_id")) != 1:
         raise Misuse("one_subject", "Name exactly one person, line or contact.")
@@ -94,9 +92,7 @@ def remove_objections(session: Session, contacts: Collection[tuple[str, str]]) -
 def lift(
     session: Session, viewer: Viewer, number: int, reason: str, kind: Lasting = Restriction
 ) -> dict[str, str | None]:
-    """Lift an entry, with a reason; return what it names. Raises AccessDenied if it is not in
-    force.
-    """
+    """Lift an entry, with a reason; return what it names. Raises AccessDenied if not in force."""
     viewer.require(Permission.MANAGE_COMPLIANCE)
     reason = masking.clean_text(reason, MAX_REASON, "no_reason")
     entry = session.scalar(_of_anybody(sa.select(kind).where(kind.id == number)))

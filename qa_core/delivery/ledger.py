@@ -80,9 +80,7 @@ class DeliveryEntry:
 
 
 def enter(session: Session, username: str, kind: str, period: str, due_at: datetime) -> None:
-    """Enter a delivery unless it is known. An older one of that kind still open is dropped:
-    after a stop only the newest goes out.
-    """
+    """Enter a delivery unless it is known. An older open one of that kind is dropped."""
     theirs = (Delivery.username == username, Delivery.kind == kind)
     known = sa.select(Delivery.id).where(*theirs, Delivery.period == period)
     if session.scalar(_read(known)) is not None:
@@ -143,9 +141,7 @@ def settle(entry: DeliveryEntry, state: str, cause: str | None = None) -> None:
 
 
 def postpone(entry: DeliveryEntry, cause: str) -> None:
-    """Note that an attempt failed: the next one waits longer, and after the last there is
-    none.
-    """
+    """Note that an attempt failed: the next one waits longer, and after the last there is none."""
     if entry.attempts > len(WAITS):
         settle(entry, FAILED, cause)
         return

@@ -87,9 +87,7 @@ def build_message(
 
 @contextmanager
 def connect(server: MailServer) -> Iterator[smtplib.SMTP]:
-    """Open a connection that is encrypted and verified, unless the server is on this machine.
-    Raises Unreachable.
-    """
+    """Open a connection, verified TLS unless it is to this machine. Raises Unreachable."""
     context = ssl.create_default_context()
     try:
         if server.is_tls:

@@ -229,9 +229,7 @@ class ImportOptions:
 
 
 def parse_scale(text: str) -> tuple[float, float] | None:
-    """Parse a scale written "1-5" into its least and greatest mark, or None; in "5-1" 1 is the
-    best.
-    """
+    """Parse a scale written "1-5" into its least and greatest mark; in "5-1" 1 is the best."""
     low, dash, high = text.strip().partition("-")
     try:
         scale = float(low.replace(",", ".")), float(high.replace(",", "."))

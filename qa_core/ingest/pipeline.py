@@ -60,9 +60,7 @@ def run_upload(
     options: ImportOptions,
     progress: Progress = ignore_progress,
 ) -> FileReport:
-    """Import one uploaded file as `run` does. It is stored at `path`, and called
-    `name`.
-    """
+    """Import one uploaded file as `run` does. It is stored at `path`, and called `name`."""
     viewer.require(Permission.MANAGE_IMPORTS)
     return _import_file(viewer, kind, path, name, options, progress)
 
@@ -85,9 +83,7 @@ def _import_file(
 def _report_refusals(
     name: str, options: ImportOptions, reading: Reading, work: Callable[[], FileReport]
 ) -> FileReport:
-    """Return the report of that work; where it is refused, or the system fails it, a
-    report with the refusal.
-    """
+    """Return the report of that work, or one with the refusal or the failure of the system."""
     try:
         return work()
     except (AccessDenied, Misuse):
@@ -141,9 +137,7 @@ def _load_file(
 
 
 def run_staged(viewer: Viewer, staged: Staged, name: str, options: ImportOptions) -> FileReport:
-    """Import a file that was read already, such as the next piece of a log, and remove
-    its temporary files. Needs MANAGE_IMPORTS.
-    """
+    """Import a file that was read already, and remove its temporary files. Needs MANAGE_IMPORTS."""
     viewer.require(Permission.MANAGE_IMPORTS)
     reading = Reading(kind=staged.kind)
     confirmation = Confirmation(reading, options)
@@ -253,9 +247,7 @@ def _open_report(
 
 
 def resume() -> list[str]:
-    """Finish or roll back what a killed import left. Safe at every start. Returns the
-    batches concerned.
-    """
+    """Finish or roll back what a killed import left; return the batches. Safe at every start."""
     store.require_ready()
     uploads.remove_leftovers()
     with store.one_import_at_a_time():

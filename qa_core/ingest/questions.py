@@ -81,9 +81,7 @@ class Interpreter:
     rows: int = 0
 
     def interpret(self, options: ImportOptions) -> Staged:
-        """Read the file; answers are taken for granted where it leaves questions open. Raises
-        Refusal where no answer helps.
-        """
+        """Read the file; open questions are taken for granted. Raises Refusal."""
         known: dict[tuple[str, ...], list[OpenQuestion]] = {}
         while True:
             self.options = self._complete(options)

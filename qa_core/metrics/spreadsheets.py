@@ -57,9 +57,7 @@ class Sheet:
 
 
 def unit_format(unit: str, currency: str | None = None) -> str:
-    """Return how a workbook shows a value in that unit. Times stay in seconds, so that
-    a cell holds the very number that was measured.
-    """
+    """Return the format of a unit in a workbook. Times stay in seconds, as they were measured."""
     if unit == Unit.MONEY:
         return "#,##0.00" + (f' "{currency}"' if currency and currency.isalpha() else "")
     return FORMATS.get(unit, "0.00")

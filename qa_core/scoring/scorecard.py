@@ -20,9 +20,7 @@ MIN_NUMBER, MAX_NUMBER = Fraction(1, 10**9), Fraction(10**9)
 
 
 class Method(StrEnum):
-    """Formula of the score: mean of section ratios by section weight, or points
-    multiplied by their section's weight.
-    """
+    """Formula of the score: weighted mean of section ratios, or points times section weight."""
 
     SECTION_RATIO = "section_ratio"
     POINTS_TIMES_WEIGHT = "points_times_weight"

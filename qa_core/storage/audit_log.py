@@ -172,9 +172,7 @@ def _forget_end(session: Session) -> None:
 
 
 def end_file() -> Path:
-    """Locate the note of this journal's end: beside the secrets, one file per database,
-    whichever role or address it is reached by.
-    """
+    """Locate the note of this journal's end: beside the secrets, one file per database."""
     here, address = environment.current(), sa.make_url(environment.current().database_url)
     if here.database_url == f"sqlite:///{here.folder / 'records.sqlite'}":
         return here.secrets_folder / "journal.end"
@@ -337,9 +335,7 @@ def name_advisor(advisor_id: str) -> str:
 
 
 def find_advisors(advisor_ids: Iterable[str]) -> dict[str, str]:
-    """Map the pseudonyms of these advisors, one for each secret that the audit log has had,
-    to their ids.
-    """
+    """Map the pseudonyms of these advisors, under each secret of the audit log, to their ids."""
     keys = environment.find_keys("journal")
     return {_name_advisor(key, name): name for name in advisor_ids for key in keys}
 

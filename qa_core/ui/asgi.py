@@ -71,9 +71,7 @@ DOWNLOAD_ROOMS = (
 shown the page of a link knows its file too.
 """
 CACHEABLE = ("/static/", "/component/")
-"""Addresses of files that are the same for everybody. Nothing else may be kept by a
-browser or a proxy.
-"""
+"""Addresses that browsers and proxies may keep: the same for everybody."""
 
 UPKEEP_SECONDS = 600
 """Seconds between two looks for what is due."""
@@ -94,9 +92,7 @@ LISTENING_SECONDS = 2
 LOG = logging.getLogger("qa_core")
 
 UPLOADERS = frozenset({Permission.MANAGE_IMPORTS, Permission.EDIT_SCORECARDS})
-"""Permissions that allow sending files, each alone; what is done with them is
-checked again where it is written.
-"""
+"""Permissions that allow sending files; what is done with them is checked again later."""
 
 
 def _shell_script() -> str:
@@ -215,9 +211,7 @@ def _may_be_page(path: str) -> bool:
 
 
 def find_signed_in(request: Request) -> sessions.SignedIn | None:
-    """Return the live session behind a plain request, by its cookie and the browser's
-    token; None for a stranger.
-    """
+    """Return the live session of a request, by cookie and browser token, or None."""
     return sessions.resume(request.cookies.get(browser.COOKIE), browser.build_for(request))
 
 
@@ -257,9 +251,7 @@ def check_start() -> None:
 
 
 def _keep_warm() -> None:
-    """Have the last questions answered anew after each change of the lake, whichever
-    process made it.
-    """
+    """Have the last questions answered anew after each change of the lake by any process."""
     known = None
     while True:
         try:
@@ -272,9 +264,7 @@ def _keep_warm() -> None:
 
 
 def _work_unattended() -> None:
-    """Finish interrupted imports; then, as long as the server runs, do what each day asks
-    for, whether anybody is signed in or not.
-    """
+    """Finish interrupted imports; then do what each day asks for, as long as the server runs."""
     from qa_core import ingest
     from qa_core.delivery import worker
     from qa_core.metrics.kpi import editions
@@ -337,9 +327,7 @@ def _may_upload(scope: Scope) -> bool:
 
 
 def _find_ready(request: Request) -> sessions.SignedIn | None:
-    """Return the live session; None also for who has a password to change, or a second
-    factor to set up, first.
-    """
+    """Return the live session; None while a password or a second factor is to be set up."""
     signed_in = find_signed_in(request)
     if signed_in is None or signed_in.must_change_password:
         return None

@@ -272,9 +272,7 @@ def _crosses(line: Sequence[float | None], low: float, high: float) -> bool:
 def _draw_marks(
     figure: Sketch, marks: Sequence[Marker], at: Sequence[date], top: float, tint: Colours
 ) -> None:
-    """Draw a thin line on the first day of each event, a pale stripe over several days,
-    and a sign at the top to hover over.
-    """
+    """Draw a line on the first day of each event, a stripe over several days, and a sign above."""
     signs: dict[date, list[Marker]] = {}
     for mark in marks:
         if not at or mark.last_day < at[0]:
@@ -316,9 +314,7 @@ def build_curve(
     dark: bool = False,
     height: int = 220,
 ) -> go.Figure:
-    """Draw a value against a setting (`value`, `low`, `high`, in the order of `xs`),
-    with the setting in force marked.
-    """
+    """Draw a value against a setting (`value`, `low`, `high` by `xs`), and the current one."""
     tint = colours(dark)
     return finish(draw_curve(xs, frame, unit, tint, here, x_label), tint, height)
 

@@ -1,6 +1,4 @@
-"""Terms and events more frequent among unhappy contacts: counted per contact, tested
-exactly, corrected for multiple tests.
-"""
+"""Terms and events more frequent among unhappy contacts, corrected for multiple tests."""
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence

@@ -57,9 +57,7 @@ def merge(viewer: Viewer, kind: str, spelling: str, kept_name: str) -> int:
 
 
 def keep_apart(viewer: Viewer, kind: str, name: str, other: str) -> int:
-    """Decide that two names differ, so that they are no longer suggested. Returns the
-    number of the decision. Needs MANAGE_ADVISORS.
-    """
+    """Decide that two names differ; return the decision's number. Needs MANAGE_ADVISORS."""
     viewer.require(Permission.MANAGE_ADVISORS)
     require_kind(kind)
     store.require_ready()

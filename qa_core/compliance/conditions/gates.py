@@ -161,9 +161,7 @@ def value_of(session: Session, name: str) -> str | None:
 
 
 def find_delivery_start(session: Session) -> datetime | None:
-    """Return the moment from which deliveries may be due: the entry of their gate; None while
-    it is closed.
-    """
+    """Return the moment from which deliveries may be due; None while their gate is closed."""
     row = store.remember(session, "gates", _newest).get(OF_DELIVERY.name)
     return row.set_at if row and row.value else None
 

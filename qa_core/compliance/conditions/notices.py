@@ -77,9 +77,7 @@ def find_information_days(session: Session, until: datetime | None = None) -> di
 
 
 def get_advisor(directory: advisors.Directory, name: str) -> str:
-    """Return the id of an advisor by id, name or alias. Raises AccessDenied for an unknown
-    name, Refusal for a shared one.
-    """
+    """Return the id of an advisor by id, name or alias. Raises AccessDenied, or Refusal."""
     advisor_id = directory.find(name)
     if advisor_id is not None:
         return advisor_id

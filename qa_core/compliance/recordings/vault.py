@@ -106,9 +106,7 @@ def delete_orphans(names: Set[str]) -> int:
 
 
 def is_under_old_key(name: str) -> bool:
-    """Return whether a file has to be encrypted again before an old key may go; not one
-    that is gone, or that no key opens.
-    """
+    """Return whether a file has to be encrypted again before an old key may go."""
     keys = _find_keys()
     return len(keys) > 1 and not _opens(name, keys[:1]) and _opens(name, keys[1:])
 

@@ -294,9 +294,7 @@ def _list_texts(value: Any) -> Iterator[str]:
 
 
 def count_documents(facts: RuleFacts) -> RuleCount:
-    """Count documents that would be printed differently today, and their blanks, which are
-    not in order once the centre listens (R12).
-    """
+    """Count documents that would print differently today, and their blanks (R12)."""
     states = printing.find_all(Viewer.SYSTEM)
     old = sum(state.printed is None or state.is_outdated for state in states)
     blanks = dict.fromkeys(blank for state in states for blank in state.missing)
@@ -328,9 +326,7 @@ def count_requests(facts: RuleFacts) -> RuleCount:
 
 
 def judge_journal(facts: RuleFacts) -> RuleFinding:
-    """Judge the seals of the audit log and of certificates, entries past the log, and rows past
-    their period (R14).
-    """
+    """Judge the seals of the audit log and of certificates, and rows past their period (R14)."""
     kept = facts.judge_retention("R14")
     verification = audit_log.verify(facts.session)
     seals = audit_report.describe(verification).rstrip(".")

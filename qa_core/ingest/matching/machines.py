@@ -114,9 +114,7 @@ def settle(
 def find_answers(
     connection: duckdb.DuckDBPyConnection, staged: Staged, options: ImportOptions, session: Session
 ) -> tuple[Answers, Mapping[tuple[str, str], Handler]]:
-    """Find what was said of the names of a file, and which queues and channels are machines.
-    Raises Refusal as `settle`.
-    """
+    """Find what was said of the names of a file, and which are machines. Raises Refusal."""
     answers = Answers.read(staged, options)
     places = _find_places(connection, staged, answers)
     asked = [*_find_advisors(connection, staged, answers, session), *places.asked]

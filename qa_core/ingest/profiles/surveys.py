@@ -46,9 +46,7 @@ FIELDS = build_fields(
 
 
 def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
-    """Use columns whose header is a question that only one field answers; of several about
-    one field, the one about everything.
-    """
+    """Use columns whose header is a question on one field; of several, the one on everything."""
     used = {column.index for column in columns.values()}
     asked: dict[str, list[int]] = {}
     overall = set()

@@ -115,9 +115,7 @@ class Question:
 
 @dataclass
 class Reading:
-    """Reading of one file. `must_confirm`: something was inferred, and nobody has confirmed
-    this layout yet.
-    """
+    """Reading of one file. `must_confirm`: it was inferred, and never confirmed."""
 
     layout: str = ""
     kind: str = ""

@@ -191,9 +191,7 @@ def _find_table(
 def find_columns(
     path: Path, kind: str, options: ImportOptions, system: str | None = None
 ) -> tuple[str, tuple[str, ...], dict[str, str]]:
-    """Find the system and the headers of a file, and the fields that they name; nothing
-    where it cannot be read.
-    """
+    """Find the system, headers and fields of a file; nothing where it cannot be read."""
     try:
         content = open_content(path, options.encoding)
         platform, _export = _find_platform(content, kind, options)

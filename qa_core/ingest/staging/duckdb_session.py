@@ -1,6 +1,4 @@
-"""DuckDB connection over one staged file and the facts in the lake, in which rows are
-numbered, compared and joined before the commit.
-"""
+"""DuckDB connection over one staged file and the facts, to number, compare and join rows."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -16,9 +14,7 @@ from qa_core.storage.lake import tables
 
 
 def one_database(staged: Staged) -> AbstractContextManager[None]:
-    """Let everything that the import of this file asks be of one database. It spills into
-    the folder of the staged file.
-    """
+    """Let the import of this file ask one database, which spills into the file's folder."""
     rows = lake.snapshot("contacts").rows + staged.accepted
     return tables.one_database(rows, staged.folder / "spill", staged.accepted)
 

@@ -56,9 +56,7 @@ def find_records(question: MetricQuery, kpis: Sequence[Kpi]) -> list[dict[str, A
 
 
 def _count_by_month(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
-    """Count the callers of each month of the period by the last month before in which they
-    counted, in the groups of the question.
-    """
+    """Count the callers of each month by the last month before in which they counted."""
     question = replace(question, by=tuple(name for name in question.by if name != "month"))
     period = question.where.period
     own = [COUNTED_DIRECTION, *question.filters(CONTACTS.c)]

@@ -128,9 +128,7 @@ def _yes_or_no(test: sa.ColumnElement[bool]) -> sa.ColumnElement[str]:
 def predicate(
     dimension: str, choices: tuple[Value, ...], columns: sa.ColumnCollection, names: Names
 ) -> sa.ColumnElement[bool]:
-    """Select the rows whose dimension has one of the values (None: missing). Raises
-    Misuse for a value that the dimension cannot have.
-    """
+    """Select the rows whose dimension has one of the values (None: missing). Raises Misuse."""
     values = [value for value in choices if value is not None]
     if dimension == "site":
         tests = [columns.team.in_([team for team, site in names.sites.items() if site in values])]

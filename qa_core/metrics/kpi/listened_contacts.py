@@ -1,6 +1,4 @@
-"""Arrow table of listened-to contacts, registered with DuckDB beside the
-lake, remade only when something was played or evaluated.
-"""
+"""Table of listened-to contacts for DuckDB, remade after something was played or evaluated."""
 
 import threading
 from typing import Any

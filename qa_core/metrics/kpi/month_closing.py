@@ -207,9 +207,7 @@ def _count(
     kpis: Sequence[Kpi],
     beside: Mapping[str, Any],
 ) -> dict[Cut, list[tuple[tuple[Any, ...], Record]]]:
-    """Count the cells of each cut: in one statement, but for means of advisors, which differ
-    by what they are cut by.
-    """
+    """Count the cells of each cut in one statement, but for means of advisors."""
     by_cut = {cut: replace(question, by=cut) for cut in cuts}
     if subject == FactTable.ADVISORS:
         found = [(cut, _run(own, subject, kpis, beside)) for cut, own in by_cut.items()]

@@ -28,9 +28,7 @@ from qa_core.storage.lake.month_sums import Days
 
 MIN_MONTHS = 2
 OPEN_DAYS = 32
-"""Days after which no window of a contact is open: beyond the longest first-contact
-window.
-"""
+"""Days after which no window of a contact is open: beyond the longest first-contact window."""
 FROM_DAYS: dict[str, Callable[[pa.ChunkedArray], pa.ChunkedArray]] = {
     "day": lambda days: days,
     "week": functools.partial(pc.floor_temporal, unit="week"),
@@ -178,9 +176,7 @@ def _count_others(question: MetricQuery, names: Collection[str]) -> int:
 
 
 def _is_mixed(question: MetricQuery, name: str) -> bool:
-    """Return whether cuts would mix once all are by this dimension: only the one by it alone
-    differs from the others.
-    """
+    """Return whether cuts would mix once all are by this dimension."""
     return name in question.by and any(
         cut != (name,) and (not cut or name in cut) for cut in question.cuts
     )
@@ -384,9 +380,7 @@ class _Statement:
 
 
 def _describe(build: Build, question: MetricQuery) -> str:
-    """Describe the statement; it is written once for equal questions, unless `build` holds
-    more than its name tells.
-    """
+    """Describe the statement; it is written once for equal questions of that name."""
     is_of_kpis = isinstance(build, functools.partial)
     if not is_of_kpis and build.__closure__:
         return engine.describe(build(question))

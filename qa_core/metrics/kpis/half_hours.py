@@ -15,9 +15,7 @@ from qa_core.metrics.kpis.dimensions import Period
 
 @dataclass(frozen=True)
 class ClockChange:
-    """A day that has not 24 hours: from `start` to `end` by the clock, a stretch came
-    twice (`hours` above 24) or not at all (below).
-    """
+    """A day that has not 24 hours: from `start` to `end` a stretch came twice or not at all."""
 
     day: date
     hours: float

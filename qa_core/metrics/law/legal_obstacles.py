@@ -33,9 +33,7 @@ class LegalAct(StrEnum):
 
 @dataclass(frozen=True)
 class Exclusions:
-    """Everything that is never recorded or heard: numbers that were dialled, advisors, and contacts
-    (system, or None for any, and id).
-    """
+    """Everything that is never recorded or heard: dialled numbers, advisors, contacts."""
 
     numbers: frozenset[str] = frozenset()
     advisors: frozenset[str] = frozenset()

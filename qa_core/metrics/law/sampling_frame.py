@@ -1,6 +1,4 @@
-"""The frame of a listening plan: which contacts may be listened to, and for each other
-one the first reason why not.
-"""
+"""Frame of a listening plan: which contacts may be listened to; else the first reason why not."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

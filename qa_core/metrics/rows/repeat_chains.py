@@ -85,9 +85,7 @@ class RepeatChain:
 
 @dataclass(frozen=True)
 class CustomerHistory:
-    """Contacts of one contact's customer within 31 days of it, in the viewer's scope,
-    oldest first, and the number of those beyond it.
-    """
+    """Contacts of one customer within 31 days, in scope, oldest first; number of the others."""
 
     links: tuple[ChainContact, ...]
     elsewhere: int

@@ -150,9 +150,7 @@ def start(viewer: Viewer, drawn_id: int) -> int:
 
 
 def get_draft(viewer: Viewer, evaluation_id: int) -> Draft:
-    """Return the viewer's draft or submitted evaluation. Raise AccessDenied for anybody
-    else's, Refusal when they may not continue it.
-    """
+    """Return the viewer's evaluation. Raises AccessDenied, or Refusal if they may not continue."""
     with store.reading() as session:
         evaluation = get_own(session, viewer, evaluation_id)
         contact = _find_contact(session, viewer, evaluation)

@@ -85,9 +85,7 @@ class SelfEvaluationView(EvaluationContent):
     evaluation_id: int
     is_submitted: bool
     was_before: bool
-    """Whether it was submitted before the advisor acknowledged the evaluator's; of a
-    draft, whether it still could be.
-    """
+    """Whether it was submitted, or could be, before the advisor acknowledged the evaluator's."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -41,9 +41,7 @@ from qa_core.storage.lake.tables import Snapshot, scratch_folder, snapshot, vers
 
 
 def files(name: str, first_month: str | None = None, last_month: str | None = None) -> list[str]:
-    """List the Parquet files of the current version that hold those months (`YYYY-MM`,
-    both inclusive; None is open).
-    """
+    """List the current Parquet files of those months (`YYYY-MM`, both inclusive; None is open)."""
     return tables.snapshot(name).files(first_month, last_month)
 
 
@@ -55,9 +53,7 @@ def find_lineage(name: str, month: str) -> int:
 
 
 def span(name: str = "contacts") -> tuple[datetime, datetime] | None:
-    """Find the first and the last start of the contacts (or intervals), in UTC; None of
-    an empty table.
-    """
+    """Find the first and last start in UTC; None of an empty table."""
     parts = tables.snapshot(name).parts
     return (min(part.first for part in parts), max(part.last for part in parts)) if parts else None
 

@@ -46,9 +46,7 @@ def find_damage(deep: bool = False, names: Sequence[str] = tuple(tables.TABLES))
 
 @contextmanager
 def explaining_damage(*names: str) -> Iterator[None]:
-    """Turn an error of the block into a Refusal that names the damaged file, if there is one
-    in these tables (none named: in any).
-    """
+    """Turn an error of the block into a Refusal that names the damaged file, if there is one."""
     try:
         yield
     except (duckdb.Error, pa.ArrowException, OSError) as error:

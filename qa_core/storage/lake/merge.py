@@ -111,9 +111,7 @@ def has_commit(batch_id: str) -> bool:
 
 
 def commit_result(batch_id: str) -> MergeResult | None:
-    """Read the result of the first commit of a batch in the lake, for an import killed
-    before noting it; None when there is none.
-    """
+    """Read a batch's first commit in the lake, for an import killed before noting it; or None."""
     for name in tables.TABLES:
         base = tables.snapshot(name)
         if last_transaction(base, batch_id) == LOADED:
@@ -284,9 +282,7 @@ def _count(rewrite: Rewrite) -> MergeResult:
 
 
 def _keep_before_image(rewrite: Rewrite, result: MergeResult) -> list[str]:
-    """Keep what the batch is about to replace, and the keys that it adds, for undoing.
-    Returns the names of the files.
-    """
+    """Keep what the batch replaces, and the keys that it adds; return the names of the files."""
     image_folder().mkdir(parents=True, exist_ok=True)
     select = {
         "changed": "SELECT s.* FROM stored s SEMI JOIN (SELECT * FROM row_status WHERE status = "
@@ -317,9 +313,7 @@ def _count_rows(source: Path | pa.Table) -> int:
 
 @contextmanager
 def _spool(rows: Rows) -> Iterator[Path | pa.Table]:
-    """Return the rows in a form that can be read several times: a stream goes through a
-    temporary file.
-    """
+    """Return rows that can be read several times: a stream goes through a file."""
     if isinstance(rows, (str, Path)):
         yield Path(rows)
         return

@@ -66,9 +66,7 @@ class Rewrite:
         return ", ".join(f'{relation}."{name}"' for name in self.key)
 
     def select_merged(self, name: str) -> str:
-        """Write a column after the change, of `s` (stored) left joined to `i`
-        (incoming, changed).
-        """
+        """Write a column after the change, of `s` (stored) left joined to `i` (incoming)."""
         if name in self.columns:
             return f'CASE WHEN i.is_change THEN i."{name}" ELSE s."{name}" END'
         return f's."{name}"'
@@ -81,9 +79,7 @@ class Rewrite:
         return f"CAST(NULL AS {tables.sql_type(column)})"
 
     def run(self, transactions: list[Transaction], metadata: dict[str, Any]) -> int:
-        """Write and commit. Returns the version afterwards, the same one when nothing
-        changed and nothing is recorded.
-        """
+        """Write and commit. Returns the version, the same one when nothing changed."""
         has_neighbours = self.base.name == "contacts" and self._find_neighbours()
         months = self._find_months(has_neighbours)
         touched = self._find_parts(months, has_neighbours)
@@ -157,9 +153,7 @@ class Rewrite:
 
     @property
     def starts_empty(self) -> bool:
-        """Return whether nothing was stored, so that every incoming row is new and needs no
-        looking up.
-        """
+        """Return whether nothing was stored: every incoming row is new."""
         return not self.base.parts
 
     def _find_months(self, has_neighbours: bool) -> list[str]:
@@ -240,9 +234,7 @@ class Rewrite:
         )
 
     def _changes(self, condition: str, incoming: str = "incoming") -> str:
-        """Write the incoming rows that change or delete a stored one whose row_status fulfils
-        the condition.
-        """
+        """Write the incoming rows that change or delete a stored one under that condition."""
         columns = ", ".join(f'i."{name}"' for name in self.columns if name not in self.key)
         return (
             f"SELECT {self.list_key('f')}{', ' + columns if columns else ''}, true AS is_change, "
@@ -346,9 +338,7 @@ class Rewrite:
 
 
 def _months_around(first: datetime, last: datetime, days: int) -> tuple[str, str]:
-    """List the months that can hold a start that near; a day more on either side,
-    because months follow the local clock.
-    """
+    """List the months that can hold a start that near, by the local clock of either side."""
     margin = timedelta(days=days + 1)
     return f"{first - margin:%Y-%m}", f"{last + margin:%Y-%m}"
 

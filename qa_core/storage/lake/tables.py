@@ -133,9 +133,7 @@ class Snapshot:
         last_month: str | None = None,
         months: Iterable[str] | None = None,
     ) -> list[str]:
-        """List the files that hold those months (both inclusive; None is open), sorted
-        by month.
-        """
+        """List the files that hold those months (both inclusive; None is open), sorted by month."""
         month_set = None if months is None else frozenset(months)
         return [
             str(self.folder / part.path)
@@ -152,9 +150,7 @@ class Snapshot:
 
 
 def join_lineages(parts: Iterable[Part]) -> int:
-    """Join the lineages of files; it stays while they are rewritten or joined and no figure
-    changes.
-    """
+    """Join the lineages of files, while no figure changes."""
     return functools.reduce(operator.xor, (part.lineage for part in parts), 0)
 
 
@@ -184,9 +180,7 @@ _snapshots: dict[Path, tuple[tuple[int, tuple[int, int]], Snapshot]] = {}
 
 
 def version(name: str) -> int:
-    """Read the number of the current version, -1 when the table does not exist. A few
-    system calls, so that every statement may ask.
-    """
+    """Read the current version's number, -1 without a table, in a few system calls."""
     return _find_newest(_table_folder(name))[0]
 
 
@@ -208,9 +202,7 @@ def _table_folder(name: str) -> Path:
 
 
 def _find_newest(folder: Path) -> tuple[int, tuple[int, int]]:
-    """Find the newest version and the identity of its log entry: a lake that was
-    removed and made again has another one.
-    """
+    """Find the newest version and the identity of its log entry, new in a lake made again."""
     log, newest = f"{folder}/_delta_log", _newest.get(folder)
     if newest and _identity(log, newest[0]) == newest[1]:
         while following := _identity(log, newest[0] + 1):
@@ -277,9 +269,7 @@ def _read_snapshot(name: str, folder: Path, number: int) -> Snapshot:
 
 @contextmanager
 def writing(name: str) -> Iterator[None]:
-    """Hold the lock of the writers of that table, across threads and processes; the
-    system frees it when its holder dies.
-    """
+    """Hold that table's lock of writers, across threads and processes, until its holder dies."""
     lake_folder().mkdir(parents=True, exist_ok=True)
     with (lake_folder() / f".{name}.lock").open("w") as file:
         if not _lock_until(time.monotonic() + WAIT_SECONDS, file):
@@ -293,9 +283,7 @@ def writing(name: str) -> Iterator[None]:
 
 
 def _lock_until(deadline: float, file: IO[Any]) -> bool:
-    """Lock a file for this process alone; return False where others hold it until that
-    moment of the monotonic clock.
-    """
+    """Lock a file for this process alone; return False where it is not free in time."""
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -335,9 +323,7 @@ def _log_entry(number: int) -> Path:
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """Make a folder for a writer, removed at the end; its number tells whether its
-    maker still lives.
-    """
+    """Make a folder for a writer, removed at the end; its number is its maker's."""
     temporary = (
         environment.current().temporary_folder / f"lake-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     )
@@ -425,9 +411,7 @@ def select_from_files(name: str, files: Sequence[str], places: str = "") -> str:
 
 
 def read_files(files: Sequence[str], with_places: bool = False) -> str:
-    """Write the relation of Parquet files, if asked with the place of each row: `filename` and
-    `file_row_number`.
-    """
+    """Write the relation of Parquet files, if asked with `filename` and `file_row_number`."""
     listed = ", ".join(map(quote, files))
     options = ", filename = true, file_row_number = true" if with_places else ""
     return (
@@ -631,9 +615,7 @@ def commit(base: Snapshot, change: Commit) -> int:
 
 
 def _add_new_columns(name: str, table: DeltaTable) -> None:
-    """Add the columns that were declared since to a table of an earlier version, in a
-    separate commit; its files stay unchanged.
-    """
+    """Commit the columns declared since an earlier version; the files stay unchanged."""
     names = {item.name for item in table.schema().fields}
     fresh = [item.with_nullable(True) for item in _describe(name) if item.name not in names]
     if fresh:
@@ -644,9 +626,7 @@ def _add_new_columns(name: str, table: DeltaTable) -> None:
 
 
 def _make_durable(base: Snapshot, adds: Iterable[AddAction]) -> None:
-    """Flush new files to the disk before a commit names them, so that no version points
-    to an empty file after a power failure.
-    """
+    """Flush new files to the disk before a commit names them."""
     files = [base.folder / add.path for add in adds]
     folders = {folder: None for file in files for folder in (file.parent, base.folder)}
     for path in (*files, *folders):

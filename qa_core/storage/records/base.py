@@ -87,9 +87,7 @@ class Base(DeclarativeBase):
     @declared_attr.directive
     @classmethod
     def __tablename__(cls) -> str:
-        """Name the table after its class: `draw` for `Draw`, `drawn_contact` for
-        `DrawnContact`.
-        """
+        """Name the table after its class: `draw` for `Draw`, `drawn_contact` for `DrawnContact`."""
         return re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
 
 

@@ -1,6 +1,4 @@
-"""The row of filters above a page: kept in the address, with the values that are within
-the viewer's scope.
-"""
+"""The row of filters above a page, kept in the address, within the viewer's scope."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -54,16 +52,12 @@ class FilterState:
     """Currency of all spend, where there is only one."""
 
     def currency_of(self, row: Any) -> str | None:
-        """Return the currency of a row of `measure`, which has one only where there are
-        several.
-        """
+        """Return the currency of a row of `measure`, which has one only where there are several."""
         return getattr(row, "currency", None) or self.currency
 
     @property
     def is_cut_short(self) -> bool:
-        """Return whether the period goes on beyond the last day that is over, so that its
-        totals are still growing.
-        """
+        """Return whether the period ends after the last whole day: its totals still grow."""
         return (
             self.whole_until is not None
             and self.where.period.is_bounded
@@ -254,9 +248,7 @@ def _widen(page_key: str) -> None:
 
 
 def keep(drawn: Collection[str] = ()) -> None:
-    """Keep the values of the row, except those that this run draws: Streamlit forgets a
-    widget that a run does not draw.
-    """
+    """Keep the values of widgets that this run does not draw: Streamlit forgets them."""
     for key in {*ALWAYS, *menu.all_filters()} - set(drawn):
         if key in st.session_state:
             st.session_state[key] = st.session_state[key]

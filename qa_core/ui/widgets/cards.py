@@ -1,6 +1,4 @@
-"""Tiles and cards: values with what they rest on; charts and tables under a heading that
-says what they show.
-"""
+"""Tiles and cards: values with what they rest on, under a heading that says what they show."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -66,9 +64,7 @@ def column_of(key: str) -> str:
 def build_tile(
     row: Any, state: FilterState, series: Series | None = None, extra: str = "", lately: str = ""
 ) -> Tile:
-    """Build a tile from a row of `measure`; `extra` is added below the value, `lately`
-    under it.
-    """
+    """Build a tile from a row of `measure`; `extra` is added below the value, `lately` under it."""
     kpi = get_kpi(row.kpi)
     currency = state.currency_of(row)
     help_text = "\n\n".join(
@@ -109,9 +105,7 @@ def build_tile(
 
 
 def show_tiles(tiles: Sequence[Tile]) -> None:
-    """Show a row of tiles; on a phone two side by side. A first tile with a small sample gets a
-    caption.
-    """
+    """Show a row of tiles. A first tile with a small sample gets a caption."""
     if tiles and tiles[0].is_small:
         st.caption(_(SMALL_SAMPLE))
     with st.container(horizontal=True, gap="small"):
