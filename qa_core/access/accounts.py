@@ -417,14 +417,12 @@ def remove_demo_accounts(viewer: Viewer) -> int:
 
 
 def find_teams(viewer: Viewer) -> list[str]:
-    """List the names of all teams."""
     viewer.require(Permission.MANAGE_ACCOUNTS)
     with store.reading() as session:
         return list(session.scalars(sa.select(Team.name).order_by(Team.name)))
 
 
 def find_sites(viewer: Viewer) -> list[str]:
-    """List the names of all sites."""
     viewer.require(Permission.MANAGE_ACCOUNTS)
     with store.reading() as session:
         return list(session.scalars(sa.select(Site.name).order_by(Site.name)))

@@ -66,7 +66,6 @@ def find_all(session: Session) -> dict[str, MailChoices]:
 
 
 def find(viewer: Viewer) -> MailChoices:
-    """Find one's own choices."""
     with store.reading() as session:
         row = session.get(MailChoice, viewer.username)
         return build_from_row(MailChoices, row) if row else MailChoices()

@@ -198,7 +198,6 @@ class TeamSpan:
         return bool(self.starts_on or self.ends_on)
 
     def holds_on(self, day: date) -> bool:
-        """Return whether the team is led on that day."""
         return (self.starts_on is None or self.starts_on <= day) and (
             self.ends_on is None or day < self.ends_on
         )

@@ -41,7 +41,6 @@ class Browser:
 
 
 def hash_with_key(value: bytes) -> str:
-    """Compute the hash of a value with the present key."""
     return find_hashes(value)[0]
 
 

@@ -60,7 +60,6 @@ class Attention:
 
     @property
     def heading(self) -> ChartTitle:
-        """The heading of all that is found."""
         worse = [*self.alerts, *self.trends, *self.worse]
         return conclude(worse, self.better, self.was_tried)
 

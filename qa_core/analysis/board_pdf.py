@@ -72,7 +72,6 @@ def build_pdf(figures: BoardFigures) -> bytes:
 
 
 def describe_title(figures: BoardFigures) -> str:
-    """Return the title of the sheet with its months."""
     return _("Board sheet, {period}", period=board.describe_period(figures))
 
 

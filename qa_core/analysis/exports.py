@@ -279,7 +279,6 @@ def find_currency(viewer: Viewer) -> str | None:
 
 
 def build_figure_titles() -> list[str]:
-    """Return the column titles of `build_figure_cells`."""
     first, *others = COLUMNS.values()
     return [_(first), _("As shown"), *(_(title) for title in others)]
 

@@ -78,7 +78,6 @@ class Group:
 
 
 def find_minimum(kpi: Kpi) -> int:
-    """Return the minimum values of a member for that KPI."""
     return MIN_RATE_VALUES if kpi.unit == Unit.RATE else MIN_MEAN_VALUES
 
 
@@ -132,7 +131,6 @@ def build_group(kpi: Kpi, frame: pd.DataFrame, dimension: str) -> Group | None:
 
 
 def describe_test(group: Group) -> str:
-    """Describe the group test with its p-value."""
     p = group.comparison.p_value
     if p is None:
         return _("Too few values for a test, or no difference between them.")

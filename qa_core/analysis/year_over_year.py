@@ -39,7 +39,6 @@ def find_paired_months(
 
 
 def count_months(first_day: date, last_day: date) -> int:
-    """Count the whole months in the data."""
     first = _first_whole_month(first_day)
     end = periods.last_whole_month_end(last_day) + timedelta(days=1)
     return max(0, (end.year - first.year) * MONTHS_PER_YEAR + end.month - first.month)

@@ -13,7 +13,6 @@ def read_fields(row: Any, names: Iterable[str]) -> dict[str, Any]:
 
 
 def write_fields(row: Any, values: Mapping[str, Any]) -> None:
-    """Set these attributes of a row or value."""
     for name, value in values.items():
         setattr(row, name, value)
 

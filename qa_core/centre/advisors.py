@@ -244,7 +244,6 @@ def group_spans(memberships: pa.Table) -> MembershipSpans:
 
 
 def find_team(spans: MembershipSpans, advisor_id: str | None, day: date | None) -> str | None:
-    """Find the team of that advisor on that day."""
     if advisor_id is None or day is None:
         return None
     for team, starts_on, ends_on in spans.get(advisor_id, ()):

@@ -35,7 +35,6 @@ def _read_kinds(session: Session) -> dict[str, str]:
 
 
 def is_known(session: Session, advisor_id: str) -> bool:
-    """Return whether the records know that advisor."""
     return session.get(Advisor, advisor_id) is not None
 
 

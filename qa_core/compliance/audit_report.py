@@ -26,8 +26,6 @@ ADVISOR = re.compile(r"advisor [0-9a-f]{16}\b")
 
 @dataclass(frozen=True)
 class AuditEntry:
-    """One act of the audit log."""
-
     seq: int
     at: datetime
     actor: str

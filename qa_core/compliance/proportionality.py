@@ -50,7 +50,6 @@ class Proportions:
 
     @property
     def centre(self) -> RecordedShare:
-        """The share of the whole centre."""
         shares = self.recorded_shares
         return RecordedShare(
             None,

@@ -57,8 +57,6 @@ MAX_LISTED = 500
 
 @dataclass(frozen=True)
 class DeliveryEntry:
-    """Row of the ledger."""
-
     id: int
     username: str
     kind: str
@@ -125,7 +123,6 @@ def count_due(only_kind: str | None = None) -> int:
 
 
 def count_states(viewer: Viewer) -> dict[str, int]:
-    """Count the deliveries of each state."""
     viewer.require(Permission.SEE_HEALTH)
     counts = sa.select(Delivery.state, sa.func.count()).group_by(Delivery.state)
     with store.reading() as session:

@@ -33,7 +33,6 @@ class MailPolicy(EmailPolicy):
     """
 
     def fold_binary(self, name: str, value: Any) -> bytes:
-        """Fold a header."""
         return (LONG if name == "List-Unsubscribe" else SHORT).fold_binary(name, value)
 
 

@@ -178,6 +178,5 @@ FORMS: Mapping[str, Callable[[Sheet], Download]] = {"csv": _make_csv, "xlsx": _m
 
 
 def describe_exporter(viewer: Viewer) -> list[Any]:
-    """Return who exports, and when."""
     moment = formatting.moment(environment.to_local(now()))
     return [_("Exported"), _("{moment} by {name}", moment=moment, name=viewer.username)]

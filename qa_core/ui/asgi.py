@@ -131,7 +131,6 @@ COMPONENT_POLICY = _policy("'unsafe-inline'", "'self'")
 
 
 def headers_for(path: str) -> dict[str, str]:
-    """Return the headers of a response from that address."""
     is_component = path.startswith("/component/")
     headers = {
         "Content-Security-Policy": COMPONENT_POLICY if is_component else PAGE_POLICY,

@@ -267,7 +267,6 @@ def _identify(rule: Rule) -> Rule:
 
 
 def build_rule(row: AlertRule) -> Rule:
-    """Build the rule of a row."""
     return build_from_row(Rule, row, name=row.dimension_value, is_mine=False)
 
 

@@ -59,7 +59,6 @@ DARK = Colours(
 
 
 def colours(dark: bool) -> Colours:
-    """Return the colours of the mode."""
     return DARK if dark else LIGHT
 
 

@@ -282,7 +282,6 @@ def _has(remark: _Remark, terms: tuple[str, ...]) -> bool:
 
 
 def _spell(remark: _Remark, terms: tuple[str, ...]) -> str:
-    """Return the terms as this remark spells them."""
     together = term_counts.find_together(remark.document.mentions, terms) or []
     if terms[0].startswith("tag:"):
         return next(
@@ -292,7 +291,6 @@ def _spell(remark: _Remark, terms: tuple[str, ...]) -> str:
 
 
 def _take_distinct(examples: Iterable[Example]) -> tuple[Example, ...]:
-    """Return the first examples with distinct sentences."""
     different: dict[str, Example] = {}
     for example in examples:
         if (

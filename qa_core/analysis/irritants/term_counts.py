@@ -49,8 +49,6 @@ class TermShare:
 
 @dataclass(frozen=True)
 class Document:
-    """Contact with its terms."""
-
     is_unhappy: bool
     mentions: tuple[Mention, ...]
 

@@ -75,7 +75,6 @@ def _find_language(words: Sequence[str]) -> str:
 
 
 def split_sentences(text: str) -> list[tuple[int, int]]:
-    """Return the start and end of each sentence."""
     return [match.span() for match in _SENTENCE.finditer(text) if match.group().strip()]
 
 

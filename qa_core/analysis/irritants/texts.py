@@ -67,7 +67,6 @@ _SHARES = {
 
 
 def describe_subject(subject: IrritantSubject) -> str:
-    """Return the title of an irritant."""
     return _(_TITLES[subject.kind, subject.dimension], name=_name(subject))
 
 
@@ -138,7 +137,6 @@ def is_better(now: Count | None, before: Count | None) -> bool | None:
 
 
 def describe_count(count: Count | None) -> str:
-    """Format a share with its counts."""
     if count is None or count.share is None:
         return "–"
     return (

@@ -122,7 +122,6 @@ class GateState:
 
 
 def find_all(viewer: Viewer) -> list[GateState]:
-    """List every gate with its value."""
     viewer.require(Permission.SEE_COMPLIANCE)
     with store.reading() as session:
         newest = _newest(session)

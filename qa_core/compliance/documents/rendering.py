@@ -33,7 +33,6 @@ class PrintedDocument:
 
 
 def to_pdf(document: PrintedDocument) -> bytes:
-    """Render a document as a PDF of A4 pages."""
     styles = printed_pages.make_styles()
     head = printed_pages.lay_out_head(_mark_up(document.title), document.version)
     blocks = (item for block in document.blocks for item in _lay_out(block, styles))

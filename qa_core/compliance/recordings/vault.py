@@ -19,7 +19,6 @@ DRAFT = ".again"
 
 
 def folder() -> Path:
-    """Return the folder of recordings."""
     return environment.current().folder / "recordings"
 
 

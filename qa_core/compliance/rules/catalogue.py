@@ -45,7 +45,6 @@ class ComplianceRule:
     to_do: str = ""
 
     def judge(self, facts: RuleFacts) -> RuleFinding:
-        """Judge the rule on the stores."""
         measured = measures.MEASURES[self.number](facts)
         if isinstance(measured, RuleFinding):
             return measured

@@ -455,7 +455,6 @@ def lock_folder(folder: Path) -> Iterator[None]:
 
 
 def find_watched() -> Iterator[Path]:
-    """Find the folders that are or were watched."""
     for file in (environment.current().folder / "watching").glob("*.lock"):
         if name := file.read_text(encoding="utf-8"):
             yield Path(name)

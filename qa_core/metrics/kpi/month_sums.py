@@ -233,7 +233,6 @@ def _leave_group(table: pa.Table, name: str, question: MetricQuery) -> pa.Table:
 
 
 def set_column(table: pa.Table, name: str, values: pa.ChunkedArray) -> pa.Table:
-    """Put these values in the place of a column."""
     return table.set_column(table.column_names.index(name), name, values)
 
 

@@ -26,12 +26,10 @@ def _locale() -> str:
 
 
 def short_title(kpi: Kpi) -> str:
-    """Return the short title of a KPI, for tiles and mails."""
     return _(kpi.short_title or kpi.title)
 
 
 def heading(kpi: Kpi) -> str:
-    """Return the heading of a column of that KPI."""
     return _(kpi.heading or kpi.short_title or kpi.title)
 
 
@@ -336,7 +334,6 @@ SECOND_FACTORS = {
 
 
 def setting_value(name: str, value: Any) -> str:
-    """Return the value of a setting with its unit."""
     if value is None:
         return "–"
     if name == "service_level_formula":

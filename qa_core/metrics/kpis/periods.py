@@ -102,7 +102,6 @@ def build_span(viewer: Viewer, first_day: date, last_day: date) -> Period | None
 
 
 def build_comparison(choice: str, period: Period) -> Period | None:
-    """Return what the period is compared with."""
     return {"previous": period.previous, "year": period.year_before}.get(choice, lambda: None)()
 
 

@@ -63,7 +63,6 @@ _SEALED = sa.table("sealed", *(sa.column(name, sa.Text) for name in CONTACT_KEY)
 
 
 def build_keys(contacts: Iterable[tuple[str, str]]) -> pa.Table:
-    """Build the table of these contacts' keys."""
     # `pa.table` would import pandas, for which every command would wait.
     schema = pa.schema([(name, pa.string()) for name in CONTACT_KEY])
     rows = [dict(zip(CONTACT_KEY, key, strict=True)) for key in contacts]

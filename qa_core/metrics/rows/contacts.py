@@ -74,7 +74,6 @@ ORDERS = {
 
 
 def contact_columns(viewer: Viewer) -> tuple[str, ...]:
-    """Return the columns of a contact that this viewer may see."""
     viewer.require(Permission.SEE_CONTACTS)
     hidden_columns = {name for name, permission in NEEDS.items() if not viewer.can(permission)}
     if not viewer.is_system and viewer.role not in COMMENT_READERS:

@@ -35,8 +35,6 @@ Marks = Mapping[tuple[int, str], Mapping[str, float | None]]
 
 @dataclass(frozen=True)
 class CriterionResult:
-    """Agreement of the evaluators on one criterion."""
-
     criterion: scoring.Criterion
     alignment: Alignment
     agreement: Agreement

@@ -248,7 +248,6 @@ def get_contact(
 
 
 def build(session: Session, viewer: Viewer, row: Calibration) -> CalibrationSession:
-    """Build a session as this viewer may see it."""
     names = people.find_names(session)
     scorecard_row = session.get_one(ScorecardVersion, row.grid_id)
     done = sa.select(Evaluation.evaluator, sa.func.count()).where(*is_submitted(row.id))

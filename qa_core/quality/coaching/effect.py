@@ -65,7 +65,6 @@ class Estimate:
 
     @property
     def is_significant(self) -> bool:
-        """Return whether the interval excludes 0."""
         return not self.low <= 0 <= self.high
 
 

@@ -84,8 +84,6 @@ class NeedReason:
 
 @dataclass(frozen=True)
 class Need:
-    """All needs of one advisor."""
-
     advisor_id: str
     advisor: str
     team: str

@@ -108,7 +108,6 @@ class CoachingPlanView:
 
     @property
     def minutes(self) -> int:
-        """Return the minutes of all sessions."""
         return sum(note.minutes or 0 for note in self.notes)
 
 

@@ -154,7 +154,6 @@ def describe_progress(plan: CoachingPlanView) -> str:
 
 
 def describe_criteria(plan: CoachingPlanView, texts: ScorecardTexts) -> str:
-    """Name the criteria of a plan."""
     return formatting.listing(texts.name("criterion", key) for key in plan.criteria) or _(
         "Overall score"
     )

@@ -52,8 +52,6 @@ class DisputeDecision(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class DisputeLine(DisputeView):
-    """Dispute in a list."""
-
     evaluation_id: int
     advisor: str | None
     team: str | None

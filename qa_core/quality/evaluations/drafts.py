@@ -397,7 +397,6 @@ def mask_comments(comments: Mapping[str, str]) -> dict[str, str]:
 
 
 def require_not_own(session: Session, viewer: Viewer, advisor_id: str | None) -> None:
-    """Refuse an evaluator who is that advisor."""
     if advisor_id in evaluators.find_own_ids(session).get(viewer.username, ()):
         raise Refusal(
             "own_contact",

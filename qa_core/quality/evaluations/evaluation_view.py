@@ -125,7 +125,6 @@ def find_dispute_day(session: Session, evaluation: Evaluation) -> date:
 
 
 def is_excluded_from_deciding(viewer: Viewer, evaluation: Evaluation) -> bool:
-    """Return whether the viewer is its evaluator or its advisor."""
     is_evaluator = evaluation.evaluator is not None and evaluation.evaluator in (
         viewer.username,
         viewer.display_name,

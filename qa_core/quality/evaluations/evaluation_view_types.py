@@ -48,7 +48,6 @@ class AnswerView:
 
     @property
     def is_failure(self) -> bool:
-        """Return whether this is a critical error."""
         return self.critical is not None and self.earned == 0
 
 
@@ -162,7 +161,6 @@ class EvaluationView:
 
     @property
     def failures(self) -> tuple[AnswerView, ...]:
-        """Return the critical errors."""
         return tuple(answer for answer in self.answers if answer.is_failure)
 
     @property

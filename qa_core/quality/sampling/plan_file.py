@@ -45,7 +45,6 @@ def refuse(name: str, expected: str) -> Refusal:
 
 
 def describe_unknown(name: Any, known: Iterable[str]) -> str:
-    """Describe a name that is not one of those."""
     return _("{name} is unknown here. Known: {known}.", name=name, known=", ".join(known))
 
 

@@ -71,7 +71,6 @@ def publish_starter(viewer: Viewer, key: str) -> int | None:
 
 
 def find_starters() -> list[str]:
-    """Return the keys of the starter scorecards."""
     return sorted(file.stem.replace("_", "-") for file in STARTERS.glob("*.toml"))
 
 

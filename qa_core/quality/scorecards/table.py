@@ -184,7 +184,6 @@ def to_number(cell: Any) -> Any:
 
 
 def as_number(value: Fraction) -> int | float:
-    """Return an int for a whole number, else a float."""
     return int(value) if value.denominator == 1 and abs(value) < 1 << 53 else float(value)
 
 
@@ -195,7 +194,6 @@ def describe_exactly(value: Any) -> str:
 
 
 def is_blank(cell: Any) -> bool:
-    """Return whether a cell holds nothing."""
     return (
         cell is None
         or (isinstance(cell, float) and math.isnan(cell))

@@ -101,7 +101,6 @@ def forget_changed(base: tables.Snapshot) -> None:
 
 
 def forget() -> None:
-    """Delete all sums."""
     shutil.rmtree(folder(), ignore_errors=True)
 
 

@@ -120,7 +120,6 @@ class Snapshot:
 
     @property
     def rows(self) -> int:
-        """Number of rows."""
         return sum(part.rows for part in self.parts)
 
     @property
@@ -165,7 +164,6 @@ class Commit:
 
 
 def lake_folder() -> Path:
-    """Return the folder of the lake."""
     return _resolve(environment.current().lake_url)
 
 
@@ -370,7 +368,6 @@ def one_database(rows: int, spill_folder: Path, new_rows: int) -> Iterator[None]
 
 
 def quote(text: str) -> str:
-    """Quote a text as an SQL literal."""
     return "'" + text.replace("'", "''") + "'"
 
 

@@ -223,7 +223,6 @@ class Cluster:
         )
 
     def _explain(self, error: Exception) -> Exception:
-        """Explain what failed."""
         LOG.debug("the cluster failed", exc_info=error)
         condition = _get_condition(error)
         if "RETRIES" in condition or "UNAVAILABLE" in str(error) or "INVALID_HANDLE" in condition:

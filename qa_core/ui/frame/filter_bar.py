@@ -211,7 +211,6 @@ def show_title(title: str, period: Period | None = None) -> None:
 
 
 def choose_period(choice: str) -> None:
-    """Callback: choose that period."""
     st.session_state["period"] = choice
 
 

@@ -121,7 +121,6 @@ def all_pages() -> Iterator[MenuPage]:
 
 
 def all_filters() -> set[str]:
-    """Return every dimension that some page filters by."""
     return {name for page in all_pages() for name in page.filters or ()}
 
 

@@ -50,7 +50,6 @@ def start() -> None:
 
 
 def note_answer(status: int) -> None:
-    """Count one answer of the server."""
     with _lock:
         _answers[str(status)] += 1
 

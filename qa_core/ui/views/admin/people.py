@@ -51,7 +51,6 @@ def show_list(viewer: Viewer, known: list[dict[str, Any]]) -> None:
 
 
 def show_new(viewer: Viewer) -> None:
-    """Show the form of a new account."""
     st.subheader(_("New account"), anchor=False)
     role = _choose_role("new", Role.TEAM_LEAD)
     if accounts.needs_second(viewer, AccountAction.ADD, "", role):

@@ -262,7 +262,6 @@ def _ask(entry: gates.Gate, value: str | None) -> str:
 
 
 def name_purpose(purpose: str) -> str:
-    """Return the title of a purpose of listening."""
     return _(gates.PURPOSE_TITLES.get(purpose, purpose))
 
 

@@ -135,7 +135,6 @@ def _name(key: str, value: Any) -> Any:
 
 
 def read(viewer: Viewer, source_system: str, contact_id: str) -> Contact:
-    """Return the contact of that address."""
     return open_once.read(
         "contact_read",
         (source_system, contact_id),

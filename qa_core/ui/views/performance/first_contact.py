@@ -38,7 +38,6 @@ TITLES = {
 
 
 def show(viewer: Viewer, state: FilterState) -> None:
-    """Show the whole page."""
     window = resolution_window.ask(viewer)
     rows = cached.headline(
         viewer,

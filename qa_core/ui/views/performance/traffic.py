@@ -122,7 +122,6 @@ def read_trend_of_waits(viewer: Viewer, state: FilterState) -> pd.DataFrame:
 
 
 def show_top(viewer: Viewer, state: FilterState) -> None:
-    """Show the tiles."""
     rows = _read_whole(viewer, state)
     series = trend_cards.read_series(viewer, state, TILES)
     cards.show_tiles([cards.build_tile(rows[key], state, series[key]) for key in TILES])

@@ -55,7 +55,6 @@ MAX_ADVISORS = 40
 
 
 def show_tiles(viewer: Viewer, state: FilterState) -> None:
-    """Show the team as a whole."""
     rows = cached.headline(viewer, KPIS, state.where, state.compare)
     series = trend_cards.read_series(viewer, state, KPIS)
     lately = trend_cards.describe_lately(viewer, state.where, KPIS, series)
@@ -184,7 +183,6 @@ def _describe_adjusted(scores: Adjusted, name: str) -> str:
 
 
 def _show_adjustment(scores: Adjusted) -> None:
-    """Show what was adjusted."""
     if scores.is_connected:
         text = _(
             "Adjusted: score an average evaluator (of {n}) would give on an average scorecard. It "
@@ -278,7 +276,6 @@ def _show_criteria(viewer: Viewer, state: FilterState) -> None:
 
 
 def describe_cell(row: Any, criterion: str) -> str:
-    """Return the text of a cell for the pointer."""
     share = f"n = {int(row.n)}"
     if row.n >= MIN_EVALUATIONS:
         share = _(

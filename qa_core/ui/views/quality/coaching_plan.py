@@ -38,7 +38,6 @@ def _format_evaluation(entry: plans.EvaluationReference) -> str:
 
 
 def show_training_file(advisor_id: str) -> None:
-    """Show the button that exports the training file of an advisor."""
     download_links.show_download(
         training_file.KIND, label=_("Training file"), key=advisor_id, advisor_id=advisor_id
     )

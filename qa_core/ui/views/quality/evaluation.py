@@ -24,7 +24,6 @@ READ = "evaluation_read"
 
 
 def read(viewer: Viewer, given: str) -> EvaluationView:
-    """Return the evaluation of that number in the address."""
     number = url_state.read_number(given)
     return open_once.read(
         READ, given, lambda: read_evaluation(viewer, number), lambda: get_evaluation(viewer, number)
