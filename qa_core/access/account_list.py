@@ -67,9 +67,7 @@ class ListedPerson:
 
 
 def read(path: Path) -> list[tuple[int, dict[str, str]]]:
-    """Read a table of people: lines with their number and cells by field. Raises Refusal where
-    the columns of name and role are not there.
-    """
+    """Read a table of people: lines with number and cells by field. Raises Refusal."""
     source = readers.open_source(archives.open_content(path), ImportOptions(), _count_known)
     rows = [(line, row) for line, row in source.sample(MAX_LINES + 2) if any(row)]
     if len(rows) > MAX_LINES + 1:

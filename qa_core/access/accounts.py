@@ -158,9 +158,7 @@ def find_managed_teams(
 
 
 def find_accounts(viewer: Viewer) -> list[dict[str, Any]]:
-    """List all accounts by name, ready for JSON: username, display_name, role, active,
-    demo, teams, sites, sees_unassigned, advisor_id, …
-    """
+    """List all accounts by name, ready for JSON."""
     viewer.require(Permission.MANAGE_ACCOUNTS)
     with store.reading() as session:
         accounts = session.scalars(sa.select(Account).order_by(Account.username)).all()
@@ -250,9 +248,7 @@ def enable(viewer: Viewer, username: str) -> None:
 
 
 def reset(viewer: Viewer, username: str) -> str:
-    """Replace the password by a random one and return it, and remove the second factor.
-    Sessions end at once; the person has to choose a new password.
-    """
+    """Replace the password by a random one-time one and return it; sessions end at once."""
     return _perform(viewer, AccountAction.RESET, username) or ""
 
 
@@ -328,9 +324,7 @@ def dismiss(viewer: Viewer, notice: str) -> None:
 
 
 def find_own_changes(viewer: Viewer) -> list[AccountChange]:
-    """List the changes in the last `TOLD_DAYS` that concern a person, newest first: of
-    their account, and of accounts that were bound to the advisor they are.
-    """
+    """List the changes in the last `TOLD_DAYS` that concern a person, newest first."""
     with store.reading() as session:
         return [
             _build_change(row)

@@ -332,9 +332,7 @@ def end_others(signed_in: SignedIn) -> None:
 
 
 def find_new_browsers(username: str, browser: Browser) -> list[NewBrowser]:
-    """List the browsers other than this one that the person first signed in with in the
-    last `NEWS_FOR`, newest first; not the very first one.
-    """
+    """List the other browsers first signed in with in the last `NEWS_FOR`, newest first."""
     first_at = sa.func.min(LoginSession.created_at).label("first_at")
     statement = (
         sa.select(

@@ -45,9 +45,7 @@ def hash_with_key(value: bytes) -> str:
 
 
 def find_hashes(value: bytes) -> list[str]:
-    """Compute the keyed hash of a value, with the present key first, then with those that
-    still read: a copy of the records opens nothing.
-    """
+    """Compute the keyed hash of a value, by the present key and by those that still read."""
     keys = environment.find_keys("cookie")
     return [hmac.new(key, value, hashlib.sha256).hexdigest() for key in keys]
 

@@ -161,9 +161,7 @@ class BoardLine:
 
 
 def find_figures(viewer: Viewer, choice: str = DEFAULT) -> BoardFigures | None:
-    """Find the figures of the sheet over that many whole months (`periods.MONTHS`), those
-    that the viewer may see. None while no month is over. Needs SEE_BOARD.
-    """
+    """Find the figures of the sheet over that many whole months; or None. Needs SEE_BOARD."""
     viewer.require(Permission.SEE_BOARD)
     require_known(choice, periods.MONTHS, "unknown_period", N_("No period {name}: {known}."))
     span = query.data_span(viewer)

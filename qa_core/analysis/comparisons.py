@@ -88,9 +88,7 @@ KIND = ("channel", "queue", "reason")
 
 
 def standardise(kpi: Kpi, own: pd.DataFrame, others: pd.DataFrame) -> StandardisedValue | None:
-    """Compare an advisor with colleagues on a rate or a mean, from frames of `measure`
-    cut by `KIND`. Return None where either side has no data.
-    """
+    """Compare an advisor with colleagues on a KPI, from frames of `measure` cut by `KIND`."""
     return stats.standardise(
         _sum_by_kind(kpi, own), _sum_by_kind(kpi, others), is_rate=kpi.unit == Unit.RATE
     )

@@ -84,9 +84,7 @@ def current() -> Environment:
 
 @functools.lru_cache(maxsize=8)
 def _build(*values: str | None) -> Environment:
-    """Build the environment from the values of `VARIABLES`, in their order. Raises Misuse
-    for a lake that is not a local folder (docs/decisions/object-store.md).
-    """
+    """Build the environment from the values of `VARIABLES`. Raises Misuse."""
     home, timezone, database_url, lake_url, engine_url, country, language = values
     folder = Path(home or PROJECT / "data").expanduser().resolve()
     timezone = timezone or "Europe/Paris"

@@ -4,7 +4,7 @@ import hmac
 import itertools
 import re
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -207,12 +207,8 @@ _DOCUMENTS = (
 )
 
 
-def _any_of(words: Iterable[str], flags: re.RegexFlag = re.IGNORECASE) -> re.Pattern[str]:
-    return re.compile(rf"(?<![\w-])(?:{'|'.join(words)})(?!\w)", flags)
-
-
 _WORDS = {
-    name: _any_of(words)
+    name: re.compile(rf"(?<![\w-])(?:{'|'.join(words)})(?!\w)", re.IGNORECASE)
     for name, words in tomllib.loads(
         Path(__file__).with_name("sensitive_words.toml").read_text(encoding="utf-8")
     ).items()
@@ -272,9 +268,7 @@ def mask_contact_details(texts: pa.Array) -> pa.Array:
 
 
 def mask_inside(text: str) -> str:
-    """Replace telephone numbers and e-mail addresses inside of a name or an address of a page by
-    `MASK`; other numbers, such as days and campaigns, stay.
-    """
+    """Replace telephone numbers and e-mail addresses inside a name or a page's address."""
     text = re.sub(NUMBER_INSIDE, rf"\g<1>{MASK}\g<2>", text)
     return _ADDRESS_INSIDE.sub(MASK, text)
 

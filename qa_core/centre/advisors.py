@@ -58,9 +58,7 @@ def normalise_name(text: str) -> str:
 
 
 def find_by_spelling(session: Session) -> dict[str, set[str]]:
-    """Find the ids of the advisors who are called so, the merged ones with their kept id, by
-    `fold_name` of their names, other spellings and ids.
-    """
+    """Find the ids (merged ones: the kept id) of the advisors of each spelling, by `fold_name`."""
     kept_ids, found = name_merges.find_kept_names(session)["advisor"], {}
     ids = sa.select(Advisor.advisor_id, Advisor.advisor_id)
     names = sa.select(Advisor.advisor_id, Advisor.name)
@@ -204,9 +202,7 @@ def save_kinds(session: Session, batch_id: str, kinds: Mapping[str, str]) -> boo
 
 
 def find_memberships(session: Session) -> pa.Table:
-    """Find all memberships as (advisor_id, team, starts_on, ends_on exclusive), never
-    two teams on one day: the later start wins.
-    """
+    """Find all memberships as (advisor_id, team, starts_on, ends_on exclusive), one a day."""
     rows = session.execute(sa.select(Membership.__table__)).all()
     spans = [
         {"advisor_id": row.advisor_id, "team": row.team_name, "starts_on": first, "ends_on": end}

@@ -176,9 +176,7 @@ class SettingVersion:
 
 
 def find_versions(session: Session) -> dict[str, tuple[SettingVersion, ...]]:
-    """Find the values chosen for each setting, by first day; settings at their default
-    are absent. Of two for one day, the last entered.
-    """
+    """Find the values chosen for each setting, by first day; the last one entered for a day."""
     versions: dict[str, dict[date | None, SettingVersion]] = {name: {} for name in BY_NAME}
     for row in session.scalars(
         sa.select(SettingValue).where(SettingValue.name.in_(BY_NAME)).order_by(SettingValue.id)

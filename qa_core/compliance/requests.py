@@ -147,9 +147,7 @@ def ask_exclusion(viewer: Viewer, source_system: str, contact_id: str) -> int:
 
 
 def enter_objection(session: Session, viewer: Viewer, about: str) -> None:
-    """Enter, in the caller's transaction, that an advisor objects to something about them:
-    the data protection officer's copy, with its month.
-    """
+    """Enter an advisor's objection to something about them, in the caller's transaction."""
     viewer.require(Permission.SEE_OWN_QUALITY)
     _enter_own(session, viewer, "objection", contact_id=about)
 

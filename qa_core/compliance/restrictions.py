@@ -66,9 +66,7 @@ def add(
 def add_objections(
     session: Session, actor: str, contacts: Iterable[tuple[str, str]], because: str
 ) -> list[str]:
-    """Enter the objections to contacts that a file or the lake brings, unless they are in
-    force. Returns their keys in the replay list.
-    """
+    """Enter objections to contacts, unless in force; return their keys in the replay list."""
     known = set(find_objecting(session)[1])
     fresh = [
         {"source_system": system, "contact_id": number}

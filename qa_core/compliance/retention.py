@@ -57,9 +57,7 @@ BY_KIND = {entry.kind: entry for entry in CLASSES}
 
 
 def find_period(session: Session, kind: str) -> int:
-    """Return the period of a kind: the legal maximum, or what was entered if shorter; of
-    sealed recordings the longest of their classes, 0 without a class.
-    """
+    """Return the period of a kind: the legal maximum, or what was entered if shorter."""
     entry = BY_KIND[kind]
     if kind == SEALED:
         classes = recording_classes.find_all(session).values()

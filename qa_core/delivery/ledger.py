@@ -100,9 +100,7 @@ def enter(session: Session, username: str, kind: str, period: str, due_at: datet
 
 
 def claim(only_kind: str | None = None) -> DeliveryEntry | None:
-    """Claim the delivery that has been due for longest, of that kind if one is given; None
-    where none is. Writers queue, so that no other process gets it too.
-    """
+    """Claim the delivery (of that kind) that is due for longest, or None. Writers queue."""
     moment = now()
     due = sa.select(Delivery).where(_is_due(moment, only_kind))
     with store.writing() as session:
@@ -158,9 +156,7 @@ def drop_open(cause: str, before: datetime | None = None) -> int:
 
 
 def retry(viewer: Viewer, number: int) -> None:
-    """Make a delivery that failed, or waits for its next attempt, due now. Needs
-    MANAGE_SETTINGS. Raises Refusal for one that was sent or dropped.
-    """
+    """Make an unsent delivery due now. Needs MANAGE_SETTINGS. Raises Refusal."""
     viewer.require(Permission.MANAGE_SETTINGS)
     with store.writing() as session:
         is_open = Delivery.id == number, Delivery.state.in_((FAILED, DUE))

@@ -110,9 +110,7 @@ def connect(server: MailServer) -> Iterator[smtplib.SMTP]:
 
 
 def send(connection: smtplib.SMTP, message: EmailMessage) -> None:
-    """Send a mail. Raises Refused where it will never be taken, Delayed where it may be later,
-    Unreachable where the connection is of no more use.
-    """
+    """Send a mail. Raises Refused (for good), Delayed, or Unreachable."""
     try:
         connection.send_message(message)
     except smtplib.SMTPRecipientsRefused as error:

@@ -28,9 +28,7 @@ RECORD_KEYS = (
 
 
 class JsonObjects:
-    """Objects of a JSON file, read lazily from documents, lines, a list, or lists in an
-    envelope. Raises Refusal `damaged_file`, `json_too_large` meanwhile.
-    """
+    """Objects of a JSON file, read lazily in any envelope. Raises Refusal meanwhile."""
 
     def __init__(self, content: Content) -> None:
         self._content = content
@@ -73,9 +71,7 @@ class JsonObjects:
             yield self._read_value()
 
     def _read_object(self, depth: int) -> Iterator[dict[str, Any]]:
-        """Yield the object if it is a record, else what it envelopes: a list of
-        objects, or one under `ENVELOPES`, before any of `RECORD_KEYS`.
-        """
+        """Yield the object if it is a record, else the objects that it envelopes."""
         self._take("{")
         record: dict[str, Any] = {}
         is_envelope = is_record = False

@@ -88,9 +88,7 @@ class Confirmation:
         return layouts.apply_layout(self.layout, options, self._interpreter.headers)
 
     def build(self, staged: Staged) -> list[plausibility.Oddity]:
-        """Build the facts and remarks of a file that was read. Returns what looks odd. Raises
-        Refusal where the file reads otherwise than the person expects.
-        """
+        """Build facts and remarks of a read file; return what looks odd. Raises Refusal."""
         found = self.reading
         if not found.layout:
             found.system = staged.system
@@ -203,9 +201,7 @@ class Confirmation:
         return self.options
 
     def _was_printed(self) -> bool:
-        """Return whether the person has seen these counts: expects them, or they were printed
-        for this layout, or would be as the effect of an answer.
-        """
+        """Return whether the person has seen these counts: expects them, or they were printed."""
         if set(self.reading.headline) <= set(self.given.expect):
             return True
         with store.reading() as session:

@@ -161,7 +161,18 @@ def _load_staged(
     confirmation: Confirmation,
 ) -> FileReport:
     try:
-        report = _open_report(staged, name, confirmation.profile, options)
+        report = FileReport(
+            file=name,
+            kind=staged.kind,
+            system=staged.system,
+            profile=confirmation.profile or staged.profile,
+            mapping=dict(staged.mapping),
+            tally=staged.tally,
+            decisions=list(staged.decisions),
+            dry_run=options.dry_run,
+            dropped=staged.dropped,
+            headers=staged.headers,
+        )
         report.reading = confirmation.reading
         with ExitStack() as stack:
             if staged.kind == "contacts":
@@ -226,24 +237,6 @@ def _save_mapping(viewer: Viewer, known: FileReport, options: ImportOptions) -> 
             batches.save_mapping(
                 session, viewer, session.get_one(ImportBatch, known.batch_id), options
             )
-
-
-def _open_report(
-    staged: Staged, name: str, profile: str | None, options: ImportOptions
-) -> FileReport:
-    """Build the report as far as reading the file determines it."""
-    return FileReport(
-        file=name,
-        kind=staged.kind,
-        system=staged.system,
-        profile=profile or staged.profile,
-        mapping=dict(staged.mapping),
-        tally=staged.tally,
-        decisions=list(staged.decisions),
-        dry_run=options.dry_run,
-        dropped=staged.dropped,
-        headers=staged.headers,
-    )
 
 
 def resume() -> list[str]:

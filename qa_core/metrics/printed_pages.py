@@ -129,9 +129,7 @@ def mark_up(text: str) -> str:
 
 
 def replace_unknown(text: str) -> str:
-    """Replace what the font lacks: narrow spaces by wide ones, letters by those without
-    their accent. A square in the name of a person would be worse.
-    """
+    """Replace what the font lacks: narrow spaces by wide ones, letters by unaccented ones."""
     from reportlab.pdfbase import pdfmetrics
 
     known = pdfmetrics.getFont("Vera").face.charToGlyph

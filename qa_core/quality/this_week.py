@@ -68,9 +68,7 @@ def is_for(viewer: Viewer) -> bool:
 def find_groups(
     viewer: Viewer, read_needs: Callable[[Viewer], CoachingWeek] = find_needs
 ) -> dict[str, list[ActionLine]]:
-    """Find the acts that wait for this viewer, by key of `TITLES`; only groups with a line.
-    `read_needs`: `find_needs`, or a cache of it.
-    """
+    """Find the acts that wait for this viewer, by key of `TITLES`."""
     groups = {}
     if viewer.can(Permission.MANAGE_COACHING):
         week, texts = read_needs(viewer), scorecard_texts.find_scorecard_texts(viewer)

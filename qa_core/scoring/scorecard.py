@@ -276,9 +276,7 @@ def _text_of(content: Mapping[str, Any], field: str, place: str, fallback: str) 
 
 
 def read_number(value: Any) -> Fraction | None:
-    """Return the exact number as written; None for any other type, booleans included,
-    and for numbers beyond ±10⁹ or closer to zero than 10⁻⁹.
-    """
+    """Return the exact number as written; None for other types and extreme numbers."""
     if isinstance(value, bool) or not isinstance(value, (int, float, Decimal, Fraction)):
         return None
     try:

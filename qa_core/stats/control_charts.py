@@ -195,9 +195,7 @@ def _count_last(positions: Sequence[int], holds: Callable[[int], bool]) -> int:
 
 
 def interval_of_change(row: Any, spread: float = 1.0) -> tuple[float, float] | None:
-    """Return `intervals.change_interval` of a row of `query.measure` with a comparison;
-    None where a value or an end of its interval is missing.
-    """
+    """Return `intervals.change_interval` of a row of `query.measure`, or None."""
     now, before = (
         [getattr(row, name + suffix, None) for name in ("value", "low", "high")]
         for suffix in ("", "_before")

@@ -117,9 +117,7 @@ def note_reading(actor: str, action: str, object: str = "", reason: str = "") ->
 
 
 def anchor(session: Session, actor: str, reason: str = "") -> None:
-    """Note the present end in all files, whatever they say, and record that it was done,
-    with the number of the row that was noted until then.
-    """
+    """Note the present end in all files, whatever they say, and record that it was done."""
     noted = [end.seq for end in map(_read_end, _end_files()) if end is not None]
     reason = f"{reason}; noted until now: row {max(noted)}" if noted else reason
     record(session, actor, "journal_anchored", ", ".join(map(str, _end_files())), reason)
@@ -186,9 +184,7 @@ def _end_files() -> list[Path]:
 
 
 def verify(session: Session) -> Verification:
-    """Recompute every seal. Edits, deletions and swaps show at their row; a cut end
-    shows against the noted ends. No noted end may be missing.
-    """
+    """Recompute every seal, and compare the end with every noted one."""
     # Read first: a row that comes in between must not look like one that is missing.
     ends = {path: _read_end(path) for path in _end_files()}
     noted_ends = [end for end in ends.values() if end is not None]
@@ -328,9 +324,7 @@ def is_signature(signature: str, *fields: int | str) -> bool:
 
 
 def name_advisor(advisor_id: str) -> str:
-    """Return the pseudonym of an advisor in the audit log. Rows are never changed; with the
-    advisor goes what tells whom the pseudonym means.
-    """
+    """Return the pseudonym of an advisor in the audit log."""
     return _name_advisor(environment.secret("journal"), advisor_id)
 
 

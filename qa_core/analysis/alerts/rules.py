@@ -138,9 +138,7 @@ def add_suggested(viewer: Viewer) -> tuple[Rule, ...]:
 
 
 def end(viewer: Viewer, number: int) -> None:
-    """End a rule, close its alerts and record it in the audit log. Raise AccessDenied
-    for one unknown, ended, or not the viewer's to end.
-    """
+    """End a rule, close its alerts and record it. Raises AccessDenied for one not theirs to end."""
     viewer.require(Permission.MANAGE_ALERTS)
     with store.writing() as session:
         row = session.get(AlertRule, number)

@@ -213,9 +213,7 @@ def find_owners(viewer: Viewer, entry: ActionEntry) -> dict[str, str]:
 
 
 def remove_orphans(session: Session) -> None:
-    """Delete the entries whose teams are all gone, for example after the demo centre.
-    An entry for contacts without a team stays while its author has an account.
-    """
+    """Delete the entries whose teams are all gone, or whose author without a team is."""
     team, account = IrritantTeam, Account
     no_team = sa.not_(sa.exists().where(team.irritant_id == Irritant.id))
     no_author = sa.not_(sa.exists().where(account.username == Irritant.opened_by))

@@ -110,9 +110,7 @@ def count_contacts(viewer: Viewer, subject: IrritantSubject, where: Filters) -> 
 def find_follow_up(
     viewer: Viewer, subject: IrritantSubject, filters: Filters, in_hand_on: date
 ) -> tuple[Count | None, Count | None]:
-    """Count an irritant in the eight weeks before it was taken in hand and in those
-    since, in scope. (None, None) for viewers of whole months only.
-    """
+    """Count an irritant in the eight weeks before it was taken in hand and since, in scope."""
     if viewer.needs_suppression:
         return None, None
     before = Period(in_hand_on - timedelta(days=FOLLOW_UP_DAYS), in_hand_on - timedelta(days=1))

@@ -88,9 +88,7 @@ def find_significant(shares: Mapping[Key, TermShare]) -> dict[Key, TermShare]:
 
 
 def find_frequent_terms(documents: Sequence[Document]) -> list[TermUse]:
-    """Return the terms and pairs significantly more frequent among the unhappy, most
-    contacts first; those found almost only with a larger one are merged into it.
-    """
+    """Return the terms and pairs significantly more frequent among the unhappy, merged."""
     singly = [{(mention.term,) for mention in document.mentions} for document in documents]
     counted = _count(documents, singly)
     frequent = {

@@ -183,7 +183,11 @@ def _build_lines(viewer: Viewer) -> Iterator[list[Any]]:
             _share(before),
             _share(since),
             *([entry.note, ", ".join(entry.teams)] if sees_names else []),
-            describe_history(entry),
+            " → ".join(
+                f"{_(STATES[step.state])} {formatting.local_day(step.at)}"
+                + (f" ({step.by})" if step.by else "")
+                for step in entry.steps
+            ),
         ]
 
 
@@ -201,15 +205,6 @@ def describe_filters(entry: ActionEntry) -> str:
     ]
     return " · ".join(
         f"{_(dimensions.get_dimension(dimension).title)}: {names}" for dimension, names in counts
-    )
-
-
-def describe_history(entry: ActionEntry) -> str:
-    """Describe the states of an entry, oldest first."""
-    return " → ".join(
-        f"{_(STATES[step.state])} {formatting.local_day(step.at)}"
-        + (f" ({step.by})" if step.by else "")
-        for step in entry.steps
     )
 
 

@@ -125,9 +125,7 @@ def _refuse_hours(text: str) -> Misuse:
 
 
 def parse_calendar(text: str) -> tuple[str, str | None] | None:
-    """Parse whose public holidays: `FR`, `FR-57` (or `alsace-moselle`), `none`. Raises
-    Misuse for a country or region that the library does not know.
-    """
+    """Parse whose public holidays: `FR`, `FR-57`, `alsace-moselle` or `none`. Raises Misuse."""
     if text.strip().lower() in (NO_HOLIDAYS, ""):
         return None
     if text.strip().lower().replace("_", "-") == "alsace-moselle":

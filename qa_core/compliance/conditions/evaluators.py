@@ -92,9 +92,7 @@ class EvaluationAuthors:
 
 
 def find_own_ids(session: Session) -> dict[str, set[str]]:
-    """Find, by username, the ids of the advisor who that person is, and of those who are called
-    as they are: nobody evaluates themselves.
-    """
+    """Find the ids of advisors who that user is or may be: nobody evaluates themselves."""
     by_spelling, kept_ids = find_by_spelling(session), find_kept_names(session)["advisor"]
     found = {}
     for username, person in people.find_people(session).items():

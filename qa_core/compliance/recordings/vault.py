@@ -23,9 +23,7 @@ def folder() -> Path:
 
 
 def _locate(name: str) -> Path:
-    """Return the path of a file by its name in the records. Raises DamagedFile for a name that
-    `write` never gave, which may lead elsewhere.
-    """
+    """Return the path of a file by its name in the records. Raises DamagedFile."""
     if not NAME.fullmatch(name):
         raise DamagedFile(name)
     return folder() / name

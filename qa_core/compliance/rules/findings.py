@@ -88,9 +88,7 @@ class RuleCount:
 
 
 def describe_count(what: str, count: int, total: int | None = None, kept: str = "") -> str:
-    """Write what was counted, and how much of it; where it is none of several, by the
-    sentence `kept` about all {n}.
-    """
+    """Write what was counted, and how much of it; or, where it is none, the sentence `kept`."""
     number = formatting.number
     if kept and not count and total not in (0, 1):
         return _(kept, n=number(total or 0))

@@ -43,9 +43,7 @@ def find_start(days: Days, rule: str, is_in_order: bool) -> date:
 
 
 def note(states: Mapping[str, RuleState]) -> None:
-    """Note how the rules stand today, by number; again on the same day, the later states
-    hold. Days older than the journal is kept are deleted.
-    """
+    """Note how the rules stand today, by number; delete what is older than the journal."""
     today = environment.today()
     with store.writing() as session:
         session.merge(

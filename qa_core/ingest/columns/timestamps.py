@@ -418,9 +418,7 @@ def _normalise_spaces(texts: pa.Array) -> pa.Array:
 def _cut_ranges(
     texts: pa.Array, even_tight: bool = False
 ) -> tuple[pa.Array, pa.StructArray, np.ndarray]:
-    """Cut ranges to starts. Returns the texts, the parts of ranges, and their mask.
-    After a date, `08:00-05:00` is a time with an offset, unless `even_tight`.
-    """
+    """Cut ranges to starts. Returns the texts, the parts of ranges, and their mask."""
     groups, matched = _extract(texts, _RANGE, ~_find_matches(texts, _DATED_OFFSET) | even_tight)
     if not matched.any():
         return texts, groups, matched

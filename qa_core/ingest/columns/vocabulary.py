@@ -203,9 +203,7 @@ def replace_words(values: pa.Array, meanings: Mapping[str, object]) -> pa.Array:
 def read_words(
     values: pa.Array, known: Mapping[str, object], empty: object = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Convert cells to meanings, `empty` where missing or unknown; a mask marks unknown
-    words. The array is of objects, or of small integers where `empty` is one.
-    """
+    """Convert cells to meanings, `empty` where missing or unknown; a mask marks unknown words."""
     encoded = values.dictionary_encode()
     words = [simplify(text) for text in encoded.dictionary.to_pylist()]
     meanings = [known.get(word, empty) for word in words]

@@ -129,9 +129,7 @@ def _store_matches(connection: duckdb.DuckDBPyConnection, method: str, pairs: st
 
 
 def _match_by_number(connection: duckdb.DuckDBPyConnection, tolerance: float) -> None:
-    """Match rows to calls on the same number, near in time. Time is cut into slices as
-    wide as the tolerance, so that a busy number is not compared with itself.
-    """
+    """Match rows to calls on the same number, near in time, by slices of the tolerance."""
     width = max(float(tolerance), 1.0)
     pairs = connection.execute(
         f"""

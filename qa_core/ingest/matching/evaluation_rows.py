@@ -83,9 +83,7 @@ class GroupedRows:
 def group_rows(
     connection: duckdb.DuckDBPyConnection, staged: Staged, system: str | None
 ) -> GroupedRows:
-    """Group the rows of each evaluation and find its contact. Its key is its id, else
-    contact, advisor, evaluator, moment and grid; the last of a key is kept.
-    """
+    """Group the rows of each evaluation by its key, the last of one counts; find its contact."""
     rows = connection.sql("SELECT * FROM staged ORDER BY line").to_arrow_table().to_pylist()
     _complete_possible(rows)
     is_long = all(row.get("criterion") is not None for row in rows) and len(
@@ -118,9 +116,7 @@ def group_rows(
 def reject_unlawful(
     session: Session, drafts: Sequence[EvaluationRow], ids: Mapping[AdvisorReference, str]
 ) -> None:
-    """Set the reason of evaluations without a person who may have made them, or without a
-    lawful contact; mark those from before the accreditation of that person.
-    """
+    """Set the reason of unlawful evaluations; mark those from before an accreditation."""
     authors = EvaluationAuthors(session)
     kept = name_merges.find_kept_names(session)["advisor"]
     machines = members.find_machines(session)

@@ -147,9 +147,7 @@ def find_answers(
 def find_handlers(
     connection: duckdb.DuckDBPyConnection, staged: Staged, options: ImportOptions, session: Session
 ) -> dict[tuple[str, str], Handler]:
-    """Find the handlers of queues and channels, and of the advisors who are machines, by what
-    was said of them or by the roster. Raises Refusal as `settle`.
-    """
+    """Find the handlers of names, by what was said of them or the roster. Raises Refusal."""
     answers, handlers = find_answers(connection, staged, options, session)
     kinds, directory = members.find_kinds(session), Directory.load(session)
     found = dict(handlers)
@@ -297,9 +295,7 @@ def _complete(
 
 
 def select_handled(staged: Staged, handlers: Mapping[tuple[str, str], Handler]) -> str:
-    """Build SQL for who took a row of `staged s`, by the handlers of names by field. A queue
-    that is a machine passed a contact on where an advisor took it.
-    """
+    """Build SQL for who took a row of `staged s`, by the handlers of names by field."""
 
     def find(*fields: str) -> str:
         cases = (

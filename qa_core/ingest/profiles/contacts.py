@@ -542,9 +542,7 @@ def _find_parties(
 
 
 def _find_outside(expected: str | None, other: str | None) -> str | None:
-    """Find the number outside where it is expected, or across from an extension. Where the
-    caller is withheld, the number called is the centre's own.
-    """
+    """Find the number outside where it is expected, or across from an extension."""
     if expected and _is_number(expected):
         return expected
     is_across = expected and other and is_extension(expected) and _is_number(other)

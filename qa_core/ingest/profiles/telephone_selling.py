@@ -60,9 +60,7 @@ def build_selling(columns: Mapping[str, pa.Array], numbers: pa.Array) -> dict[st
 
 
 def is_outside_hours(moment: datetime, zone: str | None) -> bool:
-    """Return whether a call at that moment (UTC) is outside the hours for selling. A consumer
-    whose zone is not known has the centre's.
-    """
+    """Return whether a call at that moment (UTC) is outside the hours for selling."""
     clock = ZoneInfo(zone) if zone else environment.current().zone
     local = moment.replace(tzinfo=UTC).astimezone(clock)
     return local.weekday() > 4 or local.hour not in HOURS or local.date() in _list_holidays()

@@ -231,9 +231,7 @@ def _check_history(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Ite
 def _measure(
     connection: duckdb.DuckDBPyConnection, relation: str, staged: Staged | None
 ) -> tuple[int, int, int, int, float | None]:
-    """Count inbound contacts: all, with a known outcome, answered, abandoned or
-    unanswered; and the mean handle time of answered ones, in seconds.
-    """
+    """Count inbound contacts (all, of each outcome), and the mean handle time in seconds."""
 
     def select(name: str, kind: str = "VARCHAR") -> str:
         return staged.select_column(name, kind=kind) if staged else name

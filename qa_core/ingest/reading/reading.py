@@ -221,9 +221,7 @@ def count_headline(
     scope: str | None = None,
     handled: str | None = None,
 ) -> Counts:
-    """Count what a file leads to; of contacts, the newest row of each id alone. `handled`: SQL
-    for who took a row, where the file does not say.
-    """
+    """Count what a file leads to; of contacts, the newest row of each id. `handled`: SQL."""
     if staged.kind == "intervals":
         sums = (
             f"sum({staged.select_column(name, kind='BIGINT')})"

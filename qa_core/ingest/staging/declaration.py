@@ -68,9 +68,7 @@ class Field:
 def build_fields(
     kind: str, *groups: tuple[Any, ...], of_many: Collection[str] = ()
 ) -> tuple[Field, ...]:
-    """Build the fields of a kind of file from groups (names separated by spaces, type
-    and, for numbers, limits); the tables of `words` have their headers.
-    """
+    """Build the fields of a kind of file from groups; the tables of `words` have their headers."""
     return tuple(
         Field(
             name,

@@ -461,9 +461,7 @@ def find_watched() -> Iterator[Path]:
 
 
 def walk_delivered(folder: Path, before: float) -> Iterator[tuple[int, str, float]]:
-    """Walk the files taken or refused before that moment (seconds): the descriptor of their
-    folder, open until the next one; their name; when they were moved.
-    """
+    """Walk the files taken or refused before that moment: folder descriptor, name, moved when."""
     for subfolder in (TAKEN_FOLDER, REFUSED_FOLDER):
         with suppress(OSError):
             for _root, _folders, names, place in os.fwalk(folder / subfolder):

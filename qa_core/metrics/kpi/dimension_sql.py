@@ -151,9 +151,7 @@ def predicate(
 
 
 def parse_value(dimension: str, value: Any) -> Value:
-    """Parse a value as the dimension holds it: days and weeks are dates, weekday and
-    hour whole numbers, half-hours `HH:MM`, the others text.
-    """
+    """Parse a value as the dimension holds it: a date, a whole number, `HH:MM` or text."""
     try:
         if dimension in ("day", "week"):
             return value if isinstance(value, date) else date.fromisoformat(str(value))
@@ -188,9 +186,7 @@ def within(period: Period, columns: sa.ColumnCollection) -> list[sa.ColumnElemen
 
 
 def months(period: Period, before: int = 0, after: int = 0) -> dict[str, str | None]:
-    """Return the first and last month of a period, `before` days added in front and
-    `after` days behind: what the engine needs to leave files unread.
-    """
+    """Return the first and last month of a period, with days in front and behind."""
     first = period.first_day - timedelta(days=before) if period.first_day else None
     last = period.last_day + timedelta(days=after) if period.last_day else None
     return {

@@ -28,9 +28,7 @@ def change_counter(session: Session) -> tuple[Any, ...]:
 
 
 def load(session: Session) -> pa.Table:
-    """`source_system` and `contact_id` of every contact listened to, each once. Whose
-    they are, and who may count them, the statement that reads it asks.
-    """
+    """Load `source_system` and `contact_id` of every contact listened to, each once."""
     address, counter = str(session.get_bind().url), change_counter(session)
     with _lock:
         cached = _tables.get(address)

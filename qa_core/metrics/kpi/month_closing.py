@@ -175,9 +175,7 @@ def _find_large(
     kpis: Sequence[Kpi],
     beside: Mapping[str, Any],
 ) -> set[tuple[Cut, tuple[Any, ...], str]]:
-    """Find the cells and KPIs with enough advisors behind them. Behind a missed or a
-    repeated caller stand those who answer in that place.
-    """
+    """Find the cells and KPIs with enough advisors behind them."""
     is_own = subject not in (FactTable.MISSED, FactTable.CUSTOMERS)
     counted_kpis = kpis if is_own else [get_kpi("received")]
     table = subject if is_own else FactTable.CONTACTS

@@ -471,9 +471,7 @@ def _errors() -> list[sa.ColumnElement[bool]]:
 
 
 def on_spend(question: MetricQuery) -> Scoped:
-    """Select the money, by currency; it belongs to no advisor, so that costs are shown
-    only where all contacts of a cell are the viewer's.
-    """
+    """Select the money, by currency, shown only where all contacts of a cell are the viewer's."""
     groups = question.groups(SPEND.c)
     sums = [
         sa.func.sum(SPEND.c.amount).label("amount"),

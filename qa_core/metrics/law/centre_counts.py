@@ -207,9 +207,7 @@ def count_customer_keys(viewer: Viewer) -> tuple[int, int]:
 
 
 def count_personal_texts(viewer: Viewer, limit: int) -> tuple[int, int]:
-    """Count the newest texts of each free-text column of the newest month's contacts, and
-    those with personal data in them; nobody reads them.
-    """
+    """Count the newest texts of each free-text column, and those with personal data."""
     viewer.require(Permission.SEE_RULES)
     return _count_personal_texts(_find_state(), limit)
 

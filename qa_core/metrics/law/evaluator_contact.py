@@ -51,9 +51,7 @@ def find_assigned(
     local_day: date,
     legal: LegalFacts,
 ) -> AssignedContact | None:
-    """Find the contact of that day, drawn for the viewer or being evaluated by them;
-    None where the lake has it no more. Raises AccessDenied for any other.
-    """
+    """Find the contact drawn for the viewer or being evaluated by them, or None."""
     viewer.require(Permission.FILL_SCORECARDS)
     if not viewer.is_system and not _is_theirs(session, viewer, source_system, contact_id):
         raise AccessDenied()

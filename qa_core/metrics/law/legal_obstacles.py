@@ -275,9 +275,7 @@ def find_obstacle(act: LegalAct, facts: LegalFacts) -> sa.ColumnElement[str]:
 def judge_rows(
     act: LegalAct, facts: LegalFacts, rows: Iterable[Mapping[str, Any]]
 ) -> list[str | None]:
-    """Judge rows that look like contacts, wherever they come from; the first rule against
-    each, in their order. Columns that a row lacks are missing.
-    """
+    """Judge rows that look like contacts: the first rule against each, in their order."""
     schema = arrow_schema(CONTACTS)
     contacts = [
         {**dict.fromkeys(schema.names), **row, "ticket": f"{position:09}"}

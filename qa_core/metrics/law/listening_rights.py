@@ -39,9 +39,7 @@ def find_listenable(
     first_month: str | None = None,
     last_month: str | None = None,
 ) -> list[Listenable]:
-    """Find which of these contacts may be listened to, in the order of `keys`. Only the
-    months (`YYYY-MM`) are read, where they are known.
-    """
+    """Find which of these contacts may be listened to, in the order of `keys`."""
     keys = list(dict.fromkeys(keys))
     contacts = {
         contact.key: contact

@@ -133,9 +133,7 @@ def find_contacts(
 
 
 def _read_page(viewer: Viewer, columns: tuple[str, ...], page: pd.DataFrame) -> pd.DataFrame:
-    """Read all the columns of the contacts found, in their order; by itself, because
-    sorting whole rows reads every column of every contact.
-    """
+    """Read all columns of these contacts, in order: sorting whole rows would read them all."""
     key = (CONTACTS.c.source_system.label("key_system"), CONTACTS.c.contact_id.label("key_contact"))
     statement = sa.select(*key, *(_column(name) for name in columns))
     if page.empty:
@@ -279,9 +277,7 @@ def _count_measured(viewer: Viewer, kpi: str, dimension: str, where: Filters) ->
 
 
 def shown_customer(viewer: Viewer, customer_key: str | None) -> str | None:
-    """Mask a customer as the viewer may see one: the last two characters of the
-    pseudonym; the whole of it for the operator's command line only.
-    """
+    """Mask a customer as the viewer may see one: the last two characters of the pseudonym."""
     if customer_key is None:
         return None
     return customer_key if viewer.is_system else f"•• {customer_key[-2:]}"

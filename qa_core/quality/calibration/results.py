@@ -95,9 +95,7 @@ class Results:
 
 
 def get_results(viewer: Viewer, number: int) -> Results:
-    """Return the results of a closed session for its managers and participants. Raise
-    Refusal (`round_open`) for everybody while it is open.
-    """
+    """Return the results of a closed session. Raises Refusal (`round_open`) while it is open."""
     viewer.require(Permission.SEE_CALIBRATIONS)
     with store.reading() as session:
         row = sessions.get_row(session, viewer, number)

@@ -82,9 +82,7 @@ def find_gaps(values: Mapping[Criterion, Sequence[AdvisorMean]]) -> tuple[Criter
 
 
 def find_rises(pairs: Sequence[tuple[AdvisorMean, AdvisorMean]]) -> tuple[ClearRise, ...]:
-    """Return the clear rises among pairs of before and now: interval by Student's t with
-    the pooled variance, Bonferroni correction over all pairs.
-    """
+    """Return the clear rises by Student's t with the pooled variance, Bonferroni-corrected."""
     usable = [pair for pair in pairs if all(map(_is_usable, pair))]
     means = [mean for pair in usable for mean in pair]
     within = stats.pooled_variance([mean.deviation for mean in means], [mean.n for mean in means])

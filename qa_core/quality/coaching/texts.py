@@ -46,7 +46,16 @@ def describe_reason(reason: NeedReason, texts: ScorecardTexts) -> str:
     if reason.kind == NeedKind.PLANNED:
         return _describe_planned(reason)
     if reason.rise is not None:
-        return _describe_rise(reason.rise)
+        return _(
+            "Score: {points} in 13 weeks, from {before} (n = {n_before}) to {now} (n = {n}); "
+            "interval {low} to {high}",
+            points=describe_points(reason.rise.now.mean - reason.rise.before.mean),
+            before=formatting.number(reason.rise.before.mean),
+            n_before=reason.rise.before.n,
+            now=formatting.number(reason.rise.now.mean),
+            n=reason.rise.now.n,
+            **_format_limits(reason.rise),
+        )
     if reason.gap is not None:
         return _describe_gap(reason, reason.gap, texts)
     if reason.kind == NeedKind.UNHEARD and not reason.n:
@@ -63,19 +72,6 @@ def _describe_planned(reason: NeedReason) -> str:
     )
     due = reason.due_on and _("due {day}", day=formatting.day(reason.due_on))
     return ", ".join(filter(None, (done, due)))
-
-
-def _describe_rise(rise: ClearRise) -> str:
-    return _(
-        "Score: {points} in 13 weeks, from {before} (n = {n_before}) to {now} (n = {n}); "
-        "interval {low} to {high}",
-        points=describe_points(rise.now.mean - rise.before.mean),
-        before=formatting.number(rise.before.mean),
-        n_before=rise.before.n,
-        now=formatting.number(rise.now.mean),
-        n=rise.now.n,
-        **_format_limits(rise),
-    )
 
 
 def _describe_gap(reason: NeedReason, gap: CriterionGap, texts: ScorecardTexts) -> str:

@@ -341,9 +341,7 @@ def require_session_open(calibration: Calibration | None) -> None:
 
 
 def require_may_continue(session: Session, viewer: Viewer, evaluation: Evaluation) -> None:
-    """Refuse an evaluator who may not listen to the contact today, and a closed
-    calibration. A self-evaluation needs no accreditation.
-    """
+    """Refuse an evaluator who may not listen to the contact today, and a closed calibration."""
     if evaluation.kind != SELF:
         drawn = _find_drawn(session, evaluation)
         purpose = CALIBRATION if evaluation.kind == CALIBRATION else evaluation.purpose

@@ -93,9 +93,7 @@ def is_readable(viewer: Viewer) -> sa.ColumnElement[bool]:
 
 
 def find_scorecard(session: Session, evaluation: Evaluation) -> scoring.Scorecard | None:
-    """Return the scorecard version of an evaluation; None where its answers do not
-    fit the scorecard, so that it cannot be scored again.
-    """
+    """Return the scorecard version of an evaluation; None where the answers do not fit."""
     scorecard = scorecards.find_parsed(scorecards.find_version(session, evaluation.grid_id))
     if scorecard and {criterion.key for criterion in scorecard.criteria} == {
         answer.criterion for answer in evaluation.answers

@@ -48,9 +48,7 @@ class FaultyFile(Refusal):
 
 
 def import_file(viewer: Viewer, name: str, content: bytes, key: str | None = None) -> int:
-    """Import a scorecard from a file as a draft; return the draft's id. `key`: of the
-    scorecard it belongs to, else made from its title.
-    """
+    """Import a scorecard from a file as a draft of `key` (or of its title); return its id."""
     viewer.require(Permission.EDIT_SCORECARDS)
     read = read_file(name, content)
     return drafts.create_draft(

@@ -169,9 +169,7 @@ def make_key(text: str, taken: Iterable[str] = ()) -> str:
 
 
 def to_number(cell: Any) -> Any:
-    """Parse a number with decimal point or comma and optional per cent sign. Return
-    None for a blank cell, and any other text unchanged.
-    """
+    """Parse a number with optional per cent sign; None for blank, other text unchanged."""
     if is_blank(cell):
         return None
     if isinstance(cell, str):

@@ -46,9 +46,7 @@ def files(name: str, first_month: str | None = None, last_month: str | None = No
 
 
 def find_lineage(name: str, month: str) -> int:
-    """Return a number that changes with the rows of a month, unless no figure changes:
-    when people are deleted by age, or files are joined.
-    """
+    """Return a number that changes with the figures of a month's rows."""
     return tables.join_lineages(tables.snapshot(name).parts_of(month))
 
 

@@ -65,9 +65,7 @@ def explaining_damage(*names: str) -> Iterator[None]:
 
 
 def find_strays(before: float) -> list[Path]:
-    """Find the files in the lake's folder that no log of a table names, from before that
-    moment (seconds). Nothing reads them, and no deletion reaches them.
-    """
+    """Find the old files in the lake's folder that no log of a table names."""
     folder = tables.lake_folder()
     known = {
         folder / place / unquote(name)

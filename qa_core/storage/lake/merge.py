@@ -244,9 +244,7 @@ def _classify_rows(rewrite: Rewrite, columns: Sequence[str], create: bool) -> No
 
 
 def _list_customers(rewrite: Rewrite) -> str:
-    """List the columns of `row_status` with the customers whose neighbours may change: of new
-    rows, and of rows with a changed input of the neighbours.
-    """
+    """List the customers whose neighbours may change, beside the columns of `row_status`."""
     touches = (
         " OR ".join(
             f'i."{name}" IS DISTINCT FROM s."{name}"' for name in INPUTS if name in rewrite.columns

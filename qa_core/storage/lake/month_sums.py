@@ -45,9 +45,7 @@ def use_folder(path: Path) -> Iterator[None]:
 
 
 def list_spans(contacts: tables.Snapshot, month: Days) -> list[Days]:
-    """List the days of a whole month by the files that they lie in; one span where that is
-    not known. A change of few contacts leaves the sums of the other spans.
-    """
+    """List the days of a whole month by the files that they lie in, if known."""
     first, last = month
     parts = contacts.parts_of(f"{first:%Y-%m}")
     starts = sorted({first, *(part.days[0] for part in parts[1:])})

@@ -297,9 +297,7 @@ class Rewrite:
         return True
 
     def _make_touched(self) -> tuple[datetime, datetime] | None:
-        """Make the table `touched`: each customer with a contact that comes, goes,
-        moves or ends differently. Returns the span of these contacts.
-        """
+        """Make the table `touched` of customers whose contacts change; return their span."""
         self.connection.execute("""
             CREATE TEMP TABLE touched AS
             SELECT customer_key, min(started_at) AS first_start, max(started_at) AS last_start

@@ -497,9 +497,7 @@ def _write_pieces(
 def _find_first_days(
     connection: duckdb.DuckDBPyConnection, relation: str, kept: Sequence[date | None]
 ) -> list[date]:
-    """Divide the days of these rows: find the first one of each file. A file ends before
-    one that is `kept`, so that no two hold the same days.
-    """
+    """Find the first day of each file of these rows; one ends before a `kept` file."""
     days = connection.execute(
         f"SELECT CAST({LOCAL_CLOCK} AS DATE) AS day, count(*) FROM {relation} GROUP BY day "
         "ORDER BY day"

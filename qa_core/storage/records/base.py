@@ -52,6 +52,11 @@ def reference(
     return mapped_column(sa.ForeignKey(target, ondelete=ondelete, onupdate=onupdate), **column)
 
 
+def of_advisor(ondelete: str | None = "CASCADE") -> MappedColumn[Any]:
+    """Build a column with the id of an advisor, which follows merges."""
+    return reference(ADVISOR, ondelete, onupdate="CASCADE", index=True)
+
+
 def parts(owner: str, **options: Any) -> RelationshipProperty[Any]:
     """Build the list of the rows that go with this one, whom they know as `owner`."""
     return relationship(back_populates=owner, cascade="all, delete-orphan", **options)

@@ -163,9 +163,7 @@ def _find_page() -> MenuPage | None:
 
 
 def _find_period(page: MenuPage) -> str:
-    """Return the period that an address of that page has to name: the one chosen, or the
-    one that this page opened on; empty if that page opens on it too.
-    """
+    """Return the period that an address of that page has to name; empty if it opens on it."""
     selected, here = st.session_state.get("period") or PAGE_DEFAULT, _find_page()
     if selected != PAGE_DEFAULT:
         return selected
@@ -222,9 +220,7 @@ def clear() -> None:
 
 
 def narrow(values: dict[str, Any]) -> None:
-    """Callback of a click on a chart or a table: put values and the period of this page
-    into the row, until the reader leaves the contacts for another page.
-    """
+    """Callback of a click: put values and the period into the row of filters."""
     selected = {dimension: st.session_state.get(dimension) or [] for dimension in values}
     chosen = {
         dimension: [_MISSING if value is None else str(value)]
@@ -254,9 +250,7 @@ def keep(drawn: Collection[str] = ()) -> None:
 
 
 def _take_address(page_key: str, dimensions: Sequence[str]) -> None:
-    """Set the widgets from the address where it brings news; what it leaves out is as
-    usual. The period of a figure is not chosen by looking at its explanation.
-    """
+    """Set the widgets from the address where it brings news."""
     given = url_state.read(page_key, (*ALWAYS, *dimensions))
     if given is None:
         return

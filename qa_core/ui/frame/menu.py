@@ -172,9 +172,7 @@ def find_first(viewer: Viewer | None) -> MenuPage:
 
 
 def choose_page(viewer: Viewer | None) -> tuple[st.Page, MenuPage | None]:
-    """Register all pages with Streamlit; return the requested one, and its entry in the
-    menu (None for `HOME` and for addresses closed to the viewer).
-    """
+    """Register all pages; return the requested one, and its entry in the menu or None."""
     made = {
         page.key: st.Page(
             page.path,

@@ -192,9 +192,7 @@ def show_chart(
     beside: Callable[[], None] | None = None,
     kpi: str = "",
 ) -> None:
-    """Show a chart in a card. `on_select`: what a click on a point does; `beside`: draws
-    what is right of the heading; `kpi`: what a link below explains.
-    """
+    """Show a chart in a card. `beside`: draws right of the heading; `kpi`: explained below."""
     with card(is_stretched=True):
         if beside is None:
             show_heading(finding, caption)

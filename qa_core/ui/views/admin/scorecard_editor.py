@@ -193,9 +193,7 @@ def _put_together(
     criteria: Sequence[Mapping[str, Any]],
     stored: StoredScorecard,
 ) -> dict[str, Any]:
-    """Build the scorecard; a criterion of a section that was renamed follows it, one of a
-    section that is gone waits at the end under its name.
-    """
+    """Build the scorecard; criteria follow a renamed section, or wait at the end."""
     now = {str(row["section"]): position for position, row in enumerate(sections)}
     renamed = {str(row["was"]): position for position, row in enumerate(sections) if row.get("was")}
     parts: list[tuple[Mapping[str, Any], list[Mapping[str, Any]]]] = [(row, []) for row in sections]

@@ -321,9 +321,7 @@ def _read_week(
 
 
 def _with_text(frame: pd.DataFrame, measure: str, grain: str, clock: Clock) -> pd.DataFrame:
-    """Return the cells with their value, whether they rest on `enough`, and the text of
-    the pointer. Contacts are a mean of the times that the half-hour came.
-    """
+    """Return the cells with their value, whether they rest on `enough`, and the hover text."""
     frame = frame.copy()
     if measure == "received":
         frame["times"] = [

@@ -141,9 +141,7 @@ def _ask_end(plan: CoachingPlanView, seen: int) -> None:
 
 
 def begin(start: dict[str, Any] | None) -> None:
-    """Callback: open the form, filled with `advisor_id`, `criteria` and `goal` if given.
-    `is_shown`: false where the page does not show the plan that was opened.
-    """
+    """Callback: open the form, filled with `advisor_id`, `criteria` and `goal` if given."""
     st.session_state[START] = start or {}
     st.session_state[ROUND] = st.session_state.get(ROUND, 0) + 1
 

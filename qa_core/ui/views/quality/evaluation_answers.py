@@ -261,7 +261,7 @@ def _ask_decision(viewer: Viewer, dispute: DisputeView, answer: AnswerView) -> N
         DisputeDecision.KEEP: _("Keep {points}", points=of_most(dispute.original, answer.most)),
         DisputeDecision.ACCEPT: _("Accept {points}", points=of_most(dispute.proposed, answer.most)),
     }
-    if _can_ask(answer, without):
+    if not answer.levels or _find_options(answer, without):
         titles[DisputeDecision.THIRD] = _("Another value")
     decision = st.radio(
         _("Decision"), list(titles), format_func=titles.get, index=None, horizontal=True, key=key
@@ -302,11 +302,6 @@ def _find_options(answer: AnswerView, without: tuple[float | None, ...]) -> list
     """Return the other answers to choose from; None means not applicable."""
     levels: list[float | None] = [level for level in answer.levels if level not in without]
     return levels + ([None] if answer.not_applicable and None not in without else [])
-
-
-def _can_ask(answer: AnswerView, without: tuple[float | None, ...]) -> bool:
-    """Return whether another answer is left to choose."""
-    return not answer.levels or bool(_find_options(answer, without))
 
 
 def _ask_answer(label: str, answer: AnswerView, key: str, without: tuple[float | None, ...]) -> Any:
