@@ -43,7 +43,6 @@ GRAVE = frozenset({Role.DPO, Role.ADMIN, Role.EXECUTIVE})
 """Roles that one administrator alone gives after `WAIT_ALONE` only, shown to all meanwhile."""
 WAIT_ALONE = timedelta(hours=24)
 TOLD_DAYS = 90
-"""Days for which a change of an account is shown."""
 TOKEN = "token:"
 """Beginning of a service token's name where accounts are named; no username has a colon."""
 

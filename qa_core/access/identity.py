@@ -45,7 +45,6 @@ LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 MAX_HINT = 3000
 """Characters of an ID token that goes back at the sign-out: proxies cut longer addresses."""
 BAD_TOKEN = (jwt.PyJWTError, KeyError, TypeError, ValueError)
-"""Errors of a token that is not what it should be."""
 USE, HINT = "identity provider", "sign-out at a provider"
 REFUSED = N_("The identity provider did not say who you are. Sign in again.")
 

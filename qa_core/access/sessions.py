@@ -36,7 +36,6 @@ was used before the clock was set back: it ends, or it would last too long.
 """
 
 EXPIRED = "expired one-time password"
-"""Reason of a failed sign-in, in the audit log."""
 
 EXCHANGE = timedelta(minutes=1)
 """Time in which the ticket of a new session is exchanged for its cookie."""

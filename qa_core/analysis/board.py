@@ -24,7 +24,6 @@ from qa_core.metrics.query import Drivers
 
 DEFAULT = "3m"
 MAX_TEAMS = 6
-"""Teams up to which the sheet names them."""
 SUBJECTS = {
     "csat": N_("Customers’ satisfaction"),
     "first_contact_resolution": N_("The rate of first-contact resolution"),

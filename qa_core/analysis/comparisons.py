@@ -15,7 +15,6 @@ from qa_core.metrics.kpis import Kpi, Unit, formatting, get_kpi
 from qa_core.stats import CellSums, Comparison, StandardisedValue
 
 MIN_VALUES = 5
-"""Values from which on a rate is compared."""
 MAX_ROWS = 20
 
 

@@ -19,7 +19,6 @@ from qa_core.metrics.kpis.dimensions import Filters, Period
 FIRST = ("received", "answer_rate", "first_contact_resolution", "csat")
 SECOND = ("service_level", "average_speed_of_answer", "average_handle_time", "evaluation_score")
 OWN = ("evaluation_score", "first_contact_resolution", "csat", "average_handle_time")
-"""KPIs of the page My quality."""
 OWN_PERIOD = "182d"
 
 

@@ -115,7 +115,6 @@ def _load_settings() -> tuple[Setting, ...]:
 
 
 ALL = _load_settings()
-"""Settings as `settings.toml` declares them."""
 BY_NAME: Mapping[str, Setting] = {setting.name: setting for setting in ALL}
 SERVICE_LEVEL_FORMULAS = BY_NAME["service_level_formula"].choices
 

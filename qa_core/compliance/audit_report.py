@@ -88,7 +88,6 @@ WARNINGS = {
         "elsewhere in QA_ANCHOR."
     ),
 }
-"""Warnings of a verification, by code."""
 
 
 def verify_journal(viewer: Viewer) -> audit_log.Verification:

@@ -39,7 +39,6 @@ TO_DESCRIBE = ("rectification", "objection", "contest")
 ALREADY_ASKED = N_("You have already made this request.")
 ALREADY_ANSWERED = N_("This request already has an answer.")
 WITH_AUDIO = ("access", "portability")
-"""Requests for which audio may be handed out."""
 MAX_TEXT = 500
 EXTENDED_MONTHS = 3
 """Months for an answer in all, where it is extended (GDPR art. 12(3))."""

@@ -22,7 +22,6 @@ from qa_core.storage.records.store import Session
 
 MAX_REASON = 500
 SUBJECT = ("customer_key", "advisor_id", "source_system", "contact_id")
-"""Columns that name the person or the contact."""
 Lasting = type[Restriction] | type[Objection]
 
 

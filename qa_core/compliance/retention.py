@@ -217,7 +217,6 @@ class JournalKeeper:
 
 
 KEEPERS = (RecordingKeeper(), RecordingKeeper(SEALED), JournalKeeper())
-"""Data that this room deletes in its own way."""
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,6 @@ CAUSES = {
     "not_allowed": N_("the address outside is not allowed"),
     "error": N_("an error; the server log has the cause"),
 }
-"""Causes of a dropped delivery, or of a failed attempt."""
 CLAIM_TIME = timedelta(minutes=10)
 """Time for one attempt, longer than any server may take to answer."""
 WAITS = tuple(timedelta(minutes=minutes) for minutes in (5, 30, 120, 360, 720))

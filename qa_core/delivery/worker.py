@@ -29,7 +29,6 @@ from qa_core.storage.records.base import now
 
 LOG = logging.getLogger("qa_core")
 MAX_READS = 3
-"""Times that a content is built anew because the data changed meanwhile."""
 
 
 class Dropped(Exception):

@@ -12,9 +12,7 @@ from qa_core.files.archives import Content, refuse_damaged, refuse_empty, requir
 MAX_VALUE_LENGTH = 64 << 20
 """Characters of one value: no contact is longer."""
 MAX_ENVELOPES = 3
-"""Envelopes within one another."""
 ENVELOPES = ("data", "response", "result", "_embedded", "body")
-"""Keys of an object around the list of records."""
 LISTS_OF_RECORDS = (
     "participants", "segments", "sessions", "legs", "metrics", "tags", "comments", "recordings",
     "attributes", "properties", "fields", "callflow", "applications", "events", "history",

@@ -29,7 +29,6 @@ DATE_ORDERS = ("dmy", "mdy", "ymd")
 DECIMALS = (",", ".")
 UNITS = ("s", "ms", "min", "day")
 PURPOSES = ("training", "evaluation", "quality", "proof")
-"""Purposes of recordings."""
 IGNORE = "ignore"
 """Name instead of a field: the column is left aside."""
 EXPECTED = ("received", "answered", "abandoned", "first_day", "last_day")

@@ -37,7 +37,6 @@ HEADLINE = (
 )
 
 Merge = Callable[[], lake.MergeResult]
-"""Merge of the import into the lake."""
 
 
 def examine(

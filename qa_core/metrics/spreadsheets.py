@@ -28,9 +28,7 @@ FORMATS = {
 }
 MOMENT, DAY, MONTH = "yyyy-mm-dd hh:mm:ss", "d mmm yyyy", "mmm yyyy"
 MAX_CHARACTERS = 32_767
-"""What a cell of a workbook holds."""
 NARROWEST, WIDEST = 9, 60
-"""Widths of columns, in characters."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +172,6 @@ def _write_text(
 
 
 FORMS: Mapping[str, Callable[[Sheet], Download]] = {"csv": _make_csv, "xlsx": _make_workbook}
-"""The kinds of file that every table comes in."""
 
 
 def describe_exporter(viewer: Viewer) -> list[Any]:

@@ -16,7 +16,6 @@ from qa_core.quality.coaching.texts import describe_reason
 from qa_core.quality.evaluations.disputes import DisputeLine, find_disputes
 
 PLAN, SESSION = "plan", "session"
-"""Parameters of the addresses of a coaching plan and of a calibration session."""
 LATE_DAYS = 7
 """Days beyond which a dispute that waits needs a look."""
 TO_COACH = (NeedKind.OVERDUE, NeedKind.SCORE, NeedKind.CRITERION)

@@ -65,7 +65,6 @@ class Criterion:
     fails: Fails = Fails.GRID
     bonus: bool = False
     help: Text | None = None
-    """Guidance for the evaluator."""
 
 
 @dataclass(frozen=True)

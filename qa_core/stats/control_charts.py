@@ -12,7 +12,6 @@ from qa_core.stats import intervals
 from qa_core.stats.intervals import CONFIDENCE, NORMAL, t_quantile
 
 BASELINE_POINTS = 8
-"""Minimum points of a baseline."""
 RUN = 8
 """Points in a row on one side that are a signal (Western Electric, rule 4)."""
 _RANGE_TO_SIGMA = (

@@ -36,7 +36,6 @@ from qa_core.storage.records.retention import JournalCut
 
 LOG = logging.getLogger("qa_core.journal")
 LOG_SECONDS = 600
-"""Seconds between two notes in the server's log."""
 MIN_NAME_LENGTH = 3
 """Shorter spellings, and bare numbers, mean a person only where they are the whole value."""
 _WORD = re.compile(r"\w[\w-]+")

@@ -74,7 +74,6 @@ CACHEABLE = ("/static/", "/component/")
 """Addresses that browsers and proxies may keep: the same for everybody."""
 
 UPKEEP_SECONDS = 600
-"""Seconds between two looks for what is due."""
 SWITCH_SECONDS = 0.0005
 """Seconds after which a page that counts gives way to others. A page gives way at each of some
 hundred messages, and waits that long to go on where another counts: with Python's own 0.005,
@@ -85,7 +84,6 @@ MIN_CONTACTS_BESIDE = 50_000
 MAX_MAILS_HERE = 2
 """Mails and messages up to which the server sends by itself."""
 WARMING_SECONDS = 2
-"""Seconds between two looks at the version of the lake."""
 LISTENING_SECONDS = 2
 """Seconds after which a playback that is still being sent is checked again."""
 

@@ -87,7 +87,6 @@ SUGGESTED = (
     Rule("answer_rate", RuleKind.TARGET),
     Rule("csat", RuleKind.TARGET, "month", clear_after=1),
 )
-"""Rules suggested to a new centre."""
 
 
 def find_rules(viewer: Viewer) -> tuple[Rule, ...]:

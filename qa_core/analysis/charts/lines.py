@@ -18,7 +18,6 @@ from qa_core.stats.control_charts import SteppedLimits
 
 LABEL_HEIGHT = 17
 LABEL_SHARE = 0.28
-"""Width of a target's label, as a share of the chart."""
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,6 @@ from qa_core.storage import audit_log
 KPIS = {IrritantKind.REPEATS: "first_contact_resolution", IrritantKind.LOW_RATINGS: "unhappy_rate"}
 DIMENSIONS = ("reason", "queue")
 PARTS = FIGURES, WORDS = "figures", "words"
-"""Parts of the detection: shares of contacts, and the terms of remarks and tags."""
 MAX_EXAMPLES, MAX_ALONG = 5, 4
 FOLLOW_UP_DAYS = 56
 """Days measured before and after the start: whole weeks, so that weekdays are balanced."""

@@ -10,7 +10,6 @@ from qa_core import stats
 from qa_core.analysis.irritants.terms import Mention
 
 MIN_CONTACTS = 5
-"""Minimum contacts of a finding, so that nobody can be identified."""
 FALSE_DISCOVERY_RATE = 0.05
 """False discovery rate (Benjamini and Hochberg 1995)."""
 MERGE_SHARE = 0.8

@@ -33,7 +33,6 @@ EVIDENCE = {
     INITIALS: N_("same surname, same initial"),
     SIMILAR: N_("similar names"),
 }
-"""Evidence, the strongest first."""
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,6 @@ ENTERED_BY = N_("demo centre")
 LISTENING = STORY.listening
 FOLDER = environment.PROJECT / "data" / "demo_calls"
 BATCH = "demo calls"
-"""Batch of the demo's recordings; finds them for removal."""
 DAYS = 62
 MIN_TALK = 60
 EVALUATED, MORE_EVALUATED, FRESH = 2, 4, 3

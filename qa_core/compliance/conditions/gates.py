@@ -105,7 +105,6 @@ ALL: tuple[Gate, ...] = tuple(gate for gate in _VALUED if gate.act == LISTENERS_
 OF_MACHINES = tuple(gate for gate in _VALUED if gate.act == "machine")
 (OF_DELIVERY,) = (gate for gate in _VALUED if gate.act == "delivery")
 ACTS = ("listening", "delivery", "machine")
-"""Acts that gates open, in the order of lists."""
 LISTENERS = LISTENERS_GATE.name
 CONSULTATION = "works_council_consulted_on"
 BY_NAME = {gate.name: gate for gate in (*_VALUED, LISTENERS_GATE)}

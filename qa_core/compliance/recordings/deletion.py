@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from qa_core.metrics.query import RecordedContact
 
 BY_HAND = "by_hand"
-"""Reason of a deletion: the officer decided it."""
 SEALED_MAY = frozenset({"expired", "objected", "proof", BY_HAND})
 """Reasons that do not end an obligation to keep a recording (GDPR art. 17(3)(b))."""
 
@@ -40,7 +39,6 @@ GOING = "recordings_going"
 """In a session's `info`: the files to delete once its transaction is committed."""
 
 Key = tuple[str, str]
-"""A contact: its system and its id."""
 
 
 @dataclass(frozen=True)

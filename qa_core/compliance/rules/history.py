@@ -15,7 +15,6 @@ from qa_core.storage.records.store import Session
 
 IN_ORDER = RuleState.IN_ORDER.value
 Days = Mapping[date, Mapping[str, str]]
-"""Day → number of the rule → its state; only days on which it was noted."""
 
 
 def find_states(viewer: Viewer) -> Days:

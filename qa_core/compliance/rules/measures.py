@@ -503,4 +503,3 @@ MEASURES: dict[str, Callable[[RuleFacts], RuleCount | RuleFinding]] = {
     "R22": count_machines,
     "R23": judge_sealed,
 }
-"""Rule → what it is judged by."""

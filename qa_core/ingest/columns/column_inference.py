@@ -78,7 +78,6 @@ _BEST_FIRST = re.compile(
 _LEFT_ASIDE = (ValueType.BOOLEAN, ValueType.HANDLER, ValueType.LABEL)
 """Types whose column is no such field where most of its words are unknown."""
 DEFAULT_SCALES = {"csat": (1, 5), "ces": (1, 7), "score": (0, 100)}
-"""Scales of ratings that need no confirmation."""
 _COMPUTED = (
     "duration",
     "handle_seconds",
@@ -88,7 +87,6 @@ _COMPUTED = (
     "caller",
     "called",
 )
-"""Fields from which others are computed."""
 DECLARED_WORDS = frozenset((*Outcome, *Direction, "yes", "no", "true", "false", "1", "0"))
 _NUMBERS = (ValueType.NUMBER, ValueType.WHOLE, ValueType.MARK, ValueType.CRITERION)
 _EVIDENCE = {

@@ -196,7 +196,6 @@ def decide_decimal(
 
 
 MAX_WHOLE = np.iinfo(np.int32).max
-"""Largest count that the stores hold."""
 
 
 @dataclass(frozen=True)

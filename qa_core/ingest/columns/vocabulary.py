@@ -81,7 +81,6 @@ def _is_yes(answer: str) -> bool:
 ANSWERS = tables.index_words("answers", _is_yes)
 TICKED = frozenset((TICK, "x"))
 VERDICTS = tables.index_words("verdicts", _is_yes)
-"""Words for a criterion that is met or not."""
 YES_NO = {**tables.index_words("states", _is_yes), **ANSWERS}
 OUTCOMES = tables.index_words("outcomes", Outcome)
 DIRECTIONS = tables.index_words("directions", Direction)

@@ -41,7 +41,6 @@ CHECKED_COLUMNS = ("source_system", "contact_id", "advisor_id", "local_start", *
 """Columns of its contact that an evaluation needs, and those that the law asks for."""
 _WAITING = sa.select(WaitingRow).where(WaitingRow.kind == "evaluations")
 MAX_MARK = 1_000
-"""Greatest mark that any criterion has."""
 
 
 @dataclass

@@ -31,13 +31,11 @@ MIN_TOGETHER, MIN_TALK_SECONDS, MIN_CROWDED, MAX_CROWDED_SHARE = 3, 60, 5, 0.1
 their share of an advisor's calls, from which on they are no accident.
 """
 MIN_MINUTES = 30
-"""Different minutes in the starts of a file below which its times are rounded."""
 MAX_TIRELESS, MAX_TIRELESS_SHARE = 3, 0.25
 """Advisors who answer so, or their share, above which the clock of the file says nothing."""
 BETWEEN_NAMES = "|"
 """Sign between the names of one `--word`."""
 MACHINE_OR_PERSON = "machine_or_person"
-"""Code of the question."""
 
 
 def _compile(*lists: str) -> re.Pattern[str]:

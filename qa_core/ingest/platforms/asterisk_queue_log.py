@@ -64,7 +64,6 @@ _NEEDED = (
     *(_COLUMNS[field] for field in ("at", "call", "event")),
     [*_COLUMNS["queue"], *_COLUMNS["agent"]],
 )
-"""Spellings of the headers that a database export has."""
 RECORD = {
     "moment": Moment(),
     "callid": Value(),
@@ -76,7 +75,6 @@ RECORD = {
     "customer": Computed("ENTERQUEUE: callerid"),
     "did": Value(),
 }
-"""Columns of the record of an event."""
 SCHEMA = build_schema(RECORD)
 _EVENT_LINE = re.compile(
     r"^\s*\ufeff*\d{9,10}(?:\.\d*)?\s*(?:\|[^|]*){3}\|[^|a-z]*[A-Z][^|a-z]*(?:\||$)"

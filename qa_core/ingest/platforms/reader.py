@@ -55,9 +55,7 @@ from qa_core.storage.facts.schema import Direction, Handler, Outcome
 from qa_core.storage.lake.tables import quote
 
 Items = Iterator[tuple[int, Item]]
-"""Objects or rows of an export, each with its number or line."""
 AS_TABLE = ("--profile generic",)
-"""The options that read the export of a platform as a plain table."""
 RECORDS_AT_ONCE = 10_000
 RECORDS_PER_PART = 1_000_000
 RECORDS_SHARE = 0.6

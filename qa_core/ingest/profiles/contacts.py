@@ -82,7 +82,6 @@ OUTGOING = re.compile(
     r"\b(?:attempts?|tentatives?|leads?|prospects?|dial(?:l?er|l?ed)(?! number)|list id|"
     r"number called|called number|numero appele|numeros? compose|outbound|sortants?)\b"
 )
-"""Header of a list of outgoing contacts."""
 DIRECTION = re.compile(
     r"\b(?:direc\w*|direz\w*|richt\w*|sens|sentido|e s|inout|inbound outbound|in out)\b"
 )
@@ -111,7 +110,6 @@ _TEXT_COLUMNS, _BOOLEAN_COLUMNS = (
     )
     for value_type in (ValueType.TEXT, ValueType.BOOLEAN)
 )
-"""Fields that a contact carries as the file has them."""
 ONLY: Mapping[str, tuple[str, ...]] = {"outcome": tuple(Outcome), "direction": tuple(Direction)}
 """Values that `--only` takes for a field; for texts it takes any."""
 MIN_DAILY = 20

@@ -29,7 +29,6 @@ _UNREAD = {
     "hold_seconds": r"holds?|held|mise en attente|garde|halte\w*|retencion|retencao",
     "wrap_seconds": r"wrap\w*|acw|after\w*|post\w*|qualif\w*|nach\w*|pos atendimento|nawerk\w*",
 }
-"""Words in the header of a column that may be that time."""
 _TIME = re.compile(
     r"\b(times?|durations?|durees?|temps|delai|dauer|zeit|\w+(?:dauer|zeit|tijd|duur)|tiempo|"
     r"duracion|tempo|durata|duracao|tijd|duur)\b"

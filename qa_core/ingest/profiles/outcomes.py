@@ -32,7 +32,6 @@ _CODES: dict[object, int] = {
     **{item: UNANSWERED + 1 + index for index, item in enumerate(_SPECIFIC)},
 }
 MAX_UNKNOWN = 0.01
-"""Share of unknown words from which on the file asks."""
 MIN_ODD, MAX_ODD, MAX_ODD_OF_FEW = 3, 0.01, 0.1
 """Rows that may contradict each other without a question: this number or the first share,
 whichever is more, up to the second share.

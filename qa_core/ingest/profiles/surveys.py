@@ -20,14 +20,12 @@ from qa_core.ingest.staging.staged import SURVEY
 from qa_core.ingest.words import tables
 
 MIN_QUESTION_WORDS = 4
-"""Words from which on a header is a question."""
 RATINGS = ("csat", "nps", "ces")
 IS_RATING = re.compile(r"\d{1,3}([.,]\d+)?( ?/ ?\d{1,3})?|[★*⭐]+[☆✩]*")
 STARS = re.compile(r"[★*⭐]")
 RATED = re.compile(
     r"\b(?:rat(?:e|ed|ing)|note|notez|stars?|etoiles?|bewert\w*|valor\w*|avali\w*|vot[oi])\b"
 )
-"""Words in the header of a rating."""
 MIN_ANSWERS, MAX_ANSWERS = 50, 5
 """Rows, and rows for each contact on average, above which they are no answers about contacts."""
 FIELDS = build_fields(

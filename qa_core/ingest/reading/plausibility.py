@@ -28,7 +28,6 @@ MIN_HANDLE_ROWS = 5
 MAX_REJECTED = 0.05
 MIN_HANDLE_SECONDS, MAX_HANDLE_SECONDS = 15, 7_200
 IMPLAUSIBLE = "implausible"
-"""Code of the refusal of figures that a person must accept."""
 LONG_HANDLE_TIME = "long_handle_time"
 MAX_RATE_CHANGE = 0.3
 MAX_TIME_FACTOR = 3
@@ -89,7 +88,6 @@ _FINDINGS = {
         N_("{value} ids already belong to contacts of other days: does the tool reuse ids?"),
     ),
 }
-"""Codes of odd findings: the field that each rests on, and its message."""
 
 
 @dataclass(frozen=True)

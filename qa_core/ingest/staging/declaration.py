@@ -20,7 +20,6 @@ DURATION_IS_TALK = N_("the duration of answered contacts is taken as talk time")
 BY_EXTERNAL_PARTY = N_(
     "inbound if the caller is external, outbound if only the other side is, internal if neither is"
 )
-"""Decisions about the exports of several tools."""
 
 
 class ValueType(StrEnum):

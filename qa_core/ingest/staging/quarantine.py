@@ -19,7 +19,6 @@ from qa_core.metrics.downloads import escape
 REJECTED_SCHEMA = pa.schema(
     [("line", pa.int64()), ("reason", pa.string()), ("cells", pa.list_(pa.string()))]
 )
-"""Schema of the rows that reading a file rejects."""
 
 RejectedRow = tuple[int, str, dict[str, str]]
 """Line of the file, reason code, and cells by column of the file."""

@@ -39,7 +39,6 @@ from qa_core.storage.records.imports import SavedMapping
 TAKEN_FOLDER, REFUSED_FOLDER = ".taken", ".refused"
 OPTIONS_FILE = "import.toml"
 MAX_INSTRUCTIONS = 1 << 20
-"""Bytes that are read of a file of options."""
 UNFINISHED = (
     ".part", ".partial", ".filepart", ".tmp", ".temp", ".crdownload", ".download", ".swp", "~",
 )  # fmt: skip
@@ -47,7 +46,6 @@ UNFINISHED = (
 
 FIRST_WAIT, MAX_WAIT = 5.0, 300.0
 MAX_TRIES = 3
-"""Number of unexpected failures after which a file is set aside."""
 LOG_SECONDS = 60.0
 REST_FACTOR = 10
 """After a log was loaded, it rests for at least so many times the duration of that."""

@@ -35,7 +35,6 @@ FROM_DAYS: dict[str, Callable[[pa.ChunkedArray], pa.ChunkedArray]] = {
     "weekday": functools.partial(pc.day_of_week, count_from_zero=False),
     "month": functools.partial(pc.strftime, format="%Y-%m"),
 }
-"""Dimensions that follow from the day, and how."""
 OF_FEW_VALUES = frozenset(
     {"hour", "half_hour", "direction", "channel", "queue", "reason", "outcome", "site", "team"}
     | {"handled_by", "source", "medium", "campaign"}

@@ -325,7 +325,6 @@ FORMULAS = {
     "late_abandons_penalised": N_("Abandons after the threshold count as missed"),
     "short_abandons_credited": N_("Short abandons count as met"),
 }
-"""The formulas of the service level, as settings name them."""
 SECOND_FACTORS = {
     "nobody": N_("nobody (optional)"),
     "deciding": N_("roles that decide over others"),

@@ -15,7 +15,6 @@ FOR_QUALITY = (
     "training", "evaluation", "quality", "quality of service",
     "formation", "évaluation", "qualité", "qualite", "qualité de service", "qualite de service",
 )  # fmt: skip
-"""Purposes of recordings that are no longer obligation, as files write them."""
 _WORDS = "|".join(FOR_QUALITY)
 _ONLY_FOR_QUALITY = sa.literal_column(f"' *({_WORDS})( *[,;/|+] *({_WORDS}))* *'", sa.Text)
 

@@ -25,7 +25,6 @@ from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
 
 MIN_CONTACTS = 5
-"""Minimum contacts for a verdict on a criterion."""
 LOW_ALIGNMENT, LOW_AGREEMENT = 0.8, 0.667
 """Unclear criterion: under 4/5 of equal points, or under Krippendorff's tentative α."""
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from qa_core import stats
 
 MIN_EVALUATIONS = 5
-"""Minimum evaluations for a comparison."""
 FAMILY_ERROR_RATE = (1 - stats.CONFIDENCE) / 2
 """Error rate within whole scores, and within all criteria."""
 

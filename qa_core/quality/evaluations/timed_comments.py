@@ -18,7 +18,6 @@ from qa_core.storage.records.listening import TimedComment
 from qa_core.storage.records.store import Session
 
 MAX_COMMENT = 1000
-"""Maximum characters of one comment."""
 
 
 @dataclass(frozen=True)

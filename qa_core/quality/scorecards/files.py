@@ -21,7 +21,6 @@ from qa_core.quality.scorecards import drafts, table, versions
 from qa_core.quality.scorecards.faults import Fault, find_faults
 
 EXPORT_FORMATS = ("toml", "xlsx", "csv")
-"""Formats of exported scorecards."""
 IMPORT_FORMATS = ("toml", "xlsx", "xlsm", "xlsb", "xls", "ods", "csv", "txt", "tsv")
 MAX_BYTES = 2 << 20
 MAX_ROWS = 1_000

@@ -15,7 +15,6 @@ from qa_core.scoring.scorecard import read_number
 
 DECLARED = declared.read(__file__)
 COLUMNS: dict[str, str] = DECLARED["columns"]
-"""Columns in the order of the file."""
 HEADER: dict[str, str] = DECLARED["header"]
 """Fields of the whole scorecard, as lines of title and value above the table."""
 CODES: dict[str, str] = DECLARED["codes"]

@@ -33,7 +33,6 @@ FEW_CUSTOMERS = 1000
 SLACK = timedelta(seconds=2)
 """Slack of the bounds of files: other writers leave the fractions of a second away."""
 WRITING_SHARE = 0.7
-"""Share of the work that is writing months, in the progress reported."""
 Result = TypeVar("Result")
 
 

@@ -40,7 +40,6 @@ COLUMNS = (
     "unknown_identity", "previous_value",
 )  # fmt: skip
 PERCENTILES = ("p50", "p90", "p95")
-"""Columns of a CSV after its dimensions."""
 A_MINUTE, AT_ONCE, MAX_QUEUE = 60, 2, 8
 """Requests of one token: in a minute, worked on at once, and waiting for those."""
 WORKERS, MAX_WAITING = 4, 40

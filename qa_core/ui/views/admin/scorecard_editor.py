@@ -21,7 +21,6 @@ ROW_HEIGHT, TALLEST = 35, 900
 CRITICAL = {"customer": N_("customer"), "business": N_("business"), "compliance": N_("compliance")}
 FAILS = {"grid": N_("the whole scorecard"), "section": N_("its section")}
 OPENED = "scorecards_opened"
-"""Number of the scorecard that the next run shows."""
 
 
 def show(viewer: Viewer, stored: StoredScorecard) -> dict[str, Any]:

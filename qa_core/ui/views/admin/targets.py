@@ -23,7 +23,6 @@ SECTIONS = {
     "alerts": (N_("Alerts"), (Permission.SEE_ALERTS, Permission.MANAGE_ALERTS)),
     "notes": (N_("Notes"), (Permission.EDIT_NOTES,)),
 }
-"""Title of each section, and the permissions: one of them is needed."""
 NO_SCOPE = N_("You have no site or team.")
 KINDS = {
     RuleKind.CONTROL: N_("Outside its usual range"),

@@ -18,7 +18,6 @@ from qa_core.ui.widgets.act_form import ActField
 from qa_core.upkeep import after_import
 
 DEFAULT_DAYS = 180
-"""Days that a new accreditation is proposed for."""
 
 
 def show_accreditations(viewer: Viewer) -> None:

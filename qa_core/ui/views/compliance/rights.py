@@ -83,7 +83,6 @@ PERFORM: Mapping[str, Callable[..., str]] = {
     "delete_audio": _delete_audio,
     "erase": _erase,
 }
-"""Function of each declared act; it returns the outcome in words."""
 CHOICES = {"reason": exclusions.REASONS, "field": {name: name for name in rectified.FIELDS}}
 
 
