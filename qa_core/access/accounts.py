@@ -48,9 +48,7 @@ TOKEN = "token:"
 
 
 class AccountAction(StrEnum):
-    """Action on an account or a service token; with the prefix `account_`, its word in the
-    audit log.
-    """
+    """Action on an account or a service token; the audit log prefixes `account_`."""
 
     ADD = "add"
     CHANGE = "change"

@@ -1,6 +1,4 @@
-"""Throttle of guesses: every door that asks for a secret counts its tries here, before it looks
-at the secret, so that many tries at once are not many tries for one.
-"""
+"""Throttle of guesses: every door that asks for a secret counts its tries before it looks."""
 
 import hashlib
 import hmac

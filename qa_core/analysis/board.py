@@ -1,6 +1,4 @@
-"""Sheet for a board: four KPIs over whole months, each with its sentence, its target and
-a year of trend, and what satisfaction goes with. Never a person.
-"""
+"""Sheet for a board: four KPIs over whole months, and what satisfaction goes with. No person."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

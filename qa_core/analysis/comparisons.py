@@ -1,6 +1,4 @@
-"""Comparisons on equal terms: an advisor with colleagues on the same kinds of contacts, and
-the values of a dimension on a rate.
-"""
+"""Comparisons on equal terms: an advisor with colleagues, the values of a dimension on a rate."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

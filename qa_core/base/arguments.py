@@ -1,6 +1,4 @@
-"""Text arguments of commands and addresses: days, `NAME=VALUE` pairs, and options that
-fields of a dataclass declare.
-"""
+"""Text arguments of commands and addresses: days, `NAME=VALUE` pairs, options of dataclasses."""
 
 import contextlib
 import re

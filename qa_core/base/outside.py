@@ -1,6 +1,4 @@
-"""Connections to hosts outside. The operator allows each host (QA_OUTSIDE_HOSTS), TLS is
-verified, and no private network is reached unless its address itself is allowed.
-"""
+"""Connections to hosts outside that the operator allows (QA_OUTSIDE_HOSTS), by verified TLS."""
 
 import ipaddress
 import socket

@@ -1,6 +1,4 @@
-"""Rotation of secrets while others work: a new key writes, and an old one reads as long as
-something needs it (docs/backup.md, section 6).
-"""
+"""Rotation of secrets while others work (docs/backup.md, section 6)."""
 
 import fcntl
 import logging

@@ -50,9 +50,7 @@ REMIND_DAYS = 7
 
 @dataclass(frozen=True)
 class PersonRequest:
-    """A request; `subject` is a pseudonym, the id of an advisor or a user name, and empty
-    once the person is erased.
-    """
+    """A request; `subject`: a pseudonym, advisor id or user name, empty once erased."""
 
     id: int
     kind: str

@@ -1,6 +1,4 @@
-"""Restrictions and objections: what the data protection officer enters for a person or a contact,
-and what holds until it is lifted.
-"""
+"""Restrictions and objections that the data protection officer enters, until they are lifted."""
 
 import json
 from collections.abc import Collection, Iterable, Mapping

@@ -1,6 +1,4 @@
-"""Signatures: what a file must show to be recognised as written by one tool. A signature
-must be sure: a plain table belongs to the generic profile.
-"""
+"""Signatures: what a file must show to be recognised, surely, as written by one tool."""
 
 import csv
 import re

@@ -1,6 +1,4 @@
-"""Confirmation of what was inferred of a file: by its layout, confirmed before, or by the
-person who imports it now.
-"""
+"""Confirmation of what was inferred of a file: of its layout before, or by the person now."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field

@@ -1,6 +1,4 @@
-"""Import of files into the stores, and its undo. Each file is one batch, loaded whole
-or not at all, and every row of it is accounted for.
-"""
+"""Import of files, and its undo: one batch each, whole or not at all, every row accounted for."""
 
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack

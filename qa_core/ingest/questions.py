@@ -1,6 +1,4 @@
-"""Questions that a file leaves open: all of them are collected at once, by taking the likeliest
-answers for granted, with the headline counts that each answer leads to.
-"""
+"""Questions that a file leaves open, all at once, with the counts each answer leads to."""
 
 import difflib
 import re

@@ -1,6 +1,4 @@
-"""Sample files to try an import: an invented centre in the four weeks before today. Its
-phone numbers are in the ranges that ARCEP reserves for fiction.
-"""
+"""Sample files to try an import, with phone numbers that ARCEP reserves for fiction."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, time, timedelta

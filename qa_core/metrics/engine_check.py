@@ -1,6 +1,4 @@
-"""Check of a second engine: every KPI over every cut it allows, on DuckDB and on that engine,
-cell by cell (docs/decisions/spark.md).
-"""
+"""Check of a second engine: every KPI and cut, cell by cell (docs/decisions/spark.md)."""
 
 import math
 import time

@@ -1,6 +1,4 @@
-"""The door to the facts: every figure, list and single contact that a person sees comes
-through here, for a `Viewer`, within what they may see.
-"""
+"""The door to the facts that a `Viewer` sees: every figure, list and single contact."""
 
 from qa_core.metrics.kpi.data_span import data_span, data_through
 from qa_core.metrics.kpi.edition_schedule import describe_next

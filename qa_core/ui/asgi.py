@@ -1,6 +1,4 @@
-"""The parts of the server around Streamlit: security headers, closed addresses, uploads
-only from those who may, downloads and audio.
-"""
+"""The server around Streamlit: headers, closed addresses, uploads, downloads and audio."""
 
 import base64
 import contextlib
@@ -145,9 +143,7 @@ def headers_for(path: str) -> dict[str, str]:
 
 
 class Wall:
-    """ASGI middleware: closed addresses answer 404, uploads need a session that may
-    upload, and every answer carries the headers.
-    """
+    """ASGI middleware: closed addresses, uploads by those who may, headers of every answer."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

@@ -4,9 +4,7 @@ from typing import Any
 
 
 class Sketch:
-    """Traces and layout as plain values, which Plotly checks once, at the end: drawn on a
-    figure of Plotly's, each piece would be checked twice and copied three times.
-    """
+    """Traces and layout as plain values, which Plotly checks once, at the end."""
 
     def __init__(self) -> None:
         self.traces: list[dict[str, Any]] = []

@@ -1,6 +1,4 @@
-"""Steps of a path as bars, each a share of its base on its own track, so that nobody
-compares lengths of different bases; and states by day as strips.
-"""
+"""Steps of a path as bars, each a share of its base on its own track; and states by day."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

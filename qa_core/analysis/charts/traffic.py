@@ -1,6 +1,4 @@
-"""Traffic and waits: weekday by time of day, lines over the day or over weeks, waiting
-times, outcomes of missed contacts.
-"""
+"""Traffic and waits: by weekday and time of day, over the day or weeks, and missed contacts."""
 
 import math
 from collections.abc import Collection, Hashable, Sequence

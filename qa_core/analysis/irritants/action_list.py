@@ -1,6 +1,4 @@
-"""Action list: irritants being worked on, from new to solved. Its only writer; changes
-are audited and need the newest version.
-"""
+"""Action list: irritants being worked on, from new to solved. Its only writer."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

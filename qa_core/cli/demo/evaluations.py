@@ -1,6 +1,4 @@
-"""Evaluations of three simulated evaluators, one strict and one lenient, and two calibration
-sessions: one closed, one that waits.
-"""
+"""Evaluations of three simulated evaluators, and two calibration sessions."""
 
 import functools
 from collections.abc import Sequence

@@ -1,6 +1,4 @@
-"""Listening in the demo centre: its legal conditions, plans drawn from a seed, and recordings: a
-few spoken calls, each for several fitting contacts.
-"""
+"""Listening in the demo centre: conditions, plans drawn from a seed, and spoken recordings."""
 
 import tomllib
 from datetime import date, timedelta

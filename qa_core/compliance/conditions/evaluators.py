@@ -1,6 +1,4 @@
-"""People whose evaluations may come from a file (docs/compliance.md, R7, R18 and R20): accounts
-whose role listens, and persons whom the data protection officer has confirmed.
-"""
+"""People whose evaluations may come from a file (docs/compliance.md, R7, R18 and R20)."""
 
 import re
 from collections.abc import Collection, Iterable, Sequence

@@ -1,6 +1,4 @@
-"""Exclusions: lines, advisors and contacts that are never recorded or heard (docs/compliance.md,
-R9), as the data protection officer keeps them.
-"""
+"""Exclusions: lines, advisors and contacts that are never recorded or heard (R9)."""
 
 import json
 from dataclasses import asdict, dataclass

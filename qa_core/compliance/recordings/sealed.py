@@ -1,6 +1,4 @@
-"""Openings of sealed recordings (docs/compliance.md, R23): the data protection officer asks with a
-reason, a manager of that team agrees, and both are in the audit log. They count as no listening.
-"""
+"""Openings of sealed recordings (docs/compliance.md, R23), by two persons. No listening."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

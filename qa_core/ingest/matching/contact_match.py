@@ -1,6 +1,4 @@
-"""Matching of survey and tracking rows to their contact: by id, else by ticket, or by
-number or customer and time. An ambiguous row is never matched by a guess.
-"""
+"""Matching of survey and tracking rows to their contact, never by a guess."""
 
 from collections import Counter
 from itertools import groupby

@@ -1,6 +1,4 @@
-"""Handlers of the contacts of a file, people or machines: by the file, by the roster, or by a
-question where a name, hours or concurrent calls look like a machine.
-"""
+"""Handlers of the contacts of a file, people or machines: by file, roster or question."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,6 +1,4 @@
-"""Telephone selling: what a file says of its outbound calls, and whether they were made
-within the hours of the Code de la consommation (D. 223-9), on the consumer's clock.
-"""
+"""Telephone selling: hours of outbound calls (Code de la consommation D. 223-9)."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime

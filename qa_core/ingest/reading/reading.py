@@ -1,6 +1,4 @@
-"""The reading of a file: what an import understood of it, each fact with its basis, and the
-questions that remain. A person confirms it once per layout (docs/decisions/confirmed-readings.md).
-"""
+"""The reading of a file, confirmed once per layout (docs/decisions/confirmed-readings.md)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Reading of a file into staged rows: its table is found, its columns are inferred from
-all their cells, and typed rows are written without any clear identity.
-"""
+"""Reading of a file into staged rows: table, columns, and rows without clear identities."""
 
 import hashlib
 import os

@@ -1,6 +1,4 @@
-"""Rows that an import rejected, kept for correction: line, reason, and the row's cells
-with identities masked, also inside of other cells.
-"""
+"""Rows that an import rejected, kept for correction, with identities masked."""
 
 import csv
 import io

@@ -1,6 +1,4 @@
-"""Metrics of marks given blind in closed calibrations, pooled over the sessions a viewer
-may see: how far they are aligned, and how far they agree.
-"""
+"""Metrics of marks given blind in closed calibrations: alignment and agreement."""
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -1,6 +1,4 @@
-"""Distinct callers over whole months. A caller of several months counts once: a month's
-sums keep its callers by the last month before it in which they counted too.
-"""
+"""Distinct callers over whole months; a caller of several months counts once."""
 
 import functools
 from collections.abc import Sequence

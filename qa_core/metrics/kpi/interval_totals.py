@@ -1,6 +1,4 @@
-"""Contribution of intervals to KPIs, for platforms that export only totals: where no
-contact covers the same queue and day, and never twice.
-"""
+"""Contribution of intervals to KPIs, where no contact covers the same queue and day."""
 
 import functools
 from collections.abc import Hashable, Mapping, Sequence

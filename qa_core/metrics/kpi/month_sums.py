@@ -1,6 +1,4 @@
-"""Answers to additive questions from cached sums of months and days; only the missing spans
-are counted from the contacts.
-"""
+"""Answers to additive questions from cached sums; only missing spans are counted."""
 
 import functools
 import hashlib

@@ -1,6 +1,4 @@
-"""A value and its unit as a person reads them, in the language spoken: rates, times,
-money, counts, changes, dates and names of values.
-"""
+"""A value and its unit as a person reads them, in the language spoken."""
 
 import functools
 import math

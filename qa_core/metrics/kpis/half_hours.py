@@ -1,6 +1,4 @@
-"""Counts of the half-hours of the clock: most days have 48, the day on which
-clocks go forward 46, the day on which they go back 50. Pure.
-"""
+"""Counts of the half-hours of the clock, also on days when clocks change. Pure."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

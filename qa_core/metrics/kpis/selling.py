@@ -1,6 +1,4 @@
-"""Telephone selling: sales calls without proof, outside hours, too many, or after a refusal
-(docs/compliance.md, R21). Nothing is judged where no file says what calls are for.
-"""
+"""Telephone selling: sales calls without proof, outside hours, too many, or refused (R21)."""
 
 from functools import partial
 

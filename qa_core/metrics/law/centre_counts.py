@@ -1,6 +1,4 @@
-"""Counts over the whole centre for data protection: recorded contacts by team (R2 of
-docs/compliance.md), keys of customers that are no pseudonyms (R16), restricted contacts.
-"""
+"""Counts over the whole centre for data protection (docs/compliance.md, R2, R16)."""
 
 import functools
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,4 @@
-"""The law on one contact and one act: rules as data, each an expression over the contact
-(docs/compliance.md, section 1). Storing, drawing, playing and evaluating all ask here.
-"""
+"""The law on one contact and one act, as data (docs/compliance.md, section 1)."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field

@@ -1,6 +1,4 @@
-"""Listening rights of contacts taken together: answered by an advisor, in the viewer's
-scope, and with nothing that forbids it (docs/compliance.md, R3, R9).
-"""
+"""Listening rights of contacts taken together (docs/compliance.md, R3, R9)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

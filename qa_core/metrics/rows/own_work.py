@@ -1,6 +1,4 @@
-"""A person's own work: an advisor's evaluations beside the medians of the team, and the
-evaluations that an evaluator gave, without the advisor and the customer.
-"""
+"""A person's own work: evaluations of an advisor, and those that an evaluator gave."""
 
 import statistics
 from collections.abc import Sequence

@@ -1,6 +1,4 @@
-"""One evaluation as a reader may see it: advisors their own once published, team leads
-and managers those in scope, evaluators those they made.
-"""
+"""One evaluation as a reader may see it: their own, those in scope, or those they made."""
 
 from collections.abc import Mapping
 from datetime import date, timedelta

@@ -1,6 +1,4 @@
-"""Lake: contacts, spend and intervals as Delta tables by month. Writers queue, each
-change is one commit, readers see old or new.
-"""
+"""Lake: contacts, spend and intervals as Delta tables by month, each change one commit."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

@@ -1,6 +1,4 @@
-"""Merges of rows into the facts: new keys are added, known keys take the columns of the
-file, equal rows change nothing.
-"""
+"""Merges of rows into the facts: known keys take the columns of the file."""
 
 import uuid
 from collections.abc import Iterator, Sequence

@@ -1,6 +1,4 @@
-"""Cached results of a question over a whole month, or over the days of one data file: one
-file per result, beside the contacts, valid until a commit changes one of these days.
-"""
+"""Cached results over a month or the days of a file, valid until a commit changes these."""
 
 import functools
 import os

@@ -1,6 +1,4 @@
-"""Delta tables as files: the current version, the writers' lock, and the one way to
-commit. Readers see old or new, never half.
-"""
+"""Delta tables as files: current version, lock of writers, and the one way to commit."""
 
 import fcntl
 import functools

@@ -1,6 +1,4 @@
-"""Session on a Spark Connect server: the files of the lake and Arrow tables as its temporary
-views, statements run within a time, and clear words for what fails.
-"""
+"""Session on a Spark Connect server, with files and Arrow tables as temporary views."""
 
 from __future__ import annotations
 

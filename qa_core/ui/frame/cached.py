@@ -1,6 +1,4 @@
-"""Reads whose results are cached: the only place that caches data. Every key holds what
-decides the viewer's rows, and the state of the data.
-"""
+"""Reads whose results are cached, by the viewer's rows and the state of the data: nowhere else."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""The API: `GET /api/kpi` and `/api/kpis` answer as the commands `kpi` and `kpis` do with
-`--json`, with limits (docs/api.md); `/api/openapi.json` describes both.
-"""
+"""The API: `/api/kpi` and `/api/kpis` answer as the commands with `--json` (docs/api.md)."""
 
 import functools
 import hashlib

@@ -1,6 +1,4 @@
-"""Counts for monitoring: `GET /metrics` in the OpenMetrics format, to the addresses of
-QA_METRICS_ADDRESSES alone. No person and no KPI is in them.
-"""
+"""Counts for monitoring: `GET /metrics`, to QA_METRICS_ADDRESSES alone. No person, no KPI."""
 
 import logging
 import threading
