@@ -203,9 +203,7 @@ class MailServer:
 
 
 def find_mail_server() -> MailServer | None:
-    """Read QA_SMTP_URL, QA_MAIL_FROM and QA_PUBLIC_URL; None without the first. Raises Refusal
-    for a bad value, which is not quoted: people write passwords into addresses.
-    """
+    """Read QA_SMTP_URL, QA_MAIL_FROM and QA_PUBLIC_URL; None without the first. Raises Refusal."""
     url = os.environ.get("QA_SMTP_URL")
     if not url:
         return None
@@ -293,9 +291,7 @@ def secret(name: str, home: Environment | None = None) -> bytes:
 
 
 def find_keys(name: str, home: Environment | None = None) -> list[bytes]:
-    """Return every key of that name: the one that writes, then those that only read, the
-    last replaced first. They come from `QA_SECRET_<NAME>_OLD` and from files.
-    """
+    """Return every key of that name: the one that writes, then those that only read."""
     texts = os.environ.get(f"QA_SECRET_{name.upper()}_OLD", "").split(",")
     keys = [secret(name, home), *(_parse_secret(name, text) for text in texts if text.strip())]
     for path in find_old_files(name, home):

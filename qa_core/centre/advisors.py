@@ -214,9 +214,7 @@ def find_memberships(session: Session) -> pa.Table:
 def cut_overlaps(
     rows: Iterable[Any], key: Callable[[Any], str]
 ) -> Iterator[tuple[Any, date, date]]:
-    """Yield dated rows with their first day and the day after their last, never two of
-    one key on one day: the later start wins, then the later row.
-    """
+    """Yield dated rows with first day and the day after their last; the later start wins."""
     next_key, next_start = None, date.max
     for row in sorted(
         rows, key=lambda row: (key(row), row.starts_on or date.min, row.id), reverse=True

@@ -78,9 +78,7 @@ def rotate(viewer: Viewer, name: str) -> KeyFile:
 
 
 def finish() -> None:
-    """Encrypt again what is still under an old key of the recordings, file by file, and
-    destroy the keys that nothing needs any more. What is interrupted goes on the next time.
-    """
+    """Encrypt again what is under an old key, and destroy the keys that nothing needs any more."""
     if not any(map(environment.find_old_files, environment.SECRETS)) and not _has_old_key():
         return
     with (environment.current().folder / LOCK).open("w") as file:

@@ -100,9 +100,7 @@ def find_periods(
     newest: tuple[int, datetime] | None,
     moment: datetime,
 ) -> Iterator[tuple[str, str, datetime]]:
-    """Find what is due for that person at that moment: kind, period, since when. `month`: the
-    newest one published; `newest`: the number of the newest alert; each with its moment.
-    """
+    """Find what is due for that person at that moment: kind, period, since when."""
     if own.wants(DIGEST, viewer.role):
         if viewer.role in WEEKLY_ROLES:
             yield DIGEST, *find_weekly(own.weekday, moment)

@@ -182,9 +182,7 @@ class Confirmation:
                 )
 
     def require(self) -> ImportOptions | None:
-        """Return the options to keep with the layout where this import confirms it, None where
-        there is nothing to confirm. Raises Refusal while a person must confirm the reading.
-        """
+        """Return the options to keep with the layout, if any. Raises Refusal while unconfirmed."""
         found = self.reading
         is_named = self.given.confirm == found.layout
         is_open = any(

@@ -83,9 +83,7 @@ class ActionPlan:
 
 
 def find_entries(viewer: Viewer) -> tuple[ActionEntry, ...]:
-    """Return the action list in scope, open entries first, newest first, without names
-    and remarks for viewers who may not see them.
-    """
+    """Return the action list in scope, newest first, without what viewers may not see."""
     viewer.require(Permission.SEE_IRRITANTS)
     whole = selectinload(Irritant.teams), selectinload(Irritant.steps)
     statement = sa.select(Irritant).options(*whole).order_by(Irritant.id.desc())

@@ -64,9 +64,7 @@ class TermUse:
 
 
 def find_significant(shares: Mapping[Key, TermShare]) -> dict[Key, TermShare]:
-    """Return the shares significantly above the others', with `MIN_CONTACTS` hits or more:
-    one-sided Fisher's exact test with a false discovery rate of `FALSE_DISCOVERY_RATE`.
-    """
+    """Return the shares significantly above the others' (Fisher's exact, false discovery rate)."""
     tried = {
         key: share
         for key, share in shares.items()

@@ -74,9 +74,7 @@ class EvaluationAuthors:
     def judge(
         self, name: str, advisor_id: str | None, day: date | None, moment: datetime | None
     ) -> str | None:
-        """Return the code of what forbids to import an evaluation of that advisor by that
-        person, or `BEFORE_ACCREDITATION` where it has to wait; None: nothing.
-        """
+        """Return the code of what forbids to import that evaluation, or `BEFORE_ACCREDITATION`."""
         evaluator = self.find(name)
         if evaluator is None:
             return UNKNOWN
@@ -102,9 +100,7 @@ def find_own_ids(session: Session) -> dict[str, set[str]]:
 
 
 def confirm(viewer: Viewer, name: str, reason: str) -> str:
-    """Confirm that a person without an account evaluated here, so that their evaluations may
-    be imported for the days of their accreditation. Returns the name. Raises Refusal.
-    """
+    """Confirm that a person without an account evaluated here. Returns the name. Raises Refusal."""
     viewer.require(Permission.MANAGE_COMPLIANCE)
     title, spelling = " ".join(name.split()), normalise_name(name)
     reason = clean_text(reason, MAX_REASON, "no_reason", is_needed=False)

@@ -174,9 +174,7 @@ class RuleFacts:
         return sum(codes[code] for code in {item.code for item in RULES if item.rule == rule})
 
     def _count_misdated(self, rule: str) -> int:
-        """Count the rows of a rule that are dated after today, from which their age is counted,
-        and recordings that are dated after their contact.
-        """
+        """Count the rows of a rule dated after today, and recordings dated after their contact."""
         tomorrow = retention.start_of(environment.today() + timedelta(days=1))
         kinds = [kind for kind, entry in retention.BY_KIND.items() if entry.rule.startswith(rule)]
         moments = (moment for kind in kinds for moment in retention.find_moments(kind))

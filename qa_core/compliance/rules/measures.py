@@ -423,9 +423,7 @@ def judge_security(facts: RuleFacts) -> RuleCount | RuleFinding:
 
 
 def count_emotions(facts: RuleFacts) -> RuleCount:
-    """Count evaluations of other kinds than those a person makes, and imported ones whose
-    criteria read emotions (R20).
-    """
+    """Count machine evaluations, and imported ones whose criteria read emotions (R20)."""
     known = (*EVALUATOR_KINDS, CALIBRATION, SELF)
     criteria = (
         sa.select(EvaluationAnswer.criterion)

@@ -130,9 +130,7 @@ class FileContext:
         return all(name in self.columns for name in names)
 
     def find_inferred(self) -> set[str]:
-        """Find the fields that rest on more than declared headers, ISO dates, plain numbers
-        and declared words.
-        """
+        """Find the fields that rest on more than declared headers, words and plain formats."""
         of_tool = bool(self.profile.signatures)
         inferred = self.guesses | self.inferred
         for name, column in self.columns.items():

@@ -198,9 +198,7 @@ def build(
 def build_pending_row(
     item: ImportedEvaluation, system: str | None, is_unaccredited: bool
 ) -> dict[str, Any]:
-    """Build the record of an evaluation that is kept until its contact comes, or until its
-    evaluator is accredited for its day.
-    """
+    """Build the record of an evaluation that waits for its contact or its evaluator."""
     values = asdict(item) | {
         "local_day": item.local_day.isoformat() if item.local_day else None,
         "evaluated_at": item.evaluated_at.isoformat() if item.evaluated_at else None,

@@ -291,9 +291,7 @@ def build_times(
     end: np.ndarray | None,
     wait: np.ndarray | None,
 ) -> dict[str, np.ndarray]:
-    """Build talk, hold and after-contact work of a batch in seconds, NaN where missing;
-    only those that the file carries. `answer`, `end`: seconds after the start.
-    """
+    """Build talk, hold and after-contact work of a batch in seconds, NaN where missing."""
     plan: TalkPlan = context.notes["talk"]
     times = {name: batch.read_number(name) for name in PARTS[1:] if context.has(name)}
     contained_times = [wait if name == "wait_seconds" else times[name] for name in plan.contained]

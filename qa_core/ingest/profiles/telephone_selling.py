@@ -25,9 +25,7 @@ UNKNOWN_ZONE = "Etc/Unknown"
 
 
 def build_selling(columns: Mapping[str, pa.Array], numbers: pa.Array) -> dict[str, pa.Array]:
-    """Build the columns on selling, and the hours of a file that says what its calls are for.
-    `numbers`: of the consumers, whose prefix gives the time zone where the file does not.
-    """
+    """Build the columns on selling and hours; prefixes of `numbers` give the time zone."""
     selling = {
         name: map_texts(lambda text, words=words: words.get(simplify(text)), columns[name])
         for name, words in WORDS.items()

@@ -99,9 +99,7 @@ def _cut_apart(
 
 
 def _find_dimensions(period: Period) -> tuple[list[str], int]:
-    """List the dimensions with a value in the period, and all of evaluations; count the
-    contacts.
-    """
+    """List the dimensions with a value in the period; count the contacts."""
     columns = {name: CONTACTS.c[COLUMNS.get(name, name)] for name in CUTS if name not in OF_OTHERS}
     counts = (sa.func.count(column).label(name) for name, column in columns.items())
     query = Unscoped(

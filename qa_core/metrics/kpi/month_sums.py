@@ -291,9 +291,7 @@ def _recall_days(
     around: int,
     run: Run,
 ) -> tuple[pa.Table, pa.ChunkedArray]:
-    """Return the sums of the days of the period in these months, under the groups of the
-    question, and the day of each.
-    """
+    """Return the sums of the days of the period in these months, by group and day."""
     by = (*(name for name in question.by if name not in FROM_DAYS), "day")
     cuts = tuple((*cut, "day") for cut in question.cuts)
     daily = replace(question, by=by, cuts=cuts)

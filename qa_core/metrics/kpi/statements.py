@@ -226,9 +226,7 @@ def callers_of(
     conditions: Sequence[sa.ColumnElement[bool]],
     customers: sa.Select | None = None,
 ) -> sa.CTE:
-    """Select the contacts that fit, and whether each is its customer's first. `customers`:
-    the numbers of theirs, where known.
-    """
+    """Select the contacts that fit, and whether each is its customer's first."""
     every = EVERY_CONTACT.c
     if customers is None and (question.where.values or has_few_days(question.where.period)):
         # Of millions of customers few are asked about: no first contact is looked for
@@ -483,9 +481,7 @@ def on_spend(question: MetricQuery) -> Scoped:
 
 
 def on_attributed(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
-    """Select the contacts that spend is divided by, how many of their cell are the
-    viewer's, and how many the viewer may not count.
-    """
+    """Select the contacts that spend is divided by, and how many of their cell are the viewer's."""
     mine = EVERY_CONTACT.c.is_own
     rows = sa.func.count().filter
     columns: list[sa.ColumnElement[Any]] = [

@@ -197,9 +197,7 @@ MAY_HAVE_NUMBERS = ("contact_id", "ticket", "reason", "given_reason", "keyword",
 
 
 def count_customer_keys(viewer: Viewer) -> tuple[int, int]:
-    """Count the contacts with a key, and those whose key is no pseudonym or that hold a telephone
-    number in clear.
-    """
+    """Count the contacts with a key, and those whose key is no pseudonym or a clear number."""
     viewer.require(Permission.SEE_RULES)
     return _count(_find_state())
 

@@ -83,9 +83,7 @@ def find_assigned(
 def find_listed(
     viewer: Viewer, days: Mapping[tuple[str, str], date], legal: LegalFacts
 ) -> dict[tuple[str, str], ListedContact]:
-    """Find how long each of these contacts lasted (system and id → their day), and
-    whether anybody may still listen to it; without those that the lake has no more.
-    """
+    """Find how long each of these contacts lasted, and whether anybody may still listen to it."""
     viewer.require(Permission.FILL_SCORECARDS)
     if not days:
         return {}

@@ -204,9 +204,7 @@ def read_contact(viewer: Viewer, source_system: str, contact_id: str) -> dict[st
 
 
 def find_by_id(viewer: Viewer, contact_id: str, limit: int = 10) -> list[dict[str, Any]]:
-    """Find the contacts in the viewer's scope that have that id, in whatever system, newest
-    first: `source_system`, `contact_id`, `local_start`, `channel`, `queue`.
-    """
+    """Find the contacts in the viewer's scope that have that id, newest first."""
     viewer.require(Permission.SEE_CONTACTS)
     columns = ("source_system", "contact_id", "local_start", "channel", "queue")
     statement = (

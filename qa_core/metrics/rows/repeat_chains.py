@@ -191,9 +191,7 @@ def find_history(viewer: Viewer, source_system: str, contact_id: str) -> Custome
 
 
 def _select_chains(question: MetricQuery, limit: int) -> sa.Select:
-    """Select the contacts in scope of the chains with most repeats, with the place of
-    their chain and what is known of it as a whole.
-    """
+    """Select the contacts in scope of the chains with most repeats, with their place."""
     is_own = EVERY_CONTACT.c.is_own
     repeat = sa.and_(
         is_own,

@@ -79,18 +79,14 @@ def merge_contacts(
 
 
 def merge_spend(rows: Rows, batch_id: str, progress: Progress = ignore_progress) -> MergeResult:
-    """Merge amounts, one row per day, source, medium, campaign and currency; a known
-    key takes the new amount.
-    """
+    """Merge amounts; a known day, source, medium, campaign and currency takes the new amount."""
     return _merge("spend", rows, ("month", "amount"), batch_id, True, progress)
 
 
 def merge_intervals(
     rows: Rows, columns: Sequence[str], batch_id: str, progress: Progress = ignore_progress
 ) -> MergeResult:
-    """Merge totals, one row per start, length, queue, channel, team and system; a known
-    key takes the columns of the file. The rows hold `local_start` and `month` too.
-    """
+    """Merge totals; a known start, length, queue, channel, team and system takes the file's."""
     return _merge(
         "intervals",
         rows,

@@ -52,9 +52,7 @@ class Rewrite:
         return KEYS[self.base.name]
 
     def match(self, left: str, right: str) -> str:
-        """Write the join of two relations on the key; parts of the key of spend and of
-        intervals may be missing.
-        """
+        """Write the join of two relations on the key; parts of it may be missing."""
         nullable = {
             column.name for column in tables.TABLES[self.base.name].columns if column.nullable
         }

@@ -95,9 +95,7 @@ class Part:
 
     @property
     def lineage(self) -> int:
-        """Return the number that a file hands on to those that replace it, where no figure
-        changes.
-        """
+        """Return the number that a file hands on to those that replace it."""
         named = _LINEAGE.search(self.path)
         return int(named[1] if named else hashlib.sha256(self.path.encode()).hexdigest()[:32], 16)
 

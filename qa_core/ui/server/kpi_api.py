@@ -231,9 +231,7 @@ def _wants_csv(request: Request) -> bool:
 
 
 def _encode_csv(answer: kpi_question.KpiAnswer) -> Response:
-    """Write the rows as CSV: a column per dimension, then the keys of a row; notes in one
-    cell, separated by spaces.
-    """
+    """Write the rows as CSV: a column per dimension, then the keys; notes in one cell."""
     cuts = list(dict.fromkeys(name for row in answer.rows for name in row["by"]))
     lines = [
         [
