@@ -155,7 +155,6 @@ def find_managed_teams(
 
 
 def find_accounts(viewer: Viewer) -> list[dict[str, Any]]:
-    """List all accounts by name, ready for JSON."""
     viewer.require(Permission.MANAGE_ACCOUNTS)
     with store.reading() as session:
         accounts = session.scalars(sa.select(Account).order_by(Account.username)).all()
@@ -420,7 +419,6 @@ def find_sites(viewer: Viewer) -> list[str]:
 
 
 def find_advisors(viewer: Viewer) -> list[tuple[str, str]]:
-    """List (advisor_id, name) of all advisors, by name."""
     viewer.require(Permission.MANAGE_ACCOUNTS)
     with store.reading() as session:
         rows = session.execute(

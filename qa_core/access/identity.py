@@ -89,7 +89,6 @@ class Provider:
 
 
 def config_file() -> Path:
-    """Locate the file that names the providers."""
     return environment.current().folder / "identity.toml"
 
 

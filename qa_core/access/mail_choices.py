@@ -54,7 +54,6 @@ class MailChoices:
     paused_until: date | None = None
 
     def wants(self, subject: str, role: Role | None) -> bool:
-        """Return whether a person of that role gets mails on that subject."""
         chosen = getattr(self, subject)
         return role in DIGEST_ROLES if chosen is None else chosen
 

@@ -70,7 +70,6 @@ class Series:
 
     @property
     def signal_severities(self) -> dict[int, str]:
-        """Return the positions of signals and their severity."""
         signals = itertools.chain.from_iterable(
             span.signals.positions for span in self.spans if span.signals
         )

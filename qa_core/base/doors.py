@@ -9,7 +9,6 @@ DOORS: dict[str, str] = {}
 
 
 def writes(table: str) -> Callable[[Writer], Writer]:
-    """Register a function that writes rows of that table."""
 
     def register(function: Writer) -> Writer:
         DOORS[f"{function.__module__}.{function.__qualname__}"] = table

@@ -25,7 +25,6 @@ def find_kinds(session: Session) -> dict[str, str]:
 
 
 def find_machines(session: Session) -> frozenset[str]:
-    """Find the ids that the roster gives to machines."""
     return frozenset(key for key, kind in find_kinds(session).items() if kind == MACHINE)
 
 

@@ -45,8 +45,6 @@ AS_JSON = flag("One JSON document on stdout.", name="--json")
 
 
 class CommandGroup:
-    """Group of commands, or the whole command line."""
-
     def __init__(self, help_text: str) -> None:
         self.app = typer.Typer(
             no_args_is_help=True,

@@ -128,7 +128,6 @@ def describe_for_operator(verification: audit_log.Verification) -> str:
 
 
 def describe(verification: audit_log.Verification) -> str:
-    """Describe the result of a verification in a sentence."""
     if verification.ok:
         said = ngettext("{n} row, chain intact.", "{n} rows, chain intact.", verification.rows)
         return " ".join([said, *(_(WARNINGS[code]) for code in verification.warnings)])

@@ -118,14 +118,12 @@ def read_key(key: str) -> Mapping[str, str | None]:
 
 
 def find_all(viewer: Viewer, kind: Lasting = Restriction) -> list[LastingEntry]:
-    """List what is in force, newest first."""
     viewer.require(Permission.SEE_COMPLIANCE)
     with store.reading() as session:
         return find_in_force(session, kind)
 
 
 def find_in_force(session: Session, kind: Lasting) -> list[LastingEntry]:
-    """Read what is in force, newest first."""
     columns = (getattr(kind, field.name) for field in fields(LastingEntry))  # for thousands of rows
     in_force = sa.select(*columns).where(kind.lifted_at.is_(None)).order_by(kind.id.desc())
     return [LastingEntry(*row) for row in session.execute(_of_anybody(in_force))]

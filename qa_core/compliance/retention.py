@@ -193,8 +193,6 @@ class RecordingKeeper:
 
 @dataclass(frozen=True)
 class JournalKeeper:
-    """The rows of the audit log."""
-
     kind: str = "journal"
 
     def find_due(self, as_of: date) -> DueData | None:

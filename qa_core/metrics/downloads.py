@@ -32,8 +32,6 @@ _ESCAPES = re.compile(_PLACES.format("'", "'"))
 
 @dataclass(frozen=True)
 class Download:
-    """A file to hand out."""
-
     file_name: str
     media_type: str
     content: bytes

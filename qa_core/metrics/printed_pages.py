@@ -76,7 +76,6 @@ def describe_origin(digest: str = "") -> tuple[str, str]:
 
 
 def find_product_version() -> str:
-    """Return the version of the product, from its project file."""
     text = (environment.PROJECT / "pyproject.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)["project"]["version"]
 

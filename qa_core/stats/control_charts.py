@@ -114,7 +114,6 @@ def _build_limits(
 def _drop_outliers(
     values: Sequence[float | None], baseline: Sequence[bool], control: ControlLimits
 ) -> tuple[bool, ...]:
-    """Drop the baseline points beyond their own limits."""
     return tuple(
         keep and not (_is_known(value) and low is not None and not low <= value <= high)
         for keep, value, low, high in zip(baseline, values, control.low, control.high, strict=True)

@@ -323,7 +323,6 @@ def is_signature(signature: str, *fields: int | str) -> bool:
 
 
 def name_advisor(advisor_id: str) -> str:
-    """Return the pseudonym of an advisor in the audit log."""
     return _name_advisor(environment.secret("journal"), advisor_id)
 
 

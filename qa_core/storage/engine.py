@@ -43,8 +43,6 @@ DIALECT = postgresql.dialect(paramstyle="numeric_dollar")
 
 
 class Engine:
-    """Engine over the tables of `schema`."""
-
     _read: Callable[[str, Sequence[str]], str]
     """Writes the SELECT of a table over some of its files."""
     _answer: Callable[[str, list[Any], Mapping[str, str], Mapping[str, pa.Table]], pd.DataFrame]
@@ -252,7 +250,6 @@ def make_duckdb() -> Engine:
 
 @contextmanager
 def use_engine(engine: Engine) -> Iterator[None]:
-    """Make this thread ask that engine."""
     token = _stand_in.set(engine)
     try:
         yield

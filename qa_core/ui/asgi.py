@@ -328,7 +328,6 @@ def _find_ready(request: Request) -> sessions.SignedIn | None:
 
 
 def load_download_rooms() -> None:
-    """Make every kind of download known."""
     for room in DOWNLOAD_ROOMS:
         importlib.import_module(f"qa_core.{room}")
 

@@ -158,7 +158,6 @@ def end(viewer: Viewer, number: int) -> None:
 
 
 def read_rules(session: Session) -> list[Rule]:
-    """Return every active rule, oldest first."""
     rows = session.scalars(
         sa.select(AlertRule).where(AlertRule.ended_at.is_(None)).order_by(AlertRule.id)
     )

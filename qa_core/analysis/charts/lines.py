@@ -161,7 +161,6 @@ def build_trend(
 def _interrupt(
     at: Sequence[date], values: Sequence[float | None], breaks: Sequence[int]
 ) -> tuple[list[date], list[float | None]]:
-    """Interrupt a line before each position of `breaks`."""
     xs, ys = list(at), list(values)
     for position in sorted(breaks, reverse=True):
         xs.insert(position, xs[position])

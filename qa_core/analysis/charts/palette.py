@@ -18,8 +18,6 @@ LEGEND = {"orientation": "h", "traceorder": "normal", "yanchor": "bottom"}
 
 @dataclass(frozen=True)
 class Colours:
-    """Colours of one mode by meaning."""
-
     accent: str
     band: str
     attention: str

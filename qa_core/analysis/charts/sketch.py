@@ -28,7 +28,6 @@ class Sketch:
         self.traces.append({"type": "heatmap", **look, **trace})
 
     def add_annotation(self, **note: Any) -> None:
-        """Add a text without an arrow."""
         self.layout["annotations"].append({"showarrow": False, **note})
 
     def add_vline(self, x: Any, **shape: Any) -> None:

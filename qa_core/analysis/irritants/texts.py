@@ -103,7 +103,6 @@ def mark_change(now: Count | None, before: Count | None) -> str:
 
 
 def describe_places(candidate: IrritantCandidate) -> str:
-    """Name the places where it is most frequent."""
     counts = [
         f"{_(dimensions.get_dimension(place.dimension).title)}: "
         f"{formatting.name(place.dimension, place.value)} ({place.contacts})"

@@ -55,7 +55,6 @@ NOISE = 0.07
 
 @functools.cache
 def read_scorecard() -> scoring.Scorecard:
-    """Read the starter scorecard of the demo centre."""
     return scoring.parse_scorecard(publication.read_starter(SCORECARD_KEY))
 
 

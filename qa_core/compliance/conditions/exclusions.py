@@ -86,7 +86,6 @@ def remove(viewer: Viewer, number: int) -> None:
 
 
 def find_all(viewer: Viewer) -> list[ExclusionEntry]:
-    """List what is excluded, newest first."""
     viewer.require(Permission.SEE_COMPLIANCE)
     with store.reading() as session:
         rows = session.scalars(

@@ -165,7 +165,6 @@ def find_delivery_start(session: Session) -> datetime | None:
 
 
 def find_purposes(session: Session) -> list[str]:
-    """List the purposes of listening that are in force."""
     return [name for name in (value_of(session, "purposes") or "").split(",") if name]
 
 

@@ -64,11 +64,9 @@ class ListenedContacts:
     kept_ids: Mapping[str, str] = field(default_factory=dict)
 
     def count(self) -> Counter[str]:
-        """Count the contacts of each advisor."""
         return Counter(self._advisor_of(item) for item in self.contacts.values())
 
     def count_drawn(self, plan_id: int) -> Counter[str]:
-        """Count the contacts of each advisor that were drawn for a plan."""
         theirs = (item for item in self.drawn_contacts.values() if item.plan_id == plan_id)
         return Counter(map(self._advisor_of, theirs))
 
@@ -150,7 +148,6 @@ class MonthOfListening:
     reserved: frozenset[tuple[str, Key]]
 
     def count(self) -> Counter[str]:
-        """Count the contacts of each advisor."""
         return Counter(advisor_id for advisor_id, _key in self.listened | self.reserved)
 
 

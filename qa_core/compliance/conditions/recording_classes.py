@@ -21,7 +21,6 @@ class RecordingClass:
 
     @property
     def period(self) -> str:
-        """The period in the reader's language."""
         return ngettext("{n} month", "{n} months", self.months)
 
 

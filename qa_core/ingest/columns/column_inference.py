@@ -126,7 +126,6 @@ class FileContext:
     notes: dict[str, Any] = field(default_factory=dict)
 
     def has(self, *names: str) -> bool:
-        """Return whether the file carries every one of these fields."""
         return all(name in self.columns for name in names)
 
     def find_inferred(self) -> set[str]:

@@ -553,7 +553,6 @@ def _is_number(party: str) -> bool:
 
 
 def finish(context: FileContext) -> None:
-    """Decide what depends on every row of the file."""
     _require_order(context)
     outcomes.require_agreement(context)
     _require_rated(context)

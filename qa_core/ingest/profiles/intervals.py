@@ -564,7 +564,6 @@ def _separate_repeated_hour(
 
 
 def finish(context: FileContext) -> None:
-    """Decide what depends on every row of the file."""
     if context.notes.get("second_hours"):
         message = N_(
             "the clock shows an hour twice; the order of the file decides which row is earlier"

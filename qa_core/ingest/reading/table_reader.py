@@ -295,7 +295,6 @@ class _RowReader:
             yield build_block(*zip(*padded, strict=True), [], width, block.share)
 
     def _drop_header_rows(self, block: RowBlock) -> RowBlock:
-        """Drop the second header row and rows that repeat the header."""
         header, offset = self.header, self.source.line_offset
         named = next(index for index, name in enumerate(header.raw) if name and header.names[index])
         suspect = np.isin(block.lines, [line + offset for line in header.second_rows])

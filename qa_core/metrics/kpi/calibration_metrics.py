@@ -261,7 +261,6 @@ def _is_within(question: MetricQuery, start: datetime) -> bool:
 
 
 def _names_one(question: MetricQuery) -> bool:
-    """Return whether the filters leave one criterion."""
     return len(dict(question.where.values).get("criterion", ())) == 1
 
 

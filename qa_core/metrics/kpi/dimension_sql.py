@@ -216,7 +216,6 @@ def plain_records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def dimensions_of(by: tuple[str, ...], where: Filters) -> frozenset[str]:
-    """Return every dimension that a question touches."""
     return frozenset((*by, *(dimension for dimension, _ in where.values)))
 
 

@@ -516,7 +516,6 @@ def _add_up_cuts(question: MetricQuery, table: pa.Table) -> list[Record]:
 
 
 def _list_values(column: pa.ChunkedArray) -> list[Any]:
-    """List the values of a column; None where missing."""
     is_plain = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
     return column.to_numpy().tolist() if is_plain and not column.null_count else column.to_pylist()
 

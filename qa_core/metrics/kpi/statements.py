@@ -200,7 +200,6 @@ def on_callers(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
 
 
 def with_callers(question: MetricQuery, statement: sa.Select, callers: sa.CTE) -> Scoped:
-    """Complete a statement on CALLERS with their CTE."""
     return Scoped(
         statement.add_cte(callers),
         question.viewer,

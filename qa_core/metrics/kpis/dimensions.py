@@ -81,7 +81,6 @@ class Period:
 
     @property
     def days(self) -> int:
-        """Number of days of a bounded period."""
         return (self.last_day - self.first_day).days + 1
 
     def previous(self) -> Period:

@@ -202,7 +202,6 @@ def moment(at: datetime) -> str:
 
 
 def local_moment(utc: datetime) -> str:
-    """Format a moment by the clock of the centre."""
     return moment(environment.to_local(utc))
 
 

@@ -149,7 +149,6 @@ def _find_audio(first_day: date, last_day: date) -> list[tuple[str, str]]:
 
 
 def count_restricted(viewer: Viewer) -> int:
-    """Count the restricted contacts of the whole centre."""
     viewer.require(Permission.SEE_COMPLIANCE)
     restricted = restrictions.find_current()
     if not restricted or lake.span() is None:

@@ -41,7 +41,6 @@ class Exclusions:
         return bool(self.numbers or self.advisors or self.contacts)
 
     def build_test(self) -> sa.ColumnElement[bool]:
-        """Build the predicate of the contacts that are excluded."""
         keys = [
             sa.and_(_c.contact_id == contact_id, _c.source_system == system)
             if system

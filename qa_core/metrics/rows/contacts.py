@@ -164,7 +164,6 @@ def count_contacts(
     overrides: Mapping[str, str] | None = None,
     wait_range: WaitRange | None = None,
 ) -> int:
-    """Count the contacts that `find_contacts` could list."""
     viewer.require(Permission.SEE_CONTACTS)
     conditions, _ = _conditions(viewer, where, behind, overrides, wait_range)
     statement = sa.select(sa.func.count()).select_from(CONTACTS).where(*conditions)

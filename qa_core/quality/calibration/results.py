@@ -40,7 +40,6 @@ class CriterionResult:
 
     @property
     def level(self) -> str:
-        """Return the measurement level of α for this criterion."""
         return choose_level(self.criterion)
 
     @property

@@ -150,7 +150,6 @@ def open_session(
 def build_contacts(
     contacts: Iterable[listening_rights.Listenable], reference_evaluator: str | None = None
 ) -> list[CalibrationContact]:
-    """Build the rows of a session's contacts."""
     return [
         CalibrationContact(
             **read_fields(contact, (*CONTACT, "local_start")),
@@ -283,7 +282,6 @@ def is_submitted(number: int) -> tuple[sa.ColumnElement[bool], ...]:
 
 
 def build_open_refusal() -> Refusal:
-    """Build the refusal to show the marks of an open session."""
     return Refusal(
         "round_open",
         "This session is still open. Scores stay hidden until it closes, so that evaluators "

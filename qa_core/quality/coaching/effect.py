@@ -56,8 +56,6 @@ class BeforeAndAfter:
 
 @dataclass(frozen=True)
 class Estimate:
-    """Difference in points with its 95 % interval."""
-
     value: float
     low: float
     high: float

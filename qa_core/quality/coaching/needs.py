@@ -91,7 +91,6 @@ class Need:
 
     @property
     def criteria(self) -> tuple[str, ...]:
-        """Return the criteria of a suggested plan."""
         return tuple(
             dict.fromkeys(
                 key for reason in self.reasons if reason.plan_id is None for key in reason.criteria

@@ -64,8 +64,6 @@ class SessionNote:
 
 @dataclass(frozen=True)
 class EvaluationReference:
-    """Evaluation that a plan may refer to."""
-
     id: int
     day: date
     score: float | None

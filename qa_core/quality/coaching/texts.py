@@ -98,7 +98,6 @@ def _quote(key: str, texts: ScorecardTexts) -> str:
 
 
 def describe_week(week: CoachingWeek) -> str:
-    """Describe the basis of the list."""
     if not week.advisors:
         return _("You lead no advisor today.")
     looked = ngettext("{n} advisor reviewed.", "{n} advisors reviewed.", week.advisors)
@@ -137,7 +136,6 @@ def describe_state(plan: CoachingPlanView) -> str:
 
 
 def describe_progress(plan: CoachingPlanView) -> str:
-    """Describe the sessions held and their duration."""
     if not plan.sessions:
         return _("No session yet")
     return ngettext(
@@ -161,7 +159,6 @@ def severity_of(effect: CoachingEffect) -> str:
 
 
 def describe_result(effect: CoachingEffect) -> str:
-    """Describe the effect of a plan in one line."""
     if effect.missing_before:
         return _("Too few evaluations before")
     if effect.missing_after:

@@ -418,7 +418,6 @@ def _get_drawn(session: Session, viewer: Viewer, drawn_id: int) -> DrawnContact:
 
 
 def _find_drawn(session: Session, evaluation: Evaluation) -> DrawnContact | None:
-    """Return the drawn contact of an evaluation, assigned to anybody."""
     if evaluation.drawn_id is None:
         return None
     return session.scalar(

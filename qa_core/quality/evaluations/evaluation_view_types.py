@@ -68,8 +68,6 @@ class SectionView:
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationContent:
-    """Answers and scores of one evaluation, by criterion."""
-
     score: float | None
     outcome: str | None
     comment: str | None
@@ -89,8 +87,6 @@ class SelfEvaluationView(EvaluationContent):
 
 @dataclass(frozen=True, kw_only=True)
 class RevisionView(EvaluationContent):
-    """Evaluation before a change."""
-
     version: int
     reason: str
     replaced_by: str | None

@@ -114,7 +114,6 @@ def read_answers(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def read_comments(evaluation: Evaluation) -> dict[str, str]:
-    """Return the comments of a complete evaluation by criterion."""
     return {answer.criterion: answer.comment for answer in evaluation.answers if answer.comment}
 
 

@@ -40,7 +40,6 @@ def name_cause(cause: str) -> str:
 
 
 def name_reason(code: str | None) -> str:
-    """Return the title of the reason for a replacement or a pick."""
     if code is None:
         return ""
     return _(REPLACEMENT_REASONS.get(code) or PICK_REASONS.get(code) or code)

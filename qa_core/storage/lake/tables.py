@@ -100,7 +100,6 @@ class Part:
         return int(named[1] if named else hashlib.sha256(self.path.encode()).hexdigest()[:32], 16)
 
     def overlaps(self, first_day: date, last_day: date) -> bool:
-        """Return whether it can hold contacts of these days."""
         own_first, own_last = self.days
         return own_first <= last_day and first_day <= own_last
 
@@ -139,7 +138,6 @@ class Snapshot:
         ]
 
     def parts_of(self, month: str) -> list[Part]:
-        """List the parts of a month, the earliest first."""
         parts = [part for part in self.parts if part.month == month]
         return sorted(parts, key=lambda part: part.first or datetime.min)
 
@@ -368,7 +366,6 @@ def quote(text: str) -> str:
 
 
 def columns_of(name: str) -> list[str]:
-    """List the columns of the table, in their declared order."""
     return [column.name for column in TABLES[name].columns]
 
 

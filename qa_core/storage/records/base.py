@@ -41,7 +41,6 @@ class UtcDateTime(sa.types.TypeDecorator):
 
 
 def now() -> datetime:
-    """Return the present moment, in UTC."""
     return environment.now()
 
 

@@ -108,7 +108,6 @@ class Cluster:
 
     @property
     def version(self) -> str:
-        """Version of Spark that the server runs."""
         return self._open().spark.version
 
     def select_from_files(self, name: str, files: Sequence[str]) -> str:

@@ -70,7 +70,6 @@ class FilterState:
 
     @property
     def has_data(self) -> bool:
-        """Return whether the lake holds anything at all."""
         return self.last_day is not None
 
 
@@ -156,7 +155,6 @@ def share() -> dict[str, list[str]]:
 
 
 def _find_page() -> MenuPage | None:
-    """Return the page that this run draws, if it has a row."""
     page_key = st.session_state.get(_PAGE)
     page = menu.find_page(page_key) if page_key else None
     return page if page and page.filters is not None else None

@@ -247,7 +247,6 @@ def _encode_csv(answer: kpi_question.KpiAnswer) -> Response:
 
 
 def _describe(_request: Request) -> Response:
-    """Describe the API in OpenAPI 3.1."""
     text = {"type": "string"}
     number = {"type": ["number", "null"]}
     row = {

@@ -52,12 +52,10 @@ class Tile:
 
 
 def title_of(kpi: Kpi) -> str:
-    """Return the short title of a KPI, for tiles."""
     return formatting.short_title(kpi)
 
 
 def column_of(key: str) -> str:
-    """Return the heading of a column of that KPI."""
     return formatting.heading(get_kpi(key))
 
 
@@ -319,7 +317,6 @@ def name_status(status: str) -> str:
 
 
 def explain_missing(row: Any) -> str:
-    """Return why a row of `measure` has no value."""
     if row.status == "suppressed":
         return _(HIDDEN)
     if row.status == "pending":

@@ -21,7 +21,6 @@ DEFAULT_DAYS = 180
 
 
 def show_accreditations(viewer: Viewer) -> None:
-    """Show all accreditations; give one, or end one at once."""
     st.subheader(_("Who may listen"), anchor=False)
     entries = accreditations.find_all(viewer)
     columns = (

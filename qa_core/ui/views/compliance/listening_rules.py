@@ -278,7 +278,6 @@ def _describe_value(entry: gates.Gate, value: str) -> str:
 
 
 def _offer_purge(viewer: Viewer) -> None:
-    """Offer to delete now what is overdue."""
     if not viewer.can(Permission.MANAGE_COMPLIANCE):
         return
     if st.button(_("Delete it now"), icon=":material/delete:", type="primary"):

@@ -193,7 +193,6 @@ def _show_adjustment(scores: Adjusted) -> None:
 
 
 def _has_teams(viewer: Viewer) -> bool:
-    """Return whether the viewer sees more than one team."""
     if not viewer.can_cut_by("team"):
         return False
     teams = [team for team, _count in cached.find_values(viewer, "team", Filters())]

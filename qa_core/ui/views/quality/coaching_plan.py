@@ -29,7 +29,6 @@ DEFAULT_WEEKS = 6
 
 
 def choose(plan_id: int) -> None:
-    """Callback: show that plan in full."""
     st.query_params[PLAN] = str(plan_id)
 
 
@@ -44,7 +43,6 @@ def show_training_file(advisor_id: str) -> None:
 
 
 def show(viewer: Viewer, plan: CoachingPlanView, texts: ScorecardTexts) -> None:
-    """Show the plan, with what this viewer may do about it."""
     plan = open_once.read(
         READ, plan.advisor_id, lambda: plans.read_plan(viewer, plan.id), lambda: plan
     )

@@ -59,7 +59,6 @@ SIGNED = N_("You sign it: it is your judgement, and the advisor sees your name."
 
 
 def read(viewer: Viewer, number: str) -> Draft:
-    """Return the evaluation that the address names."""
     return drafts.get_draft(viewer, url_state.read_number(number))
 
 

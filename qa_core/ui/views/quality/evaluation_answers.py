@@ -135,7 +135,6 @@ def _count_agreed(evaluation: EvaluationView) -> str:
 
 
 def show_reply(viewer: Viewer, evaluation: EvaluationView) -> None:
-    """Show the card below the answers."""
     if evaluation.kind not in EVALUATOR_KINDS or evaluation.state != "published":
         return
     with cards.card(_("The advisor's reply"), gap="small"):
@@ -201,7 +200,6 @@ def _show_self_evaluation(evaluation: EvaluationView, self_evaluation: SelfEvalu
 
 
 def _show_dispute(viewer: Viewer, evaluation: EvaluationView, answer: AnswerView) -> None:
-    """Show the dispute of that criterion, or the form to raise one."""
     dispute = answer.dispute
     if dispute is None:
         if evaluation.may_dispute and st.session_state.get(OPEN) == answer.key:
