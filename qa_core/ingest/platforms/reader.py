@@ -1,7 +1,5 @@
 """Reading of an export into staged rows: records without identities, folded into contacts."""
 
-from __future__ import annotations
-
 import csv
 import re
 from collections import Counter

@@ -1,7 +1,5 @@
 """The reading of a file, confirmed once per layout (docs/decisions/confirmed-readings.md)."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import shlex

@@ -1,7 +1,5 @@
 """Records store: one engine per database, read sessions, and one write session at a time."""
 
-from __future__ import annotations
-
 import fcntl
 import functools
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """Reads whose results are cached, by the viewer's rows and the state of the data: nowhere else."""
 
-from __future__ import annotations
-
 import functools
 import inspect
 from collections import OrderedDict
