@@ -123,10 +123,7 @@ def check(viewer: Viewer, lines: Iterable[tuple[int, dict[str, str]]]) -> list[L
 
 
 def add(viewer: Viewer, people: Iterable[ListedPerson]) -> Iterator[ListedPerson]:
-    """Add the new ones, each with a one-time password, and ask for those that wait for a
-    second person; yield each line when it is done. After an interruption, the same list goes
-    on: who is there stays.
-    """
+    """Add the new ones with one-time passwords, or ask for them; yield each line when done."""
     for person in people:
         try:
             if person.state == "new":

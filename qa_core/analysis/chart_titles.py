@@ -65,10 +65,7 @@ def describe_trend(
     points: int,
     is_restarted: bool = False,
 ) -> ChartTitle:
-    """Describe the end of a series: beyond limits, long on one side, or as usual.
-    `points`: number of known values; `is_restarted`: limits are computed anew since the
-    rules changed.
-    """
+    """Describe the end of a series: beyond limits, long on one side, or as usual."""
     state, n = judge_trend(control, signals, points, is_restarted)
     title = TREND_TITLES.get(state) or TREND_TITLES[state, "month" if grain == "month" else "week"]
     text = _(title) if isinstance(title, str) else ngettext(*title, n)

@@ -210,10 +210,7 @@ def _label_target(
     text: str,
     tint: Colours,
 ) -> None:
-    """Label the newest target at the first place above or below its line that the lines
-    `beside` leave free; without one the caption has to do. `size`: height of the label
-    in the unit of the values.
-    """
+    """Label the newest target where the lines `beside` leave room; `size`: label height."""
     # The chart starts at the first known value.
     first_known = next(
         (position for position, value in enumerate(beside[0]) if not formatting.is_missing(value)),

@@ -221,10 +221,7 @@ def join_arrived(
     arrived_batch: str | None,
     teams: advisors.MembershipSpans,
 ) -> int:
-    """Write evaluations whose contacts have come, and whose evaluators are accredited, where
-    the law allows it. Returns their number. `arrived_batch`: of the contacts; None: an
-    accreditation came.
-    """
+    """Write evaluations that wait no longer (`arrived_batch`: of contacts); return their number."""
     waiting = _WAITING.where(WaitingRow.joined_by.is_(None)).order_by(WaitingRow.id)
     pending = session.scalars(unscoped_import_rows(waiting)).all()
     drafts = [_recall(row) for row in pending]

@@ -391,10 +391,7 @@ _OUTCOMES = " ".join(f"WHEN '{event}' THEN '{outcome}'" for event, outcome in EX
 
 
 def fold(session: FoldSession) -> str:
-    """Fold the events of each call: the wait until the first answer in all queues, the
-    talk of all agents. Most calls enter one queue, are answered and end once: they are
-    summed up directly, only the others event by event.
-    """
+    """Fold the events of each call: the wait until the first answer, the talk of all agents."""
     connection = session.connection
     _order_events(session)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE calls AS {_CALLS}")

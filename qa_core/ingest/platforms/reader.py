@@ -348,10 +348,7 @@ class ExportReader:
         return first[index] if is_named and index < len(first) else str(index + 1)
 
     def tables(self, items: Items | None = None) -> Iterator[pa.Table]:
-        """Build tables of the platform's schema from records of these items (default:
-        all), some thousand at a time. A clear `customer` becomes its `customer_key`. An
-        item of an unexpected shape is rejected.
-        """
+        """Build tables of the platform's schema from records of these items, without identities."""
         records = self._build_records(items or self.items())
         while block := list(islice(records, RECORDS_AT_ONCE)):
             yield self._as_table(block)

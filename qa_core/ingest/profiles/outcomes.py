@@ -261,10 +261,7 @@ def _is_weak(context: FileContext, plan: OutcomePlan) -> bool:
 
 
 def _require_read(context: FileContext, is_open: bool) -> int | None:
-    """Find a column without a field whose words all name outcomes, answered or not.
-    Raises Refusal for other columns that may name them: by words or header where
-    `is_open`, else only for flags by their header.
-    """
+    """Find a column without a field whose words all name outcomes. Raises Refusal."""
     asked, adopted = [], []
     for index, evidence in context.unread.items():
         is_named = vocabulary.names_an_outcome(context.headers[index]) and not any(

@@ -211,10 +211,7 @@ def find_columns(
 
 @contextmanager
 def staging_folder(options: ImportOptions) -> Iterator[Path]:
-    """Open a folder for temporary files, which is removed if the work fails; in a dry run
-    outside the home, which must not change. The process number in its name tells whether
-    its owner is still alive.
-    """
+    """Open a folder for temporary files of this process, removed if the work fails."""
     if options.dry_run:
         folder = Path(tempfile.mkdtemp(prefix=f"{lake.TRIAL}-{os.getpid()}-"))
     else:

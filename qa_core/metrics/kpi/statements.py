@@ -522,10 +522,7 @@ DAYS_AROUND = {FactTable.CONTACTS: 0, FactTable.MISSED: NEIGHBOUR_DAYS}
 
 
 def months_of(question: MetricQuery, subject: FactTable) -> dict[str, str | None]:
-    """Return what the engine must read for a statement: misses look back, to know
-    whether they are the first, and ahead, for the call-back; callers look back to the
-    beginning; evaluations find their contact in its month.
-    """
+    """Return what the engine must read for a statement, before and after its period."""
     if subject == FactTable.CUSTOMERS:
         return dimension_sql.months(Period(last_day=question.where.period.last_day))
     if subject == FactTable.SELLING:

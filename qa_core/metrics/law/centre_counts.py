@@ -168,10 +168,7 @@ def count_matching(
     without: str | None = None,
     **values: Sequence[str],
 ) -> int:
-    """Count the stored contacts of the whole centre that are among these (system or None,
-    id), or have one of these values in one of these columns, or none in the column
-    `without`. No contact is shown.
-    """
+    """Count the stored contacts among these, or with these values, or with none in `without`."""
     viewer.require(Permission.SEE_COMPLIANCE)
     if lake.span() is None or not (contacts or without or any(values.values())):
         return 0

@@ -343,10 +343,7 @@ def commit_with_retries(
     attempt: Callable[[duckdb.DuckDBPyConnection, tables.Snapshot], Result],
     new_rows: int = 0,
 ) -> Result:
-    """Run the attempt on the current table, holding the lock; again from the start when
-    a writer without the lock committed in between. `new_rows`: rows to be added, as far
-    as known.
-    """
+    """Run the attempt on the current table, under the lock; again after others' commits."""
     with tables.writing(name):
         for _attempt in range(ATTEMPTS):
             base = tables.snapshot(name)

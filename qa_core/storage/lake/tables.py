@@ -288,10 +288,7 @@ def _lock_until(deadline: float, file: IO[Any]) -> bool:
 
 @contextmanager
 def reading() -> Iterator[None]:
-    """Say that the contacts are being read as they stand, so that `wait_for_readers`
-    leaves the files of this version alone. It locks the version's log entry, and writes
-    nothing.
-    """
+    """Lock this version's log entry, so that `wait_for_readers` leaves its files alone."""
     while (number := version("contacts")) >= 0:
         with _log_entry(number).open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH)
@@ -330,10 +327,7 @@ def scratch_folder() -> Iterator[Path]:
 def scratch(
     rows: int, spill_folder: Path | None = None, threads: int = duckdb_connection.MAX_THREADS
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a DuckDB connection for a writer of that many rows; it spills into
-    `spill_folder`, by default a new folder. Inside `one_database` it belongs to that
-    database.
-    """
+    """Open a DuckDB connection for a writer of that many rows; inside `one_database`, its own."""
     database = _database.get()
     if database is not None:
         with closing(database.cursor()) as connection:

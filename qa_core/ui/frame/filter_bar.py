@@ -143,10 +143,7 @@ def _fits(viewer: Viewer, page_key: str, dimension: str) -> bool:
 
 
 def share() -> dict[str, list[str]]:
-    """Return the row of this page as query parameters, for a link to the explanation of a
-    figure. The period is in it even if nobody chose it, so that the other page takes
-    the whole row from the link.
-    """
+    """Return the row of this page as query parameters, for a link to an explanation."""
     page = _find_page()
     if page is None:
         return {}
