@@ -123,12 +123,20 @@ NOT_TRIED = {
 
 @pytest.fixture
 def centre_of_ann(
-    centre: Path, add_person: Callable[..., str], tmp_path_factory: pytest.TempPathFactory
+    start_from: Callable[..., Any],
+    add_person: Callable[..., str],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
-    """Ann's contacts, one with audio and one drawn; Eve and Tom evaluate, Lea leads."""
+    """The centre of `build_centre_of_ann`; returns a folder with two sounds beside it."""
     folder = tmp_path_factory.mktemp("delivered")
     for name in ("c", "s"):
         make(folder / f"{name}.wav", tone=300 if name == "c" else 700)
+    start_from(build_centre_of_ann, add_person, folder)
+    return folder
+
+
+def build_centre_of_ann(add_person: Callable[..., str], folder: Path) -> None:
+    """Ann's contacts, one with audio and one drawn; Eve and Tom evaluate, Lea leads."""
     add_people({"A1": "Ann"}, {"Nord": "Lille"})
     add_person("lea", "team_lead", teams=("Nord",))
     add_person("mona", "manager", sites=("Lille",))
@@ -150,7 +158,6 @@ def centre_of_ann(
         drawn |= {"position": 1, "advisor_id": "A1", "team": "Nord", "evaluator": "eve"}
         draw.contacts = [DrawnContact(**drawn)]
         session.add(draw)
-    return folder
 
 
 def viewer_of(username: str) -> Viewer:
