@@ -54,7 +54,6 @@ class MailChoices:
     paused_until: date | None = None
 
     def wants(self, subject: str, role: Role | None) -> bool:
-        """Return whether a person of that role gets mails on that subject."""
         chosen = getattr(self, subject)
         return role in DIGEST_ROLES if chosen is None else chosen
 
@@ -66,16 +65,13 @@ def find_all(session: Session) -> dict[str, MailChoices]:
 
 
 def find(viewer: Viewer) -> MailChoices:
-    """Find one's own choices."""
     with store.reading() as session:
         row = session.get(MailChoice, viewer.username)
         return build_from_row(MailChoices, row) if row else MailChoices()
 
 
 def find_nonce(viewer: Viewer) -> tuple[str | None, str | None]:
-    """Find the random part of the link that confirms one's address, and the name of the moment
-    for which it was made; None where nothing is to be confirmed.
-    """
+    """Find the random part of the link that confirms one's address, and its moment; or None."""
     with store.reading() as session:
         row = session.get(MailChoice, viewer.username)
         return (row.nonce, name_moment(row.asked_at)) if row and row.nonce else (None, None)
@@ -143,9 +139,7 @@ def read_ticket(ticket: str) -> dict[str, Any]:
 
 
 def follow(ticket: str) -> str:
-    """Do what a link is for, and return its act. Raises AccessDenied where it does not hold,
-    or where its address was confirmed or changed since.
-    """
+    """Do what a link is for, and return its act. Raises AccessDenied where it does not hold."""
     content = read_ticket(ticket)
     username, act = content["username"], content["act"]
     with store.writing() as session:
@@ -191,9 +185,7 @@ def check_address(address: str) -> str:
 
 def _require_few(session: Session, username: str) -> None:
     lately = sa.select(sa.func.count()).where(
-        Delivery.username == username,
-        Delivery.kind == CONFIRM,
-        Delivery.due_at > now() - LINK_TIME,
+        Delivery.username == username, Delivery.kind == CONFIRM, Delivery.due_at > now() - LINK_TIME
     )
     if session.scalar(lately) >= MAX_ADDRESSES_A_DAY:
         raise Refusal(

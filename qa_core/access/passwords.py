@@ -83,7 +83,6 @@ def _is_common(password: str) -> bool:
 
 
 def hash_password(password: str) -> str:
-    """Hash a password with bcrypt."""
     return bcrypt.hashpw(normalise(password).encode(), bcrypt.gensalt(ROUNDS)).decode()
 
 

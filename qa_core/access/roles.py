@@ -156,9 +156,7 @@ def find_reach(role: Role, permission: Permission) -> Reach | None:
 
 
 def has_on_others(role: str, permission: Permission) -> bool:
-    """Return whether a role has a permission on the contacts of others: advisors listen to
-    their own without an accreditation, and evaluate themselves.
-    """
+    """Return whether a role has a permission on the contacts of others than themselves."""
     return role in set(Role) and role != Role.ADVISOR and permission in GRANTS[Role(role)]
 
 
@@ -198,7 +196,6 @@ class TeamSpan:
         return bool(self.starts_on or self.ends_on)
 
     def holds_on(self, day: date) -> bool:
-        """Return whether the team is led on that day."""
         return (self.starts_on is None or self.starts_on <= day) and (
             self.ends_on is None or day < self.ends_on
         )

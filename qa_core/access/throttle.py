@@ -1,6 +1,4 @@
-"""Throttle of guesses: every door that asks for a secret counts its tries here, before it looks
-at the secret, so that many tries at once are not many tries for one.
-"""
+"""Throttle of guesses: every door that asks for a secret counts its tries before it looks."""
 
 import hashlib
 import hmac
@@ -41,14 +39,11 @@ class Browser:
 
 
 def hash_with_key(value: bytes) -> str:
-    """Compute the hash of a value with the present key."""
     return find_hashes(value)[0]
 
 
 def find_hashes(value: bytes) -> list[str]:
-    """Compute the keyed hash of a value, with the present key first, then with those that
-    still read: a copy of the records opens nothing.
-    """
+    """Compute the keyed hash of a value, by the present key and by those that still read."""
     keys = environment.find_keys("cookie")
     return [hmac.new(key, value, hashlib.sha256).hexdigest() for key in keys]
 
@@ -141,8 +136,7 @@ def _find_network(address: str) -> str:
 
 def _is_known(session: Session, username: str, browser: Browser) -> bool:
     row = sa.select(LoginSession.id).where(
-        LoginSession.username == username,
-        LoginSession.browser_hash.in_(find_hashes(browser.token)),
+        LoginSession.username == username, LoginSession.browser_hash.in_(find_hashes(browser.token))
     )
     return session.scalar(row.limit(1)) is not None
 

@@ -146,7 +146,6 @@ class _NoteScopes:
 
     @functools.cached_property
     def queues(self) -> frozenset[str]:
-        """Return the queues in which the viewer has contacts."""
         reader = Viewer.SYSTEM if self.viewer.role == Role.ADMIN else self.viewer
         return frozenset(
             name for name, _count in query.find_values(reader, "queue") if name is not None

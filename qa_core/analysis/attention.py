@@ -1,7 +1,7 @@
 """Attention: open alerts, unusual trends, and rates that changed clearly, for page and mail."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,7 +60,6 @@ class Attention:
 
     @property
     def heading(self) -> ChartTitle:
-        """The heading of all that is found."""
         worse = [*self.alerts, *self.trends, *self.worse]
         return conclude(worse, self.better, self.was_tried)
 
@@ -83,7 +82,11 @@ def find_attention(
     compared = [item for item in tried if item is not None]
     return Attention(
         alerts[:MAX_ALERTS],
-        _find_unusual(series, alerted),
+        [
+            trend
+            for trend in series.values()
+            if trend.finding.severity == "attention" and trend.kpi.key not in alerted
+        ][:MAX_TRENDS],
         *split(compared),
         len(tried),
         len(compared),
@@ -187,12 +190,3 @@ def _compare_rates(
         for row in frame.itertuples()
         if not formatting.is_missing(getattr(row, dimension))
     ]
-
-
-def _find_unusual(series: Mapping[str, Series], alerted: Collection[str]) -> list[Series]:
-    """Find the trends that need a look and have no alert for their KPI as a whole."""
-    return [
-        trend
-        for trend in series.values()
-        if trend.finding.severity == "attention" and trend.kpi.key not in alerted
-    ][:MAX_TRENDS]

@@ -42,7 +42,6 @@ def build_file(viewer: Viewer, months: str, form: str = "pdf") -> downloads.Down
 
 
 def build_pdf(figures: BoardFigures) -> bytes:
-    """Build the page from what was read."""
     from reportlab.lib.units import mm
     from reportlab.platypus import KeepInFrame, Paragraph, Table, TableStyle
 
@@ -72,7 +71,6 @@ def build_pdf(figures: BoardFigures) -> bytes:
 
 
 def describe_title(figures: BoardFigures) -> str:
-    """Return the title of the sheet with its months."""
     return _("Board sheet, {period}", period=board.describe_period(figures))
 
 

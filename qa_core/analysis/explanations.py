@@ -39,7 +39,6 @@ def name_universe(kpi: Kpi) -> str:
 
 
 def name_counted(kpi: Kpi) -> str:
-    """Return the title of the rows counted."""
     if kpi.kind == KpiKind.DISTINCT:
         return _("Counted customers, once each")
     if kpi.key == "spend":

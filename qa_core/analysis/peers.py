@@ -15,7 +15,6 @@ from qa_core.metrics.kpis import Kpi, Unit, formatting
 from qa_core.stats import Comparison, Funnel
 
 MIN_RATE_VALUES, MIN_MEAN_VALUES = 5, 2
-"""Minimum values of a member, for a rate and for a mean."""
 BANDS = {
     "above": N_("above the rest"),
     "indistinct": N_("no clear difference"),
@@ -78,7 +77,6 @@ class Group:
 
 
 def find_minimum(kpi: Kpi) -> int:
-    """Return the minimum values of a member for that KPI."""
     return MIN_RATE_VALUES if kpi.unit == Unit.RATE else MIN_MEAN_VALUES
 
 
@@ -132,7 +130,6 @@ def build_group(kpi: Kpi, frame: pd.DataFrame, dimension: str) -> Group | None:
 
 
 def describe_test(group: Group) -> str:
-    """Describe the group test with its p-value."""
     p = group.comparison.p_value
     if p is None:
         return _("Too few values for a test, or no difference between them.")

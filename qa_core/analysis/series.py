@@ -70,7 +70,6 @@ class Series:
 
     @property
     def signal_severities(self) -> dict[int, str]:
-        """Return the positions of signals and their severity."""
         signals = itertools.chain.from_iterable(
             span.signals.positions for span in self.spans if span.signals
         )
@@ -91,9 +90,7 @@ class Series:
 
     @property
     def known_points(self) -> int:
-        """Number of firm values; of provisional ones if there are no others: there is data,
-        but too little.
-        """
+        """Number of firm values; of provisional ones if there are no others."""
         has_value = self.points["value"].notna()
         return int((has_value & ~self.points["provisional"]).sum()) or int(has_value.sum())
 

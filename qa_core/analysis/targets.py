@@ -163,7 +163,6 @@ def compare(
     low: float | None = None,
     high: float | None = None,
 ) -> TargetGap:
-    """Compare one value with a target."""
     if value is None or value != value:
         return TargetGap(target, None, None, None)
     is_met = (
@@ -316,7 +315,6 @@ class ManagedSites:
 
 
 def find_managed_sites(session: Session, viewer: Viewer) -> ManagedSites:
-    """Return the sites that the viewer manages."""
     site_of = find_sites_of_teams(session)
     managed = set(viewer.managed_teams)
     sites = frozenset(

@@ -1,6 +1,4 @@
-"""Doors: the functions that write contacts, recordings, playbacks, draws and evaluations, by which
-a rule of the law could be passed (docs/compliance.md, section 1).
-"""
+"""Doors: functions by which a rule of the law could be passed (docs/compliance.md, section 1)."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -11,7 +9,6 @@ DOORS: dict[str, str] = {}
 
 
 def writes(table: str) -> Callable[[Writer], Writer]:
-    """Register a function that writes rows of that table."""
 
     def register(function: Writer) -> Writer:
         DOORS[f"{function.__module__}.{function.__qualname__}"] = table

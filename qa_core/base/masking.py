@@ -4,7 +4,7 @@ import hmac
 import itertools
 import re
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -211,12 +211,8 @@ _DOCUMENTS = (
 )
 
 
-def _any_of(words: Iterable[str], flags: re.RegexFlag = re.IGNORECASE) -> re.Pattern[str]:
-    return re.compile(rf"(?<![\w-])(?:{'|'.join(words)})(?!\w)", flags)
-
-
 _WORDS = {
-    name: _any_of(words)
+    name: re.compile(rf"(?<![\w-])(?:{'|'.join(words)})(?!\w)", re.IGNORECASE)
     for name, words in tomllib.loads(
         Path(__file__).with_name("sensitive_words.toml").read_text(encoding="utf-8")
     ).items()

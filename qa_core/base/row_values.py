@@ -13,14 +13,11 @@ def read_fields(row: Any, names: Iterable[str]) -> dict[str, Any]:
 
 
 def write_fields(row: Any, values: Mapping[str, Any]) -> None:
-    """Set these attributes of a row or value."""
     for name, value in values.items():
         setattr(row, name, value)
 
 
 def build_from_row(kind: type[Value], row: Any, **others: Any) -> Value:
-    """Build a dataclass from the attributes of a row with the names of its fields; those
-    in `others` are not read from the row.
-    """
+    """Build a dataclass from a row's attributes of the same names, except `others`."""
     names = (field.name for field in fields(kind) if field.name not in others)
     return kind(**read_fields(row, names), **others)

@@ -25,7 +25,6 @@ def find_kinds(session: Session) -> dict[str, str]:
 
 
 def find_machines(session: Session) -> frozenset[str]:
-    """Find the ids that the roster gives to machines."""
     return frozenset(key for key, kind in find_kinds(session).items() if kind == MACHINE)
 
 
@@ -35,7 +34,6 @@ def _read_kinds(session: Session) -> dict[str, str]:
 
 
 def is_known(session: Session, advisor_id: str) -> bool:
-    """Return whether the records know that advisor."""
     return session.get(Advisor, advisor_id) is not None
 
 
@@ -71,9 +69,7 @@ def find_never_placed(session: Session) -> set[str]:
 
 
 def find_teams(session: Session, day: date) -> dict[str, frozenset[str]]:
-    """Find the teams of each advisor on that day: an empty set for those in one before
-    or later; advisors who never had a team are absent.
-    """
+    """Find the teams of each advisor on that day; absent are those who never had one."""
     kept_ids = name_merges.find_kept_names(session)["advisor"]
     teams_by_advisor: dict[str, frozenset[str]] = {}
     for row in session.scalars(sa.select(Membership)):

@@ -104,11 +104,7 @@ def add_rule(
 
 
 ALERTS.act(
-    "remove",
-    "analysis.alerts:end",
-    "End a rule; its alerts are closed.",
-    argument("ID"),
-    int,
+    "remove", "analysis.alerts:end", "End a rule; its alerts are closed.", argument("ID"), int
 )
 
 

@@ -26,8 +26,6 @@ ADVISOR = re.compile(r"advisor [0-9a-f]{16}\b")
 
 @dataclass(frozen=True)
 class AuditEntry:
-    """One act of the audit log."""
-
     seq: int
     at: datetime
     actor: str
@@ -40,9 +38,7 @@ class AuditEntry:
 def find_entries(
     viewer: Viewer, actor: str = "", action: str = "", limit: int | None = 200
 ) -> list[AuditEntry]:
-    """List the acts of that actor and kind (empty: of all), newest first, with the ids
-    of known advisors instead of their pseudonyms.
-    """
+    """List the acts of that actor and kind, newest first, with ids instead of pseudonyms."""
     entries = _read_entries(viewer, actor, action, limit)
     ids: dict[str, str] = {}
     if any(ADVISOR.search(f"{entry.object} {entry.reason}") for entry in entries):
@@ -90,9 +86,8 @@ WARNINGS = {
     "end_beside_log": N_(
         "Its end is noted beside it alone: who cuts the log can cut the note. Name a file "
         "elsewhere in QA_ANCHOR."
-    ),
+    )
 }
-"""Warnings of a verification, by code."""
 
 
 def verify_journal(viewer: Viewer) -> audit_log.Verification:
@@ -118,9 +113,7 @@ def note_from_now_on() -> None:
 
 
 def find_last(actions: Iterable[str] | None = None) -> int:
-    """Return the number of the newest row, or of the newest of one of these acts; 0 where there
-    is none.
-    """
+    """Return the number of the newest row (of one of these acts), or 0."""
     newest = sa.select(sa.func.max(JournalRow.seq))
     newest = newest if actions is None else newest.where(JournalRow.action.in_(actions))
     with store.reading() as session:
@@ -135,7 +128,6 @@ def describe_for_operator(verification: audit_log.Verification) -> str:
 
 
 def describe(verification: audit_log.Verification) -> str:
-    """Describe the result of a verification in a sentence."""
     if verification.ok:
         said = ngettext("{n} row, chain intact.", "{n} rows, chain intact.", verification.rows)
         return " ".join([said, *(_(WARNINGS[code]) for code in verification.warnings)])

@@ -52,7 +52,6 @@ def note(due: DueData) -> dict[str, Any]:
 
 
 def certify(row: Purge) -> Certificate:
-    """Build the certificate of a purge from its row."""
     kinds = {
         kind: DueData(kind, note["count"], *(date.fromisoformat(note[name]) for name in _DAYS))
         for kind, note in row.kinds.items()

@@ -39,7 +39,6 @@ TO_DESCRIBE = ("rectification", "objection", "contest")
 ALREADY_ASKED = N_("You have already made this request.")
 ALREADY_ANSWERED = N_("This request already has an answer.")
 WITH_AUDIO = ("access", "portability")
-"""Requests for which audio may be handed out."""
 MAX_TEXT = 500
 EXTENDED_MONTHS = 3
 """Months for an answer in all, where it is extended (GDPR art. 12(3))."""
@@ -51,9 +50,7 @@ REMIND_DAYS = 7
 
 @dataclass(frozen=True)
 class PersonRequest:
-    """A request; `subject` is a pseudonym, the id of an advisor or a user name, and empty
-    once the person is erased.
-    """
+    """A request; `subject`: a pseudonym, advisor id or user name, empty once erased."""
 
     id: int
     kind: str
@@ -100,12 +97,7 @@ class PersonRequest:
 
 
 def add(
-    viewer: Viewer,
-    kind: str,
-    subject_kind: str,
-    subject: str,
-    received_on: date,
-    details: str = "",
+    viewer: Viewer, kind: str, subject_kind: str, subject: str, received_on: date, details: str = ""
 ) -> int:
     """Enter a request; its answer is due a month after it came. Returns its number."""
     viewer.require(Permission.MANAGE_COMPLIANCE)
@@ -119,9 +111,7 @@ def add(
 
 
 def ask(viewer: Viewer, kind: str, details: str) -> int:
-    """Make a request as the advisor it is about; the officer gets it with its month. Raises
-    Refusal while an equal one is open.
-    """
+    """Make a request as the advisor it is about. Raises Refusal while an equal one is open."""
     viewer.require(Permission.SEE_OWN_QUALITY)
     require_known(kind, KINDS, "unknown_request")
     what = masking.clean_text(details, MAX_TEXT, "no_details", is_needed=kind in TO_DESCRIBE)
@@ -149,9 +139,7 @@ def ask_exclusion(viewer: Viewer, source_system: str, contact_id: str) -> int:
 
 
 def enter_objection(session: Session, viewer: Viewer, about: str) -> None:
-    """Enter, in the caller's transaction, that an advisor objects to something about them:
-    the data protection officer's copy, with its month.
-    """
+    """Enter an advisor's objection to something about them, in the caller's transaction."""
     viewer.require(Permission.SEE_OWN_QUALITY)
     _enter_own(session, viewer, "objection", contact_id=about)
 
@@ -218,9 +206,7 @@ def find_waiting_for_audio(viewer: Viewer) -> list[PersonRequest]:
 
 
 def check_identity(viewer: Viewer, number: int, how: str) -> None:
-    """Record how the requester's identity was checked. Raises AccessDenied for a request that
-    there is not, or that is answered.
-    """
+    """Record how the requester's identity was checked. Raises AccessDenied."""
     viewer.require(Permission.MANAGE_COMPLIANCE)
     how = masking.clean_text(how, MAX_TEXT, "no_details")
     with _changing(viewer, number, "request_identified") as request:
@@ -228,9 +214,7 @@ def check_identity(viewer: Viewer, number: int, how: str) -> None:
 
 
 def extend(viewer: Viewer, number: int, reason: str) -> None:
-    """Give the answer two months more (GDPR art. 12(3)): once, within the first month. The
-    person gets the reason.
-    """
+    """Give the answer two months more (GDPR art. 12(3)): once, within the first month."""
     viewer.require(Permission.MANAGE_COMPLIANCE)
     reason = masking.clean_text(reason, MAX_TEXT, "no_reason")
     with _changing(viewer, number, "request_extended") as request:

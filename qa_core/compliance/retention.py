@@ -60,9 +60,7 @@ TITLES |= {keyed_ids.KIND: N_("Telephone numbers inside ids of contacts")}
 
 
 def find_period(session: Session, kind: str) -> int:
-    """Return the period of a kind: the legal maximum, or what was entered if shorter; of
-    sealed recordings the longest of their classes, 0 without a class.
-    """
+    """Return the period of a kind: the legal maximum, or what was entered if shorter."""
     entry = BY_KIND[kind]
     if kind == SEALED:
         classes = recording_classes.find_all(session).values()
@@ -198,8 +196,6 @@ class RecordingKeeper:
 
 @dataclass(frozen=True)
 class JournalKeeper:
-    """The rows of the audit log."""
-
     kind: str = "journal"
 
     def find_due(self, as_of: date) -> DueData | None:
@@ -222,7 +218,6 @@ class JournalKeeper:
 
 
 KEEPERS = (RecordingKeeper(), RecordingKeeper(SEALED), JournalKeeper())
-"""Data that this room deletes in its own way."""
 
 
 @dataclass(frozen=True)

@@ -63,9 +63,7 @@ def build_address(home: str, page: str, parameters: Mapping[str, str] = {}) -> s
 
 
 def build(viewer: Viewer, period: str) -> Digest | None:
-    """Build the digest of that week or month; None where it is not one of the viewer's role,
-    or where there is nothing to show.
-    """
+    """Build the digest of that week or month; None where there is nothing to show."""
     is_weekly = "W" in period
     match viewer.role:
         case Role.TEAM_LEAD | Role.MANAGER if is_weekly:
@@ -146,10 +144,7 @@ def _build_own(viewer: Viewer) -> Digest | None:
         lines.append(ngettext(*notices.EVALUATIONS, n))
     if n := len(news.decided):
         lines.append(ngettext(*notices.DECISIONS, n))
-    sections = (
-        (_("Waiting for you"), tuple(lines)),
-        (_("Figures"), _describe_figures(found)),
-    )
+    sections = ((_("Waiting for you"), tuple(lines)), (_("Figures"), _describe_figures(found)))
     return _build(
         viewer, _("Your own results"), found.where.period, sections, "my_quality", found.compare
     )

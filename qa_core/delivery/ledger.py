@@ -47,7 +47,6 @@ CAUSES = {
     "not_allowed": N_("the address outside is not allowed"),
     "error": N_("an error; the server log has the cause"),
 }
-"""Causes of a dropped delivery, or of a failed attempt."""
 CLAIM_TIME = timedelta(minutes=10)
 """Time for one attempt, longer than any server may take to answer."""
 WAITS = tuple(timedelta(minutes=minutes) for minutes in (5, 30, 120, 360, 720))
@@ -57,8 +56,6 @@ MAX_LISTED = 500
 
 @dataclass(frozen=True)
 class DeliveryEntry:
-    """Row of the ledger."""
-
     id: int
     username: str
     kind: str
@@ -80,9 +77,7 @@ class DeliveryEntry:
 
 
 def enter(session: Session, username: str, kind: str, period: str, due_at: datetime) -> None:
-    """Enter a delivery unless it is known. An older one of that kind still open is dropped:
-    after a stop only the newest goes out.
-    """
+    """Enter a delivery unless it is known. An older open one of that kind is dropped."""
     theirs = (Delivery.username == username, Delivery.kind == kind)
     known = sa.select(Delivery.id).where(*theirs, Delivery.period == period)
     if session.scalar(_read(known)) is not None:
@@ -104,9 +99,7 @@ def enter(session: Session, username: str, kind: str, period: str, due_at: datet
 
 
 def claim(only_kind: str | None = None) -> DeliveryEntry | None:
-    """Claim the delivery that has been due for longest, of that kind if one is given; None
-    where none is. Writers queue, so that no other process gets it too.
-    """
+    """Claim the delivery (of that kind) that is due for longest, or None. Writers queue."""
     moment = now()
     due = sa.select(Delivery).where(_is_due(moment, only_kind))
     with store.writing() as session:
@@ -127,7 +120,6 @@ def count_due(only_kind: str | None = None) -> int:
 
 
 def count_states(viewer: Viewer) -> dict[str, int]:
-    """Count the deliveries of each state."""
     viewer.require(Permission.SEE_HEALTH)
     counts = sa.select(Delivery.state, sa.func.count()).group_by(Delivery.state)
     with store.reading() as session:
@@ -143,9 +135,7 @@ def settle(entry: DeliveryEntry, state: str, cause: str | None = None) -> None:
 
 
 def postpone(entry: DeliveryEntry, cause: str) -> None:
-    """Note that an attempt failed: the next one waits longer, and after the last there is
-    none.
-    """
+    """Note that an attempt failed: the next one waits longer, and after the last there is none."""
     if entry.attempts > len(WAITS):
         settle(entry, FAILED, cause)
         return
@@ -165,9 +155,7 @@ def drop_open(cause: str, before: datetime | None = None) -> int:
 
 
 def retry(viewer: Viewer, number: int) -> None:
-    """Make a delivery that failed, or waits for its next attempt, due now. Needs
-    MANAGE_SETTINGS. Raises Refusal for one that was sent or dropped.
-    """
+    """Make an unsent delivery due now. Needs MANAGE_SETTINGS. Raises Refusal."""
     viewer.require(Permission.MANAGE_SETTINGS)
     with store.writing() as session:
         is_open = Delivery.id == number, Delivery.state.in_((FAILED, DUE))
@@ -225,11 +213,7 @@ def _update(entry: DeliveryEntry, values: dict[str, object]) -> None:
     # Only while it is this attempt's: a slow one does not undo what another has settled. What
     # has left is sent, also where it was dropped meanwhile.
     states = (SENDING, DROPPED) if values["state"] == SENT else (SENDING,)
-    own = (
-        Delivery.id == entry.id,
-        Delivery.state.in_(states),
-        Delivery.attempts == entry.attempts,
-    )
+    own = (Delivery.id == entry.id, Delivery.state.in_(states), Delivery.attempts == entry.attempts)
     with store.writing() as session:
         session.execute(sa.update(Delivery).where(*own).values(**values))
 

@@ -31,9 +31,7 @@ class Recipient:
 
 
 def find_recipients(viewer: Viewer) -> list[Recipient]:
-    """List the open accounts that get mail, or got one. Needs SEE_HEALTH. Addresses are not
-    shown: they may be private ones.
-    """
+    """List the open accounts that get mail, or got one, without addresses. Needs SEE_HEALTH."""
     viewer.require(Permission.SEE_HEALTH)
     with store.reading() as session:
         choices = mail_choices.find_all(session)
@@ -62,7 +60,6 @@ def _may_get(own: MailChoices, subject: str, role: str) -> bool:
 def _read(session: store.Session, statement: sa.Select) -> Any:
     return session.scalars(
         Unscoped(
-            statement,
-            "Administrators and the officer see who receives what. No content is read.",
+            statement, "Administrators and the officer see who receives what. No content is read."
         )
     )

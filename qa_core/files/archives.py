@@ -161,8 +161,6 @@ class Content:
 
 @dataclass(frozen=True)
 class HeldContent(Content):
-    """Content that was read already."""
-
     data: bytes = b""
 
     def open(self) -> BinaryIO:

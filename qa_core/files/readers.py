@@ -105,9 +105,7 @@ class Source:
 def open_source(
     content: archives.Content, options: ImportOptions, score_rows: Callable[[list[list[str]]], int]
 ) -> Source:
-    """Find out how to read a file; `score_rows` scores the first rows of a sheet.
-    Raises Refusal for an empty file, another type, or a workbook beyond the limits.
-    """
+    """Find out how to read a file; `score_rows` scores the first rows. Raises Refusal."""
     start = content.read_start(8192)
     if not start:
         raise archives.refuse_empty(content.name)

@@ -1,6 +1,4 @@
-"""Signatures: what a file must show to be recognised as written by one tool. A signature
-must be sure: a plain table belongs to the generic profile.
-"""
+"""Signatures: what a file must show to be recognised, surely, as written by one tool."""
 
 import csv
 import re
@@ -162,7 +160,6 @@ class Rows:
         return sum(self.find_layout(row) is not None for row in rows) * 2 > len(rows)
 
     def find_layout(self, row: list[str]) -> tuple[str, ...] | None:
-        """Find the columns of a row by the layout that it fits."""
         return next((layout.names for layout in self.layouts if layout.fits(row)), None)
 
 

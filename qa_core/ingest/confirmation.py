@@ -1,6 +1,4 @@
-"""Confirmation of what was inferred of a file: by its layout, confirmed before, or by the
-person who imports it now.
-"""
+"""Confirmation of what was inferred of a file: of its layout before, or by the person now."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -88,9 +86,7 @@ class Confirmation:
         return layouts.apply_layout(self.layout, options, self._interpreter.headers)
 
     def build(self, staged: Staged) -> list[plausibility.Oddity]:
-        """Build the facts and remarks of a file that was read. Returns what looks odd. Raises
-        Refusal where the file reads otherwise than the person expects.
-        """
+        """Build facts and remarks of a read file; return what looks odd. Raises Refusal."""
         found = self.reading
         if not found.layout:
             found.system = staged.system
@@ -186,9 +182,7 @@ class Confirmation:
                 )
 
     def require(self) -> ImportOptions | None:
-        """Return the options to keep with the layout where this import confirms it, None where
-        there is nothing to confirm. Raises Refusal while a person must confirm the reading.
-        """
+        """Return the options to keep with the layout, if any. Raises Refusal while unconfirmed."""
         found = self.reading
         is_named = self.given.confirm == found.layout
         is_open = any(
@@ -203,9 +197,7 @@ class Confirmation:
         return self.options
 
     def _was_printed(self) -> bool:
-        """Return whether the person has seen these counts: expects them, or they were printed
-        for this layout, or would be as the effect of an answer.
-        """
+        """Return whether the person has seen these counts: expects them, or they were printed."""
         if set(self.reading.headline) <= set(self.given.expect):
             return True
         with store.reading() as session:

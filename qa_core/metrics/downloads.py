@@ -32,8 +32,6 @@ _ESCAPES = re.compile(_PLACES.format("'", "'"))
 
 @dataclass(frozen=True)
 class Download:
-    """A file to hand out."""
-
     file_name: str
     media_type: str
     content: bytes
@@ -60,19 +58,12 @@ def make_ticket(signed_in: SignedIn, kind: str, **parameters: Any) -> str:
     """Make a link's end, good while this session lasts. Raises AccessDenied."""
     signed_in.viewer.require(KINDS[kind].permission)
     return signed_links.seal(
-        "download",
-        {
-            "kind": kind,
-            "with": parameters,
-            "session": signed_in.session_id,
-        },
+        "download", {"kind": kind, "with": parameters, "session": signed_in.session_id}
     )
 
 
 def open_ticket(signed_in: SignedIn, ticket: str) -> Download:
-    """Make the file of that link, and journal it. Raises AccessDenied for a link that
-    is forged or another session's.
-    """
+    """Make the file of that link, and journal it. Raises AccessDenied for another's link."""
     request = signed_links.unseal("download", ticket)
     if request["session"] != signed_in.session_id or request["kind"] not in KINDS:
         raise AccessDenied()

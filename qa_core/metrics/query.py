@@ -1,6 +1,4 @@
-"""The door to the facts: every figure, list and single contact that a person sees comes
-through here, for a `Viewer`, within what they may see.
-"""
+"""The door to the facts that a `Viewer` sees: every figure, list and single contact."""
 
 from qa_core.metrics.kpi.data_span import data_span, data_through
 from qa_core.metrics.kpi.edition_schedule import describe_next
@@ -42,11 +40,7 @@ from qa_core.metrics.rows.contacts import (
     read_contact,
     read_contacts,
 )
-from qa_core.metrics.rows.own_work import (
-    find_evaluations_given,
-    find_own_evaluations,
-    team_medians,
-)
+from qa_core.metrics.rows.own_work import find_evaluations_given, find_own_evaluations, team_medians
 from qa_core.metrics.rows.repeat_chains import (
     ChainContact,
     CustomerHistory,

@@ -55,4 +55,3 @@ KEEPERS = tuple(
         (DrawKeeper, "draws"),
     )
 )
-"""Data that this room deletes in its own way."""

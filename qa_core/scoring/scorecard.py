@@ -20,9 +20,7 @@ MIN_NUMBER, MAX_NUMBER = Fraction(1, 10**9), Fraction(10**9)
 
 
 class Method(StrEnum):
-    """Formula of the score: mean of section ratios by section weight, or points
-    multiplied by their section's weight.
-    """
+    """Formula of the score: weighted mean of section ratios, or points times section weight."""
 
     SECTION_RATIO = "section_ratio"
     POINTS_TIMES_WEIGHT = "points_times_weight"
@@ -67,7 +65,6 @@ class Criterion:
     fails: Fails = Fails.GRID
     bonus: bool = False
     help: Text | None = None
-    """Guidance for the evaluator."""
 
 
 @dataclass(frozen=True)
@@ -278,9 +275,7 @@ def _text_of(content: Mapping[str, Any], field: str, place: str, fallback: str) 
 
 
 def read_number(value: Any) -> Fraction | None:
-    """Return the exact number as written; None for any other type, booleans included,
-    and for numbers beyond ±10⁹ or closer to zero than 10⁻⁹.
-    """
+    """Return the exact number as written; None for other types and extreme numbers."""
     if isinstance(value, bool) or not isinstance(value, (int, float, Decimal, Fraction)):
         return None
     try:

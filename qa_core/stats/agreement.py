@@ -91,7 +91,6 @@ class Agreement:
     low: float | None = None
     high: float | None = None
     contacts: int = 0
-    """Contacts with two marks or more."""
 
 
 def measure_agreement(
@@ -113,7 +112,9 @@ def measure_agreement(
     counts = np.stack([np.sum(marks == value, axis=1) for value in domain], axis=1).astype(float)
     value = float(krippendorff_alphas(counts, np.ones((1, len(counts))), level)[0])
     alphas = (
-        _resample(counts, level, resamples, np.random.default_rng(seed))
+        krippendorff_alphas(
+            counts, _draw(len(counts), resamples, np.random.default_rng(seed)), level
+        )
         if len(counts) > 1
         else np.array([])
     )
@@ -147,12 +148,6 @@ def krippendorff_alphas(counts: np.ndarray, weights: np.ndarray, level: str) -> 
         return np.where(
             np.count_nonzero(totals, axis=1) > 1, 1 - (n - 1) * disagreement / overall, np.nan
         )
-
-
-def _resample(
-    counts: np.ndarray, level: str, resamples: int, chance: np.random.Generator
-) -> np.ndarray:
-    return krippendorff_alphas(counts, _draw(len(counts), resamples, chance), level)
 
 
 def _draw(contacts: int, resamples: int, chance: np.random.Generator) -> np.ndarray:

@@ -12,7 +12,6 @@ from qa_core.stats import intervals
 from qa_core.stats.intervals import CONFIDENCE, NORMAL, t_quantile
 
 BASELINE_POINTS = 8
-"""Minimum points of a baseline."""
 RUN = 8
 """Points in a row on one side that are a signal (Western Electric, rule 4)."""
 _RANGE_TO_SIGMA = (
@@ -115,7 +114,6 @@ def _build_limits(
 def _drop_outliers(
     values: Sequence[float | None], baseline: Sequence[bool], control: ControlLimits
 ) -> tuple[bool, ...]:
-    """Drop the baseline points beyond their own limits."""
     return tuple(
         keep and not (_is_known(value) and low is not None and not low <= value <= high)
         for keep, value, low, high in zip(baseline, values, control.low, control.high, strict=True)
@@ -195,9 +193,7 @@ def _count_last(positions: Sequence[int], holds: Callable[[int], bool]) -> int:
 
 
 def interval_of_change(row: Any, spread: float = 1.0) -> tuple[float, float] | None:
-    """Return `intervals.change_interval` of a row of `query.measure` with a comparison;
-    None where a value or an end of its interval is missing.
-    """
+    """Return `intervals.change_interval` of a row of `query.measure`, or None."""
     now, before = (
         [getattr(row, name + suffix, None) for name in ("value", "low", "high")]
         for suffix in ("", "_before")

@@ -157,9 +157,7 @@ def _number(names: Sequence[Hashable]) -> tuple[list[Hashable], np.ndarray]:
 
 
 def _find_disconnected(directions: np.ndarray, n: np.ndarray) -> list[int]:
-    """Return the places that cannot be compared with the largest group: those that some
-    undetermined direction moves differently.
-    """
+    """Return the places not comparable with the largest group."""
     rows = [tuple(row) for row in np.round(directions, 6) + 0.0]
     sizes: dict[tuple[float, ...], float] = {}
     for row, count in zip(rows, n, strict=True):

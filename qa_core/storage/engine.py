@@ -43,8 +43,6 @@ DIALECT = postgresql.dialect(paramstyle="numeric_dollar")
 
 
 class Engine:
-    """Engine over the tables of `schema`."""
-
     _read: Callable[[str, Sequence[str]], str]
     """Writes the SELECT of a table over some of its files."""
     _answer: Callable[[str, list[Any], Mapping[str, str], Mapping[str, pa.Table]], pd.DataFrame]
@@ -172,9 +170,7 @@ def _list_views(
 
 
 def describe(query: Scoped | Unscoped) -> str:
-    """Describe a statement on contacts with its parameters, the scope of its viewer and the
-    restrictions: equal descriptions have equal results on equal files.
-    """
+    """Describe a statement on contacts: equal descriptions have equal results on equal files."""
     scope = _scope(query, CONTACTS) if isinstance(query, Scoped) else ""
     restricted = _find_restricted(query).write_test()
     url = environment.current().engine_url
@@ -206,9 +202,7 @@ def _compile_statement(statement: Any) -> tuple[str, tuple[Any, ...]]:
 
 
 def _narrow(query: Scoped | Unscoped, view: str, table: sa.FromClause, rows: str) -> str:
-    """Write the rows of a table that the statement may see: where the table has a
-    scope, the viewer's rows, or every row with a mark on theirs.
-    """
+    """Write the rows of a table that the statement may see, or every row with a mark."""
     if view == EVERY_CONTACT.name:
         is_own = f"coalesce({_scope(query, table)}, false) AS is_own"
         return f'SELECT *, {is_own} FROM ({rows}) AS "{table.name}"'
@@ -224,9 +218,7 @@ def _scope(query: Scoped, table: sa.FromClause) -> str:
 
 
 def _spell_names(table: str, select: str) -> str:
-    """Write a table of totals with the centre's spellings. Contacts carry them already;
-    in totals the spelling is part of the key and so stays as imported.
-    """
+    """Write a table of totals with the centre's spellings, which contacts carry already."""
     column = SPELLED_WHEN_READ.get(table)
     if column is None:
         return select
@@ -258,7 +250,6 @@ def make_duckdb() -> Engine:
 
 @contextmanager
 def use_engine(engine: Engine) -> Iterator[None]:
-    """Make this thread ask that engine."""
     token = _stand_in.set(engine)
     try:
         yield

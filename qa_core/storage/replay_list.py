@@ -97,7 +97,6 @@ def find() -> ReplayList | None:
 
 
 def write(known: ReplayList) -> None:
-    """Write the whole list."""
     document = {
         "complete_since": known.complete_since.isoformat(),
         "number": known.number,

@@ -22,7 +22,6 @@ SHOWING_MISSED = {"overview", "traffic", "sources"}
 
 
 def show_button(page_key: str) -> None:
-    """Show the button that opens the dialog."""
     label = _("Saved views")
     if st.button(label, icon=":material/bookmark:", type="tertiary", key="saved_views"):
         st.dialog(label, icon=":material/bookmark:")(_show)(page_key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import pytest
 import requests
 import sqlalchemy as sa
 from builders import identity_provider
+from builders.health import find_check
 from builders.identity_provider import OTHER_KEY, PUBLIC_KEY
 from builders.special_files import find_command_without_rights
 from builders.visitors import PASSWORD
@@ -28,7 +30,6 @@ from qa_core.access.roles import Role, Viewer
 from qa_core.access.sessions import Browser
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
-from qa_core.cli import doctor
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.base import now
@@ -606,9 +607,9 @@ def test_doctor_names_the_file_of_providers_that_is_open_to_others_or_closed_to_
 ) -> None:
     file = identity.config_file()
     file.chmod(0o644)
-    [check] = [check for check in doctor.examine() if check.name == "identity providers"]
-    assert check.state == "bad"
-    assert f"Other users of this machine can read {file}." in check.detail
+    state, detail = find_check("identity providers")
+    assert state == "bad"
+    assert f"Other users of this machine can read {file}." in detail
 
     file.chmod(0o000)
     command = [*find_command_without_rights(), sys.executable, "-m", "qa_core", "doctor"]
@@ -620,10 +621,7 @@ def test_doctor_names_the_file_of_providers_that_is_open_to_others_or_closed_to_
 
 
 def test_doctor_tries_every_provider(lying: identity_provider.Provider) -> None:
-    def state() -> tuple[str, str]:
-        [check] = [check for check in doctor.examine() if check.name == "identity providers"]
-        return check.state, check.detail
-
+    state = functools.partial(find_check, "identity providers")
     assert state() == ("ok", "corporate")
     identity_provider.configure(corporate=lying.issuer, partner="http://localhost:1")
     found, detail = state()

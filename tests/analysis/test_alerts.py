@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from builders.centres import add_people, contact, land, publish
+from builders.health import find_check
 from builders.import_files import CALLS, bring
 from streamlit.testing.v1 import AppTest
 
@@ -20,7 +21,6 @@ from qa_core.analysis import alerts, targets
 from qa_core.analysis.alerts import Rule, RuleKind
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.centre import settings
-from qa_core.cli import doctor
 from qa_core.cli.app import run
 from qa_core.storage.records import due_work, store
 from qa_core.storage.records.alerts import AlertRule
@@ -407,8 +407,8 @@ def test_a_rule_that_cannot_be_evaluated_fails_no_import_and_is_told_by_the_doct
             AlertRule(kpi="answer_rate", kind="control", grain="fortnight", created_by="somebody")
         )
     assert bring(tmp_path, "contacts", CALLS).tally.new == 3
-    [check] = [check for check in doctor.examine() if check.name == "work after imports"]
-    assert check.state == "warn" and "alerts evaluate" in check.detail
+    state, detail = find_check("work after imports")
+    assert state == "warn" and "alerts evaluate" in detail
     with store.writing() as session:
         assert (
             session.scalar(sa.select(sa.func.count()).where(JournalRow.action == "alerts_failed"))
@@ -416,8 +416,7 @@ def test_a_rule_that_cannot_be_evaluated_fails_no_import_and_is_told_by_the_doct
         )
         session.execute(sa.delete(AlertRule))
     assert run(["alerts", "evaluate"]) == 0
-    [check] = [check for check in doctor.examine() if check.name == "work after imports"]
-    assert check.state == "ok"
+    assert find_check("work after imports")[0] == "ok"
 
 
 def test_the_command_line_adds_evaluates_lists_and_ends(

@@ -60,9 +60,13 @@ def find_closed() -> list[str]:
 
 
 @pytest.fixture
-def folder(centre: Path, tmp_path: Path) -> Path:
-    bring(tmp_path, "advisors", TEAMS)
+def folder(start_from: Callable[..., Any], tmp_path: Path) -> Path:
+    start_from(bring_teams, tmp_path)
     return tmp_path
+
+
+def bring_teams(folder: Path) -> None:
+    bring(folder, "advisors", TEAMS)
 
 
 def test_without_hours_nothing_is_closed(folder: Path) -> None:

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 from datetime import datetime, time, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -43,7 +44,12 @@ CALL = {"team": "Nord", "notice_played": True, "talk_seconds": 60.0}
 
 
 @pytest.fixture
-def kept(centre: Path, add_person: Callable[..., str], tmp_path: Path) -> Path:
+def kept(start_from: Callable[..., Any], add_person: Callable[..., str], tmp_path: Path) -> Path:
+    start_from(build_kept, add_person, tmp_path)
+    return tmp_path
+
+
+def build_kept(add_person: Callable[..., str], folder: Path) -> None:
     """Three contacts with audio: `a` of Ann, `b` of Bob, `c` of Bob on another line."""
     add_person("eve", "evaluator")
     add_people({"A1": "Ann", "4501": "Bob"}, {"Nord": "Lille"})
@@ -59,8 +65,7 @@ def kept(centre: Path, add_person: Callable[..., str], tmp_path: Path) -> Path:
     )
     with store.writing() as session:
         for name in "abc":
-            keep_audio(session, name, make(tmp_path / f"{name}.wav"))
-    return tmp_path
+            keep_audio(session, name, make(folder / f"{name}.wav"))
 
 
 def find_audio() -> set[str]:

@@ -17,6 +17,7 @@ import pyotp
 import pytest
 import sqlalchemy as sa
 from builders.forked_python import forked_python
+from builders.health import find_check
 from builders.import_files import bring
 from builders.listening_centre import keep_audio
 from builders.sounds import make
@@ -27,7 +28,6 @@ from qa_core.access.roles import Role, Viewer
 from qa_core.access.sessions import Browser
 from qa_core.base import environment, signed_links
 from qa_core.base.errors import AccessDenied, Refusal
-from qa_core.cli import doctor
 from qa_core.cli.app import run
 from qa_core.compliance import audit_report, key_rotation
 from qa_core.compliance.recordings import vault
@@ -62,11 +62,6 @@ def make_older(name: str, days: float) -> None:
     """Make every key of that name as old as if it had been made, or replaced, then."""
     for path in (environment.current().secrets_folder).glob(f"{name}*"):
         os.utime(path, (time.time() - days * DAY,) * 2)
-
-
-def examine_secrets() -> tuple[str, str]:
-    [found] = [check for check in doctor.examine() if check.name == "secrets"]
-    return found.state, found.detail
 
 
 def find_files() -> dict[str, str]:
@@ -158,7 +153,7 @@ def test_recordings_are_encrypted_again_and_the_old_key_is_destroyed(sounding: P
     before, old = play(), environment.compute_key_id(environment.secret("recordings"))
     rotate("recordings")
     assert play() == before
-    assert examine_secrets() == (
+    assert find_check("secrets") == (
         "warn",
         "4 recordings are still under an old key. The app, watch and purge encrypt them again.",
     )
@@ -169,7 +164,7 @@ def test_recordings_are_encrypted_again_and_the_old_key_is_destroyed(sounding: P
 
     assert begun + b"".join(open_stream) == before["C0"]  # who listens meanwhile hears it all
     assert environment.find_old_files("recordings") == []
-    assert play() == before and examine_secrets()[0] == "ok"
+    assert play() == before and find_check("secrets")[0] == "ok"
     [destroyed] = audit_report.find_entries(SYSTEM, action="secret_destroyed")
     assert (destroyed.object, destroyed.reason) == ("recordings", old)
 
@@ -233,7 +228,7 @@ def test_a_recording_that_is_damaged_keeps_its_key_and_one_deleted_meanwhile_sta
     key_rotation.finish()
 
     assert not (vault.folder() / files["C2"]).exists()
-    assert "1 recording is still under an old key" in examine_secrets()[1]
+    assert "1 recording is still under an old key" in find_check("secrets")[1]
     assert next(vault.read(files["C1"])) and len(environment.find_old_files("recordings")) == 1
 
 
@@ -353,8 +348,8 @@ def test_the_doctor_names_keys_older_than_a_year(centre: Path) -> None:
     for name in environment.SECRETS:
         environment.secret(name)
     make_older("", 370)
-    state, detail = examine_secrets()
+    state, detail = find_check("secrets")
     assert (state, detail.split(":")[0]) == ("warn", "cookie, recordings, journal, backup")
     for name in ("cookie", "recordings", "journal", "backup"):
         rotate(name)
-    assert examine_secrets()[0] == "ok"
+    assert find_check("secrets")[0] == "ok"

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, time, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import sqlalchemy as sa
 from builders.centres import add_people, contact, land
 from builders.import_files import run_confirmed
 from builders.listening_centre import accredit, build_draw, inform, keep_audio, open_gates
+from builders.running_centre import judge_rule
 from builders.sounds import make
 
 from qa_core.access import accounts
@@ -121,12 +123,20 @@ NOT_TRIED = {
 
 @pytest.fixture
 def centre_of_ann(
-    centre: Path, add_person: Callable[..., str], tmp_path_factory: pytest.TempPathFactory
+    start_from: Callable[..., Any],
+    add_person: Callable[..., str],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
-    """Ann's contacts, one with audio and one drawn; Eve and Tom evaluate, Lea leads."""
+    """The centre of `build_centre_of_ann`; returns a folder with two sounds beside it."""
     folder = tmp_path_factory.mktemp("delivered")
     for name in ("c", "s"):
         make(folder / f"{name}.wav", tone=300 if name == "c" else 700)
+    start_from(build_centre_of_ann, add_person, folder)
+    return folder
+
+
+def build_centre_of_ann(add_person: Callable[..., str], folder: Path) -> None:
+    """Ann's contacts, one with audio and one drawn; Eve and Tom evaluate, Lea leads."""
     add_people({"A1": "Ann"}, {"Nord": "Lille"})
     add_person("lea", "team_lead", teams=("Nord",))
     add_person("mona", "manager", sites=("Lille",))
@@ -148,7 +158,6 @@ def centre_of_ann(
         drawn |= {"position": 1, "advisor_id": "A1", "team": "Nord", "evaluator": "eve"}
         draw.contacts = [DrawnContact(**drawn)]
         session.add(draw)
-    return folder
 
 
 def viewer_of(username: str) -> Viewer:
@@ -347,7 +356,7 @@ def test_imported_evaluations_beyond_the_maximum_count_and_turn_the_rule_red(
         [month] = listened.find_month(session).count().items()
         assert month == ("A1", 3)  # the playback, the evaluation, and the one drawn for Eve
         assert proportionality.find_above(session) == {f"{environment.today():%Y-%m}": 1}
-    verdict = next(item for item in purge.judge_rules(SYSTEM) if item.rule.number == "R2")
+    verdict = judge_rule("R2")
     assert verdict.state == "not_in_order" and "monthly maximum" in verdict.finding.missing
     names = [
         item.name
@@ -379,9 +388,6 @@ def test_a_share_above_the_centres_own_is_to_do_until_the_officer_says_why(
     row = {"advisor_id": "A1", "team": "Nord", "outcome": "answered"}
     older = datetime.combine(environment.today().replace(day=1) - timedelta(days=40), time(9))
     land([contact(older, f"o{n}", recorded=n < 4, **row) for n in range(10)], "older")
-
-    def judge() -> Any:
-        return next(item for item in purge.judge_rules(SYSTEM) if item.rule.number == "R2")
 
     with store.reading() as session:
         shares = proportionality.find_above_share(session, SYSTEM)
@@ -558,9 +564,7 @@ def test_every_document_that_names_the_period_of_recordings_names_the_longer_one
 
 
 def test_a_sealed_recording_whose_class_is_taken_away_is_to_do(centre_of_ann: Path) -> None:
-    def judge() -> Any:
-        return next(item for item in purge.judge_rules(SYSTEM) if item.rule.number == "R23")
-
+    judge = partial(judge_rule, "R23")
     seal(centre_of_ann)
     assert judge().state == "in_order"
     with store.writing() as session:

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from builders.centres import PARIS, add_people, contact, evaluation, land
+from builders.health import find_check
 from builders.listening_centre import accredit, inform, keep_audio, open_gates
 from builders.sounds import make
 from streamlit.testing.v1 import AppTest
 
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
-from qa_core.cli import doctor
 from qa_core.compliance.conditions import gates
 from qa_core.compliance.recordings import deletion
 from qa_core.compliance.retention import Overdue
@@ -43,14 +43,9 @@ def start_of(day: date) -> datetime:
     return datetime.combine(day, time(), PARIS)
 
 
-def say_state(name: str) -> tuple[str, str]:
-    [check] = [check for check in doctor.examine() if check.name == name]
-    return check.state, check.detail
-
-
 def test_a_new_centre_has_nothing_overdue(centre: Path) -> None:
     assert purge.find_overdue(SYSTEM) == []
-    assert say_state("retention") == ("ok", "nothing is overdue")
+    assert find_check("retention") == ("ok", "nothing is overdue")
 
 
 def test_contacts_name_their_customer_and_advisor_for_thirteen_months(centre: Path) -> None:
@@ -141,7 +136,7 @@ def test_a_recording_past_its_day_is_overdue_until_it_is_deleted(
             .values(delete_after=datetime(2020, 7, 31, 21, 59, 59, tzinfo=UTC))
         )
     assert purge.find_overdue(SYSTEM) == [Overdue("recordings", 2, date(2020, 8, 1))]
-    assert say_state("retention") == (
+    assert find_check("retention") == (
         "bad",
         "Kept longer than allowed. Recordings: 2, overdue since 1 Aug 2020. Run: python -m "
         "qa_core purge",
@@ -193,16 +188,16 @@ def test_the_page_says_in_red_what_is_overdue_and_who_acts(
 
 
 def test_the_doctor_calls_the_stores_bad_while_anything_is_overdue_by_a_day(late: None) -> None:
-    state, detail = say_state("retention")
+    state, detail = find_check("retention")
 
     assert state == "bad"
     assert "Contacts with a customer key or an advisor: 2, overdue since 16 Feb 2021" in detail
     purge.purge(SYSTEM)
-    assert say_state("retention") == ("ok", "nothing is overdue")
+    assert find_check("retention") == ("ok", "nothing is overdue")
 
 
 def test_what_is_due_today_is_left_to_the_purge_of_today(centre: Path) -> None:
     add_people({"a1": "Ann"})
     evaluate(start_of(deletion.find_oldest_day(environment.today(), 12)) - timedelta(seconds=1))
 
-    assert say_state("retention")[0] == "warn"
+    assert find_check("retention")[0] == "warn"

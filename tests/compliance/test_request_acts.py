@@ -50,7 +50,12 @@ C2,{day} 09:05:00,Yann,North,0612345602,answered,Sales,90
 
 
 @pytest.fixture
-def kept(centre: Path, tmp_path: Path) -> Path:
+def kept(start_from: Callable[..., Any], tmp_path: Path) -> Path:
+    start_from(build_kept, tmp_path)
+    return tmp_path
+
+
+def build_kept(folder: Path) -> None:
     """Three contacts of one customer and one of another, two of them with audio."""
     add_people({"A1": "Ann", "A2": "Bob"}, {"Nord": "Lille"})
     people = {"team": "Nord", "advisor_id": "A1"}
@@ -58,8 +63,7 @@ def kept(centre: Path, tmp_path: Path) -> Path:
     land([contact(RECENT, "d0", customer_key="b" * 32, **people)], "second")
     with store.writing() as session:
         for name in ("c0", "c1"):
-            keep_audio(session, name, make(tmp_path / f"{name}.wav"))
-    return tmp_path
+            keep_audio(session, name, make(folder / f"{name}.wav"))
 
 
 def enter(kind: str, subject_kind: str = "customer", subject: str = KEY) -> int:

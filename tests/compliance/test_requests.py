@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from builders.centres import add_people, contact, land
+from builders.health import find_check
 from builders.listening_centre import keep_audio
 from builders.sounds import make
 from streamlit.testing.v1 import AppTest
@@ -20,7 +21,6 @@ from qa_core.access.accounts import get_viewer
 from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
-from qa_core.cli import doctor
 from qa_core.cli.app import run
 from qa_core.compliance import requests
 from qa_core.storage import audit_log
@@ -40,11 +40,6 @@ def press(app: AppTest, label: str) -> None:
     next(button for button in app.button if button.label == label).click().run()
 
 
-def say_state() -> str:
-    [check] = [check for check in doctor.examine() if check.name == "requests of persons"]
-    return check.state
-
-
 def test_a_request_is_due_a_month_after_it_came(
     centre: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -60,7 +55,7 @@ def test_a_request_is_due_a_month_after_it_came(
         "2026-02-28",
     )
     assert "0612345678" not in json.dumps(entered)
-    assert say_state() == "bad"
+    assert find_check("requests of persons")[0] == "bad"
 
     number = str(entered["id"])
     assert run(["requests", "answer", number, "--answer", "sent"]) == 1
@@ -74,7 +69,7 @@ def test_a_request_is_due_a_month_after_it_came(
         environment.today().isoformat(),
     )
     assert run(["requests", "answer", number, "--answer", "x", "--identity-checked"]) == 1
-    assert say_state() == "ok"
+    assert find_check("requests of persons")[0] == "ok"
 
 
 def test_audio_is_handed_out_by_two_people(
@@ -117,9 +112,9 @@ def test_audio_is_handed_out_by_two_people(
 def test_the_doctor_reminds_in_the_last_week(centre: Path) -> None:
     today = environment.today()
     requests.add(SYSTEM, "erasure", "advisor", "A1", today)
-    assert say_state() == "ok"
+    assert find_check("requests of persons")[0] == "ok"
     requests.add(SYSTEM, "access", "advisor", "A1", today - timedelta(days=26))
-    assert say_state() == "warn"
+    assert find_check("requests of persons")[0] == "warn"
 
 
 def test_what_is_no_request_is_refused(centre: Path) -> None:

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 from datetime import datetime, time, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -43,7 +44,11 @@ CUSTOMER, ADVISOR, CONTACT = {"customer": KEY}, {"advisor": "A1"}, {"contact": (
 
 
 @pytest.fixture
-def busy(centre: Path, add_person: Callable[..., str]) -> None:
+def busy(start_from: Callable[..., Any], add_person: Callable[..., str]) -> None:
+    start_from(build_busy, add_person)
+
+
+def build_busy(add_person: Callable[..., str]) -> None:
     """Ann has two contacts, of which one is of the customer; Bob has three. Each contact
     has an evaluation; of 80 of Ann's, of 40 of Bob's.
     """

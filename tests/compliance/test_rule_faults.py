@@ -17,7 +17,7 @@ import pytest
 import sqlalchemy as sa
 from builders.centres import contact, evaluation, land
 from builders.listening_centre import build_draw, keep_audio
-from builders.running_centre import CALL, RECENT, SYSTEM, build_running_centre, judge, play
+from builders.running_centre import CALL, RECENT, SYSTEM, build_running_centre, judge_rule, play
 from builders.sounds import make
 
 from qa_core.base import environment
@@ -393,7 +393,7 @@ def test_a_fault_shows_with_who_acts_and_by_when(
     number, state, make_fault = FAULTS[fault]
     make_fault(tmp_path) if make_fault is exchange_audio else make_fault()
 
-    verdict = judge()[number]
+    verdict = judge_rule(number)
     found = {"to_do": TO_DO, "not_in_order": RED, "not_measurable": UNKNOWN}[verdict.state]
     assert found == state, verdict
     assert verdict.finding.missing and verdict.rule.actor

@@ -20,6 +20,7 @@ from builders.running_centre import (
     SYSTEM,
     build_running_centre,
     judge,
+    judge_rule,
     play,
     print_documents,
 )
@@ -76,7 +77,7 @@ def test_a_new_centre_has_its_gates_to_do_and_nothing_red(centre: Path) -> None:
 
 def test_a_centre_that_does_all_of_it_is_in_order(running: Path) -> None:
     assert find_not_in_order() == set()
-    assert judge()["R7"].finding.evidence == (
+    assert judge_rule("R7").finding.evidence == (
         "Playbacks and evaluations without an accreditation: 0 of 1"
     )
 
@@ -152,7 +153,7 @@ ALSO = {"R4": {"R12"}, "R1": {"R12", "R4"}, "R7": set(), "R8": {"R7"}}
 @pytest.mark.parametrize("number", sorted(BREAKS))
 def test_a_broken_rule_is_red_and_says_what_to_do(running: Path, number: str) -> None:
     BREAKS[number]()
-    verdict = judge()[number]
+    verdict = judge_rule(number)
 
     assert verdict.state == "not_in_order", verdict
     assert verdict.finding.missing and verdict.due_on == environment.today()
@@ -165,9 +166,9 @@ def test_a_broken_rule_is_red_and_says_what_to_do(running: Path, number: str) ->
 def test_the_notice_of_a_machine_needs_its_day_and_its_wording(running: Path) -> None:
     land([contact(RECENT, "bot", handled_by="machine")])
     gates.set_gate(SYSTEM, "machine_notice_since", "2026-08-02")
-    assert judge()["R22"].state == "not_in_order"
+    assert judge_rule("R22").state == "not_in_order"
     gates.set_gate(SYSTEM, "machine_notice_wording", "A machine answers you.")
-    assert judge()["R22"].state == "in_order"
+    assert judge_rule("R22").state == "in_order"
     with store.reading() as session:
         gates.require_open(session)  # neither closes anything
 
@@ -176,13 +177,13 @@ def test_the_notice_of_a_machine_needs_its_day_and_its_wording(running: Path) ->
 def test_what_is_not_late_is_to_do(running: Path, number: str) -> None:
     TO_DO[number]()
 
-    assert judge()[number].state == "to_do"
+    assert judge_rule(number).state == "to_do"
     assert find_not_in_order() == {number}
 
 
 def test_one_document_printed_is_not_all_of_them(centre: Path) -> None:
     print_documents(1)
-    finding = judge()["R12"].finding
+    finding = judge_rule("R12").finding
 
     assert "last changed: 5 of 6 · Blanks: Name of the organisation," in finding.evidence
     assert finding.state == "to_do"
@@ -190,7 +191,7 @@ def test_one_document_printed_is_not_all_of_them(centre: Path) -> None:
 
 def test_what_cannot_be_measured_is_red(running: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     land([contact(RECENT, f"o{n}", source_system="other", team="Sud") for n in range(6)])
-    verdict = judge()["R2"]
+    verdict = judge_rule("R2")
     assert verdict.state == "not_measurable"
     assert verdict.finding.evidence == "Answered contacts whose recording is unknown: 6"
 
@@ -235,8 +236,8 @@ def test_what_stays_to_do_for_a_month_is_red(centre: Path) -> None:
             day = environment.today() - timedelta(days=back)
             session.add(RuleDay(day=day, states={"R12": "to_do"}))
 
-    assert judge()["R12"].state == "not_in_order"
-    assert judge()["R19"].state == "to_do"
+    assert judge_rule("R12").state == "not_in_order"
+    assert judge_rule("R19").state == "to_do"
 
 
 def test_the_doctor_says_every_rule(running: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -343,13 +344,13 @@ def test_what_changed_since_the_works_council_was_consulted_is_named(
     running: Path, add_person: Callable[..., str]
 ) -> None:
     gates.set_gate(SYSTEM, CONSULTED, "2026-01-05")
-    assert judge()["R4"].state == "in_order"
+    assert judge_rule("R4").state == "in_order"
     run(["settings", "set", "listening_ceiling=40"])
     gates.set_gate(SYSTEM, "purposes", "training,quality")
     add_person("lea", "evaluator")
     accredit("lea")
 
-    found = judge()["R4"]
+    found = judge_rule("R4")
 
     assert found.state == "to_do"
     assert found.finding.evidence.endswith(
@@ -359,18 +360,18 @@ def test_what_changed_since_the_works_council_was_consulted_is_named(
     )
     entries = [(CONSULTED, "2026-01-05"), ("recording_retention_months", "3")]
     gates.set_gates(SYSTEM, entries)
-    assert judge()["R4"].state == "in_order"
+    assert judge_rule("R4").state == "in_order"
     gates.set_gate(SYSTEM, "recording_retention_months", "6")
-    assert "Recordings kept for (months): 3 → 6" in judge()["R4"].finding.evidence
+    assert "Recordings kept for (months): 3 → 6" in judge_rule("R4").finding.evidence
 
 
 def test_sales_calls_against_the_law_turn_their_rule_red(running: Path) -> None:
-    assert judge()["R21"].state == "in_order"
+    assert judge_rule("R21").state == "in_order"
     sold = {"direction": "outbound", "purpose_of_call": "sales", "outside_sales_hours": False}
     calls = [contact(RECENT, f"s{number}", **CALL, **sold) for number in range(2)]
     calls[0]["prior_consent"] = "express"
     land(calls, "sales")
 
-    found = judge()["R21"]
+    found = judge_rule("R21")
     assert found.state == "not_in_order"
     assert found.finding.evidence == "Breaches in sales calls of 30 days: 1 of 2"

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -33,12 +34,16 @@ def row(number: int, evaluator: str, day: str = "2026-03-05", advisor: str = "Be
 
 
 @pytest.fixture
-def folder(centre: Path, tmp_path: Path) -> Path:
+def folder(start_from: Callable[..., Any], tmp_path: Path) -> Path:
+    start_from(bring_calls, tmp_path)
+    return tmp_path
+
+
+def bring_calls(folder: Path) -> None:
     """Three contacts of Becky, who has an account too; nobody of the file is accredited."""
     calls = "".join(f"C{n},2026-03-0{n} 09:00,answered,Becky\n" for n in range(1, 7))
-    bring(tmp_path, "contacts", f"contact_id,started_at,outcome,advisor\n{calls}")
+    bring(folder, "contacts", f"contact_id,started_at,outcome,advisor\n{calls}")
     allow_evaluations("Becky")
-    return tmp_path
 
 
 def find_stored() -> list[tuple[str, str, float]]:

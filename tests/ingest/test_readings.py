@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from builders.health import find_check
 from builders.import_files import CALLS, bring, find_contacts, run_confirmed, write
 
 from qa_core import ingest
 from qa_core.access.roles import Viewer
-from qa_core.cli import app, doctor
+from qa_core.cli import app
 from qa_core.files.options import ImportOptions
 from qa_core.ingest import samples
 from qa_core.ingest.load import layouts
@@ -219,8 +220,8 @@ def test_a_watched_file_waits_until_its_layout_is_confirmed(
     assert path.exists() and [report.refusal.code for report in told] == ["unconfirmed_reading"]
     [row] = layouts.find_layouts(SYSTEM)
     assert (row["basis"], row["waiting"]) == ("waiting", str(path))
-    [check] = [check for check in doctor.examine() if check.name == "imports"]
-    assert check.state == "warn" and str(path) in check.detail
+    state, detail = find_check("imports")
+    assert state == "warn" and str(path) in detail
     ingest.run(SYSTEM, "contacts", [path], ImportOptions(confirm=row["layout"]))
     look()
     assert not path.exists() and len(find_contacts()) == 3

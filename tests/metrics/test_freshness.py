@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from builders.import_files import CALLS, SURVEYS, TRACKING, bring
@@ -16,7 +18,12 @@ OTHER = "contact_id,started_at,advisor,team,outcome\nD1,2026-03-05 08:00:00,Fato
 
 
 @pytest.fixture
-def sources(centre: Path) -> Path:
+def sources(centre: Path, start_from: Callable[..., Any]) -> Path:
+    start_from(bring_all, centre)
+    return centre
+
+
+def bring_all(centre: Path) -> None:
     bring(centre, "contacts", CALLS, system="pbx")
     bring(centre, "contacts", OTHER, system="chat")
     bring(centre, "surveys", SURVEYS)
@@ -26,7 +33,6 @@ def sources(centre: Path) -> Path:
         "evaluations",
         "contact_id,evaluator,evaluated_at,grid,score\nC1,Eve,2026-03-05,Service,80\n",
     )
-    return centre
 
 
 def fresh(viewer: Viewer) -> dict[tuple[str, str], datetime | date | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,10 +27,14 @@ MONTHS = ("2025-01", "2025-02", "2025-03", "2025-04", "2025-05", "2025-06")
 
 
 @pytest.fixture
-def half_a_year(centre: Path) -> Path:
-    """In the n-th month n calls of North, of 10, 20 … seconds of wait, and one of South;
-    returns the folder of the sums.
-    """
+def half_a_year(centre: Path, start_from: Callable[..., Any]) -> Path:
+    """The centre of `land_half_a_year`; returns the folder of the sums."""
+    start_from(land_half_a_year)
+    return centre / "lake" / "sums"
+
+
+def land_half_a_year() -> None:
+    """In the n-th month n calls of North, of 10, 20 … seconds of wait, and one of South."""
     add_people({"a": "Ann", "b": "Bob"}, {"North": "Lille", "South": "Lyon"})
     rows = []
     for place, month in enumerate(MONTHS, start=1):
@@ -37,7 +42,6 @@ def half_a_year(centre: Path) -> Path:
         rows += [call(day + timedelta(hours=n), f"{month}-{n}", 10.0 * n) for n in range(place)]
         rows.append(call(day, f"{month}-south", 500.0, advisor_id="b", team="South"))
     land(rows)
-    return centre / "lake" / "sums"
 
 
 def call(at: datetime, name: str, wait: float, **columns: Any) -> dict[str, Any]:

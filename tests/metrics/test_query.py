@@ -5,6 +5,7 @@ refused.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,12 @@ EXECUTIVE = Viewer("rex", Role.EXECUTIVE)
 
 
 @pytest.fixture
-def two_teams(centre: Path) -> Path:
+def two_teams(centre: Path, start_from: Callable[..., Any]) -> Path:
+    start_from(land_two_teams)
+    return centre
+
+
+def land_two_teams() -> None:
     """Six contacts in two teams: 4 May (Monday) a1 in Nord; 5 May a1 and a2 in Nord; 11
     May (Monday) a3 in Sud, twice, and one that nobody answered.
     """
@@ -92,7 +98,6 @@ def two_teams(centre: Path) -> Path:
             ),
         ]
     )
-    return centre
 
 
 def values(

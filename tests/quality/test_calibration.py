@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,11 @@ def submit(username: str, contact_number: int, **answers: Any) -> int:
 
 
 @pytest.fixture
-def room(centre: Path, add_person) -> int:
+def room(start_from: Callable[..., int], add_person: Callable[..., str]) -> int:
+    return start_from(build_room, add_person)
+
+
+def build_room(add_person: Callable[..., str]) -> int:
     """Two contacts of Ana that may be listened to and three that may not, a grid, three
     accredited evaluators and one who is not; returns the grid's id.
     """

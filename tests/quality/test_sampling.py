@@ -87,7 +87,15 @@ def plan(**changed: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def listened(add_person: Callable[..., str]) -> Callable[[list[dict[str, Any]]], None]:
+def listened(
+    start_from: Callable[..., Any], add_person: Callable[..., str]
+) -> Callable[[list[dict[str, Any]]], None]:
+    """Fill a centre that may listen with contacts."""
+    start_from(build_listened, add_person)
+    return land
+
+
+def build_listened(add_person: Callable[..., str]) -> None:
     """A centre that may listen: Zoé and Max in the North, Lea in the South, all
     informed; Eve and Tom evaluate.
     """
@@ -99,11 +107,6 @@ def listened(add_person: Callable[..., str]) -> Callable[[list[dict[str, Any]]],
     listening_centre.open_gates()
     listening_centre.accredit("eve", "tom", days=60)
     listening_centre.inform("zoe", "max", "lea", on=f"{FIRST - timedelta(days=10)}")
-
-    def fill(contacts: list[dict[str, Any]]) -> None:
-        land(contacts)
-
-    return fill
 
 
 def viewer_of(username: str) -> Viewer:

@@ -15,6 +15,7 @@ import pytest
 import sqlalchemy as sa
 from builders.fakes import FAKES, make_calls
 from builders.forked_python import forked_python
+from builders.health import find_check
 from builders.import_files import bring, find_contacts, find_facts
 from builders.killed_pull import BUSY
 from builders.long_seeds import count_seeds
@@ -25,7 +26,7 @@ from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.base.progress import Stop
-from qa_core.cli import app, doctor
+from qa_core.cli import app
 from qa_core.files.options import ImportOptions
 from qa_core.ingest.load import layouts
 from qa_core.sources import ledger, pull, register
@@ -144,8 +145,8 @@ def test_a_failed_day_is_tried_again_after_waits_until_it_is_filled(
     assert pull_due() == []
     set_clock("2026-05-12T12:30")
     assert states_after(pull_due) == ["failed", "failed"]
-    check = next(check for check in doctor.examine() if check.name == "sources of data")
-    assert check.state == "warn" and "aircall" in check.detail
+    state, detail = find_check("sources of data")
+    assert state == "warn" and "aircall" in detail
     assert pull_due() == []
     ledger.fill(SYSTEM, ledger.find_days("aircall", DAY, DAY)[0].id)
     platform.lasting = None

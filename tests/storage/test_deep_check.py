@@ -4,14 +4,15 @@ mended.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 from builders.centres import contact, land
+from builders.health import find_check
 
-from qa_core.cli import doctor
 from qa_core.compliance.recordings import vault
 from qa_core.storage import lake
 from qa_core.storage.records import store
@@ -57,9 +58,7 @@ def found(monkeypatch: pytest.MonkeyPatch, hours: int) -> tuple[int, int]:
     return last.lake_files, last.recordings
 
 
-def state() -> tuple[str, str]:
-    [check] = [check for check in doctor.examine() if check.name == "deep check"]
-    return check.state, check.detail
+state = functools.partial(find_check, "deep check")
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from datetime import date
 from pathlib import Path
 
 import pytest
 from builders.centres import contact, land
+from builders.health import find_check
 
 from qa_core.access.roles import Role, Viewer
 from qa_core.base.errors import Refusal
-from qa_core.cli import doctor
 from qa_core.cli.app import run
 from qa_core.metrics import measure
 from qa_core.metrics.kpis.dimensions import Filters, Period
@@ -38,9 +39,7 @@ def count(period: Period) -> float:
     return measure(MANAGER, ("received",), where=Filters(period)).value.item()
 
 
-def state_of_the_lake(deep: bool = False) -> tuple[str, str]:
-    [check] = [check for check in doctor.examine(deep) if check.name == "lake"]
-    return check.state, check.detail
+state_of_the_lake = functools.partial(find_check, "lake")
 
 
 def test_a_whole_lake_is_well(file: Path) -> None:

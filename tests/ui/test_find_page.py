@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
+from typing import Any
 
 import pytest
 from builders.centres import add_people, close_month, contact, land
@@ -18,9 +18,25 @@ Search = Callable[[str, str], tuple[list[str], str]]
 
 @pytest.fixture
 def search(
-    centre: Path, open_app: Callable[..., AppTest], add_person: Callable[..., str]
+    start_from: Callable[..., Any],
+    open_app: Callable[..., AppTest],
+    add_person: Callable[..., str],
 ) -> Search:
-    """Blue with Ann and Amélie, Red with Anita; a search returns the links and all texts."""
+    """A search in the centre of `build_two_teams` returns the links and all texts."""
+    start_from(build_two_teams, add_person)
+
+    def find(username: str, text: str) -> tuple[list[str], str]:
+        app = open_app(username, "find")
+        app.text_input(key="find_text").set_value(text).run()
+        assert not app.exception and not app.error
+        links = [as_read(link.proto.label) for link in app.main.get("page_link")]
+        return links, text_of(app)
+
+    return find
+
+
+def build_two_teams(add_person: Callable[..., str]) -> None:
+    """Blue with Ann and Amélie, Red with Anita; October is published."""
     names = {"a1": "Ann Martin", "a2": "Amélie Duval", "a3": "Anita Martel"}
     add_people(names, {"Blue": "Lyon", "Red": "Nice"})
     add_person("lea", "team_lead", teams=("Blue",))
@@ -36,15 +52,6 @@ def search(
         ]
     )
     close_month("2026-10")
-
-    def find(username: str, text: str) -> tuple[list[str], str]:
-        app = open_app(username, "find")
-        app.text_input(key="find_text").set_value(text).run()
-        assert not app.exception and not app.error
-        links = [as_read(link.proto.label) for link in app.main.get("page_link")]
-        return links, text_of(app)
-
-    return find
 
 
 def count_reads(username: str) -> int:

@@ -87,7 +87,6 @@ SUGGESTED = (
     Rule("answer_rate", RuleKind.TARGET),
     Rule("csat", RuleKind.TARGET, "month", clear_after=1),
 )
-"""Rules suggested to a new centre."""
 
 
 def find_rules(viewer: Viewer) -> tuple[Rule, ...]:
@@ -138,9 +137,7 @@ def add_suggested(viewer: Viewer) -> tuple[Rule, ...]:
 
 
 def end(viewer: Viewer, number: int) -> None:
-    """End a rule, close its alerts and record it in the audit log. Raise AccessDenied
-    for one unknown, ended, or not the viewer's to end.
-    """
+    """End a rule, close its alerts and record it. Raises AccessDenied for one not theirs to end."""
     viewer.require(Permission.MANAGE_ALERTS)
     with store.writing() as session:
         row = session.get(AlertRule, number)
@@ -161,7 +158,6 @@ def end(viewer: Viewer, number: int) -> None:
 
 
 def read_rules(session: Session) -> list[Rule]:
-    """Return every active rule, oldest first."""
     rows = session.scalars(
         sa.select(AlertRule).where(AlertRule.ended_at.is_(None)).order_by(AlertRule.id)
     )
@@ -267,7 +263,6 @@ def _identify(rule: Rule) -> Rule:
 
 
 def build_rule(row: AlertRule) -> Rule:
-    """Build the rule of a row."""
     return build_from_row(Rule, row, name=row.dimension_value, is_mine=False)
 
 

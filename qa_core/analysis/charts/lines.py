@@ -18,7 +18,6 @@ from qa_core.stats.control_charts import SteppedLimits
 
 LABEL_HEIGHT = 17
 LABEL_SHARE = 0.28
-"""Width of a target's label, as a share of the chart."""
 
 
 @dataclass(frozen=True)
@@ -162,7 +161,6 @@ def build_trend(
 def _interrupt(
     at: Sequence[date], values: Sequence[float | None], breaks: Sequence[int]
 ) -> tuple[list[date], list[float | None]]:
-    """Interrupt a line before each position of `breaks`."""
     xs, ys = list(at), list(values)
     for position in sorted(breaks, reverse=True):
         xs.insert(position, xs[position])
@@ -212,10 +210,7 @@ def _label_target(
     text: str,
     tint: Colours,
 ) -> None:
-    """Label the newest target at the first place above or below its line that the lines
-    `beside` leave free; without one the caption has to do. `size`: height of the label
-    in the unit of the values.
-    """
+    """Label the newest target where the lines `beside` leave room; `size`: label height."""
     # The chart starts at the first known value.
     first_known = next(
         (position for position, value in enumerate(beside[0]) if not formatting.is_missing(value)),
@@ -272,9 +267,7 @@ def _crosses(line: Sequence[float | None], low: float, high: float) -> bool:
 def _draw_marks(
     figure: Sketch, marks: Sequence[Marker], at: Sequence[date], top: float, tint: Colours
 ) -> None:
-    """Draw a thin line on the first day of each event, a pale stripe over several days,
-    and a sign at the top to hover over.
-    """
+    """Draw a line on the first day of each event, a stripe over several days, and a sign above."""
     signs: dict[date, list[Marker]] = {}
     for mark in marks:
         if not at or mark.last_day < at[0]:
@@ -316,9 +309,7 @@ def build_curve(
     dark: bool = False,
     height: int = 220,
 ) -> go.Figure:
-    """Draw a value against a setting (`value`, `low`, `high`, in the order of `xs`),
-    with the setting in force marked.
-    """
+    """Draw a value against a setting (`value`, `low`, `high` by `xs`), and the current one."""
     tint = colours(dark)
     return finish(draw_curve(xs, frame, unit, tint, here, x_label), tint, height)
 

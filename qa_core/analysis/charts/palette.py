@@ -18,8 +18,6 @@ LEGEND = {"orientation": "h", "traceorder": "normal", "yanchor": "bottom"}
 
 @dataclass(frozen=True)
 class Colours:
-    """Colours of one mode by meaning."""
-
     accent: str
     band: str
     attention: str
@@ -59,7 +57,6 @@ DARK = Colours(
 
 
 def colours(dark: bool) -> Colours:
-    """Return the colours of the mode."""
     return DARK if dark else LIGHT
 
 

@@ -4,9 +4,7 @@ from typing import Any
 
 
 class Sketch:
-    """Traces and layout as plain values, which Plotly checks once, at the end: drawn on a
-    figure of Plotly's, each piece would be checked twice and copied three times.
-    """
+    """Traces and layout as plain values, which Plotly checks once, at the end."""
 
     def __init__(self) -> None:
         self.traces: list[dict[str, Any]] = []
@@ -30,7 +28,6 @@ class Sketch:
         self.traces.append({"type": "heatmap", **look, **trace})
 
     def add_annotation(self, **note: Any) -> None:
-        """Add a text without an arrow."""
         self.layout["annotations"].append({"showarrow": False, **note})
 
     def add_vline(self, x: Any, **shape: Any) -> None:

@@ -10,7 +10,6 @@ from stop_words import get_stop_words
 
 LANGUAGES = {"fr": "french", "en": "english"}
 MIN_LETTERS = 3
-"""Minimum letters of a term."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -29,7 +28,6 @@ EXTRA_STOP_WORDS = _words(
     "dit dis trois quatre "
     "customer customers thanks hello please really finally told"
 )
-"""Words without meaning that the lists lack."""
 
 NEGATIONS = {
     "fr": frozenset({"pas", "jamais", "aucun", "aucune", "rien", "sans"}),
@@ -75,7 +73,6 @@ def _find_language(words: Sequence[str]) -> str:
 
 
 def split_sentences(text: str) -> list[tuple[int, int]]:
-    """Return the start and end of each sentence."""
     return [match.span() for match in _SENTENCE.finditer(text) if match.group().strip()]
 
 

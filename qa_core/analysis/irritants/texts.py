@@ -67,7 +67,6 @@ _SHARES = {
 
 
 def describe_subject(subject: IrritantSubject) -> str:
-    """Return the title of an irritant."""
     return _(_TITLES[subject.kind, subject.dimension], name=_name(subject))
 
 
@@ -104,7 +103,6 @@ def mark_change(now: Count | None, before: Count | None) -> str:
 
 
 def describe_places(candidate: IrritantCandidate) -> str:
-    """Name the places where it is most frequent."""
     counts = [
         f"{_(dimensions.get_dimension(place.dimension).title)}: "
         f"{formatting.name(place.dimension, place.value)} ({place.contacts})"
@@ -138,7 +136,6 @@ def is_better(now: Count | None, before: Count | None) -> bool | None:
 
 
 def describe_count(count: Count | None) -> str:
-    """Format a share with its counts."""
     if count is None or count.share is None:
         return "–"
     return (
@@ -185,7 +182,11 @@ def _build_lines(viewer: Viewer) -> Iterator[list[Any]]:
             _share(before),
             _share(since),
             *([entry.note, ", ".join(entry.teams)] if sees_names else []),
-            describe_history(entry),
+            " → ".join(
+                f"{_(STATES[step.state])} {formatting.local_day(step.at)}"
+                + (f" ({step.by})" if step.by else "")
+                for step in entry.steps
+            ),
         ]
 
 
@@ -203,15 +204,6 @@ def describe_filters(entry: ActionEntry) -> str:
     ]
     return " · ".join(
         f"{_(dimensions.get_dimension(dimension).title)}: {names}" for dimension, names in counts
-    )
-
-
-def describe_history(entry: ActionEntry) -> str:
-    """Describe the states of an entry, oldest first."""
-    return " → ".join(
-        f"{_(STATES[step.state])} {formatting.local_day(step.at)}"
-        + (f" ({step.by})" if step.by else "")
-        for step in entry.steps
     )
 
 

@@ -63,7 +63,6 @@ def read() -> dict[str, Any]:
 
 
 def write(content: dict[str, Any]) -> None:
-    """Write that file atomically."""
     text = json.dumps(content, ensure_ascii=False, indent=1)
     environment.write_private(credentials_file(), text.encode(), overwrite=True)
 

@@ -1,6 +1,4 @@
-"""Evaluations of three simulated evaluators, one strict and one lenient, and two calibration
-sessions: one closed, one that waits.
-"""
+"""Evaluations of three simulated evaluators, and two calibration sessions."""
 
 import functools
 from collections.abc import Sequence
@@ -57,7 +55,6 @@ NOISE = 0.07
 
 @functools.cache
 def read_scorecard() -> scoring.Scorecard:
-    """Read the starter scorecard of the demo centre."""
     return scoring.parse_scorecard(publication.read_starter(SCORECARD_KEY))
 
 

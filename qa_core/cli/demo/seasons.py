@@ -53,7 +53,6 @@ class Calendar:
         return (moments - self.start).astype(np.int64) // DAY_SECONDS
 
     def hour(self, moments: np.ndarray) -> np.ndarray:
-        """Compute the hour of the day with its fraction."""
         return (moments - self.start).astype(np.int64) % DAY_SECONDS / 3600
 
     def is_open_at(self, moments: np.ndarray) -> np.ndarray:

@@ -42,7 +42,6 @@ class Staff:
     def draw(
         self, day: np.ndarray, half: np.ndarray, queue: np.ndarray, chance: np.random.Generator
     ) -> np.ndarray:
-        """Draw the advisor who takes each contact."""
         taken = np.empty(len(day), dtype=np.int64)
         drawn = chance.random(len(day))
         pieces = max(1, len(day) * len(self.ids) // 2_000_000)

@@ -105,7 +105,6 @@ ALL: tuple[Gate, ...] = tuple(gate for gate in _VALUED if gate.act == LISTENERS_
 OF_MACHINES = tuple(gate for gate in _VALUED if gate.act == "machine")
 (OF_DELIVERY,) = (gate for gate in _VALUED if gate.act == "delivery")
 ACTS = ("listening", "delivery", "machine")
-"""Acts that gates open, in the order of lists."""
 LISTENERS = LISTENERS_GATE.name
 CONSULTATION = "works_council_consulted_on"
 BY_NAME = {gate.name: gate for gate in (*_VALUED, LISTENERS_GATE)}
@@ -122,7 +121,6 @@ class GateState:
 
 
 def find_all(viewer: Viewer) -> list[GateState]:
-    """List every gate with its value."""
     viewer.require(Permission.SEE_COMPLIANCE)
     with store.reading() as session:
         newest = _newest(session)
@@ -161,15 +159,12 @@ def value_of(session: Session, name: str) -> str | None:
 
 
 def find_delivery_start(session: Session) -> datetime | None:
-    """Return the moment from which deliveries may be due: the entry of their gate; None while
-    it is closed.
-    """
+    """Return the moment from which deliveries may be due; None while their gate is closed."""
     row = store.remember(session, "gates", _newest).get(OF_DELIVERY.name)
     return row.set_at if row and row.value else None
 
 
 def find_purposes(session: Session) -> list[str]:
-    """List the purposes of listening that are in force."""
     return [name for name in (value_of(session, "purposes") or "").split(",") if name]
 
 

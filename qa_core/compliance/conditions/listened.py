@@ -64,11 +64,9 @@ class ListenedContacts:
     kept_ids: Mapping[str, str] = field(default_factory=dict)
 
     def count(self) -> Counter[str]:
-        """Count the contacts of each advisor."""
         return Counter(self._advisor_of(item) for item in self.contacts.values())
 
     def count_drawn(self, plan_id: int) -> Counter[str]:
-        """Count the contacts of each advisor that were drawn for a plan."""
         theirs = (item for item in self.drawn_contacts.values() if item.plan_id == plan_id)
         return Counter(map(self._advisor_of, theirs))
 
@@ -150,7 +148,6 @@ class MonthOfListening:
     reserved: frozenset[tuple[str, Key]]
 
     def count(self) -> Counter[str]:
-        """Count the contacts of each advisor."""
         return Counter(advisor_id for advisor_id, _key in self.listened | self.reserved)
 
 
@@ -206,9 +203,7 @@ def find_ceiling(session: Session) -> int:
 
 
 def require_room(session: Session, key: Key, advisor_id: str | None) -> None:
-    """Refuse to listen to one contact more of an advisor whose month is full, or whose room
-    is reserved for others; one that was listened to this month is no more.
-    """
+    """Refuse one contact more of an advisor whose month is full, or whose room is reserved."""
     if advisor_id is None:
         return
     advisor_id = name_merges.find_kept_names(session)["advisor"].get(advisor_id, advisor_id)

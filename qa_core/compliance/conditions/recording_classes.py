@@ -1,6 +1,4 @@
-"""Classes of recordings that an obligation keeps for longer (docs/compliance.md, R23), as the data
-protection officer enters them in the setting `recording_classes`.
-"""
+"""Classes of recordings that an obligation keeps for longer (docs/compliance.md, R23)."""
 
 from dataclasses import dataclass
 
@@ -23,7 +21,6 @@ class RecordingClass:
 
     @property
     def period(self) -> str:
-        """The period in the reader's language."""
         return ngettext("{n} month", "{n} months", self.months)
 
 

@@ -45,7 +45,6 @@ Block = Heading | Paragraph | Bullets | Grid
 
 
 def list_texts(blocks: Iterable[Block]) -> Iterator[str]:
-    """List every text of the blocks in reading order."""
     for block in blocks:
         match block:
             case Bullets():

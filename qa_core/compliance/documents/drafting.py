@@ -25,7 +25,6 @@ _PLACE = re.compile("\ue000(\\d+)\ue001")
 
 
 def draft(name: str, facts: Facts) -> list[Block]:
-    """Draft the document of that name in the language spoken."""
     values: list[str] = []
     template = _open(i18n.language()).get_template(f"{name}.md")
     text = template.render(facts=facts, line=LINE, kinds=(), values=values)

@@ -98,7 +98,6 @@ def _find_all(viewer: Viewer) -> list[DocumentState]:
 
 
 def explain_drafts() -> str:
-    """Return the note that drafts begin with."""
     [note] = draft("draft_note", facts.read())
     return note.text
 

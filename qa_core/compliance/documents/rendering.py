@@ -18,7 +18,6 @@ from qa_core.metrics import printed_pages
 from qa_core.metrics.printed_pages import MARGIN, PALE, WIDTH, mark_up
 
 NARROW_COLUMNS = 5
-"""A table with more columns is set smaller."""
 YELLOW = "#fff3a3"
 
 
@@ -33,7 +32,6 @@ class PrintedDocument:
 
 
 def to_pdf(document: PrintedDocument) -> bytes:
-    """Render a document as a PDF of A4 pages."""
     styles = printed_pages.make_styles()
     head = printed_pages.lay_out_head(_mark_up(document.title), document.version)
     blocks = (item for block in document.blocks for item in _lay_out(block, styles))
@@ -70,7 +68,6 @@ RENDERERS: dict[str, tuple[str, Callable[[PrintedDocument], bytes]]] = {
     "pdf": ("application/pdf", to_pdf),
     "docx": ("application/vnd.openxmlformats-officedocument.wordprocessingml.document", to_docx),
 }
-"""Format → media type and renderer."""
 
 
 def _lay_out(block: Block, styles: dict[str, Any]) -> Iterator[Any]:

@@ -64,7 +64,6 @@ class Audio:
 
 
 def is_audio(path: Path) -> bool:
-    """Return whether a file begins as audio does."""
     with open_file(path) as file:
         head = file.read(READ_BYTES)
     try:

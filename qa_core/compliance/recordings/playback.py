@@ -74,9 +74,7 @@ def find_playable(
     """Find the contact's recording this viewer may play (for that purpose); or None."""
     with store.reading() as session:
         of_contact = sa.select(Recording.id, Recording.purpose).where(
-            Recording.source_system == source_system,
-            Recording.contact_id == contact_id,
-            QUALITY,
+            Recording.source_system == source_system, Recording.contact_id == contact_id, QUALITY
         )
         newest = of_contact.where(Recording.file_name.is_not(None)).order_by(Recording.id.desc())
         found = session.execute(_to_be_judged(newest.limit(1))).first()
@@ -124,9 +122,7 @@ def require_playable(
 
 
 def make_ticket(signed_in: SignedIn, recording_id: int, purpose: str, reason: str) -> str:
-    """Make the address at which that session may start playing within a minute. Raises
-    Refusal without a reason, and as `require_playable`.
-    """
+    """Make the address at which that session may play within a minute. Raises Refusal."""
     reason = _mask(" ".join(reason.split())[:MAX_REASON])
     if not reason:
         raise Refusal(

@@ -19,14 +19,11 @@ DRAFT = ".again"
 
 
 def folder() -> Path:
-    """Return the folder of recordings."""
     return environment.current().folder / "recordings"
 
 
 def _locate(name: str) -> Path:
-    """Return the path of a file by its name in the records. Raises DamagedFile for a name that
-    `write` never gave, which may lead elsewhere.
-    """
+    """Return the path of a file by its name in the records. Raises DamagedFile."""
     if not NAME.fullmatch(name):
         raise DamagedFile(name)
     return folder() / name
@@ -106,9 +103,7 @@ def delete_orphans(names: Set[str]) -> int:
 
 
 def is_under_old_key(name: str) -> bool:
-    """Return whether a file has to be encrypted again before an old key may go; not one
-    that is gone, or that no key opens.
-    """
+    """Return whether a file has to be encrypted again before an old key may go."""
     keys = _find_keys()
     return len(keys) > 1 and not _opens(name, keys[:1]) and _opens(name, keys[1:])
 

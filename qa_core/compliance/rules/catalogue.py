@@ -45,7 +45,6 @@ class ComplianceRule:
     to_do: str = ""
 
     def judge(self, facts: RuleFacts) -> RuleFinding:
-        """Judge the rule on the stores."""
         measured = measures.MEASURES[self.number](facts)
         if isinstance(measured, RuleFinding):
             return measured
@@ -86,9 +85,7 @@ class RuleVerdict:
 
 
 def judge_all(viewer: Viewer, find_overdue: Callable[[], Sequence[Overdue]]) -> list[RuleVerdict]:
-    """Judge the rules on the stores as they stand, for the whole centre: counts
-    alone, no names. `find_overdue`: as `upkeep.purge.find_overdue`.
-    """
+    """Judge the rules on the stores as they stand, for the whole centre: counts alone."""
     viewer.require(Permission.SEE_RULES)
     with store.reading() as session:
         facts = RuleFacts(session, find_overdue)

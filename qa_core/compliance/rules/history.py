@@ -15,7 +15,6 @@ from qa_core.storage.records.store import Session
 
 IN_ORDER = RuleState.IN_ORDER.value
 Days = Mapping[date, Mapping[str, str]]
-"""Day → number of the rule → its state; only days on which it was noted."""
 
 
 def find_states(viewer: Viewer) -> Days:
@@ -43,9 +42,7 @@ def find_start(days: Days, rule: str, is_in_order: bool) -> date:
 
 
 def note(states: Mapping[str, RuleState]) -> None:
-    """Note how the rules stand today, by number; again on the same day, the later states
-    hold. Days older than the journal is kept are deleted.
-    """
+    """Note how the rules stand today, by number; delete what is older than the journal."""
     today = environment.today()
     with store.writing() as session:
         session.merge(

@@ -78,7 +78,6 @@ _BEST_FIRST = re.compile(
 _LEFT_ASIDE = (ValueType.BOOLEAN, ValueType.HANDLER, ValueType.LABEL)
 """Types whose column is no such field where most of its words are unknown."""
 DEFAULT_SCALES = {"csat": (1, 5), "ces": (1, 7), "score": (0, 100)}
-"""Scales of ratings that need no confirmation."""
 _COMPUTED = (
     "duration",
     "handle_seconds",
@@ -88,7 +87,6 @@ _COMPUTED = (
     "caller",
     "called",
 )
-"""Fields from which others are computed."""
 DECLARED_WORDS = frozenset((*Outcome, *Direction, "yes", "no", "true", "false", "1", "0"))
 _NUMBERS = (ValueType.NUMBER, ValueType.WHOLE, ValueType.MARK, ValueType.CRITERION)
 _EVIDENCE = {
@@ -128,13 +126,10 @@ class FileContext:
     notes: dict[str, Any] = field(default_factory=dict)
 
     def has(self, *names: str) -> bool:
-        """Return whether the file carries every one of these fields."""
         return all(name in self.columns for name in names)
 
     def find_inferred(self) -> set[str]:
-        """Find the fields that rest on more than declared headers, ISO dates, plain numbers
-        and declared words.
-        """
+        """Find the fields that rest on more than declared headers, words and plain formats."""
         of_tool = bool(self.profile.signatures)
         inferred = self.guesses | self.inferred
         for name, column in self.columns.items():
@@ -408,9 +403,7 @@ class FileContext:
                 ignore = f"--map ignore={evidence.column}"
                 raise evidence.refuse_unreadable("unreadable_numbers", evidence.odd_example, ignore)
             self.drop_column(
-                name,
-                "the column {column} is left aside: it holds no numbers",
-                evidence.odd_example,
+                name, "the column {column} is left aside: it holds no numbers", evidence.odd_example
             )
         elif item.value_type == ValueType.MARK:
             mark_words = self.notes.get("mark_words", {}).get(name)

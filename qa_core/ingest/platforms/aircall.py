@@ -14,7 +14,6 @@ from qa_core.ingest.words.tables import index_tool_words
 
 _MISSED = index_tool_words("aircall", "outcomes")
 _WRAPPERS = ("call", "data")
-"""Keys under which the events of a webhook have the call."""
 
 
 def _read_moment(value: Any) -> datetime | None:
@@ -64,9 +63,7 @@ PLATFORM = Platform(
             shown="user.name",
         ),
         "outcome": fields.OutcomeWords(
-            "missed_call_reason",
-            known=_MISSED,
-            shown="answered_at, missed_call_reason, voicemail",
+            "missed_call_reason", known=_MISSED, shown="answered_at, missed_call_reason, voicemail"
         ),
         "wait_seconds": fields.Computed("answered_at"),
         "talk_seconds": fields.Computed("ended_at"),

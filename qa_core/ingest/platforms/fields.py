@@ -97,8 +97,6 @@ class Computed(Value):
 
 
 class Moment(Value):
-    """Column of moments in ISO 8601."""
-
     type = MOMENT
     parse = staticmethod(scalars.from_stamp)
 

@@ -82,7 +82,6 @@ OUTGOING = re.compile(
     r"\b(?:attempts?|tentatives?|leads?|prospects?|dial(?:l?er|l?ed)(?! number)|list id|"
     r"number called|called number|numero appele|numeros? compose|outbound|sortants?)\b"
 )
-"""Header of a list of outgoing contacts."""
 DIRECTION = re.compile(
     r"\b(?:direc\w*|direz\w*|richt\w*|sens|sentido|e s|inout|inbound outbound|in out)\b"
 )
@@ -111,7 +110,6 @@ _TEXT_COLUMNS, _BOOLEAN_COLUMNS = (
     )
     for value_type in (ValueType.TEXT, ValueType.BOOLEAN)
 )
-"""Fields that a contact carries as the file has them."""
 ONLY: Mapping[str, tuple[str, ...]] = {"outcome": tuple(Outcome), "direction": tuple(Direction)}
 """Values that `--only` takes for a field; for texts it takes any."""
 MIN_DAILY = 20
@@ -542,9 +540,7 @@ def _find_parties(
 
 
 def _find_outside(expected: str | None, other: str | None) -> str | None:
-    """Find the number outside where it is expected, or across from an extension. Where the
-    caller is withheld, the number called is the centre's own.
-    """
+    """Find the number outside where it is expected, or across from an extension."""
     if expected and _is_number(expected):
         return expected
     is_across = expected and other and is_extension(expected) and _is_number(other)
@@ -557,7 +553,6 @@ def _is_number(party: str) -> bool:
 
 
 def finish(context: FileContext) -> None:
-    """Decide what depends on every row of the file."""
     _require_order(context)
     outcomes.require_agreement(context)
     _require_rated(context)

@@ -279,10 +279,7 @@ def _decide_spacing(context: FileContext) -> None:
         "days_or_periods",
         "The days in {column} come once a week or a month. Say whether each row is a week, a "
         "month or a day.",
-        options=(
-            f"--only period={'month' if firsts.all() else 'week'}",
-            "--only period=day",
-        ),
+        options=(f"--only period={'month' if firsts.all() else 'week'}", "--only period=day"),
         column=context.get_header(name),
     )
 
@@ -567,7 +564,6 @@ def _separate_repeated_hour(
 
 
 def finish(context: FileContext) -> None:
-    """Decide what depends on every row of the file."""
     if context.notes.get("second_hours"):
         message = N_(
             "the clock shows an hour twice; the order of the file decides which row is earlier"

@@ -1,6 +1,4 @@
-"""Telephone selling: what a file says of its outbound calls, and whether they were made
-within the hours of the Code de la consommation (D. 223-9), on the consumer's clock.
-"""
+"""Telephone selling: hours of outbound calls (Code de la consommation D. 223-9)."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -27,9 +25,7 @@ UNKNOWN_ZONE = "Etc/Unknown"
 
 
 def build_selling(columns: Mapping[str, pa.Array], numbers: pa.Array) -> dict[str, pa.Array]:
-    """Build the columns on selling, and the hours of a file that says what its calls are for.
-    `numbers`: of the consumers, whose prefix gives the time zone where the file does not.
-    """
+    """Build the columns on selling and hours; prefixes of `numbers` give the time zone."""
     selling = {
         name: map_texts(lambda text, words=words: words.get(simplify(text)), columns[name])
         for name, words in WORDS.items()
@@ -52,17 +48,11 @@ def build_selling(columns: Mapping[str, pa.Array], numbers: pa.Array) -> dict[st
         moment and is_outside_hours(moment, zone)
         for moment, zone in zip(moments, zones.to_pylist(), strict=True)
     ]
-    return {
-        **selling,
-        "customer_zone": zones,
-        "outside_sales_hours": pa.array(outside, pa.bool_()),
-    }
+    return {**selling, "customer_zone": zones, "outside_sales_hours": pa.array(outside, pa.bool_())}
 
 
 def is_outside_hours(moment: datetime, zone: str | None) -> bool:
-    """Return whether a call at that moment (UTC) is outside the hours for selling. A consumer
-    whose zone is not known has the centre's.
-    """
+    """Return whether a call at that moment (UTC) is outside the hours for selling."""
     clock = ZoneInfo(zone) if zone else environment.current().zone
     local = moment.replace(tzinfo=UTC).astimezone(clock)
     return local.weekday() > 4 or local.hour not in HOURS or local.date() in _list_holidays()

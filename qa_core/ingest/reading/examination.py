@@ -131,7 +131,6 @@ class Examination:
             )
 
     def as_lines(self) -> list[str]:
-        """List all findings as lines for a terminal."""
         lines = [*self.as_warnings(), *self.as_remarks()]
         for effect in self.effects:
             lines.append(f"{_(effect.title)}: {effect.format_before()} → {effect.format_after()}")

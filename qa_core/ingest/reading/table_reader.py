@@ -1,6 +1,4 @@
-"""Reading of a file into staged rows: its table is found, its columns are inferred from
-all their cells, and typed rows are written without any clear identity.
-"""
+"""Reading of a file into staged rows: table, columns, and rows without clear identities."""
 
 import hashlib
 import os
@@ -191,9 +189,7 @@ def _find_table(
 def find_columns(
     path: Path, kind: str, options: ImportOptions, system: str | None = None
 ) -> tuple[str, tuple[str, ...], dict[str, str]]:
-    """Find the system and the headers of a file, and the fields that they name; nothing
-    where it cannot be read.
-    """
+    """Find the system, headers and fields of a file; nothing where it cannot be read."""
     try:
         content = open_content(path, options.encoding)
         platform, _export = _find_platform(content, kind, options)
@@ -215,10 +211,7 @@ def find_columns(
 
 @contextmanager
 def staging_folder(options: ImportOptions) -> Iterator[Path]:
-    """Open a folder for temporary files, which is removed if the work fails; in a dry run
-    outside the home, which must not change. The process number in its name tells whether
-    its owner is still alive.
-    """
+    """Open a folder for temporary files of this process, removed if the work fails."""
     if options.dry_run:
         folder = Path(tempfile.mkdtemp(prefix=f"{lake.TRIAL}-{os.getpid()}-"))
     else:
@@ -299,7 +292,6 @@ class _RowReader:
             yield build_block(*zip(*padded, strict=True), [], width, block.share)
 
     def _drop_header_rows(self, block: RowBlock) -> RowBlock:
-        """Drop the second header row and rows that repeat the header."""
         header, offset = self.header, self.source.line_offset
         named = next(index for index, name in enumerate(header.raw) if name and header.names[index])
         suspect = np.isin(block.lines, [line + offset for line in header.second_rows])

@@ -1,6 +1,4 @@
-"""DuckDB connection over one staged file and the facts in the lake, in which rows are
-numbered, compared and joined before the commit.
-"""
+"""DuckDB connection over one staged file and the facts, to number, compare and join rows."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -16,18 +14,14 @@ from qa_core.storage.lake import tables
 
 
 def one_database(staged: Staged) -> AbstractContextManager[None]:
-    """Let everything that the import of this file asks be of one database. It spills into
-    the folder of the staged file.
-    """
+    """Let the import of this file ask one database, which spills into the file's folder."""
     rows = lake.snapshot("contacts").rows + staged.accepted
     return tables.one_database(rows, staged.folder / "spill", staged.accepted)
 
 
 @contextmanager
 def open_session(staged: Staged) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a connection with a view per table of the lake, and the view `staged`. It
-    spills into the folder of the staged file, and writes nowhere else.
-    """
+    """Open a connection with a view per table of the lake, and the view `staged`."""
     rows = f"read_parquet({tables.quote(str(staged.rows))})"
     with lake.working(staged.accepted, staged.folder / "spill") as connection:
         connection.execute(f"CREATE TEMP VIEW staged AS SELECT * FROM {rows}")

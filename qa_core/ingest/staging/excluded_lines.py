@@ -1,6 +1,4 @@
-"""Excluded lines in the rows of a file (docs/compliance.md, R9): every number of a row is compared
-while it is read, because most numbers are not kept.
-"""
+"""Excluded lines in the rows of a file (docs/compliance.md, R9), compared while it is read."""
 
 from __future__ import annotations
 

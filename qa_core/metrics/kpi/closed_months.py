@@ -70,7 +70,6 @@ def find_last(group: str) -> date | None:
 
 
 def is_closed(month: str) -> bool:
-    """Return whether the month is closed in one of the groups."""
     with store.reading() as session:
         closed = sa.exists().where(ClosedMonth.month >= month)
         return bool(session.scalar(sa.select(closed)))

@@ -128,9 +128,7 @@ def _yes_or_no(test: sa.ColumnElement[bool]) -> sa.ColumnElement[str]:
 def predicate(
     dimension: str, choices: tuple[Value, ...], columns: sa.ColumnCollection, names: Names
 ) -> sa.ColumnElement[bool]:
-    """Select the rows whose dimension has one of the values (None: missing). Raises
-    Misuse for a value that the dimension cannot have.
-    """
+    """Select the rows whose dimension has one of the values (None: missing). Raises Misuse."""
     values = [value for value in choices if value is not None]
     if dimension == "site":
         tests = [columns.team.in_([team for team, site in names.sites.items() if site in values])]
@@ -153,9 +151,7 @@ def predicate(
 
 
 def parse_value(dimension: str, value: Any) -> Value:
-    """Parse a value as the dimension holds it: days and weeks are dates, weekday and
-    hour whole numbers, half-hours `HH:MM`, the others text.
-    """
+    """Parse a value as the dimension holds it: a date, a whole number, `HH:MM` or text."""
     try:
         if dimension in ("day", "week"):
             return value if isinstance(value, date) else date.fromisoformat(str(value))
@@ -190,9 +186,7 @@ def within(period: Period, columns: sa.ColumnCollection) -> list[sa.ColumnElemen
 
 
 def months(period: Period, before: int = 0, after: int = 0) -> dict[str, str | None]:
-    """Return the first and last month of a period, `before` days added in front and
-    `after` days behind: what the engine needs to leave files unread.
-    """
+    """Return the first and last month of a period, with days in front and behind."""
     first = period.first_day - timedelta(days=before) if period.first_day else None
     last = period.last_day + timedelta(days=after) if period.last_day else None
     return {
@@ -222,7 +216,6 @@ def plain_records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def dimensions_of(by: tuple[str, ...], where: Filters) -> frozenset[str]:
-    """Return every dimension that a question touches."""
     return frozenset((*by, *(dimension for dimension, _ in where.values)))
 
 

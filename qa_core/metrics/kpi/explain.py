@@ -19,15 +19,7 @@ from qa_core.metrics.kpi.freshness import find_freshness
 from qa_core.metrics.kpi.measure import beside_the_lake, build_query, find_rows, vary
 from qa_core.metrics.kpi.result_rows import Row
 from qa_core.metrics.kpi.statements import MetricQuery
-from qa_core.metrics.kpis import (
-    ADVISOR_MEANS,
-    CALLERS,
-    LISTENING,
-    MISSES,
-    SELLING,
-    FactTable,
-    Kpi,
-)
+from qa_core.metrics.kpis import ADVISOR_MEANS, CALLERS, LISTENING, MISSES, SELLING, FactTable, Kpi
 from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.storage import engine
 from qa_core.storage.facts.guard import Scoped
@@ -243,9 +235,7 @@ def _lines(kpi: Kpi, counts: Mapping[int, int], row: Row) -> tuple[CountLine, ..
 
 
 def _count(question: MetricQuery, kpi: Kpi) -> tuple[dict[int, int], dict[str, int]]:
-    """Count the rows that each exclusion leaves out, by its place (one past the last:
-    counted), and how many come from each system.
-    """
+    """Count the rows that each exclusion leaves out, by its place, by system."""
     if kpi.key == "spend":
         return {}, {}
     if kpi.subject == FactTable.CALIBRATED:

@@ -1,6 +1,4 @@
-"""Arrow table of listened-to contacts, registered with DuckDB beside the
-lake, remade only when something was played or evaluated.
-"""
+"""Table of listened-to contacts for DuckDB, remade after something was played or evaluated."""
 
 import threading
 from typing import Any
@@ -30,9 +28,7 @@ def change_counter(session: Session) -> tuple[Any, ...]:
 
 
 def load(session: Session) -> pa.Table:
-    """`source_system` and `contact_id` of every contact listened to, each once. Whose
-    they are, and who may count them, the statement that reads it asks.
-    """
+    """Load `source_system` and `contact_id` of every contact listened to, each once."""
     address, counter = str(session.get_bind().url), change_counter(session)
     with _lock:
         cached = _tables.get(address)

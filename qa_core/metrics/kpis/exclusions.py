@@ -23,7 +23,6 @@ _c = CONTACTS.c
 
 
 def exclude(code: str, title: str, rows: Predicate) -> Exclusion:
-    """Declare an exclusion that no setting changes."""
     return Exclusion(code, title, lambda inputs: rows)
 
 

@@ -1,6 +1,4 @@
-"""A value and its unit as a person reads them, in the language spoken: rates, times,
-money, counts, changes, dates and names of values.
-"""
+"""A value and its unit as a person reads them, in the language spoken."""
 
 import functools
 import math
@@ -26,12 +24,10 @@ def _locale() -> str:
 
 
 def short_title(kpi: Kpi) -> str:
-    """Return the short title of a KPI, for tiles and mails."""
     return _(kpi.short_title or kpi.title)
 
 
 def heading(kpi: Kpi) -> str:
-    """Return the heading of a column of that KPI."""
     return _(kpi.heading or kpi.short_title or kpi.title)
 
 
@@ -206,7 +202,6 @@ def moment(at: datetime) -> str:
 
 
 def local_moment(utc: datetime) -> str:
-    """Format a moment by the clock of the centre."""
     return moment(environment.to_local(utc))
 
 
@@ -327,7 +322,6 @@ FORMULAS = {
     "late_abandons_penalised": N_("Abandons after the threshold count as missed"),
     "short_abandons_credited": N_("Short abandons count as met"),
 }
-"""The formulas of the service level, as settings name them."""
 SECOND_FACTORS = {
     "nobody": N_("nobody (optional)"),
     "deciding": N_("roles that decide over others"),
@@ -336,7 +330,6 @@ SECOND_FACTORS = {
 
 
 def setting_value(name: str, value: Any) -> str:
-    """Return the value of a setting with its unit."""
     if value is None:
         return "–"
     if name == "service_level_formula":

@@ -15,14 +15,7 @@ from qa_core.metrics.kpis.declaration import (
     KpiNote,
     Predicate,
 )
-from qa_core.storage.facts.schema import (
-    ANSWERS,
-    CONTACTS,
-    INTERVALS,
-    Direction,
-    Handler,
-    Outcome,
-)
+from qa_core.storage.facts.schema import ANSWERS, CONTACTS, INTERVALS, Direction, Handler, Outcome
 
 DEFINITION_CHANGED = f"definition_changed:{CHANGED_ON}"
 
@@ -83,9 +76,7 @@ SELLING = _like(
     sa.column("is_beyond_four", sa.Boolean),
     sa.column("is_after_refusal", sa.Boolean),
 )
-"""The sales calls, and whether each came after four in 30 days, or within 60 days of a
-refusal, by anybody in the centre.
-"""
+"""The sales calls, and whether each was beyond four or after a refusal, by anybody."""
 SALES = sa.and_(
     SELLING.c.direction == word(Direction.OUTBOUND), SELLING.c.purpose_of_call == word("sales")
 )

@@ -1,6 +1,4 @@
-"""Telephone selling: sales calls without proof, outside hours, too many, or after a refusal
-(docs/compliance.md, R21). Nothing is judged where no file says what calls are for.
-"""
+"""Telephone selling: sales calls without proof, outside hours, too many, or refused (R21)."""
 
 from functools import partial
 
@@ -30,9 +28,7 @@ _EXPRESS = exclude(
     _c.prior_consent == word("express"),
 )
 _UNTIMED = exclude(
-    "hours_unknown",
-    N_("The consumer's time is not known"),
-    _c.outside_sales_hours.is_(None),
+    "hours_unknown", N_("The consumer's time is not known"), _c.outside_sales_hours.is_(None)
 )
 _HAS_PROOF = sa.func.coalesce(
     _c.prior_consent.in_([word("express"), word("running_contract")]),

@@ -1,6 +1,4 @@
-"""The law on one contact and one act: rules as data, each an expression over the contact
-(docs/compliance.md, section 1). Storing, drawing, playing and evaluating all ask here.
-"""
+"""The law on one contact and one act, as data (docs/compliance.md, section 1)."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -33,9 +31,7 @@ class LegalAct(StrEnum):
 
 @dataclass(frozen=True)
 class Exclusions:
-    """Everything that is never recorded or heard: numbers that were dialled, advisors, and contacts
-    (system, or None for any, and id).
-    """
+    """Everything that is never recorded or heard: dialled numbers, advisors, contacts."""
 
     numbers: frozenset[str] = frozenset()
     advisors: frozenset[str] = frozenset()
@@ -45,7 +41,6 @@ class Exclusions:
         return bool(self.numbers or self.advisors or self.contacts)
 
     def build_test(self) -> sa.ColumnElement[bool]:
-        """Build the predicate of the contacts that are excluded."""
         keys = [
             sa.and_(_c.contact_id == contact_id, _c.source_system == system)
             if system
@@ -65,7 +60,6 @@ _SEALED = sa.table("sealed", *(sa.column(name, sa.Text) for name in CONTACT_KEY)
 
 
 def build_keys(contacts: Iterable[tuple[str, str]]) -> pa.Table:
-    """Build the table of these contacts' keys."""
     # `pa.table` would import pandas, for which every command would wait.
     schema = pa.schema([(name, pa.string()) for name in CONTACT_KEY])
     rows = [dict(zip(CONTACT_KEY, key, strict=True)) for key in contacts]
@@ -278,9 +272,7 @@ def find_obstacle(act: LegalAct, facts: LegalFacts) -> sa.ColumnElement[str]:
 def judge_rows(
     act: LegalAct, facts: LegalFacts, rows: Iterable[Mapping[str, Any]]
 ) -> list[str | None]:
-    """Judge rows that look like contacts, wherever they come from; the first rule against
-    each, in their order. Columns that a row lacks are missing.
-    """
+    """Judge rows that look like contacts: the first rule against each, in their order."""
     schema = arrow_schema(CONTACTS)
     contacts = [
         {**dict.fromkeys(schema.names), **row, "ticket": f"{position:09}"}

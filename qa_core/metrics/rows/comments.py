@@ -1,6 +1,4 @@
-"""Remarks of customers in surveys and of evaluators on contacts, with who was
-unhappy: for those who follow contacts up, within their scope.
-"""
+"""Remarks of customers and evaluators, with who was unhappy, for those who follow up."""
 
 import pandas as pd
 import pyarrow as pa

@@ -74,7 +74,6 @@ ORDERS = {
 
 
 def contact_columns(viewer: Viewer) -> tuple[str, ...]:
-    """Return the columns of a contact that this viewer may see."""
     viewer.require(Permission.SEE_CONTACTS)
     hidden_columns = {name for name, permission in NEEDS.items() if not viewer.can(permission)}
     if not viewer.is_system and viewer.role not in COMMENT_READERS:
@@ -134,9 +133,7 @@ def find_contacts(
 
 
 def _read_page(viewer: Viewer, columns: tuple[str, ...], page: pd.DataFrame) -> pd.DataFrame:
-    """Read all the columns of the contacts found, in their order; by itself, because
-    sorting whole rows reads every column of every contact.
-    """
+    """Read all columns of these contacts, in order: sorting whole rows would read them all."""
     key = (CONTACTS.c.source_system.label("key_system"), CONTACTS.c.contact_id.label("key_contact"))
     statement = sa.select(*key, *(_column(name) for name in columns))
     if page.empty:
@@ -167,7 +164,6 @@ def count_contacts(
     overrides: Mapping[str, str] | None = None,
     wait_range: WaitRange | None = None,
 ) -> int:
-    """Count the contacts that `find_contacts` could list."""
     viewer.require(Permission.SEE_CONTACTS)
     conditions, _ = _conditions(viewer, where, behind, overrides, wait_range)
     statement = sa.select(sa.func.count()).select_from(CONTACTS).where(*conditions)
@@ -209,9 +205,7 @@ def read_contact(viewer: Viewer, source_system: str, contact_id: str) -> dict[st
 
 
 def find_by_id(viewer: Viewer, contact_id: str, limit: int = 10) -> list[dict[str, Any]]:
-    """Find the contacts in the viewer's scope that have that id, in whatever system, newest
-    first: `source_system`, `contact_id`, `local_start`, `channel`, `queue`.
-    """
+    """Find the contacts in the viewer's scope that have that id, newest first."""
     viewer.require(Permission.SEE_CONTACTS)
     columns = ("source_system", "contact_id", "local_start", "channel", "queue")
     statement = (
@@ -282,9 +276,7 @@ def _count_measured(viewer: Viewer, kpi: str, dimension: str, where: Filters) ->
 
 
 def shown_customer(viewer: Viewer, customer_key: str | None) -> str | None:
-    """Mask a customer as the viewer may see one: the last two characters of the
-    pseudonym; the whole of it for the operator's command line only.
-    """
+    """Mask a customer as the viewer may see one: the last two characters of the pseudonym."""
     if customer_key is None:
         return None
     return customer_key if viewer.is_system else f"•• {customer_key[-2:]}"

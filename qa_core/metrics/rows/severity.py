@@ -78,9 +78,7 @@ class Evaluators:
 
 
 def find_adjusted_scores(viewer: Viewer, where: Filters) -> Adjusted:
-    """Find the severity-adjusted scores of the advisors in the viewer's scope and
-    filters. Raises AccessDenied for who may not see advisors, or filter so.
-    """
+    """Find the severity-adjusted scores of advisors in scope. Raises AccessDenied."""
     viewer.require(Permission.SEE_ADVISORS)
     viewer.require(Permission.SEE_SCORES)
     dimension_sql.require_filters(viewer, where)

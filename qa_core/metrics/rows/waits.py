@@ -33,8 +33,7 @@ def find_waits(viewer: Viewer, where: Filters = Filters()) -> pd.DataFrame:
     """
     question = _ask(viewer, where)
     second = sa.func.least(
-        sa.cast(sa.func.ceil(CONTACTS.c.wait_seconds), sa.Integer),
-        sa.literal_column(str(MAX_WAIT)),
+        sa.cast(sa.func.ceil(CONTACTS.c.wait_seconds), sa.Integer), sa.literal_column(str(MAX_WAIT))
     )
     rows = {"answered": ANSWERED, "abandoned": ABANDONED}
     known = (CONTACTS.c.wait_seconds.is_not(None), sa.or_(*rows.values()))
@@ -75,10 +74,7 @@ def find_service_levels(
 
 
 def find_unhappy_by_wait(viewer: Viewer, where: Filters = Filters()) -> pd.DataFrame:
-    """Count unhappy customers (`unhappy_rate`) among those answered, by how long they
-    had waited: `from_seconds` (a start of `UNHAPPY_BANDS`), `n`, `hits`, sorted; bands
-    that nobody rated are absent. Raises AccessDenied as `find_waits` does.
-    """
+    """Count unhappy customers by how long they had waited, in bands. Raises AccessDenied."""
     viewer.require(Permission.SEE_SATISFACTION)
     question = _ask(viewer, where)
     parts = parts_of(question, get_kpi("unhappy_rate"), CONTACTS.c)

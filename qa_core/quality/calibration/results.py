@@ -25,7 +25,6 @@ from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
 
 MIN_CONTACTS = 5
-"""Minimum contacts for a verdict on a criterion."""
 LOW_ALIGNMENT, LOW_AGREEMENT = 0.8, 0.667
 """Unclear criterion: under 4/5 of equal points, or under Krippendorff's tentative α."""
 
@@ -35,15 +34,12 @@ Marks = Mapping[tuple[int, str], Mapping[str, float | None]]
 
 @dataclass(frozen=True)
 class CriterionResult:
-    """Agreement of the evaluators on one criterion."""
-
     criterion: scoring.Criterion
     alignment: Alignment
     agreement: Agreement
 
     @property
     def level(self) -> str:
-        """Return the measurement level of α for this criterion."""
         return choose_level(self.criterion)
 
     @property
@@ -97,9 +93,7 @@ class Results:
 
 
 def get_results(viewer: Viewer, number: int) -> Results:
-    """Return the results of a closed session for its managers and participants. Raise
-    Refusal (`round_open`) for everybody while it is open.
-    """
+    """Return the results of a closed session. Raises Refusal (`round_open`) while it is open."""
     viewer.require(Permission.SEE_CALIBRATIONS)
     with store.reading() as session:
         row = sessions.get_row(session, viewer, number)

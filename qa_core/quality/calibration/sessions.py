@@ -1,6 +1,4 @@
-"""Calibration sessions: opened on contacts and evaluators, closed once, then agreed on.
-Nobody sees another's marks before the closing. Their only writer.
-"""
+"""Calibration sessions: nobody sees another's marks before the closing. Their only writer."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -152,7 +150,6 @@ def open_session(
 def build_contacts(
     contacts: Iterable[listening_rights.Listenable], reference_evaluator: str | None = None
 ) -> list[CalibrationContact]:
-    """Build the rows of a session's contacts."""
     return [
         CalibrationContact(
             **read_fields(contact, (*CONTACT, "local_start")),
@@ -209,8 +206,7 @@ def record_consensus(
         if row.closed_at is None:
             raise build_open_refusal()
         scoring.score(
-            scoring.parse_scorecard(session.get_one(ScorecardVersion, row.grid_id).content),
-            answers,
+            scoring.parse_scorecard(session.get_one(ScorecardVersion, row.grid_id).content), answers
         )
         contact.consensus = {
             "answers": dict(answers),
@@ -248,7 +244,6 @@ def get_contact(
 
 
 def build(session: Session, viewer: Viewer, row: Calibration) -> CalibrationSession:
-    """Build a session as this viewer may see it."""
     names = people.find_names(session)
     scorecard_row = session.get_one(ScorecardVersion, row.grid_id)
     done = sa.select(Evaluation.evaluator, sa.func.count()).where(*is_submitted(row.id))
@@ -287,7 +282,6 @@ def is_submitted(number: int) -> tuple[sa.ColumnElement[bool], ...]:
 
 
 def build_open_refusal() -> Refusal:
-    """Build the refusal to show the marks of an open session."""
     return Refusal(
         "round_open",
         "This session is still open. Scores stay hidden until it closes, so that evaluators "
@@ -300,10 +294,7 @@ def _record(session: Session, viewer: Viewer, action: str, number: int, reason: 
 
 
 def _check_input(
-    evaluators: Sequence[str],
-    keys: Sequence[Any],
-    due_on: date | None,
-    reference: str | None,
+    evaluators: Sequence[str], keys: Sequence[Any], due_on: date | None, reference: str | None
 ) -> None:
     if len(evaluators) < MIN_EVALUATORS:
         raise Refusal("few_evaluators", "A calibration session needs at least two evaluators.")

@@ -31,7 +31,6 @@ MIN_EVALUATIONS, MIN_COLLEAGUE_EVALUATIONS = 5, 3
 """Minimum evaluations on each side of the start, of the advisor and of a colleague."""
 MAX_COLLEAGUES = 5
 DETECTABLE_CHANGE = 10.0
-"""Change in points that should be detectable."""
 
 
 @dataclass(frozen=True)
@@ -57,15 +56,12 @@ class BeforeAndAfter:
 
 @dataclass(frozen=True)
 class Estimate:
-    """Difference in points with its 95 % interval."""
-
     value: float
     low: float
     high: float
 
     @property
     def is_significant(self) -> bool:
-        """Return whether the interval excludes 0."""
         return not self.low <= 0 <= self.high
 
 

@@ -84,8 +84,6 @@ class NeedReason:
 
 @dataclass(frozen=True)
 class Need:
-    """All needs of one advisor."""
-
     advisor_id: str
     advisor: str
     team: str
@@ -93,7 +91,6 @@ class Need:
 
     @property
     def criteria(self) -> tuple[str, ...]:
-        """Return the criteria of a suggested plan."""
         return tuple(
             dict.fromkeys(
                 key for reason in self.reasons if reason.plan_id is None for key in reason.criteria
@@ -244,9 +241,7 @@ def _find_planned(session: Session, viewer: Viewer) -> dict[str, list[NeedReason
 def _find_waits(
     session: Session, viewer: Viewer, theirs: Mapping[str, str], today: date
 ) -> tuple[dict[str, NeedReason], set[str]]:
-    """Return the weeks since the last evaluation of each advisor, and who has waited for
-    long, counted from the day they joined the team.
-    """
+    """Return the weeks since each advisor's last evaluation, and who has waited for long."""
     last_evaluations = (
         sa.select(Evaluation.advisor_id, sa.func.max(Evaluation.evaluated_at))
         .where(*PUBLISHED)

@@ -64,8 +64,6 @@ class SessionNote:
 
 @dataclass(frozen=True)
 class EvaluationReference:
-    """Evaluation that a plan may refer to."""
-
     id: int
     day: date
     score: float | None
@@ -108,7 +106,6 @@ class CoachingPlanView:
 
     @property
     def minutes(self) -> int:
-        """Return the minutes of all sessions."""
         return sum(note.minutes or 0 for note in self.notes)
 
 

@@ -38,7 +38,6 @@ REASONS = {
         "{n} disputes were turned down in the last four weeks: talk them over",
     ),
 }
-"""Words for a need with its number; others are about a gap."""
 
 
 def describe_reason(reason: NeedReason, texts: ScorecardTexts) -> str:
@@ -46,7 +45,16 @@ def describe_reason(reason: NeedReason, texts: ScorecardTexts) -> str:
     if reason.kind == NeedKind.PLANNED:
         return _describe_planned(reason)
     if reason.rise is not None:
-        return _describe_rise(reason.rise)
+        return _(
+            "Score: {points} in 13 weeks, from {before} (n = {n_before}) to {now} (n = {n}); "
+            "interval {low} to {high}",
+            points=describe_points(reason.rise.now.mean - reason.rise.before.mean),
+            before=formatting.number(reason.rise.before.mean),
+            n_before=reason.rise.before.n,
+            now=formatting.number(reason.rise.now.mean),
+            n=reason.rise.now.n,
+            **_format_limits(reason.rise),
+        )
     if reason.gap is not None:
         return _describe_gap(reason, reason.gap, texts)
     if reason.kind == NeedKind.UNHEARD and not reason.n:
@@ -63,19 +71,6 @@ def _describe_planned(reason: NeedReason) -> str:
     )
     due = reason.due_on and _("due {day}", day=formatting.day(reason.due_on))
     return ", ".join(filter(None, (done, due)))
-
-
-def _describe_rise(rise: ClearRise) -> str:
-    return _(
-        "Score: {points} in 13 weeks, from {before} (n = {n_before}) to {now} (n = {n}); "
-        "interval {low} to {high}",
-        points=describe_points(rise.now.mean - rise.before.mean),
-        before=formatting.number(rise.before.mean),
-        n_before=rise.before.n,
-        now=formatting.number(rise.now.mean),
-        n=rise.now.n,
-        **_format_limits(rise),
-    )
 
 
 def _describe_gap(reason: NeedReason, gap: CriterionGap, texts: ScorecardTexts) -> str:
@@ -103,7 +98,6 @@ def _quote(key: str, texts: ScorecardTexts) -> str:
 
 
 def describe_week(week: CoachingWeek) -> str:
-    """Describe the basis of the list."""
     if not week.advisors:
         return _("You lead no advisor today.")
     looked = ngettext("{n} advisor reviewed.", "{n} advisors reviewed.", week.advisors)
@@ -142,7 +136,6 @@ def describe_state(plan: CoachingPlanView) -> str:
 
 
 def describe_progress(plan: CoachingPlanView) -> str:
-    """Describe the sessions held and their duration."""
     if not plan.sessions:
         return _("No session yet")
     return ngettext(
@@ -154,7 +147,6 @@ def describe_progress(plan: CoachingPlanView) -> str:
 
 
 def describe_criteria(plan: CoachingPlanView, texts: ScorecardTexts) -> str:
-    """Name the criteria of a plan."""
     return formatting.listing(texts.name("criterion", key) for key in plan.criteria) or _(
         "Overall score"
     )
@@ -167,7 +159,6 @@ def severity_of(effect: CoachingEffect) -> str:
 
 
 def describe_result(effect: CoachingEffect) -> str:
-    """Describe the effect of a plan in one line."""
     if effect.missing_before:
         return _("Too few evaluations before")
     if effect.missing_after:

@@ -1,6 +1,4 @@
-"""Disputes: an advisor disagrees with one criterion, somebody other than its evaluator
-decides, and the former answers are kept.
-"""
+"""Disputes: an advisor disagrees with one criterion; somebody other than its evaluator decides."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -54,8 +52,6 @@ class DisputeDecision(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class DisputeLine(DisputeView):
-    """Dispute in a list."""
-
     evaluation_id: int
     advisor: str | None
     team: str | None

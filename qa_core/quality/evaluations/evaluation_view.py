@@ -1,6 +1,4 @@
-"""One evaluation as a reader may see it: advisors their own once published, team leads
-and managers those in scope, evaluators those they made.
-"""
+"""One evaluation as a reader may see it: their own, those in scope, or those they made."""
 
 from collections.abc import Mapping
 from datetime import date, timedelta
@@ -93,9 +91,7 @@ def is_readable(viewer: Viewer) -> sa.ColumnElement[bool]:
 
 
 def find_scorecard(session: Session, evaluation: Evaluation) -> scoring.Scorecard | None:
-    """Return the scorecard version of an evaluation; None where its answers do not
-    fit the scorecard, so that it cannot be scored again.
-    """
+    """Return the scorecard version of an evaluation; None where the answers do not fit."""
     scorecard = scorecards.find_parsed(scorecards.find_version(session, evaluation.grid_id))
     if scorecard and {criterion.key for criterion in scorecard.criteria} == {
         answer.criterion for answer in evaluation.answers
@@ -125,7 +121,6 @@ def find_dispute_day(session: Session, evaluation: Evaluation) -> date:
 
 
 def is_excluded_from_deciding(viewer: Viewer, evaluation: Evaluation) -> bool:
-    """Return whether the viewer is its evaluator or its advisor."""
     is_evaluator = evaluation.evaluator is not None and evaluation.evaluator in (
         viewer.username,
         viewer.display_name,

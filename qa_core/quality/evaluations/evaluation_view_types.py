@@ -48,7 +48,6 @@ class AnswerView:
 
     @property
     def is_failure(self) -> bool:
-        """Return whether this is a critical error."""
         return self.critical is not None and self.earned == 0
 
 
@@ -69,8 +68,6 @@ class SectionView:
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationContent:
-    """Answers and scores of one evaluation, by criterion."""
-
     score: float | None
     outcome: str | None
     comment: str | None
@@ -85,15 +82,11 @@ class SelfEvaluationView(EvaluationContent):
     evaluation_id: int
     is_submitted: bool
     was_before: bool
-    """Whether it was submitted before the advisor acknowledged the evaluator's; of a
-    draft, whether it still could be.
-    """
+    """Whether it was submitted, or could be, before the advisor acknowledged the evaluator's."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RevisionView(EvaluationContent):
-    """Evaluation before a change."""
-
     version: int
     reason: str
     replaced_by: str | None
@@ -164,7 +157,6 @@ class EvaluationView:
 
     @property
     def failures(self) -> tuple[AnswerView, ...]:
-        """Return the critical errors."""
         return tuple(answer for answer in self.answers if answer.is_failure)
 
     @property

@@ -79,9 +79,7 @@ def require_complete(scorecard: scoring.Scorecard, answers: Mapping[str, Any]) -
 
 
 def keep_revision(session: Session, evaluation: Evaluation, reason: str, actor: str) -> None:
-    """Store the evaluation as a revision under its current version, and raise the
-    version. Call it before the change, in the same transaction.
-    """
+    """Store the evaluation as a revision before a change, and raise its version."""
     content = read_fields(evaluation, ("score", "calculated_score", "outcome", "comment"))
     content["answers"] = [
         read_fields(answer, (*ANSWER_FIELDS, "comment"))
@@ -116,7 +114,6 @@ def read_answers(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def read_comments(evaluation: Evaluation) -> dict[str, str]:
-    """Return the comments of a complete evaluation by criterion."""
     return {answer.criterion: answer.comment for answer in evaluation.answers if answer.comment}
 
 

@@ -196,7 +196,6 @@ def find_drawer(session: Session, username: str) -> Viewer:
 
 
 def build_entry(row: Mapping[str, Any], evaluator: str | None = None) -> DrawEntry:
-    """Build the entry of a frame row."""
     return DrawEntry(
         row["source_system"],
         row["contact_id"],
@@ -328,7 +327,6 @@ def _find_earlier_draw(
 
 
 def read_fairness(stored: Draw) -> tuple[fairness.Fairness, ...]:
-    """Return the stored fairness of a draw."""
     return tuple(
         fairness.Fairness(
             dimension,
@@ -341,7 +339,6 @@ def read_fairness(stored: Draw) -> tuple[fairness.Fairness, ...]:
 
 
 def find_originals(stored: Draw) -> list[DrawnContact]:
-    """Return the contacts drawn at first, without replacements."""
     later = {contact.replaced_by for contact in stored.contacts}
     return sorted(
         (contact for contact in stored.contacts if contact.id not in later),
@@ -383,7 +380,6 @@ def _store(session: Session, viewer: Viewer, plan: ListeningPlan, result: DrawRe
 def build_drawn_row(
     draw_id: int, position: int, entry: DrawEntry, due_on: date | None
 ) -> DrawnContact:
-    """Build the row of a drawn contact."""
     return DrawnContact(draw_id=draw_id, position=position, due_on=due_on, **asdict(entry))
 
 

@@ -15,12 +15,10 @@ REPLACEMENT_REASONS: dict[str, str] = DECLARED["replacements"]
 
 
 def name_dimension(dimension: str) -> str:
-    """Return the title of a dimension of strata."""
     return _(DIMENSION_TITLES[dimension])
 
 
 def name_value(dimension: str, value: str | None) -> str:
-    """Return the title of one value of a dimension."""
     if value is None:
         return _("unknown")
     if dimension in ("hour", "duration"):
@@ -33,7 +31,6 @@ def name_value(dimension: str, value: str | None) -> str:
 
 
 def name_purpose(purpose: str) -> str:
-    """Return the title of a purpose."""
     return _("picked by hand") if purpose == "targeted" else _(gates.PURPOSE_TITLES[purpose])
 
 
@@ -43,7 +40,6 @@ def name_cause(cause: str) -> str:
 
 
 def name_reason(code: str | None) -> str:
-    """Return the title of the reason for a replacement or a pick."""
     if code is None:
         return ""
     return _(REPLACEMENT_REASONS.get(code) or PICK_REASONS.get(code) or code)

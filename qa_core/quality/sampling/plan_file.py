@@ -13,7 +13,6 @@ from qa_core.metrics.law.sampling_frame import DIMENSIONS, FILTERS
 MAX_NAME = 80
 MAX = 1000
 YEARS = range(2000, 2100)
-"""Years allowed for the days of a plan."""
 LIMITS = ("minimum_seconds", "maximum_seconds")
 
 
@@ -45,7 +44,6 @@ def refuse(name: str, expected: str) -> Refusal:
 
 
 def describe_unknown(name: Any, known: Iterable[str]) -> str:
-    """Describe a name that is not one of those."""
     return _("{name} is unknown here. Known: {known}.", name=name, known=", ".join(known))
 
 

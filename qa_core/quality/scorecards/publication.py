@@ -45,9 +45,7 @@ def publish(viewer: Viewer, grid_id: int, edition: int) -> int:
 
 
 def publish_starter(viewer: Viewer, key: str) -> int | None:
-    """Publish the starter scorecard of that key (`customer-service`) unless a version
-    exists. Return the id of the newest; None: no such starter.
-    """
+    """Publish that starter scorecard unless a version exists. Return the newest id, or None."""
     if not any(viewer.can(permission) for permission in STARTER_PERMISSIONS):
         raise AccessDenied()
     content = read_starter(key)
@@ -71,7 +69,6 @@ def publish_starter(viewer: Viewer, key: str) -> int | None:
 
 
 def find_starters() -> list[str]:
-    """Return the keys of the starter scorecards."""
     return sorted(file.stem.replace("_", "-") for file in STARTERS.glob("*.toml"))
 
 

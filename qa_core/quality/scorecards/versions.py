@@ -24,8 +24,6 @@ READERS = (Permission.SEE_SCORECARDS, Permission.SEE_EVALUATIONS)
 
 @dataclass(frozen=True)
 class PublishedScorecard:
-    """Published version, parsed."""
-
     id: int
     key: str
     version: int

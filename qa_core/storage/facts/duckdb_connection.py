@@ -89,7 +89,6 @@ def _prepare(
 
 
 def _set_options(connection: duckdb.DuckDBPyConnection) -> None:
-    """Set what each connection of a database keeps for itself."""
     hide_progress(connection)
     connection.execute("SET parquet_metadata_cache = true")
 

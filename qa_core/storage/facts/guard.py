@@ -1,6 +1,4 @@
-"""Row guard: the person a statement is run for. Neither the engine nor the personal
-tables of the records answer a statement without one.
-"""
+"""Row guard: nothing of persons answers a statement without the person it is run for."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

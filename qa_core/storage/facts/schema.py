@@ -270,7 +270,6 @@ _ON_EVERY_CONTACT = {
 
 
 def arrow_schema(table: sa.Table) -> "pa.Schema":
-    """Build the Arrow schema of a declared table."""
     import pyarrow as pa
 
     types = {

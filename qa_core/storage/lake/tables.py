@@ -1,6 +1,4 @@
-"""Delta tables as files: the current version, the writers' lock, and the one way to
-commit. Readers see old or new, never half.
-"""
+"""Delta tables as files: current version, lock of writers, and the one way to commit."""
 
 import fcntl
 import functools
@@ -97,14 +95,11 @@ class Part:
 
     @property
     def lineage(self) -> int:
-        """Return the number that a file hands on to those that replace it, where no figure
-        changes.
-        """
+        """Return the number that a file hands on to those that replace it."""
         named = _LINEAGE.search(self.path)
         return int(named[1] if named else hashlib.sha256(self.path.encode()).hexdigest()[:32], 16)
 
     def overlaps(self, first_day: date, last_day: date) -> bool:
-        """Return whether it can hold contacts of these days."""
         own_first, own_last = self.days
         return own_first <= last_day and first_day <= own_last
 
@@ -120,7 +115,6 @@ class Snapshot:
 
     @property
     def rows(self) -> int:
-        """Number of rows."""
         return sum(part.rows for part in self.parts)
 
     @property
@@ -133,9 +127,7 @@ class Snapshot:
         last_month: str | None = None,
         months: Iterable[str] | None = None,
     ) -> list[str]:
-        """List the files that hold those months (both inclusive; None is open), sorted
-        by month.
-        """
+        """List the files that hold those months (both inclusive; None is open), sorted by month."""
         month_set = None if months is None else frozenset(months)
         return [
             str(self.folder / part.path)
@@ -146,15 +138,12 @@ class Snapshot:
         ]
 
     def parts_of(self, month: str) -> list[Part]:
-        """List the parts of a month, the earliest first."""
         parts = [part for part in self.parts if part.month == month]
         return sorted(parts, key=lambda part: part.first or datetime.min)
 
 
 def join_lineages(parts: Iterable[Part]) -> int:
-    """Join the lineages of files; it stays while they are rewritten or joined and no figure
-    changes.
-    """
+    """Join the lineages of files, while no figure changes."""
     return functools.reduce(operator.xor, (part.lineage for part in parts), 0)
 
 
@@ -169,7 +158,6 @@ class Commit:
 
 
 def lake_folder() -> Path:
-    """Return the folder of the lake."""
     return _resolve(environment.current().lake_url)
 
 
@@ -184,9 +172,7 @@ _snapshots: dict[Path, tuple[tuple[int, tuple[int, int]], Snapshot]] = {}
 
 
 def version(name: str) -> int:
-    """Read the number of the current version, -1 when the table does not exist. A few
-    system calls, so that every statement may ask.
-    """
+    """Read the current version's number, -1 without a table, in a few system calls."""
     return _find_newest(_table_folder(name))[0]
 
 
@@ -208,9 +194,7 @@ def _table_folder(name: str) -> Path:
 
 
 def _find_newest(folder: Path) -> tuple[int, tuple[int, int]]:
-    """Find the newest version and the identity of its log entry: a lake that was
-    removed and made again has another one.
-    """
+    """Find the newest version and the identity of its log entry, new in a lake made again."""
     log, newest = f"{folder}/_delta_log", _newest.get(folder)
     if newest and _identity(log, newest[0]) == newest[1]:
         while following := _identity(log, newest[0] + 1):
@@ -277,9 +261,7 @@ def _read_snapshot(name: str, folder: Path, number: int) -> Snapshot:
 
 @contextmanager
 def writing(name: str) -> Iterator[None]:
-    """Hold the lock of the writers of that table, across threads and processes; the
-    system frees it when its holder dies.
-    """
+    """Hold that table's lock of writers, across threads and processes, until its holder dies."""
     lake_folder().mkdir(parents=True, exist_ok=True)
     with (lake_folder() / f".{name}.lock").open("w") as file:
         if not _lock_until(time.monotonic() + WAIT_SECONDS, file):
@@ -293,9 +275,7 @@ def writing(name: str) -> Iterator[None]:
 
 
 def _lock_until(deadline: float, file: IO[Any]) -> bool:
-    """Lock a file for this process alone; return False where others hold it until that
-    moment of the monotonic clock.
-    """
+    """Lock a file for this process alone; return False where it is not free in time."""
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -308,10 +288,7 @@ def _lock_until(deadline: float, file: IO[Any]) -> bool:
 
 @contextmanager
 def reading() -> Iterator[None]:
-    """Say that the contacts are being read as they stand, so that `wait_for_readers`
-    leaves the files of this version alone. It locks the version's log entry, and writes
-    nothing.
-    """
+    """Lock this version's log entry, so that `wait_for_readers` leaves its files alone."""
     while (number := version("contacts")) >= 0:
         with _log_entry(number).open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH)
@@ -335,9 +312,7 @@ def _log_entry(number: int) -> Path:
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """Make a folder for a writer, removed at the end; its number tells whether its
-    maker still lives.
-    """
+    """Make a folder for a writer, removed at the end; its number is its maker's."""
     temporary = (
         environment.current().temporary_folder / f"lake-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     )
@@ -352,10 +327,7 @@ def scratch_folder() -> Iterator[Path]:
 def scratch(
     rows: int, spill_folder: Path | None = None, threads: int = duckdb_connection.MAX_THREADS
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a DuckDB connection for a writer of that many rows; it spills into
-    `spill_folder`, by default a new folder. Inside `one_database` it belongs to that
-    database.
-    """
+    """Open a DuckDB connection for a writer of that many rows; inside `one_database`, its own."""
     database = _database.get()
     if database is not None:
         with closing(database.cursor()) as connection:
@@ -384,12 +356,10 @@ def one_database(rows: int, spill_folder: Path, new_rows: int) -> Iterator[None]
 
 
 def quote(text: str) -> str:
-    """Quote a text as an SQL literal."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def columns_of(name: str) -> list[str]:
-    """List the columns of the table, in their declared order."""
     return [column.name for column in TABLES[name].columns]
 
 
@@ -425,9 +395,7 @@ def select_from_files(name: str, files: Sequence[str], places: str = "") -> str:
 
 
 def read_files(files: Sequence[str], with_places: bool = False) -> str:
-    """Write the relation of Parquet files, if asked with the place of each row: `filename` and
-    `file_row_number`.
-    """
+    """Write the relation of Parquet files, if asked with `filename` and `file_row_number`."""
     listed = ", ".join(map(quote, files))
     options = ", filename = true, file_row_number = true" if with_places else ""
     return (
@@ -516,9 +484,7 @@ def _write_pieces(
 def _find_first_days(
     connection: duckdb.DuckDBPyConnection, relation: str, kept: Sequence[date | None]
 ) -> list[date]:
-    """Divide the days of these rows: find the first one of each file. A file ends before
-    one that is `kept`, so that no two hold the same days.
-    """
+    """Find the first day of each file of these rows; one ends before a `kept` file."""
     days = connection.execute(
         f"SELECT CAST({LOCAL_CLOCK} AS DATE) AS day, count(*) FROM {relation} GROUP BY day "
         "ORDER BY day"
@@ -631,9 +597,7 @@ def commit(base: Snapshot, change: Commit) -> int:
 
 
 def _add_new_columns(name: str, table: DeltaTable) -> None:
-    """Add the columns that were declared since to a table of an earlier version, in a
-    separate commit; its files stay unchanged.
-    """
+    """Commit the columns declared since an earlier version; the files stay unchanged."""
     names = {item.name for item in table.schema().fields}
     fresh = [item.with_nullable(True) for item in _describe(name) if item.name not in names]
     if fresh:
@@ -644,9 +608,7 @@ def _add_new_columns(name: str, table: DeltaTable) -> None:
 
 
 def _make_durable(base: Snapshot, adds: Iterable[AddAction]) -> None:
-    """Flush new files to the disk before a commit names them, so that no version points
-    to an empty file after a power failure.
-    """
+    """Flush new files to the disk before a commit names them."""
     files = [base.folder / add.path for add in adds]
     folders = {folder: None for file in files for folder in (file.parent, base.folder)}
     for path in (*files, *folders):

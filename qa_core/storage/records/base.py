@@ -41,7 +41,6 @@ class UtcDateTime(sa.types.TypeDecorator):
 
 
 def now() -> datetime:
-    """Return the present moment, in UTC."""
     return environment.now()
 
 
@@ -50,6 +49,11 @@ def reference(
 ) -> MappedColumn[Any]:
     """Build a column that refers to another, with what a deletion and a new key of that do."""
     return mapped_column(sa.ForeignKey(target, ondelete=ondelete, onupdate=onupdate), **column)
+
+
+def of_advisor(ondelete: str | None = "CASCADE") -> MappedColumn[Any]:
+    """Build a column with the id of an advisor, which follows merges."""
+    return reference(ADVISOR, ondelete, onupdate="CASCADE", index=True)
 
 
 def parts(owner: str, **options: Any) -> RelationshipProperty[Any]:
@@ -87,9 +91,7 @@ class Base(DeclarativeBase):
     @declared_attr.directive
     @classmethod
     def __tablename__(cls) -> str:
-        """Name the table after its class: `draw` for `Draw`, `drawn_contact` for
-        `DrawnContact`.
-        """
+        """Name the table after its class: `draw` for `Draw`, `drawn_contact` for `DrawnContact`."""
         return re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
 
 

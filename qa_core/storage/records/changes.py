@@ -1,6 +1,4 @@
-"""Marks of change: a value per subject of the records that differs after any change of it,
-so that what is kept of it is known to be out of date.
-"""
+"""Marks of change: a value per subject of the records, new after any change of it."""
 
 import functools
 import secrets
@@ -20,9 +18,7 @@ QUIET = frozenset(
 
 
 class ChangeMark(Base, holds=data.NOBODY):
-    """Random text, new after each transaction that wrote to a table of the subject: it never
-    recurs, not even with an older copy of the records.
-    """
+    """Random text, new after each transaction that wrote to a table of the subject."""
 
     subject: Mapped[data.Code] = mapped_column(primary_key=True)
     mark: Mapped[data.Code]

@@ -24,7 +24,6 @@ def find(name: str) -> datetime | None:
 
 
 def is_due(name: str) -> bool:
-    """Return whether this work is due."""
     return find(name) is not None
 
 

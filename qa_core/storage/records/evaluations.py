@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from qa_core.storage.facts import personal_data as data
-from qa_core.storage.records.base import ADVISOR, Base, Numbered, now, parts, reference
+from qa_core.storage.records.base import Base, Numbered, now, of_advisor, parts, reference
 
 SCORED, TARGETED, CALIBRATION, SELF = "scored", "targeted", "calibration", "self"
 """Kinds of evaluations. KPIs count those that are scored."""
@@ -38,9 +38,7 @@ class ScorecardVersion(Numbered, holds=data.NOBODY):
 
 
 def find_moment_of_change(connection: sa.Connection) -> datetime:
-    """Return the present moment; after the newest change where the clock was set back, since
-    what is kept of published evaluations is renewed by it.
-    """
+    """Return the present moment, or after the newest change where the clock was set back."""
     newest = connection.scalar(
         sa.select(sa.func.max(Evaluation.changed_at)).where(
             Evaluation.state == "published", Evaluation.kind == SCORED
@@ -65,9 +63,7 @@ class Evaluation(Numbered, holds=data.Stored((data.ADVISOR,), "evaluations", "ev
     """Identity of an imported evaluation, so that the same file again changes nothing."""
     source_system: Mapped[data.Code | None]
     contact_id: Mapped[data.ContactId | None]
-    advisor_id: Mapped[data.OwnAdvisorId | None] = reference(
-        ADVISOR, onupdate="CASCADE", index=True
-    )
+    advisor_id: Mapped[data.OwnAdvisorId | None] = of_advisor(None)
     team: Mapped[data.Code | None]
     local_day: Mapped[date] = mapped_column(index=True)
     evaluator: Mapped[data.Username | None]

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from qa_core.storage.facts import personal_data as data
-from qa_core.storage.records.base import ADVISOR, Base, Numbered, now, parts, reference
+from qa_core.storage.records.base import Base, Numbered, now, of_advisor, parts, reference
 
 Audio = data.declare(str, data.AUDIO, data.CUSTOMER, data.ADVISOR, on_erasure=data.BLANK)
 Waveform = data.declare(list[Any], data.AUDIO, data.CUSTOMER, data.ADVISOR, on_erasure=data.BLANK)
@@ -29,9 +29,7 @@ class GateValue(Numbered, holds=data.NOBODY):
 
 
 class ConfirmedEvaluator(Base, holds=WHO_LISTENS):
-    """Person without an account whose evaluations may be imported: `name` as it is compared,
-    `title` as it was written.
-    """
+    """Person without an account whose evaluations may be imported; `title`: as written."""
 
     name: Mapped[data.OwnUsername] = mapped_column(primary_key=True)
     title: Mapped[data.Code]
@@ -63,9 +61,7 @@ class Accreditation(Numbered, holds=WHO_LISTENS):
 class AdvisorNotice(Numbered, holds=data.Stored((data.ADVISOR,), "leavers", part_of="advisor_id")):
     """Notice of recording and listening given to an advisor, and its day."""
 
-    advisor_id: Mapped[data.OwnAdvisorId] = reference(
-        ADVISOR, "CASCADE", onupdate="CASCADE", index=True
-    )
+    advisor_id: Mapped[data.OwnAdvisorId] = of_advisor()
     informed_on: Mapped[date]
     entered_by: Mapped[data.Username]
     entered_at: Mapped[datetime] = mapped_column(default=now)
@@ -80,9 +76,7 @@ class Recording(
 
     source_system: Mapped[data.Code]
     contact_id: Mapped[data.ContactId]
-    advisor_id: Mapped[data.AdvisorId | None] = reference(
-        ADVISOR, "SET NULL", onupdate="CASCADE", index=True
-    )
+    advisor_id: Mapped[data.AdvisorId | None] = of_advisor("SET NULL")
     team: Mapped[data.Code | None]
     local_day: Mapped[date] = mapped_column(index=True)
     """Day of the contact; with `team` and `advisor_id`, decides the scope of a reader."""
@@ -135,9 +129,7 @@ class Playback(Numbered, holds=data.Stored((data.ADVISOR, data.ACCOUNT), "playba
     recording_id: Mapped[int] = reference("recording.id", "CASCADE", index=True)
     source_system: Mapped[data.Code]
     contact_id: Mapped[data.ContactId]
-    advisor_id: Mapped[data.OwnAdvisorId | None] = reference(
-        ADVISOR, "SET NULL", onupdate="CASCADE", index=True
-    )
+    advisor_id: Mapped[data.OwnAdvisorId | None] = of_advisor("SET NULL")
     username: Mapped[data.Username] = mapped_column(index=True)
     purpose: Mapped[data.Code]
     """training · evaluation · quality · targeted · calibration · own (an advisor's own call)"""
@@ -213,9 +205,7 @@ class DrawnContact(Numbered, holds=data.Stored((data.ADVISOR,), "draws", part_of
     """Place in the order drawn, from 1."""
     source_system: Mapped[data.Code]
     contact_id: Mapped[data.ContactId]
-    advisor_id: Mapped[data.AdvisorId | None] = reference(
-        ADVISOR, "SET NULL", onupdate="CASCADE", index=True
-    )
+    advisor_id: Mapped[data.AdvisorId | None] = of_advisor("SET NULL")
     team: Mapped[data.Code | None]
     local_start: Mapped[datetime] = mapped_column(sa.DateTime())
     """Wall clock of the centre, as in the lake."""
@@ -312,9 +302,7 @@ class CalibrationContact(
     calibration_id: Mapped[int] = reference("calibration.id", "CASCADE", index=True)
     source_system: Mapped[data.Code]
     contact_id: Mapped[data.ContactId]
-    advisor_id: Mapped[data.AdvisorId | None] = reference(
-        ADVISOR, "SET NULL", onupdate="CASCADE", index=True
-    )
+    advisor_id: Mapped[data.AdvisorId | None] = of_advisor("SET NULL")
     team: Mapped[data.Code | None]
     local_start: Mapped[datetime] = mapped_column(sa.DateTime())
     reference_evaluator: Mapped[data.Username | None]
@@ -327,9 +315,7 @@ class CalibrationContact(
 class CoachingPlan(Numbered, holds=data.Stored((data.ADVISOR,), "coaching", "opened_at")):
     """Coaching plan of an advisor with their lead: goal on criteria, source, due date."""
 
-    advisor_id: Mapped[data.OwnAdvisorId] = reference(
-        ADVISOR, "CASCADE", onupdate="CASCADE", index=True
-    )
+    advisor_id: Mapped[data.OwnAdvisorId] = of_advisor()
     given_advisor_id: Mapped[data.AdvisorId | None]
     """Advisor it was opened for, where that one was merged into another; else null."""
     team: Mapped[data.Code | None]

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from qa_core.storage.facts import personal_data as data
-from qa_core.storage.records.base import ADVISOR, Base, Numbered, now, parts, reference
+from qa_core.storage.records.base import ADVISOR, Base, Numbered, now, of_advisor, parts, reference
 
 OF_VIEWS = (data.ACCOUNT, data.ADVISOR)
 ViewText = data.declare(str, data.TEXT, *OF_VIEWS, if_named=data.ROW)
@@ -53,9 +53,7 @@ class AdvisorAlias(Base, holds=data.Stored((data.ADVISOR,), "leavers", part_of="
 
     key: Mapped[data.Code] = mapped_column(primary_key=True)
     alias: Mapped[data.Code]
-    advisor_id: Mapped[data.OwnAdvisorId] = reference(
-        ADVISOR, "CASCADE", onupdate="CASCADE", index=True
-    )
+    advisor_id: Mapped[data.OwnAdvisorId] = of_advisor()
 
     advisor: Mapped[Advisor] = relationship(back_populates="aliases")
 
@@ -63,9 +61,7 @@ class AdvisorAlias(Base, holds=data.Stored((data.ADVISOR,), "leavers", part_of="
 class Membership(Numbered, holds=data.Stored((data.ADVISOR,), "leavers", part_of="advisor_id")):
     """Membership in a team from `starts_on` (null: always) to before `ends_on` (null: open)."""
 
-    advisor_id: Mapped[data.OwnAdvisorId] = reference(
-        ADVISOR, "CASCADE", onupdate="CASCADE", index=True
-    )
+    advisor_id: Mapped[data.OwnAdvisorId] = of_advisor()
     team_name: Mapped[data.Code] = reference("team.name", onupdate="CASCADE", index=True)
     starts_on: Mapped[date | None]
     ends_on: Mapped[date | None]

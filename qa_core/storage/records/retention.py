@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from qa_core.storage.facts import personal_data as data
-from qa_core.storage.records.base import ADVISOR, Base, Numbered, now, reference
+from qa_core.storage.records.base import Base, Numbered, now, of_advisor
 
 UNTIL_LIFTED = "applies until it is lifted"
 APPLIES_LATER = "applies to later files too (GDPR art. 21)"
@@ -111,9 +111,7 @@ class Objection(
     """
 
     customer_key: Mapped[ObjectingCustomer | None] = mapped_column(index=True)
-    advisor_id: Mapped[data.OwnAdvisorId | None] = reference(
-        ADVISOR, "CASCADE", onupdate="CASCADE", index=True
-    )
+    advisor_id: Mapped[data.OwnAdvisorId | None] = of_advisor()
     contact_id: Mapped[ForbiddenContact | None] = mapped_column(index=True)
     source_system: Mapped[data.Code | None]
     """Of the contact; null: of whichever system has it."""
@@ -134,9 +132,7 @@ class ListeningExclusion(
     __tablename__ = "exclusion"
 
     number: Mapped[data.Code | None] = mapped_column(index=True)
-    advisor_id: Mapped[data.OwnAdvisorId | None] = reference(
-        ADVISOR, "CASCADE", onupdate="CASCADE", index=True
-    )
+    advisor_id: Mapped[data.OwnAdvisorId | None] = of_advisor()
     source_system: Mapped[data.Code | None]
     """Of the contact; null: of whichever system has it."""
     contact_id: Mapped[ForbiddenContact | None]
@@ -152,9 +148,7 @@ class Restriction(
     """Customer, advisor or contact left out of figures and lists until lifted (GDPR art. 18)."""
 
     customer_key: Mapped[data.CustomerKey | None] = mapped_column(index=True)
-    advisor_id: Mapped[data.OwnAdvisorId | None] = reference(
-        ADVISOR, "CASCADE", onupdate="CASCADE", index=True
-    )
+    advisor_id: Mapped[data.OwnAdvisorId | None] = of_advisor()
     source_system: Mapped[data.Code | None]
     """Of the contact; null: of whichever system has it."""
     contact_id: Mapped[ForbiddenContact | None]
@@ -176,9 +170,7 @@ class Rectification(
     field: Mapped[data.Code]
     """Column of the contact."""
     value: Mapped[data.ContactNote | None]
-    advisor_id: Mapped[data.OwnAdvisorId | None] = reference(
-        ADVISOR, "CASCADE", onupdate="CASCADE", index=True
-    )
+    advisor_id: Mapped[data.OwnAdvisorId | None] = of_advisor()
     customer_key: Mapped[data.CustomerKey | None]
     reason: Mapped[data.ContactNote]
     request_id: Mapped[int | None]

@@ -1,7 +1,5 @@
 """Records store: one engine per database, read sessions, and one write session at a time."""
 
-from __future__ import annotations
-
 import fcntl
 import functools
 from collections.abc import Callable, Iterator
@@ -151,9 +149,7 @@ def reading() -> Iterator[Session]:
 
 @contextmanager
 def one_state() -> Iterator[None]:
-    """Let everything that this thread reads meanwhile share one session, and so one state
-    of the records; what is written meanwhile is seen afterwards.
-    """
+    """Let this thread's reads share one session meanwhile, and so one state of the records."""
     with Session(_reading_engine()) as session:
         token = _shared.set(session)
         try:
@@ -187,9 +183,7 @@ def _reading_engine() -> sa.Engine:
 
 @contextmanager
 def writing(seconds: float | None = None) -> Iterator[Session]:
-    """Open a session that is committed whole at the end, or not at all. Writers queue, for
-    so many seconds at most (default: `BUSY_SECONDS`).
-    """
+    """Open a session that is committed whole at the end, or not at all. Writers queue."""
     with ExitStack() as stack:
         if (shared := _shared.get()) is not None:
             _renew(shared)

@@ -1,6 +1,4 @@
-"""Session on a Spark Connect server: the files of the lake and Arrow tables as its temporary
-views, statements run within a time, and clear words for what fails.
-"""
+"""Session on a Spark Connect server, with files and Arrow tables as temporary views."""
 
 from __future__ import annotations
 
@@ -110,13 +108,10 @@ class Cluster:
 
     @property
     def version(self) -> str:
-        """Version of Spark that the server runs."""
         return self._open().spark.version
 
     def select_from_files(self, name: str, files: Sequence[str]) -> str:
-        """Write a SELECT of the whole table over those files, for `run`. Raises Refusal for
-        files from before columns that Spark cannot derive.
-        """
+        """Write a SELECT of the whole table over those files, for `run`. Raises Refusal."""
         if not files:
             return tables.select_from_files(name, files)
         if any(tables.missing_in(name, file) & DERIVED.get(name, {}).keys() for file in files):
@@ -140,9 +135,7 @@ class Cluster:
         views: Mapping[str, str],
         arrow: Mapping[str, pa.Table],
     ) -> pd.DataFrame:
-        """Run a statement of DuckDB with its views; `arrow`: tables by name. Raises Refusal
-        where the server fails, Unreadable where it cannot read a file.
-        """
+        """Run a statement of DuckDB with its views. Raises Refusal or Unreadable."""
         from qa_core.storage.spark.translation import translate
 
         tag, seconds = uuid.uuid4().hex, environment.find_engine_seconds()
@@ -223,7 +216,6 @@ class Cluster:
         )
 
     def _explain(self, error: Exception) -> Exception:
-        """Explain what failed."""
         LOG.debug("the cluster failed", exc_info=error)
         condition = _get_condition(error)
         if "RETRIES" in condition or "UNAVAILABLE" in str(error) or "INVALID_HANDLE" in condition:
@@ -247,9 +239,7 @@ class Cluster:
 
 
 def find_host(url: str) -> str:
-    """Find the host and port of a URL, without its parameters: they hold the token. Raises
-    Refusal for what is no URL of Spark Connect.
-    """
+    """Find the host and port of a URL, without its parameters. Raises Refusal."""
     parts = urlsplit(url)
     with suppress(ValueError):
         if parts.scheme == "sc" and parts.hostname and "@" not in parts.netloc:

@@ -1,6 +1,4 @@
-"""Translation of a statement from DuckDB's SQL to Spark's, by sqlglot and the rewrites of what
-Spark calls otherwise or computes another way.
-"""
+"""Translation of a statement from DuckDB's SQL to Spark's, by sqlglot and rewrites."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta

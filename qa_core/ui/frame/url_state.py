@@ -1,6 +1,4 @@
-"""The state of a page in its address: by value, never by title, so that a link means
-the same in every language (Streamlit's own binding writes titles).
-"""
+"""The state of a page in its address: by value, never by title, for every language."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence

@@ -27,7 +27,6 @@ BROWSER_HEADER = "x-ecoute-browser"
 """
 CONNECTION_HEADER = "x-ecoute-connection"
 CHECK_SECONDS = 0.5
-"""Seconds between two looks at whether the session of a connection is still live."""
 MAX_STRANGERS, MAX_OF_AN_ADDRESS = 500, 100
 STRANGER_IDLE_SECONDS = 600
 BURST, PER_SECOND, MAX_WAIT = 200, 3, 10
@@ -124,7 +123,9 @@ class Connections:
             connection.token = cookie
         address = connection.browser.address
         is_stranger = connection.token is None
-        if is_stranger and self._is_full(address):
+        if is_stranger and (
+            self.strangers[address] >= MAX_OF_AN_ADDRESS or self.strangers.total() >= MAX_STRANGERS
+        ):
             await send({"type": "websocket.close", "code": TRY_AGAIN_LATER})
             return
         number = secrets.token_hex(16)
@@ -141,11 +142,6 @@ class Connections:
             self.strangers[address] -= is_stranger
             if not self.strangers[address]:
                 del self.strangers[address]
-
-    def _is_full(self, address: str) -> bool:
-        return (
-            self.strangers[address] >= MAX_OF_AN_ADDRESS or self.strangers.total() >= MAX_STRANGERS
-        )
 
     def _slow_down(self, connection: Connection, receive: Receive, send: Send) -> Receive:
         async def receive_slowly() -> Message:

@@ -1,6 +1,4 @@
-"""The API: `GET /api/kpi` and `/api/kpis` answer as the commands `kpi` and `kpis` do with
-`--json`, with limits (docs/api.md); `/api/openapi.json` describes both.
-"""
+"""The API: `/api/kpi` and `/api/kpis` answer as the commands with `--json` (docs/api.md)."""
 
 import functools
 import hashlib
@@ -40,7 +38,6 @@ COLUMNS = (
     "unknown_identity", "previous_value",
 )  # fmt: skip
 PERCENTILES = ("p50", "p90", "p95")
-"""Columns of a CSV after its dimensions."""
 A_MINUTE, AT_ONCE, MAX_QUEUE = 60, 2, 8
 """Requests of one token: in a minute, worked on at once, and waiting for those."""
 WORKERS, MAX_WAITING = 4, 40
@@ -234,9 +231,7 @@ def _wants_csv(request: Request) -> bool:
 
 
 def _encode_csv(answer: kpi_question.KpiAnswer) -> Response:
-    """Write the rows as CSV: a column per dimension, then the keys of a row; notes in one
-    cell, separated by spaces.
-    """
+    """Write the rows as CSV: a column per dimension, then the keys; notes in one cell."""
     cuts = list(dict.fromkeys(name for row in answer.rows for name in row["by"]))
     lines = [
         [
@@ -252,7 +247,6 @@ def _encode_csv(answer: kpi_question.KpiAnswer) -> Response:
 
 
 def _describe(_request: Request) -> Response:
-    """Describe the API in OpenAPI 3.1."""
     text = {"type": "string"}
     number = {"type": ["number", "null"]}
     row = {

@@ -1,6 +1,4 @@
-"""Counts for monitoring: `GET /metrics` in the OpenMetrics format, to the addresses of
-QA_METRICS_ADDRESSES alone. No person and no KPI is in them.
-"""
+"""Counts for monitoring: `GET /metrics`, to QA_METRICS_ADDRESSES alone. No person, no KPI."""
 
 import logging
 import threading
@@ -50,7 +48,6 @@ def start() -> None:
 
 
 def note_answer(status: int) -> None:
-    """Count one answer of the server."""
     with _lock:
         _answers[str(status)] += 1
 

@@ -28,7 +28,6 @@ class ActField:
     help_text: str = ""
 
     def ask(self, key: str) -> Any:
-        """Show the field and return its value."""
         key, label = f"{key}_{self.name}", _(self.label)
         match self.usual:
             case bool():

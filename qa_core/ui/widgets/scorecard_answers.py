@@ -105,10 +105,7 @@ def show_notes(criterion: Criterion) -> None:
 
 
 def ask(
-    prefix: str,
-    criterion: Criterion,
-    hook: Mapping[str, Any] = NO_HOOK,
-    disabled: bool = False,
+    prefix: str, criterion: Criterion, hook: Mapping[str, Any] = NO_HOOK, disabled: bool = False
 ) -> None:
     """Ask for one answer: buttons for its levels, or a number. `hook`: what a change calls."""
     widget = name(prefix, "answer", criterion.key)
@@ -165,9 +162,7 @@ def show_criterion(
     locked: str = "",
     is_bold: bool = False,
 ) -> None:
-    """Show a criterion with its answer and its comment to give; only those given, with the
-    reason, if it is `locked`. `comment`: the one that is kept.
-    """
+    """Show a criterion with its answer and comment to give; only those given if `locked`."""
     with st.container(gap="xxsmall", key=name(prefix, "box", criterion.key)):
         show_question(criterion, is_bold)
         with layout.row():

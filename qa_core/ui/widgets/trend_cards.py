@@ -26,9 +26,7 @@ def read_series(
     overrides: Mapping[str, str] | None = None,
     compare: Period | None = None,
 ) -> Mapping[str, Series]:
-    """Return the trend of each KPI, with its control limits. `compare`: the period beside
-    which the page asks for the same values, so that both are read once.
-    """
+    """Return the trend of each KPI, with control limits; `compare` is read at once with it."""
     trends = cached.find_trends(
         viewer,
         tuple(kpis),

@@ -32,13 +32,11 @@ ROOM = 560
 
 
 def find_selected(known: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """Return the account whose row is selected in the list."""
     rows = st.session_state.get(LIST, {}).get("selection", {}).get("rows", [])
     return known[rows[0]] if rows and rows[0] < len(known) else None
 
 
 def show_list(viewer: Viewer, known: list[dict[str, Any]]) -> None:
-    """Show the accounts; one can be selected."""
     advisors = dict(accounts.find_advisors(viewer))
     columns = (
         tables.text_column(_("Username"), lambda account: account["username"]),
@@ -51,7 +49,6 @@ def show_list(viewer: Viewer, known: list[dict[str, Any]]) -> None:
 
 
 def show_new(viewer: Viewer) -> None:
-    """Show the form of a new account."""
     st.subheader(_("New account"), anchor=False)
     role = _choose_role("new", Role.TEAM_LEAD)
     if accounts.needs_second(viewer, AccountAction.ADD, "", role):
@@ -252,7 +249,6 @@ def _do(
 
 
 def _describe_bounds(account: dict[str, Any], advisors: dict[str, str]) -> str:
-    """Describe the scope that the role of the account uses."""
     match account["role"]:
         case Role.TEAM_LEAD:
             return ", ".join(account["teams"])

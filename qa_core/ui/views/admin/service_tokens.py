@@ -7,13 +7,7 @@ from urllib.parse import urlsplit
 import streamlit as st
 
 from qa_core.access import accounts, service_tokens
-from qa_core.access.roles import (
-    DEFAULT_TOKEN_DAYS,
-    MAX_TOKEN_DAYS,
-    TOKEN_ROLES,
-    Permission,
-    Viewer,
-)
+from qa_core.access.roles import DEFAULT_TOKEN_DAYS, MAX_TOKEN_DAYS, TOKEN_ROLES, Permission, Viewer
 from qa_core.access.service_tokens import STATE_TITLES, TokenState
 from qa_core.base import environment
 from qa_core.base.i18n import _
@@ -29,7 +23,6 @@ NEW = "new_service_token"
 
 
 def show_tokens(viewer: Viewer) -> None:
-    """Show each token with its state, and a button that revokes it."""
     tokens = service_tokens.find_tokens(viewer)
     if not tokens:
         st.caption(_("None yet."))

@@ -27,7 +27,6 @@ def show(viewer: Viewer) -> None:
 
 
 def show_blocks(blocks: list[Block]) -> None:
-    """Show the blocks of a document on a page."""
     for block in blocks:
         match block:
             case Heading():

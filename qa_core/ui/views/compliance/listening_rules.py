@@ -262,7 +262,6 @@ def _ask(entry: gates.Gate, value: str | None) -> str:
 
 
 def name_purpose(purpose: str) -> str:
-    """Return the title of a purpose of listening."""
     return _(gates.PURPOSE_TITLES.get(purpose, purpose))
 
 
@@ -279,7 +278,6 @@ def _describe_value(entry: gates.Gate, value: str) -> str:
 
 
 def _offer_purge(viewer: Viewer) -> None:
-    """Offer to delete now what is overdue."""
     if not viewer.can(Permission.MANAGE_COMPLIANCE):
         return
     if st.button(_("Delete it now"), icon=":material/delete:", type="primary"):

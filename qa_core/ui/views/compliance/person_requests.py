@@ -57,7 +57,6 @@ def show(viewer: Viewer) -> None:
 
 
 def _show_open(waiting: Sequence[PersonRequest]) -> None:
-    """Show one open request, and what is to do next."""
     if not waiting:
         return
     titles = {

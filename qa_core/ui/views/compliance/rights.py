@@ -30,7 +30,6 @@ KINDS = {
 
 
 def find_titles(*kinds: str) -> dict[str, str]:
-    """Return the titles of these kinds of persons and things."""
     return {kind: KINDS[kind] for kind in kinds}
 
 
@@ -83,7 +82,6 @@ PERFORM: Mapping[str, Callable[..., str]] = {
     "delete_audio": _delete_audio,
     "erase": _erase,
 }
-"""Function of each declared act; it returns the outcome in words."""
 CHOICES = {"reason": exclusions.REASONS, "field": {name: name for name in rectified.FIELDS}}
 
 
@@ -102,7 +100,6 @@ ACTS: Mapping[str, Mapping[str, Any]] = _DECLARED["act"]
 
 
 def show_acts(viewer: Viewer) -> None:
-    """Show the form of the chosen act, to whom it is open."""
     if not viewer.can(Permission.MANAGE_COMPLIANCE):
         return
     titles = {name: _(act["title"]) for name, act in ACTS.items()}
@@ -140,7 +137,6 @@ def show_restrictions(viewer: Viewer) -> None:
 
 
 def show_objections(viewer: Viewer) -> None:
-    """Show the objections in force; lift one."""
     st.subheader(_("Objections"), anchor=False)
     entries = restrictions.find_all(viewer, Objection)
     columns = (

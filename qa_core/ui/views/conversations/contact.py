@@ -111,8 +111,7 @@ def show_details(viewer: Viewer, contact: Contact) -> None:
         tracking = {key: title for key, title in TRACKING.items() if contact.get(key)}
         if tracking:
             _show_facts(
-                _("Where it came from"),
-                ((title, contact[key]) for key, title in tracking.items()),
+                _("Where it came from"), ((title, contact[key]) for key, title in tracking.items())
             )
         flags = {key: contact[key] for key in FLAGS if contact.get(key) is not None}
         if flags:
@@ -135,7 +134,6 @@ def _name(key: str, value: Any) -> Any:
 
 
 def read(viewer: Viewer, source_system: str, contact_id: str) -> Contact:
-    """Return the contact of that address."""
     return open_once.read(
         "contact_read",
         (source_system, contact_id),

@@ -116,7 +116,6 @@ def show_query(asked: ContactsQuery) -> None:
 
 
 def count(viewer: Viewer, asked: ContactsQuery) -> int:
-    """Return how many contacts the list has."""
     return query.count_contacts(viewer, asked.where, asked.behind, asked.overrides, asked.waited)
 
 

@@ -38,7 +38,6 @@ TITLES = {
 
 
 def show(viewer: Viewer, state: FilterState) -> None:
-    """Show the whole page."""
     window = resolution_window.ask(viewer)
     rows = cached.headline(
         viewer,
@@ -250,9 +249,7 @@ def _compare_resolutions(viewer: Viewer, state: FilterState, window: Window) -> 
             tables.percent_column(_("Repeat"), lambda row: row.share_back, 80),
             tables.percent_column(_("No repeat"), lambda row: 1 - row.share_back, 88),
             tables.text_column(
-                _("95 % interval"),
-                lambda row: formatting.interval(row.low, row.high, "rate"),
-                104,
+                _("95 % interval"), lambda row: formatting.interval(row.low, row.high, "rate"), 104
             ),
             tables.text_column(_("Customer confirms"), _describe_confirmation, 120)
             if any(row.confirmed for row in counts)

@@ -1,6 +1,4 @@
-"""The Your first figures page: contacts by day, to compare with the tool that they come from,
-and what the other figures still lack.
-"""
+"""The Your first figures page: contacts by day, to compare with the tool they come from."""
 
 from datetime import date, timedelta
 from typing import Any

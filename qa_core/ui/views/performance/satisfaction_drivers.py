@@ -26,7 +26,6 @@ def show(viewer: Viewer, state: FilterState) -> None:
 
 
 def show_chart(read: Drivers, drawn: list[Driver], key: str) -> None:
-    """Show those factors."""
     figure = charts.build_differences(
         driver_texts.build_frame(drawn), Unit.RATE, dark=styles.is_dark(), row_height=23
     )

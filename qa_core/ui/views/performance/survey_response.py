@@ -32,7 +32,6 @@ def read_whole(viewer: Viewer, state: FilterState) -> dict[str, Any]:
 
 
 def read_cuts(viewer: Viewer, state: FilterState) -> dict[str, tables.Rows]:
-    """Return the rows of each cut that the viewer may see."""
     cuts = [cut for cut in CUTS if state.may_cut(viewer, cut)]
     frames = cached.measure_cuts(
         viewer, (*RATES, "answered"), tuple((cut,) for cut in cuts), state.where

@@ -24,14 +24,7 @@ WAIT = "average_speed_of_answer"
 TILES = ("received", "service_level", "abandon_rate", WAIT)
 MEASURES = ("answer_rate", "service_level", "abandon_rate", "received")
 """What the map of the week can show, the default first."""
-IN_TABLE = (
-    "received",
-    "answer_rate",
-    "service_level",
-    "abandon_rate",
-    WAIT,
-    "recovered_rate",
-)
+IN_TABLE = ("received", "answer_rate", "service_level", "abandon_rate", WAIT, "recovered_rate")
 PER: Mapping[str, str] = {
     "half_hour": N_("Per half-hour"),
     "hour": N_("Per hour"),
@@ -122,7 +115,6 @@ def read_trend_of_waits(viewer: Viewer, state: FilterState) -> pd.DataFrame:
 
 
 def show_top(viewer: Viewer, state: FilterState) -> None:
-    """Show the tiles."""
     rows = _read_whole(viewer, state)
     series = trend_cards.read_series(viewer, state, TILES)
     cards.show_tiles([cards.build_tile(rows[key], state, series[key]) for key in TILES])
@@ -322,9 +314,7 @@ def _read_week(
 
 
 def _with_text(frame: pd.DataFrame, measure: str, grain: str, clock: Clock) -> pd.DataFrame:
-    """Return the cells with their value, whether they rest on `enough`, and the text of
-    the pointer. Contacts are a mean of the times that the half-hour came.
-    """
+    """Return the cells with their value, whether they rest on `enough`, and the hover text."""
     frame = frame.copy()
     if measure == "received":
         frame["times"] = [

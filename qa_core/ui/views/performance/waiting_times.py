@@ -122,7 +122,6 @@ def _show_trend(viewer: Viewer, state: FilterState) -> None:
 
 
 def _hide_small_samples(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the frame without percentiles of small samples."""
     frame = frame.copy()
     for name, least in (("p50", MIN), ("p90", MIN_FOR_TAIL), ("p95", MIN_FOR_TAIL)):
         frame[name] = frame[name].where(frame["n"] >= least)
@@ -142,7 +141,6 @@ def _lines(values: dict[str, pd.Series], n: pd.Series) -> list[charts.ChartLine]
 
 
 def _show_distribution(viewer: Viewer, state: FilterState, waits: pd.DataFrame) -> None:
-    """Show the distribution of waits, answered and abandoned."""
     threshold = cached.current_settings().service_level_seconds
     bars, width, beyond = split_waits(waits, threshold)
     gone = waits[waits["abandoned"] > 0]

@@ -49,7 +49,6 @@ class CaseMixSide:
 
 
 def read(viewer: Viewer, advisor_id: str, period: Period) -> AdvisorProfile:
-    """Return the advisor of that id in the address."""
     return open_once.read(
         "advisor_read",
         advisor_id,

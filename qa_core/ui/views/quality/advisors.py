@@ -55,7 +55,6 @@ MAX_ADVISORS = 40
 
 
 def show_tiles(viewer: Viewer, state: FilterState) -> None:
-    """Show the team as a whole."""
     rows = cached.headline(viewer, KPIS, state.where, state.compare)
     series = trend_cards.read_series(viewer, state, KPIS)
     lately = trend_cards.describe_lately(viewer, state.where, KPIS, series)
@@ -184,7 +183,6 @@ def _describe_adjusted(scores: Adjusted, name: str) -> str:
 
 
 def _show_adjustment(scores: Adjusted) -> None:
-    """Show what was adjusted."""
     if scores.is_connected:
         text = _(
             "Adjusted: score an average evaluator (of {n}) would give on an average scorecard. It "
@@ -195,7 +193,6 @@ def _show_adjustment(scores: Adjusted) -> None:
 
 
 def _has_teams(viewer: Viewer) -> bool:
-    """Return whether the viewer sees more than one team."""
     if not viewer.can_cut_by("team"):
         return False
     teams = [team for team, _count in cached.find_values(viewer, "team", Filters())]
@@ -278,7 +275,6 @@ def _show_criteria(viewer: Viewer, state: FilterState) -> None:
 
 
 def describe_cell(row: Any, criterion: str) -> str:
-    """Return the text of a cell for the pointer."""
     share = f"n = {int(row.n)}"
     if row.n >= MIN_EVALUATIONS:
         share = _(

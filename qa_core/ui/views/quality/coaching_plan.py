@@ -29,7 +29,6 @@ DEFAULT_WEEKS = 6
 
 
 def choose(plan_id: int) -> None:
-    """Callback: show that plan in full."""
     st.query_params[PLAN] = str(plan_id)
 
 
@@ -38,14 +37,12 @@ def _format_evaluation(entry: plans.EvaluationReference) -> str:
 
 
 def show_training_file(advisor_id: str) -> None:
-    """Show the button that exports the training file of an advisor."""
     download_links.show_download(
         training_file.KIND, label=_("Training file"), key=advisor_id, advisor_id=advisor_id
     )
 
 
 def show(viewer: Viewer, plan: CoachingPlanView, texts: ScorecardTexts) -> None:
-    """Show the plan, with what this viewer may do about it."""
     plan = open_once.read(
         READ, plan.advisor_id, lambda: plans.read_plan(viewer, plan.id), lambda: plan
     )
@@ -142,9 +139,7 @@ def _ask_end(plan: CoachingPlanView, seen: int) -> None:
 
 
 def begin(start: dict[str, Any] | None) -> None:
-    """Callback: open the form, filled with `advisor_id`, `criteria` and `goal` if given.
-    `is_shown`: false where the page does not show the plan that was opened.
-    """
+    """Callback: open the form, filled with `advisor_id`, `criteria` and `goal` if given."""
     st.session_state[START] = start or {}
     st.session_state[ROUND] = st.session_state.get(ROUND, 0) + 1
 
@@ -187,11 +182,7 @@ def _ask_content(
     viewer: Viewer, advisor: str, start: dict[str, Any], key: str, texts: ScorecardTexts
 ) -> tuple[Any, ...]:
     goal = personal_data.ask_text(
-        _("Goal"),
-        plans.MAX_GOAL,
-        f"coaching_goal_{key}",
-        value=start.get("goal", ""),
-        height=80,
+        _("Goal"), plans.MAX_GOAL, f"coaching_goal_{key}", value=start.get("goal", ""), height=80
     )
     known = plans.find_criteria(viewer, advisor)
     titles = {name: texts.name("criterion", name) for name in known}

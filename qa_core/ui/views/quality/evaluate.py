@@ -38,10 +38,7 @@ PAGE, TABLE = "evaluate", "waiting_contacts"
 WorkItem = Assignment | calibration.Task
 HEADS = {
     drafts.SCORED: (N_("Evaluation"), ""),
-    drafts.TARGETED: (
-        N_("Targeted evaluation"),
-        scorecard_answers.PICKED,
-    ),
+    drafts.TARGETED: (N_("Targeted evaluation"), scorecard_answers.PICKED),
     drafts.CALIBRATION: (
         N_("Calibration"),
         N_(
@@ -62,7 +59,6 @@ SIGNED = N_("You sign it: it is your judgement, and the advisor sees your name."
 
 
 def read(viewer: Viewer, number: str) -> Draft:
-    """Return the evaluation that the address names."""
     return drafts.get_draft(viewer, url_state.read_number(number))
 
 

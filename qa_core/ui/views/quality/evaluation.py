@@ -24,7 +24,6 @@ READ = "evaluation_read"
 
 
 def read(viewer: Viewer, given: str) -> EvaluationView:
-    """Return the evaluation of that number in the address."""
     number = url_state.read_number(given)
     return open_once.read(
         READ, given, lambda: read_evaluation(viewer, number), lambda: get_evaluation(viewer, number)
@@ -188,7 +187,6 @@ def _describe_pass_mark(evaluation: EvaluationView) -> str | None:
 
 
 def _show_links(viewer: Viewer, evaluation: EvaluationView) -> None:
-    """Show the link to the contact, or to the form of a draft."""
     if evaluation.contact_id and viewer.can(Permission.SEE_CONTACTS):
         drill.show_contact_button("evaluation", evaluation.source_system, evaluation.contact_id)
     elif evaluation.state == "draft":

@@ -135,7 +135,6 @@ def _count_agreed(evaluation: EvaluationView) -> str:
 
 
 def show_reply(viewer: Viewer, evaluation: EvaluationView) -> None:
-    """Show the card below the answers."""
     if evaluation.kind not in EVALUATOR_KINDS or evaluation.state != "published":
         return
     with cards.card(_("The advisor's reply"), gap="small"):
@@ -201,7 +200,6 @@ def _show_self_evaluation(evaluation: EvaluationView, self_evaluation: SelfEvalu
 
 
 def _show_dispute(viewer: Viewer, evaluation: EvaluationView, answer: AnswerView) -> None:
-    """Show the dispute of that criterion, or the form to raise one."""
     dispute = answer.dispute
     if dispute is None:
         if evaluation.may_dispute and st.session_state.get(OPEN) == answer.key:
@@ -261,7 +259,7 @@ def _ask_decision(viewer: Viewer, dispute: DisputeView, answer: AnswerView) -> N
         DisputeDecision.KEEP: _("Keep {points}", points=of_most(dispute.original, answer.most)),
         DisputeDecision.ACCEPT: _("Accept {points}", points=of_most(dispute.proposed, answer.most)),
     }
-    if _can_ask(answer, without):
+    if not answer.levels or _find_options(answer, without):
         titles[DisputeDecision.THIRD] = _("Another value")
     decision = st.radio(
         _("Decision"), list(titles), format_func=titles.get, index=None, horizontal=True, key=key
@@ -302,11 +300,6 @@ def _find_options(answer: AnswerView, without: tuple[float | None, ...]) -> list
     """Return the other answers to choose from; None means not applicable."""
     levels: list[float | None] = [level for level in answer.levels if level not in without]
     return levels + ([None] if answer.not_applicable and None not in without else [])
-
-
-def _can_ask(answer: AnswerView, without: tuple[float | None, ...]) -> bool:
-    """Return whether another answer is left to choose."""
-    return not answer.levels or bool(_find_options(answer, without))
 
 
 def _ask_answer(label: str, answer: AnswerView, key: str, without: tuple[float | None, ...]) -> Any:

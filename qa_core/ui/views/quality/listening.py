@@ -66,7 +66,6 @@ def show_obstacle(viewer: Viewer) -> None:
 
 
 def show(viewer: Viewer, section: str) -> None:
-    """Show the chosen section."""
     plans = sampling.find_plans(viewer)
     if section == "sizes":
         _show_sample_sizes(viewer, plans)

@@ -45,7 +45,6 @@ def show_cuts(viewer: Viewer, state: FilterState) -> None:
 
 
 def show_last(viewer: Viewer, state: FilterState) -> None:
-    """Show the last evaluations of the period."""
     entries = query.find_evaluations_given(viewer, state.where).to_dict("records")
     texts = scorecard_texts.find_scorecard_texts(viewer)
     with cards.card(_("My last evaluations"), state.period_title):

@@ -149,7 +149,6 @@ def _sum_rates(key: str, rows: Sequence[Mapping[str, Any]], kpi: str) -> PathSte
 
 
 def _build_missed(answered: PathStep) -> PathStep:
-    """Return the step of the contacts that were not answered."""
     if answered.count is None:
         return PathStep("missed", status=answered.status)
     low, high = 1 - answered.high, 1 - answered.low

@@ -392,7 +392,6 @@ def show_attribution(viewer: Viewer, state: FilterState) -> None:
 
 
 def describe_attribution(viewer: Viewer, state: FilterState) -> str:
-    """Return the attribution rate in a sentence."""
     row = cached.headline(viewer, ("attribution_rate",), state.where)["attribution_rate"]
     if not formatting.is_missing(row.value):
         return _(

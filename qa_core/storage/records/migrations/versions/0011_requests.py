@@ -10,6 +10,5 @@ TABLES = ("objection", "subject_request")
 
 
 def upgrade() -> None:
-    """Make the new tables."""
     for name in TABLES:
         Base.metadata.tables[name].create(op.get_bind(), checkfirst=True)

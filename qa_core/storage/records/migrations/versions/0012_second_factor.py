@@ -9,5 +9,4 @@ down_revision = "0011"
 
 
 def upgrade() -> None:
-    """Make the new table."""
     Base.metadata.tables["second_factor"].create(op.get_bind(), checkfirst=True)

@@ -9,5 +9,4 @@ down_revision = "0012"
 
 
 def upgrade() -> None:
-    """Make the new table."""
     Base.metadata.tables["external_identity"].create(op.get_bind(), checkfirst=True)

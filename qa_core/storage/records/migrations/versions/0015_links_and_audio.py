@@ -1,6 +1,4 @@
-"""The link of a playback, which is one listening also across servers, and who agreed that
-audio is handed out.
-"""
+"""The link of a playback, one listening also across servers; who agreed to hand out audio."""
 
 import sqlalchemy as sa
 from alembic import op

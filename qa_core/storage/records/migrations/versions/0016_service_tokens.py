@@ -9,5 +9,4 @@ down_revision = "0015"
 
 
 def upgrade() -> None:
-    """Make the new table."""
     Base.metadata.tables["service_token"].create(op.get_bind(), checkfirst=True)

@@ -1,6 +1,4 @@
-"""Sessions know the sign-in at the identity provider that they came from; used logout
-tokens.
-"""
+"""Provider sign-ins that sessions came from; used logout tokens."""
 
 import sqlalchemy as sa
 from alembic import op

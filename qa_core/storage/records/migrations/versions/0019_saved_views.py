@@ -9,5 +9,4 @@ down_revision = "0018"
 
 
 def upgrade() -> None:
-    """Make the new table."""
     Base.metadata.tables["saved_view"].create(op.get_bind(), checkfirst=True)

@@ -9,6 +9,5 @@ down_revision = "0028"
 
 
 def upgrade() -> None:
-    """Add the three tables."""
     for name in ("mail_choice", "delivery", "webhook"):
         Base.metadata.tables[name].create(op.get_bind(), checkfirst=True)

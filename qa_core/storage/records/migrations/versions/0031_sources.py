@@ -9,6 +9,5 @@ down_revision = "0030"
 
 
 def upgrade() -> None:
-    """Add the two tables."""
     for name in ("pulled_source", "source_window"):
         Base.metadata.tables[name].create(op.get_bind(), checkfirst=True)
