@@ -139,12 +139,14 @@ def find_fixed(
     can_vary = (within * free_outside + outside * free > 0).any(axis=0)
     # Where a shown cell, or what is left of one, has none, each cell in it has none.
     shown = np.flatnonzero(is_shown)
-    left = [
-        cells.inside[at].astype(int) - cells.inside[parts].sum(axis=0)
+    left = (
+        cells.inside[at] & ~cells.inside[parts].any(axis=0)
         for at, parts in list_nested(cells, shown)
-    ]
-    sets = np.vstack([cells.inside[shown], *(one[None] for one in left)]) > 0
-    has_none = sets[sets @ rows == 0].any(axis=0)
+    )
+    has_none = np.zeros(len(rows), bool)
+    for one in itertools.chain(cells.inside[shown], left):
+        if not rows[one].any():
+            has_none |= one
     is_fixed = inside.any(axis=0) & ~(inside[~has_none] > 0).any(axis=0)
     open_cells = [
         place
@@ -191,13 +193,15 @@ def _find_varying(
     differs in it: first answers to random weights of all of them, then one cell after the
     other.
     """
-    columns, group = np.unique(np.vstack([shown, hidden]), axis=1, return_inverse=True)
+    columns = np.vstack([shown, hidden])
+    first, group = group_alike(columns.T)
+    columns = columns[:, first]
     matrix = columns[: len(shown)].astype(np.float64)
     targets = columns[len(shown) :].astype(np.float64)
     varies = ((targets > 0) & ~matrix.any(axis=0)).any(axis=1)  # some of it is in no shown cell
     width = matrix.shape[1]
-    truth = np.bincount(group.reshape(-1), rows, width)
-    most = np.inf if among is None else np.bincount(group.reshape(-1), among, width)
+    truth = np.bincount(group, rows, width)
+    most = np.inf if among is None else np.bincount(group, among, width)
     varies |= _find_exchanged(matrix, targets, truth, most - truth)
     chance = np.random.default_rng(len(targets))
 
