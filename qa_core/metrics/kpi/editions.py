@@ -24,6 +24,7 @@ from qa_core.access.roles import (
     Role,
     Viewer,
 )
+from qa_core.base import memory
 from qa_core.base.errors import Refusal
 from qa_core.metrics.kpi import closed_months, edition_schedule, published_tables
 from qa_core.metrics.kpi.edition_schedule import Scheduled
@@ -390,6 +391,7 @@ def _find_sums(question: MetricQuery) -> Iterator[tuple[str, str | None, Kpi, Su
 def _find_sums_by(
     question: MetricQuery, some: list[Kpi], cuts: tuple[tuple[str, ...], ...]
 ) -> Iterator[tuple[str, str | None, Kpi, Sums]]:
+    memory.give_back()
     together = SharedCuts(cuts, is_asked_once=True)
     for by in cuts if some else ():
         asked = replace(question, by=by)

@@ -54,7 +54,7 @@ Table = dict[Cell, bool]
 """The cells of one family and month that have any contacts, and whether each is shown."""
 CUSTOMER_GROUP, CUSTOMER_GROUPS = "customers of machines ", 64
 """Groups of the customers of machines, which stand where advisors do."""
-CUSTOMER_PARTS = 3
+CUSTOMER_PARTS = 4
 """Parts of the customers whose contacts are counted one after the other, so that memory holds
 the groups of 600,000 contacts.
 """
