@@ -2,6 +2,7 @@
 data says (`storage.records.data_map`, docs/decisions/personal-data-map.md).
 """
 
+import functools
 import json
 import re
 import secrets
@@ -109,12 +110,12 @@ class StoredPerson:
                 return [item for item in items if not (is_list and item == GONE)]
         return value
 
-    @property
+    @functools.cached_property
     def in_full(self) -> "StoredPerson":
         """The person by the names of several words alone: others are words of every day."""
         return replace(self, names=tuple(name for name in self.names if " " in name))
 
-    @property
+    @functools.cached_property
     def _pattern(self) -> re.Pattern[str] | None:
         names = [re.escape(name) for name in self.names if audit_log.is_telling(name)]
         return re.compile(rf"\b(?:{'|'.join(names)})\b", re.IGNORECASE) if names else None
