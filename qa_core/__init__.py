@@ -1,4 +1,6 @@
-"""The core library of Écoute: facts, rules and rights of a contact centre's quality dashboard."""
+"""The core library of Écoute: facts, rules and rights of a contact centre's quality
+dashboard.
+"""
 
 import os
 

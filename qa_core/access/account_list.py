@@ -67,7 +67,9 @@ class ListedPerson:
 
 
 def read(path: Path) -> list[tuple[int, dict[str, str]]]:
-    """Read a table of people: lines with number and cells by field. Raises Refusal."""
+    """Read a table of people: lines with their number and cells by field. Raises Refusal where
+    the columns of name and role are not there.
+    """
     source = readers.open_source(archives.open_content(path), ImportOptions(), _count_known)
     rows = [(line, row) for line, row in source.sample(MAX_LINES + 2) if any(row)]
     if len(rows) > MAX_LINES + 1:
@@ -123,7 +125,10 @@ def check(viewer: Viewer, lines: Iterable[tuple[int, dict[str, str]]]) -> list[L
 
 
 def add(viewer: Viewer, people: Iterable[ListedPerson]) -> Iterator[ListedPerson]:
-    """Add the new ones with one-time passwords, or ask for them; yield each line when done."""
+    """Add the new ones, each with a one-time password, and ask for those that wait for a
+    second person; yield each line when it is done. After an interruption, the same list goes
+    on: who is there stays.
+    """
     for person in people:
         try:
             if person.state == "new":
@@ -138,7 +143,9 @@ def add(viewer: Viewer, people: Iterable[ListedPerson]) -> Iterator[ListedPerson
 
 @contextmanager
 def create_table(path: Path) -> Iterator[TextIO]:
-    """Create a table of one-time passwords that its owner alone can read. Raises Refusal."""
+    """Create a table of one-time passwords that its owner alone can read. Raises Refusal for
+    a file that is there already.
+    """
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError as error:

@@ -43,12 +43,15 @@ GRAVE = frozenset({Role.DPO, Role.ADMIN, Role.EXECUTIVE})
 """Roles that one administrator alone gives after `WAIT_ALONE` only, shown to all meanwhile."""
 WAIT_ALONE = timedelta(hours=24)
 TOLD_DAYS = 90
+"""Days for which a change of an account is shown."""
 TOKEN = "token:"
 """Beginning of a service token's name where accounts are named; no username has a colon."""
 
 
 class AccountAction(StrEnum):
-    """Action on an account or a service token; the audit log prefixes `account_`."""
+    """Action on an account or a service token; with the prefix `account_`, its word in the
+    audit log.
+    """
 
     ADD = "add"
     CHANGE = "change"
@@ -155,6 +158,9 @@ def find_managed_teams(
 
 
 def find_accounts(viewer: Viewer) -> list[dict[str, Any]]:
+    """List all accounts by name, ready for JSON: username, display_name, role, active,
+    demo, teams, sites, sees_unassigned, advisor_id, …
+    """
     viewer.require(Permission.MANAGE_ACCOUNTS)
     with store.reading() as session:
         accounts = session.scalars(sa.select(Account).order_by(Account.username)).all()
@@ -244,14 +250,18 @@ def enable(viewer: Viewer, username: str) -> None:
 
 
 def reset(viewer: Viewer, username: str) -> str:
-    """Replace the password by a random one-time one and return it; sessions end at once."""
+    """Replace the password by a random one and return it, and remove the second factor.
+    Sessions end at once; the person has to choose a new password.
+    """
     return _perform(viewer, AccountAction.RESET, username) or ""
 
 
 def needs_second(
     viewer: Viewer, act: AccountAction, username: str, role: Role | None = None
 ) -> bool:
-    """Return whether giving that role so waits for a second person, or for `WAIT_ALONE`."""
+    """Return whether that action, which gives that role, waits for a second person, or for
+    `WAIT_ALONE`.
+    """
     viewer.require(Permission.MANAGE_ACCOUNTS)
     with store.reading() as session:
         account = session.get(Account, normalise_username(username))
@@ -288,7 +298,9 @@ def find_requests(viewer: Viewer) -> list[Request]:
 
 
 def find_announced() -> list[Request]:
-    """List the requests that their asker can confirm alone later: every account is shown them."""
+    """List the requests that their asker can confirm alone once `WAIT_ALONE` is over: every
+    account is shown them.
+    """
     with store.reading() as session:
         return [
             _build_request(row)
@@ -320,7 +332,9 @@ def dismiss(viewer: Viewer, notice: str) -> None:
 
 
 def find_own_changes(viewer: Viewer) -> list[AccountChange]:
-    """List the changes in the last `TOLD_DAYS` that concern a person, newest first."""
+    """List the changes in the last `TOLD_DAYS` that concern a person, newest first: of
+    their account, and of accounts that were bound to the advisor they are.
+    """
     with store.reading() as session:
         return [
             _build_change(row)
@@ -419,6 +433,7 @@ def find_sites(viewer: Viewer) -> list[str]:
 
 
 def find_advisors(viewer: Viewer) -> list[tuple[str, str]]:
+    """List (advisor_id, name) of all advisors, by name."""
     viewer.require(Permission.MANAGE_ACCOUNTS)
     with store.reading() as session:
         rows = session.execute(

@@ -45,6 +45,7 @@ LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 MAX_HINT = 3000
 """Characters of an ID token that goes back at the sign-out: proxies cut longer addresses."""
 BAD_TOKEN = (jwt.PyJWTError, KeyError, TypeError, ValueError)
+"""Errors of a token that is not what it should be."""
 USE, HINT = "identity provider", "sign-out at a provider"
 REFUSED = N_("The identity provider did not say who you are. Sign in again.")
 
@@ -216,7 +217,9 @@ def end_sessions(provider: Provider, token: str) -> None:
 
 
 def find_sign_out(origin: Origin, return_to: str) -> str | None:
-    """Build the provider's own address of signing out; None where it has none, or is silent."""
+    """Build the address at which that provider signs the person out too, and leads back.
+    None where it has none, or does not answer.
+    """
     try:
         provider = find_providers()[origin.provider]
         address = _discover(provider.issuer)["end_session_endpoint"]

@@ -71,7 +71,9 @@ def find(viewer: Viewer) -> MailChoices:
 
 
 def find_nonce(viewer: Viewer) -> tuple[str | None, str | None]:
-    """Find the random part of the link that confirms one's address, and its moment; or None."""
+    """Find the random part of the link that confirms one's address, and the name of the moment
+    for which it was made; None where nothing is to be confirmed.
+    """
     with store.reading() as session:
         row = session.get(MailChoice, viewer.username)
         return (row.nonce, name_moment(row.asked_at)) if row and row.nonce else (None, None)
@@ -139,7 +141,9 @@ def read_ticket(ticket: str) -> dict[str, Any]:
 
 
 def follow(ticket: str) -> str:
-    """Do what a link is for, and return its act. Raises AccessDenied where it does not hold."""
+    """Do what a link is for, and return its act. Raises AccessDenied where it does not hold,
+    or where its address was confirmed or changed since.
+    """
     content = read_ticket(ticket)
     username, act = content["username"], content["act"]
     with store.writing() as session:

@@ -45,7 +45,9 @@ def find_names(session: Session) -> dict[str, str]:
 def find_in_charge(
     session: Session, teams: Collection[str], with_unassigned: bool, day: date
 ) -> dict[str, str]:
-    """Find who leads one of these teams on that day or manages its site: username → name."""
+    """Find who leads one of these teams on that day or manages its site (username →
+    name, by name). `with_unassigned`: also those who see what belongs to no site.
+    """
     active_accounts = sa.select(Account.username).where(Account.active)
     in_force = (
         sa.or_(TeamLead.starts_on.is_(None), TeamLead.starts_on <= day),

@@ -156,7 +156,9 @@ def find_reach(role: Role, permission: Permission) -> Reach | None:
 
 
 def has_on_others(role: str, permission: Permission) -> bool:
-    """Return whether a role has a permission on the contacts of others than themselves."""
+    """Return whether a role has a permission on the contacts of others: advisors listen to
+    their own without an accreditation, and evaluate themselves.
+    """
     return role in set(Role) and role != Role.ADVISOR and permission in GRANTS[Role(role)]
 
 

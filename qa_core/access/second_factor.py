@@ -23,6 +23,7 @@ from qa_core.storage.records.people import SecondFactor
 ISSUER = "Écoute"
 STEP_SECONDS = 30
 DRIFT_STEPS = 1
+"""Steps by which the clock of a phone may be wrong."""
 RECOVERY_CODES = 10
 WRONG_CODE = N_("The code is wrong or already used. Wait for the next code and enter it.")
 

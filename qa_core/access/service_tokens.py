@@ -140,6 +140,9 @@ def revoke(viewer: Viewer, name: str) -> None:
 
 
 def find_tokens(viewer: Viewer) -> list[dict[str, Any]]:
+    """List all tokens by name, ready for JSON: name, purpose, role, teams, sites,
+    sees_unassigned, kpis, is_display, state, created_by, created_at, expires_at, last_used_on.
+    """
     viewer.require(Permission.MANAGE_ACCOUNTS)
     names = ("name", "purpose", "role", "teams", "sites", "sees_unassigned", "kpis", "created_by")
     names += ("is_display",)

@@ -36,6 +36,7 @@ was used before the clock was set back: it ends, or it would last too long.
 """
 
 EXPIRED = "expired one-time password"
+"""Reason of a failed sign-in, in the audit log."""
 
 EXCHANGE = timedelta(minutes=1)
 """Time in which the ticket of a new session is exchanged for its cookie."""
@@ -189,7 +190,9 @@ def open_external(username: str, browser: Browser, origin: Origin) -> str:
 
 
 def build_exchange(token: str, page: str) -> str:
-    """Build the ticket for the cookie of a new session, once; it goes on at the address `page`."""
+    """Build the ticket for which a browser gets the cookie of its new session, once; `page`:
+    the address at which it goes on.
+    """
     until = (now() + EXCHANGE).timestamp()
     claims = {"token": token, "page": page, "until": until, "id": secrets.token_hex(16)}
     return signed_links.seal("session cookie", claims)
@@ -280,7 +283,9 @@ def end_external(origin: Origin, username: str | None, logout_id: str) -> None:
 
 
 def use_once(session: Session, secret: str) -> None:
-    """Use up what is good once, for less than an hour. Raises Refusal where it was used before."""
+    """Mark what may be used once, and is good for less than an hour, as used. Raises Refusal
+    where it was used before.
+    """
     old = UsedLogoutToken.used_at < now() - throttle.FORGET_AFTER
     session.execute(sa.delete(UsedLogoutToken).where(old))
     key = throttle.hash_with_key(secret.encode())
@@ -331,7 +336,9 @@ def end_others(signed_in: SignedIn) -> None:
 
 
 def find_new_browsers(username: str, browser: Browser) -> list[NewBrowser]:
-    """List the other browsers first signed in with in the last `NEWS_FOR`, newest first."""
+    """List the browsers other than this one that the person first signed in with in the
+    last `NEWS_FOR`, newest first; not the very first one.
+    """
     first_at = sa.func.min(LoginSession.created_at).label("first_at")
     statement = (
         sa.select(

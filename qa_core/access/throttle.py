@@ -1,4 +1,6 @@
-"""Throttle of guesses: every door that asks for a secret counts its tries before it looks."""
+"""Throttle of guesses: every door that asks for a secret counts its tries here, before it looks
+at the secret, so that many tries at once are not many tries for one.
+"""
 
 import hashlib
 import hmac
@@ -43,7 +45,9 @@ def hash_with_key(value: bytes) -> str:
 
 
 def find_hashes(value: bytes) -> list[str]:
-    """Compute the keyed hash of a value, by the present key and by those that still read."""
+    """Compute the keyed hash of a value, with the present key first, then with those that
+    still read: a copy of the records opens nothing.
+    """
     keys = environment.find_keys("cookie")
     return [hmac.new(key, value, hashlib.sha256).hexdigest() for key in keys]
 

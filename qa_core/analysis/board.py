@@ -1,4 +1,6 @@
-"""Sheet for a board: four KPIs over whole months, and what satisfaction goes with. No person."""
+"""Sheet for a board: four KPIs over whole months, each with its sentence, its target and
+a year of trend, and what satisfaction goes with. Never a person.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +24,7 @@ from qa_core.metrics.query import Drivers
 
 DEFAULT = "3m"
 MAX_TEAMS = 6
+"""Teams up to which the sheet names them."""
 SUBJECTS = {
     "csat": N_("Customers’ satisfaction"),
     "first_contact_resolution": N_("The rate of first-contact resolution"),
@@ -158,7 +161,9 @@ class BoardLine:
 
 
 def find_figures(viewer: Viewer, choice: str = DEFAULT) -> BoardFigures | None:
-    """Find the figures of the sheet over that many whole months; or None. Needs SEE_BOARD."""
+    """Find the figures of the sheet over that many whole months (`periods.MONTHS`), those
+    that the viewer may see. None while no month is over. Needs SEE_BOARD.
+    """
     viewer.require(Permission.SEE_BOARD)
     require_known(choice, periods.MONTHS, "unknown_period", N_("No period {name}: {known}."))
     span = query.data_span(viewer)

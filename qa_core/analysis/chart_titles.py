@@ -65,7 +65,10 @@ def describe_trend(
     points: int,
     is_restarted: bool = False,
 ) -> ChartTitle:
-    """Describe the end of a series: beyond limits, long on one side, or as usual."""
+    """Describe the end of a series: beyond limits, long on one side, or as usual.
+    `points`: number of known values; `is_restarted`: limits are computed anew since the
+    rules changed.
+    """
     state, n = judge_trend(control, signals, points, is_restarted)
     title = TREND_TITLES.get(state) or TREND_TITLES[state, "month" if grain == "month" else "week"]
     text = _(title) if isinstance(title, str) else ngettext(*title, n)
@@ -136,7 +139,9 @@ def describe_comparison(comparison: Comparison, count: int, title: str, better: 
 
 
 def describe_outliers(comparison: Comparison, names: Mapping[Any, str]) -> str:
-    """Name the members that differ significantly; else give the p-value."""
+    """Name the members that differ significantly; else give the p-value, where it says that
+    chance suffices.
+    """
     if comparison.p_value is None:
         return ""
     if not comparison.above and not comparison.below:

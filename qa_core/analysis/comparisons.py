@@ -1,4 +1,6 @@
-"""Comparisons on equal terms: an advisor with colleagues, the values of a dimension on a rate."""
+"""Comparisons on equal terms: an advisor with colleagues on the same kinds of contacts, and
+the values of a dimension on a rate.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +15,7 @@ from qa_core.metrics.kpis import Kpi, Unit, formatting, get_kpi
 from qa_core.stats import CellSums, Comparison, StandardisedValue
 
 MIN_VALUES = 5
+"""Values from which on a rate is compared."""
 MAX_ROWS = 20
 
 
@@ -47,7 +50,9 @@ class ValueComparison:
         return 2 * abs(row.value - self.centre) / ((high - low) or 1.0)
 
     def as_frame(self) -> pd.DataFrame:
-        """Build the rows of a chart of dots, highest rate first; of many, those that matter."""
+        """Build the rows of a chart of dots, highest rate first; of many values, those that
+        differ clearly and the largest.
+        """
         pairs = list(zip(self.names, self.rows, strict=True))
         pairs.sort(key=lambda pair: (not self.side_of(pair[0]), -pair[1].n))
         better = 1 if self.kpi.better == "up" else -1
@@ -85,7 +90,9 @@ KIND = ("channel", "queue", "reason")
 
 
 def standardise(kpi: Kpi, own: pd.DataFrame, others: pd.DataFrame) -> StandardisedValue | None:
-    """Compare an advisor with colleagues on a KPI, from frames of `measure` cut by `KIND`."""
+    """Compare an advisor with colleagues on a rate or a mean, from frames of `measure`
+    cut by `KIND`. Return None where either side has no data.
+    """
     return stats.standardise(
         _sum_by_kind(kpi, own), _sum_by_kind(kpi, others), is_rate=kpi.unit == Unit.RATE
     )

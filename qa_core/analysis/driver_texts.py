@@ -31,6 +31,7 @@ def build_frame(drawn: Sequence[Driver]) -> pd.DataFrame:
 
 
 def name(driver: Driver) -> str:
+    """Return the name of one level, with its factor."""
     factor = BY_KEY.get(driver.factor)
     if driver.factor == CRITERION or factor is None:
         return _(

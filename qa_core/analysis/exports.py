@@ -103,7 +103,9 @@ def build_file(
     overrides: Mapping[str, str] = {},
     form: str = "csv",
 ) -> downloads.Download:
-    """Build a file of figures in scope, unrounded. `overrides` replace settings, and are listed."""
+    """Build a file of figures within the viewer's scope, numbers unrounded. `overrides`
+    replace settings, and are listed in the file.
+    """
     where = read_filters(first_day, last_day, values)
     frame = query.measure(viewer, tuple(kpis), tuple(by), where, overrides=overrides)
     dimensions = [*by, *(["currency"] if "currency" in frame.columns else [])]
@@ -172,7 +174,9 @@ def build_contacts(
 def build_numbers(
     viewer: Viewer, loose: bool, first_day: str, last_day: str, form: str = "csv"
 ) -> downloads.Download:
-    """Build a file of the campaigns of tracking numbers, or of the numbers without one."""
+    """Build a file of the campaigns of tracking numbers, or of the numbers with
+    contacts without a campaign. Open ends are empty.
+    """
     where = read_filters(first_day, last_day, [])
     history = tracking_numbers.find_history(viewer, where.period)
     if loose:
@@ -241,7 +245,9 @@ def describe_filters(where: Filters, overrides: Mapping[str, str] = {}) -> Itera
 def describe_file(
     viewer: Viewer, where: Filters, kpis: Sequence[Kpi] = (), overrides: Mapping[str, str] = {}
 ) -> Iterator[list[Any]]:
-    """Yield the notes of a file: filters, definitions, settings, export, what is hidden."""
+    """Yield the notes of a file: filters, definitions, settings in force, end of the
+    data, who exported it when, and what is hidden.
+    """
     yield from describe_filters(where, overrides)
     for kpi in kpis:
         yield [_(kpi.title), _(kpi.meaning), _(kpi.formula)]

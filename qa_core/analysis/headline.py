@@ -19,6 +19,7 @@ from qa_core.metrics.kpis.dimensions import Filters, Period
 FIRST = ("received", "answer_rate", "first_contact_resolution", "csat")
 SECOND = ("service_level", "average_speed_of_answer", "average_handle_time", "evaluation_score")
 OWN = ("evaluation_score", "first_contact_resolution", "csat", "average_handle_time")
+"""KPIs of the page My quality."""
 OWN_PERIOD = "182d"
 
 
@@ -48,7 +49,9 @@ class Headline:
 def find_headline(
     viewer: Viewer, keys: Sequence[str], choice: str = periods.DEFAULT
 ) -> Headline | None:
-    """Find these KPIs over a usual period, as far as the viewer may see them. None without data."""
+    """Find these KPIs, as far as the viewer may see them, over a usual period. None without
+    data.
+    """
     span = query.data_span(viewer)
     if span is None or span[1] < span[0]:
         return None
@@ -81,7 +84,9 @@ def measure_headline(
     compare: Period | None = None,
     overrides: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Measure without any cut: the rows, with their gap to the target, by the key of their KPI."""
+    """Measure without any cut: the rows, with their gap to the target, by the key of their
+    KPI (the first, where currencies differ).
+    """
     frame = query.measure(viewer, kpis, where=where, compare=compare, overrides=overrides)
     rows: dict[str, Any] = {}
     for record in targets.add_gaps(viewer, frame, (), where).to_dict("records"):

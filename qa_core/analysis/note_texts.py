@@ -60,6 +60,7 @@ COUNTED_NOTES = {
         "figure.",
     ),
 }
+"""Words for a note, by its code; `waits_missing:120` carries a count."""
 COMPONENTS = {"talk": N_("talk time"), "hold": N_("hold time"), "wrap": N_("after-contact work")}
 
 

@@ -15,6 +15,7 @@ from qa_core.metrics.kpis import Kpi, Unit, formatting
 from qa_core.stats import Comparison, Funnel
 
 MIN_RATE_VALUES, MIN_MEAN_VALUES = 5, 2
+"""Minimum values of a member, for a rate and for a mean."""
 BANDS = {
     "above": N_("above the rest"),
     "indistinct": N_("no clear difference"),

@@ -90,7 +90,9 @@ class Series:
 
     @property
     def known_points(self) -> int:
-        """Number of firm values; of provisional ones if there are no others."""
+        """Number of firm values; of provisional ones if there are no others: there is data,
+        but too little.
+        """
         has_value = self.points["value"].notna()
         return int((has_value & ~self.points["provisional"]).sum()) or int(has_value.sum())
 

@@ -31,7 +31,9 @@ def find_year_before(grain: str, period: Period) -> Period:
 def find_paired_months(
     first_day: date, last_day: date, most: int = MONTHS_PER_YEAR
 ) -> Period | None:
-    """Return the last whole months, up to `most`, that have a complete month a year before."""
+    """Return the last whole months, `most` at most, whose months a year before are
+    complete too; None where there are none.
+    """
     first = _first_whole_month(first_day)
     end = periods.last_whole_month_end(last_day)
     start = max(add_months(first, MONTHS_PER_YEAR), add_months(end.replace(day=1), 1 - most))

@@ -1,4 +1,6 @@
-"""Text arguments of commands and addresses: days, `NAME=VALUE` pairs, options of dataclasses."""
+"""Text arguments of commands and addresses: days, `NAME=VALUE` pairs, and options that
+fields of a dataclass declare.
+"""
 
 import contextlib
 import re
@@ -74,7 +76,9 @@ def require_between(day: date, first: date | None = None, last: date | None = No
 
 
 def parse_pairs(texts: Iterable[str] | None, at_last: bool = False) -> list[tuple[str, str]]:
-    """Parse pairs written NAME=VALUE, in the order given; `at_last`: split at the last `=`."""
+    """Parse pairs written NAME=VALUE, in the order given; the value may be empty. `at_last`:
+    split at the last equals sign instead of the first.
+    """
     pairs = []
     for text in texts or ():
         name, equals, value = text.rpartition("=") if at_last else text.partition("=")

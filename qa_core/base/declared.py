@@ -6,5 +6,7 @@ from typing import Any
 
 
 def read(module: str) -> dict[str, Any]:
-    """Read the TOML file beside a module, given its `__file__`."""
+    """Read the TOML file beside a module, given the module's `__file__`. Its `messages`
+    are the keys whose texts are translated (`base.locale`).
+    """
     return tomllib.loads(Path(module).with_suffix(".toml").read_text("utf-8"))

@@ -1,4 +1,6 @@
-"""Doors: functions by which a rule of the law could be passed (docs/compliance.md, section 1)."""
+"""Doors: the functions that write contacts, recordings, playbacks, draws and evaluations, by which
+a rule of the law could be passed (docs/compliance.md, section 1).
+"""
 
 from collections.abc import Callable
 from typing import TypeVar

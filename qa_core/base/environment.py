@@ -84,7 +84,9 @@ def current() -> Environment:
 
 @functools.lru_cache(maxsize=8)
 def _build(*values: str | None) -> Environment:
-    """Build the environment from the values of `VARIABLES`. Raises Misuse."""
+    """Build the environment from the values of `VARIABLES`, in their order. Raises Misuse
+    for a lake that is not a local folder (docs/decisions/object-store.md).
+    """
     home, timezone, database_url, lake_url, engine_url, country, language = values
     folder = Path(home or PROJECT / "data").expanduser().resolve()
     timezone = timezone or "Europe/Paris"
@@ -117,7 +119,9 @@ def _build(*values: str | None) -> Environment:
 
 
 def now() -> datetime:
-    """Return the present moment in UTC, moved by `QA_CLOCK` in a drill. Raises Refusal."""
+    """Return the present moment in UTC, moved where a drill sets `QA_CLOCK`. Raises
+    Refusal for a store that was not made with it.
+    """
     clock = os.environ.get("QA_CLOCK")
     if not clock:
         return datetime.now(UTC)
@@ -135,7 +139,9 @@ def now() -> datetime:
 
 
 def mark_drill() -> None:
-    """Mark the stores about to be made as a drill where `QA_CLOCK` is set."""
+    """Note that the stores about to be made may be used with a moved clock, where
+    `QA_CLOCK` is set.
+    """
     if os.environ.get("QA_CLOCK"):
         write_private(find_drill_file(), b"")
 
@@ -162,12 +168,16 @@ def _read_shift(text: str, timezone: str) -> timedelta:
 
 
 def find_proxies() -> tuple[Network, ...]:
-    """Read QA_PROXIES: networks whose word on the visitor's address counts. Raises Refusal."""
+    """Read QA_PROXIES: addresses and networks whose word on the visitor's address counts.
+    Raises Refusal for what is neither.
+    """
     return _read_networks("QA_PROXIES", "")
 
 
 def find_metrics_readers() -> tuple[Network, ...]:
-    """Read QA_METRICS_ADDRESSES: who may ask for `/metrics`, or this machine. Raises Refusal."""
+    """Read QA_METRICS_ADDRESSES: who may ask for `/metrics`; default: this machine. Raises
+    Refusal for what is no address or network.
+    """
     return _read_networks("QA_METRICS_ADDRESSES", "127.0.0.0/8, ::1")
 
 
@@ -203,7 +213,9 @@ class MailServer:
 
 
 def find_mail_server() -> MailServer | None:
-    """Read QA_SMTP_URL, QA_MAIL_FROM and QA_PUBLIC_URL; None without the first. Raises Refusal."""
+    """Read QA_SMTP_URL, QA_MAIL_FROM and QA_PUBLIC_URL; None without the first. Raises Refusal
+    for a bad value, which is not quoted: people write passwords into addresses.
+    """
     url = os.environ.get("QA_SMTP_URL")
     if not url:
         return None
@@ -233,7 +245,9 @@ def find_public_url() -> str:
 
 
 def find_mail_password() -> str | None:
-    """Read the password of the mail server: QA_SECRET_SMTP, else the file `smtp` of the secrets."""
+    """Read the password of the mail server: QA_SECRET_SMTP, else the file `smtp` of the
+    secrets, as text; None without either.
+    """
     path = current().secrets_folder / "smtp"
     if not (text := os.environ.get("QA_SECRET_SMTP")) and path.exists():
         text = read_private(path).decode("utf-8")
@@ -247,7 +261,9 @@ def find_outside_hosts() -> frozenset[str]:
 
 
 def find_engine_seconds() -> int:
-    """Read QA_ENGINE_SECONDS: how long a cluster may take over a question. Raises Refusal."""
+    """Read QA_ENGINE_SECONDS: how long a cluster may take over a question. Raises Refusal for
+    what is no number of seconds.
+    """
     text = os.environ.get("QA_ENGINE_SECONDS") or "300"
     if not text.isdecimal() or not int(text):
         raise Refusal(
@@ -259,7 +275,9 @@ def find_engine_seconds() -> int:
 
 
 def find_engine_lake() -> str | None:
-    """Read QA_ENGINE_LAKE_URL: the lake as the cluster finds it; None where it is our own path."""
+    """Read QA_ENGINE_LAKE_URL: the lake as the cluster finds it; None where the path of this
+    machine leads there too.
+    """
     return (os.environ.get("QA_ENGINE_LAKE_URL") or "").rstrip("/") or None
 
 
@@ -291,7 +309,9 @@ def secret(name: str, home: Environment | None = None) -> bytes:
 
 
 def find_keys(name: str, home: Environment | None = None) -> list[bytes]:
-    """Return every key of that name: the one that writes, then those that only read."""
+    """Return every key of that name: the one that writes, then those that only read, the
+    last replaced first. They come from `QA_SECRET_<NAME>_OLD` and from files.
+    """
     texts = os.environ.get(f"QA_SECRET_{name.upper()}_OLD", "").split(",")
     keys = [secret(name, home), *(_parse_secret(name, text) for text in texts if text.strip())]
     for path in find_old_files(name, home):
@@ -359,7 +379,9 @@ def has_secret(name: str, home: Environment | None = None) -> bool:
 
 
 def write_private(path: Path, content: bytes, overwrite: bool = False) -> bool:
-    """Create `path` with mode 0600, atomically; False when it exists, unless it is overwritten."""
+    """Create `path` with mode 0600, atomically; False when it exists, unless it is
+    overwritten.
+    """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

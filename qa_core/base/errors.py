@@ -62,7 +62,9 @@ def require_known(
     code: str,
     message: str = N_("{name} is unknown here. Known: {known}."),
 ) -> None:
-    """Raise Misuse for a name that is not known, with the one that it resembles."""
+    """Raise Misuse for a name that is not known, with the one that it resembles; its
+    message has places for `{name}` and all that are `{known}`.
+    """
     names = list(known_names)
     if name not in names:
         import difflib

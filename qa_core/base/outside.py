@@ -1,4 +1,6 @@
-"""Connections to hosts outside that the operator allows (QA_OUTSIDE_HOSTS), by verified TLS."""
+"""Connections to hosts outside. The operator allows each host (QA_OUTSIDE_HOSTS), TLS is
+verified, and no private network is reached unless its address itself is allowed.
+"""
 
 import ipaddress
 import socket
@@ -36,7 +38,9 @@ def connect(address: SplitResult, seconds: float) -> urllib3.HTTPConnectionPool:
 
 
 def parse_allowed(address: str) -> SplitResult:
-    """Split an address that may be reached. Raises Refusal, or OSError for an unknown name."""
+    """Split an address that may be reached. Raises Refusal for another one, OSError for a name
+    that leads nowhere.
+    """
     parts = None
     try:
         parts = urlsplit(address)

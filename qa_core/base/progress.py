@@ -6,6 +6,7 @@ from collections.abc import Callable
 Progress = Callable[[str, float], None]
 """Callback for the current step (a gettext message) and the share done, 0–1."""
 POLL_SECONDS = 0.2
+"""Seconds between two looks at the flag."""
 
 
 def ignore_progress(step: str, share: float) -> None:

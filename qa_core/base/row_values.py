@@ -18,6 +18,8 @@ def write_fields(row: Any, values: Mapping[str, Any]) -> None:
 
 
 def build_from_row(kind: type[Value], row: Any, **others: Any) -> Value:
-    """Build a dataclass from a row's attributes of the same names, except `others`."""
+    """Build a dataclass from the attributes of a row with the names of its fields; those
+    in `others` are not read from the row.
+    """
     names = (field.name for field in fields(kind) if field.name not in others)
     return kind(**read_fields(row, names), **others)

@@ -31,7 +31,9 @@ def seal(use: str, content: dict[str, Any], key: str = "cookie") -> str:
 
 
 def unseal(use: str, ticket: str, key: str = "cookie") -> dict[str, Any]:
-    """Open a ticket. Raises AccessDenied unless it was sealed here for that use."""
+    """Open a ticket. Raises AccessDenied unless it was sealed here for that use, with the
+    present secret or one that still reads.
+    """
     try:
         content = base64.urlsafe_b64decode(ticket + "=" * (-len(ticket) % 4))
         for secret in environment.find_keys(key):

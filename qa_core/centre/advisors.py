@@ -181,7 +181,9 @@ def resolve_names(
 
 
 def create_names(session: Session, naming: ResolvedNames, batch_id: str) -> None:
-    """Create what `resolve_names` found missing, in the caller's transaction, for undoing too."""
+    """Create what `resolve_names` found missing, in the caller's transaction, with what
+    undoing the batch needs.
+    """
     for advisor_id, name in naming.new_advisors:
         # Nothing to look up: they were not there, and this batch is new.
         session.add(BeforeImage(batch_id=batch_id, object="advisor", key=advisor_id))
@@ -196,7 +198,9 @@ def create_names(session: Session, naming: ResolvedNames, batch_id: str) -> None
 
 
 def save_kinds(session: Session, batch_id: str, kinds: Mapping[str, str]) -> bool:
-    """Keep whether advisors are persons or machines; return whether an earlier one changed."""
+    """Keep whether advisors are persons or machines; returns whether one of an earlier batch
+    changed.
+    """
     is_older = False
     for advisor_id, kind in kinds.items():
         advisor = session.get_one(Advisor, advisor_id)
@@ -208,7 +212,9 @@ def save_kinds(session: Session, batch_id: str, kinds: Mapping[str, str]) -> boo
 
 
 def find_memberships(session: Session) -> pa.Table:
-    """Find all memberships as (advisor_id, team, starts_on, ends_on exclusive), one a day."""
+    """Find all memberships as (advisor_id, team, starts_on, ends_on exclusive), never
+    two teams on one day: the later start wins.
+    """
     rows = session.execute(sa.select(Membership.__table__)).all()
     spans = [
         {"advisor_id": row.advisor_id, "team": row.team_name, "starts_on": first, "ends_on": end}
@@ -220,7 +226,9 @@ def find_memberships(session: Session) -> pa.Table:
 def cut_overlaps(
     rows: Iterable[Any], key: Callable[[Any], str]
 ) -> Iterator[tuple[Any, date, date]]:
-    """Yield dated rows with first day and the day after their last; the later start wins."""
+    """Yield dated rows with their first day and the day after their last, never two of
+    one key on one day: the later start wins, then the later row.
+    """
     next_key, next_start = None, date.max
     for row in sorted(
         rows, key=lambda row: (key(row), row.starts_on or date.min, row.id), reverse=True
@@ -320,7 +328,9 @@ def _set_membership(
 
 
 def ensure_team(session: Session, batch_id: str | None, team: str, site: str | None) -> bool:
-    """Create team and site where they do not exist; return whether something was written."""
+    """Create team and site where they do not exist; True when something was written.
+    Undoing it needs a batch.
+    """
     is_changed = _ensure_site(session, batch_id, site)
     row = session.get(Team, team)
     if row is None:

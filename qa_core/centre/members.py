@@ -69,7 +69,9 @@ def find_never_placed(session: Session) -> set[str]:
 
 
 def find_teams(session: Session, day: date) -> dict[str, frozenset[str]]:
-    """Find the teams of each advisor on that day; absent are those who never had one."""
+    """Find the teams of each advisor on that day: an empty set for those in one before
+    or later; advisors who never had a team are absent.
+    """
     kept_ids = name_merges.find_kept_names(session)["advisor"]
     teams_by_advisor: dict[str, frozenset[str]] = {}
     for row in session.scalars(sa.select(Membership)):

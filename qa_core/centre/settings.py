@@ -115,6 +115,7 @@ def _load_settings() -> tuple[Setting, ...]:
 
 
 ALL = _load_settings()
+"""Settings as `settings.toml` declares them."""
 BY_NAME: Mapping[str, Setting] = {setting.name: setting for setting in ALL}
 SERVICE_LEVEL_FORMULAS = BY_NAME["service_level_formula"].choices
 
@@ -145,7 +146,9 @@ def get_setting(name: str) -> Setting:
 
 
 def find_settings_history(session: Session) -> tuple[tuple[date | None, Settings], ...]:
-    """Find the dated history as (first day or None, settings from then on), oldest first."""
+    """Find the dated history as (first day, settings from then on), oldest first; the
+    first entry's day is None.
+    """
     return store.remember(session, "settings", _read_settings_history)
 
 
@@ -175,7 +178,9 @@ class SettingVersion:
 
 
 def find_versions(session: Session) -> dict[str, tuple[SettingVersion, ...]]:
-    """Find the values chosen for each setting, by first day; the last one entered for a day."""
+    """Find the values chosen for each setting, by first day; settings at their default
+    are absent. Of two for one day, the last entered.
+    """
     versions: dict[str, dict[date | None, SettingVersion]] = {name: {} for name in BY_NAME}
     for row in session.scalars(
         sa.select(SettingValue).where(SettingValue.name.in_(BY_NAME)).order_by(SettingValue.id)
@@ -202,7 +207,9 @@ def current(session: Session) -> Settings:
 def set_value(
     session: Session, viewer: Viewer, name: str, text: str, valid_from: date | None = None
 ) -> None:
-    """Set a value from that day on (None: for all time), and record it. Raises Misuse."""
+    """Set a value from that day on (None: for all time), and record it in the audit
+    log. Raises Misuse for a bad value.
+    """
     setting = get_setting(name)
     if setting.also is None or not viewer.can(setting.also):
         viewer.require(setting.needs)

@@ -1,4 +1,6 @@
-"""`kpi`, `kpis`, `score`, `engine` and `editions`: the numbers of the pages."""
+"""`kpi`, `kpis` and `score`: the numbers of the pages on the command line; `engine`: whether a
+second one counts as DuckDB does; `editions`: the months that executives see, as published.
+"""
 
 import sys
 from collections.abc import Iterator, Sequence

@@ -12,11 +12,13 @@ from qa_core.base.i18n import _
 from qa_core.base.progress import ignore_progress
 
 DONE, REFUSED, WRONG_USAGE = 0, 1, 2
+"""Exit codes."""
 Output = Iterator[Any]
 """Output of a command with `--json`: its document, or a `CommandResult`, and then its
 lines of text. It is not resumed where JSON was asked for.
 """
 Lines = Iterator[str]
+"""Lines of a command without `--json`."""
 
 
 @dataclass(frozen=True)

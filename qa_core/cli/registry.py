@@ -24,7 +24,9 @@ def option(
     default: Any = None,
     **limits: Any,
 ) -> Any:
-    """Declare an option with a value. With the default `...` it is required."""
+    """Declare an option with a value, named after its parameter unless a name is given. With
+    the default `...` it is required.
+    """
     names = (name,) if name else ()
     return typer.Option(default, *names, metavar=metavar, help=help_text, **limits)
 
@@ -45,6 +47,8 @@ AS_JSON = flag("One JSON document on stdout.", name="--json")
 
 
 class CommandGroup:
+    """Group of commands, or the whole command line."""
+
     def __init__(self, help_text: str) -> None:
         self.app = typer.Typer(
             no_args_is_help=True,
@@ -81,7 +85,9 @@ class CommandGroup:
     def act(
         self, name: str, function: str, help_text: str, parameter: Any = NAME, kind: type = str
     ) -> None:
-        """Add a command that calls a function of a room (`module:function`) as the system."""
+        """Add a command that calls a function of a room (`module:function`) as the system,
+        with one argument of that kind.
+        """
 
         def run(subject: Any) -> Lines:
             module, of_room = function.split(":")

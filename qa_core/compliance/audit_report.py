@@ -38,7 +38,9 @@ class AuditEntry:
 def find_entries(
     viewer: Viewer, actor: str = "", action: str = "", limit: int | None = 200
 ) -> list[AuditEntry]:
-    """List the acts of that actor and kind, newest first, with ids instead of pseudonyms."""
+    """List the acts of that actor and kind (empty: of all), newest first, with the ids
+    of known advisors instead of their pseudonyms.
+    """
     entries = _read_entries(viewer, actor, action, limit)
     ids: dict[str, str] = {}
     if any(ADVISOR.search(f"{entry.object} {entry.reason}") for entry in entries):
@@ -88,6 +90,7 @@ WARNINGS = {
         "elsewhere in QA_ANCHOR."
     )
 }
+"""Warnings of a verification, by code."""
 
 
 def verify_journal(viewer: Viewer) -> audit_log.Verification:
@@ -113,7 +116,9 @@ def note_from_now_on() -> None:
 
 
 def find_last(actions: Iterable[str] | None = None) -> int:
-    """Return the number of the newest row (of one of these acts), or 0."""
+    """Return the number of the newest row, or of the newest of one of these acts; 0 where there
+    is none.
+    """
     newest = sa.select(sa.func.max(JournalRow.seq))
     newest = newest if actions is None else newest.where(JournalRow.action.in_(actions))
     with store.reading() as session:

@@ -1,4 +1,6 @@
-"""Rotation of secrets while others work (docs/backup.md, section 6)."""
+"""Rotation of secrets while others work: a new key writes, and an old one reads as long as
+something needs it (docs/backup.md, section 6).
+"""
 
 import fcntl
 import logging
@@ -78,7 +80,9 @@ def rotate(viewer: Viewer, name: str) -> KeyFile:
 
 
 def finish() -> None:
-    """Encrypt again what is under an old key, and destroy the keys that nothing needs any more."""
+    """Encrypt again what is still under an old key of the recordings, file by file, and
+    destroy the keys that nothing needs any more. What is interrupted goes on the next time.
+    """
     if not any(map(environment.find_old_files, environment.SECRETS)) and not _has_old_key():
         return
     with (environment.current().folder / LOCK).open("w") as file:
@@ -108,7 +112,9 @@ def _has_old_key() -> bool:
 
 
 def _is_needed(key: KeyFile) -> bool:
-    """Return whether an old key is needed. The audit log's always is: it verifies earlier rows."""
+    """Return whether an old key is needed. The audit log's key always is: it verifies the
+    rows, certificates and lists of its time.
+    """
     if key.name == "cookie":
         return environment.now() - key.since < MAX_AGE
     if key.name == "backup":

@@ -106,7 +106,9 @@ def find_first_day() -> date:
 
 
 def find_above(session: Session) -> dict[str, int]:
-    """Find the months, newest first, in which advisors were heard beyond the maximum; how many."""
+    """Find the months, newest first, in which advisors were listened to beyond the centre's
+    maximum, and how many of them.
+    """
     today, ceiling = environment.today(), listened.find_ceiling(session)
     listenings = listened.find_listenings(session, find_first_day(), today)
     contacts = {(item.month, item.advisor_id, item.key) for item in listenings}
@@ -116,7 +118,9 @@ def find_above(session: Session) -> dict[str, int]:
 
 
 def find_above_share(session: Session, viewer: Viewer) -> dict[str, float]:
-    """Find the months, newest first, in which more was recorded than the centre's share."""
+    """Find the months, newest first, in which more was recorded than the centre's share, and
+    how much; none where the data protection officer has entered why.
+    """
     chosen = settings.current(session)
     if chosen.recording_share_reason:
         return {}
@@ -130,7 +134,9 @@ def find_above_share(session: Session, viewer: Viewer) -> dict[str, float]:
 
 
 def find(viewer: Viewer, month: str | None = None) -> Proportions:
-    """Count listening by advisor and recording by team, over a month or the last `DAYS` days."""
+    """Count listening by advisor, most first, and recording by team, over a month or the
+    last `DAYS` days, today included. Advisors' own playbacks do not count.
+    """
     viewer.require(Permission.SEE_COMPLIANCE)
     with store.reading() as session:
         return store.remember(

@@ -39,6 +39,7 @@ TO_DESCRIBE = ("rectification", "objection", "contest")
 ALREADY_ASKED = N_("You have already made this request.")
 ALREADY_ANSWERED = N_("This request already has an answer.")
 WITH_AUDIO = ("access", "portability")
+"""Requests for which audio may be handed out."""
 MAX_TEXT = 500
 EXTENDED_MONTHS = 3
 """Months for an answer in all, where it is extended (GDPR art. 12(3))."""
@@ -50,7 +51,9 @@ REMIND_DAYS = 7
 
 @dataclass(frozen=True)
 class PersonRequest:
-    """A request; `subject`: a pseudonym, advisor id or user name, empty once erased."""
+    """A request; `subject` is a pseudonym, the id of an advisor or a user name, and empty
+    once the person is erased.
+    """
 
     id: int
     kind: str
@@ -111,7 +114,9 @@ def add(
 
 
 def ask(viewer: Viewer, kind: str, details: str) -> int:
-    """Make a request as the advisor it is about. Raises Refusal while an equal one is open."""
+    """Make a request as the advisor it is about; the officer gets it with its month. Raises
+    Refusal while an equal one is open.
+    """
     viewer.require(Permission.SEE_OWN_QUALITY)
     require_known(kind, KINDS, "unknown_request")
     what = masking.clean_text(details, MAX_TEXT, "no_details", is_needed=kind in TO_DESCRIBE)
@@ -139,7 +144,9 @@ def ask_exclusion(viewer: Viewer, source_system: str, contact_id: str) -> int:
 
 
 def enter_objection(session: Session, viewer: Viewer, about: str) -> None:
-    """Enter an advisor's objection to something about them, in the caller's transaction."""
+    """Enter, in the caller's transaction, that an advisor objects to something about them:
+    the data protection officer's copy, with its month.
+    """
     viewer.require(Permission.SEE_OWN_QUALITY)
     _enter_own(session, viewer, "objection", contact_id=about)
 
@@ -206,7 +213,9 @@ def find_waiting_for_audio(viewer: Viewer) -> list[PersonRequest]:
 
 
 def check_identity(viewer: Viewer, number: int, how: str) -> None:
-    """Record how the requester's identity was checked. Raises AccessDenied."""
+    """Record how the requester's identity was checked. Raises AccessDenied for a request that
+    there is not, or that is answered.
+    """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     how = masking.clean_text(how, MAX_TEXT, "no_details")
     with _changing(viewer, number, "request_identified") as request:
@@ -214,7 +223,9 @@ def check_identity(viewer: Viewer, number: int, how: str) -> None:
 
 
 def extend(viewer: Viewer, number: int, reason: str) -> None:
-    """Give the answer two months more (GDPR art. 12(3)): once, within the first month."""
+    """Give the answer two months more (GDPR art. 12(3)): once, within the first month. The
+    person gets the reason.
+    """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     reason = masking.clean_text(reason, MAX_TEXT, "no_reason")
     with _changing(viewer, number, "request_extended") as request:

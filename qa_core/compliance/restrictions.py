@@ -1,4 +1,6 @@
-"""Restrictions and objections that the data protection officer enters, until they are lifted."""
+"""Restrictions and objections: what the data protection officer enters for a person or a contact,
+and what holds until it is lifted.
+"""
 
 import json
 from collections.abc import Collection, Iterable, Mapping
@@ -20,6 +22,7 @@ from qa_core.storage.records.store import Session
 
 MAX_REASON = 500
 SUBJECT = ("customer_key", "advisor_id", "source_system", "contact_id")
+"""Columns that name the person or the contact."""
 Lasting = type[Restriction] | type[Objection]
 
 
@@ -50,7 +53,9 @@ def add(
     reason: str = "",
     **what: str | None,
 ) -> None:
-    """Enter a `customer_key`, `advisor_id`, or `contact_id` and `source_system`, once in force."""
+    """Enter a `customer_key`, an `advisor_id`, or a `contact_id` with its `source_system`,
+    unless it is in force already.
+    """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     if sum(bool(what.get(name)) for name in ("customer_key", "advisor_id", "contact_id")) != 1:
         raise Misuse("one_subject", "Name exactly one person, line or contact.")
@@ -63,7 +68,9 @@ def add(
 def add_objections(
     session: Session, actor: str, contacts: Iterable[tuple[str, str]], because: str
 ) -> list[str]:
-    """Enter objections to contacts, unless in force; return their keys in the replay list."""
+    """Enter the objections to contacts that a file or the lake brings, unless they are in
+    force. Returns their keys in the replay list.
+    """
     known = set(find_objecting(session)[1])
     fresh = [
         {"source_system": system, "contact_id": number}
@@ -87,7 +94,9 @@ def remove_objections(session: Session, contacts: Collection[tuple[str, str]]) -
 def lift(
     session: Session, viewer: Viewer, number: int, reason: str, kind: Lasting = Restriction
 ) -> dict[str, str | None]:
-    """Lift an entry, with a reason; return what it names. Raises AccessDenied if not in force."""
+    """Lift an entry, with a reason; return what it names. Raises AccessDenied if it is not in
+    force.
+    """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     reason = masking.clean_text(reason, MAX_REASON, "no_reason")
     entry = session.scalar(_of_anybody(sa.select(kind).where(kind.id == number)))
@@ -118,12 +127,14 @@ def read_key(key: str) -> Mapping[str, str | None]:
 
 
 def find_all(viewer: Viewer, kind: Lasting = Restriction) -> list[LastingEntry]:
+    """List what is in force, newest first."""
     viewer.require(Permission.SEE_COMPLIANCE)
     with store.reading() as session:
         return find_in_force(session, kind)
 
 
 def find_in_force(session: Session, kind: Lasting) -> list[LastingEntry]:
+    """Read what is in force, newest first."""
     columns = (getattr(kind, field.name) for field in fields(LastingEntry))  # for thousands of rows
     in_force = sa.select(*columns).where(kind.lifted_at.is_(None)).order_by(kind.id.desc())
     return [LastingEntry(*row) for row in session.execute(_of_anybody(in_force))]

@@ -60,7 +60,9 @@ TITLES |= {keyed_ids.KIND: N_("Telephone numbers inside ids of contacts")}
 
 
 def find_period(session: Session, kind: str) -> int:
-    """Return the period of a kind: the legal maximum, or what was entered if shorter."""
+    """Return the period of a kind: the legal maximum, or what was entered if shorter; of
+    sealed recordings the longest of their classes, 0 without a class.
+    """
     entry = BY_KIND[kind]
     if kind == SEALED:
         classes = recording_classes.find_all(session).values()
@@ -218,6 +220,7 @@ class JournalKeeper:
 
 
 KEEPERS = (RecordingKeeper(), RecordingKeeper(SEALED), JournalKeeper())
+"""Data that this room deletes in its own way."""
 
 
 @dataclass(frozen=True)

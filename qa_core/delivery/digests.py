@@ -63,7 +63,9 @@ def build_address(home: str, page: str, parameters: Mapping[str, str] = {}) -> s
 
 
 def build(viewer: Viewer, period: str) -> Digest | None:
-    """Build the digest of that week or month; None where there is nothing to show."""
+    """Build the digest of that week or month; None where it is not one of the viewer's role,
+    or where there is nothing to show.
+    """
     is_weekly = "W" in period
     match viewer.role:
         case Role.TEAM_LEAD | Role.MANAGER if is_weekly:

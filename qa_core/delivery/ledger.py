@@ -47,6 +47,7 @@ CAUSES = {
     "not_allowed": N_("the address outside is not allowed"),
     "error": N_("an error; the server log has the cause"),
 }
+"""Causes of a dropped delivery, or of a failed attempt."""
 CLAIM_TIME = timedelta(minutes=10)
 """Time for one attempt, longer than any server may take to answer."""
 WAITS = tuple(timedelta(minutes=minutes) for minutes in (5, 30, 120, 360, 720))
@@ -77,7 +78,9 @@ class DeliveryEntry:
 
 
 def enter(session: Session, username: str, kind: str, period: str, due_at: datetime) -> None:
-    """Enter a delivery unless it is known. An older open one of that kind is dropped."""
+    """Enter a delivery unless it is known. An older one of that kind still open is dropped:
+    after a stop only the newest goes out.
+    """
     theirs = (Delivery.username == username, Delivery.kind == kind)
     known = sa.select(Delivery.id).where(*theirs, Delivery.period == period)
     if session.scalar(_read(known)) is not None:
@@ -99,7 +102,9 @@ def enter(session: Session, username: str, kind: str, period: str, due_at: datet
 
 
 def claim(only_kind: str | None = None) -> DeliveryEntry | None:
-    """Claim the delivery (of that kind) that is due for longest, or None. Writers queue."""
+    """Claim the delivery that has been due for longest, of that kind if one is given; None
+    where none is. Writers queue, so that no other process gets it too.
+    """
     moment = now()
     due = sa.select(Delivery).where(_is_due(moment, only_kind))
     with store.writing() as session:
@@ -135,7 +140,9 @@ def settle(entry: DeliveryEntry, state: str, cause: str | None = None) -> None:
 
 
 def postpone(entry: DeliveryEntry, cause: str) -> None:
-    """Note that an attempt failed: the next one waits longer, and after the last there is none."""
+    """Note that an attempt failed: the next one waits longer, and after the last there is
+    none.
+    """
     if entry.attempts > len(WAITS):
         settle(entry, FAILED, cause)
         return
@@ -155,7 +162,9 @@ def drop_open(cause: str, before: datetime | None = None) -> int:
 
 
 def retry(viewer: Viewer, number: int) -> None:
-    """Make an unsent delivery due now. Needs MANAGE_SETTINGS. Raises Refusal."""
+    """Make a delivery that failed, or waits for its next attempt, due now. Needs
+    MANAGE_SETTINGS. Raises Refusal for one that was sent or dropped.
+    """
     viewer.require(Permission.MANAGE_SETTINGS)
     with store.writing() as session:
         is_open = Delivery.id == number, Delivery.state.in_((FAILED, DUE))

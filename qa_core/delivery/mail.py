@@ -86,7 +86,9 @@ def build_message(
 
 @contextmanager
 def connect(server: MailServer) -> Iterator[smtplib.SMTP]:
-    """Open a connection, verified TLS unless it is to this machine. Raises Unreachable."""
+    """Open a connection that is encrypted and verified, unless the server is on this machine.
+    Raises Unreachable.
+    """
     context = ssl.create_default_context()
     try:
         if server.is_tls:
@@ -110,7 +112,9 @@ def connect(server: MailServer) -> Iterator[smtplib.SMTP]:
 
 
 def send(connection: smtplib.SMTP, message: EmailMessage) -> None:
-    """Send a mail. Raises Refused (for good), Delayed, or Unreachable."""
+    """Send a mail. Raises Refused where it will never be taken, Delayed where it may be later,
+    Unreachable where the connection is of no more use.
+    """
     try:
         connection.send_message(message)
     except smtplib.SMTPRecipientsRefused as error:

@@ -170,6 +170,7 @@ KINDS = (
     NoticeKind("deletion_overdue", P.MANAGE_COMPLIANCE, COMPLIANCE, OVERDUE, _find_overdue),
     NoticeKind("import_waiting", P.MANAGE_IMPORTS, "imports", IMPORTS, _find_imports),
 )
+"""Every kind of notice, in the order in which they are shown."""
 
 
 def _begin(days: Iterable[date], before: int) -> list[datetime]:

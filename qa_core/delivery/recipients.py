@@ -31,7 +31,9 @@ class Recipient:
 
 
 def find_recipients(viewer: Viewer) -> list[Recipient]:
-    """List the open accounts that get mail, or got one, without addresses. Needs SEE_HEALTH."""
+    """List the open accounts that get mail, or got one. Needs SEE_HEALTH. Addresses are not
+    shown: they may be private ones.
+    """
     viewer.require(Permission.SEE_HEALTH)
     with store.reading() as session:
         choices = mail_choices.find_all(session)

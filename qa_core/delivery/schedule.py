@@ -60,7 +60,9 @@ def enter_due(moment: datetime, only_webhook: bool = False) -> None:
 
 
 def find_start(session: Session) -> datetime | None:
-    """Find the moment from which deliveries are made, or None: the gate's entry or a restore."""
+    """Find the moment from which deliveries are made: the entry of the gate or the last
+    restore, whichever is later; None while the gate is closed.
+    """
     start = gates.find_delivery_start(session)
     restored = find_last_restore()
     return start if start is None or restored is None else max(start, restored)
@@ -73,7 +75,9 @@ def find_last_restore() -> datetime | None:
 
 
 def find_weekly(weekday: int, moment: datetime) -> tuple[str, datetime]:
-    """Find the last week whose mail is due: its name and the moment, on a working day."""
+    """Find the last week whose mail is due on that day of it: its name and the moment. A
+    public holiday postpones it to the next working day.
+    """
     today = environment.to_local(moment).date()
     monday = today - timedelta(days=today.weekday())
     for start in (monday, monday - timedelta(weeks=1), monday - timedelta(weeks=2)):
@@ -100,7 +104,9 @@ def find_periods(
     newest: tuple[int, datetime] | None,
     moment: datetime,
 ) -> Iterator[tuple[str, str, datetime]]:
-    """Find what is due for that person at that moment: kind, period, since when."""
+    """Find what is due for that person at that moment: kind, period, since when. `month`: the
+    newest one published; `newest`: the number of the newest alert; each with its moment.
+    """
     if own.wants(DIGEST, viewer.role):
         if viewer.role in WEEKLY_ROLES:
             yield DIGEST, *find_weekly(own.weekday, moment)

@@ -72,7 +72,9 @@ def find(viewer: Viewer) -> WebhookSettings | None:
 
 
 def enter(viewer: Viewer, address: str, format_name: str) -> str:
-    """Enter the webhook in the viewer's scope; return its secret. Raises Refusal."""
+    """Enter the webhook, in the viewer's own scope; it replaces an earlier one. Returns its
+    secret, which is shown once. Raises Refusal for an address that may not be reached.
+    """
     _require_reader(viewer)
     require_known(format_name, FORMATS, "unknown_format")
     try:

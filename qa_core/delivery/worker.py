@@ -29,6 +29,7 @@ from qa_core.storage.records.base import now
 
 LOG = logging.getLogger("qa_core")
 MAX_READS = 3
+"""Times that a content is built anew because the data changed meanwhile."""
 
 
 class Dropped(Exception):
@@ -52,7 +53,9 @@ def enter_due() -> int:
 
 
 def work() -> int:
-    """Send what is due; return the number of mails and messages sent."""
+    """Send what is due; returns the number of mails and messages sent. What could not be sent
+    stays due.
+    """
     if not enter_due():
         return 0
     server, sent = environment.find_mail_server(), 0
@@ -151,7 +154,9 @@ def _deliver(server: MailServer | None, entry: DeliveryEntry, send: Callable[[An
 
 @contextmanager
 def _as_reader(entry: DeliveryEntry) -> Iterator[tuple[Viewer, MailChoices]]:
-    """Work as the person is now, in their language. Raises Dropped for a closed account."""
+    """Work as the person is now, on one state of the records, in their language. Raises
+    Dropped for a closed account.
+    """
     with store.one_state(), store.reading() as session:
         try:
             viewer = accounts.get_viewer(session, entry.username)
@@ -251,7 +256,9 @@ def _build_message(entry: DeliveryEntry, viewer: Viewer) -> webhook.AlertMessage
 
 
 def find_new_alerts(entry: DeliveryEntry, viewer: Viewer) -> tuple[str, ...]:
-    """Describe the open alerts that the viewer sees, after the last one sent, up to this one."""
+    """Describe the open alerts that the viewer sees, up to the one of this delivery and after
+    the last one sent.
+    """
     with store.reading() as session:
         last = ledger.find_last_sent(session, entry.username, entry.kind)
         start = schedule.find_start(session) or entry.due_at

@@ -12,7 +12,9 @@ from qa_core.files.archives import Content, refuse_damaged, refuse_empty, requir
 MAX_VALUE_LENGTH = 64 << 20
 """Characters of one value: no contact is longer."""
 MAX_ENVELOPES = 3
+"""Envelopes within one another."""
 ENVELOPES = ("data", "response", "result", "_embedded", "body")
+"""Keys of an object around the list of records."""
 LISTS_OF_RECORDS = (
     "participants", "segments", "sessions", "legs", "metrics", "tags", "comments", "recordings",
     "attributes", "properties", "fields", "callflow", "applications", "events", "history",
@@ -26,7 +28,9 @@ RECORD_KEYS = (
 
 
 class JsonObjects:
-    """Objects of a JSON file, read lazily in any envelope. Raises Refusal meanwhile."""
+    """Objects of a JSON file, read lazily from documents, lines, a list, or lists in an
+    envelope. Raises Refusal `damaged_file`, `json_too_large` meanwhile.
+    """
 
     def __init__(self, content: Content) -> None:
         self._content = content
@@ -69,7 +73,9 @@ class JsonObjects:
             yield self._read_value()
 
     def _read_object(self, depth: int) -> Iterator[dict[str, Any]]:
-        """Yield the object if it is a record, else the objects that it envelopes."""
+        """Yield the object if it is a record, else what it envelopes: a list of
+        objects, or one under `ENVELOPES`, before any of `RECORD_KEYS`.
+        """
         self._take("{")
         record: dict[str, Any] = {}
         is_envelope = is_record = False

@@ -29,6 +29,7 @@ DATE_ORDERS = ("dmy", "mdy", "ymd")
 DECIMALS = (",", ".")
 UNITS = ("s", "ms", "min", "day")
 PURPOSES = ("training", "evaluation", "quality", "proof")
+"""Purposes of recordings."""
 IGNORE = "ignore"
 """Name instead of a field: the column is left aside."""
 EXPECTED = ("received", "answered", "abandoned", "first_day", "last_day")
@@ -228,7 +229,9 @@ class ImportOptions:
 
 
 def parse_scale(text: str) -> tuple[float, float] | None:
-    """Parse a scale written "1-5" into its least and greatest mark; in "5-1" 1 is the best."""
+    """Parse a scale written "1-5" into its least and greatest mark, or None; in "5-1" 1 is the
+    best.
+    """
     low, dash, high = text.strip().partition("-")
     try:
         scale = float(low.replace(",", ".")), float(high.replace(",", "."))

@@ -105,7 +105,9 @@ class Source:
 def open_source(
     content: archives.Content, options: ImportOptions, score_rows: Callable[[list[list[str]]], int]
 ) -> Source:
-    """Find out how to read a file; `score_rows` scores the first rows. Raises Refusal."""
+    """Find out how to read a file; `score_rows` scores the first rows of a sheet.
+    Raises Refusal for an empty file, another type, or a workbook beyond the limits.
+    """
     start = content.read_start(8192)
     if not start:
         raise archives.refuse_empty(content.name)

@@ -1,4 +1,6 @@
-"""Signatures: what a file must show to be recognised, surely, as written by one tool."""
+"""Signatures: what a file must show to be recognised as written by one tool. A signature
+must be sure: a plain table belongs to the generic profile.
+"""
 
 import csv
 import re

@@ -1,4 +1,6 @@
-"""Confirmation of what was inferred of a file: of its layout before, or by the person now."""
+"""Confirmation of what was inferred of a file: by its layout, confirmed before, or by the
+person who imports it now.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -86,7 +88,9 @@ class Confirmation:
         return layouts.apply_layout(self.layout, options, self._interpreter.headers)
 
     def build(self, staged: Staged) -> list[plausibility.Oddity]:
-        """Build facts and remarks of a read file; return what looks odd. Raises Refusal."""
+        """Build the facts and remarks of a file that was read. Returns what looks odd. Raises
+        Refusal where the file reads otherwise than the person expects.
+        """
         found = self.reading
         if not found.layout:
             found.system = staged.system
@@ -182,7 +186,9 @@ class Confirmation:
                 )
 
     def require(self) -> ImportOptions | None:
-        """Return the options to keep with the layout, if any. Raises Refusal while unconfirmed."""
+        """Return the options to keep with the layout where this import confirms it, None where
+        there is nothing to confirm. Raises Refusal while a person must confirm the reading.
+        """
         found = self.reading
         is_named = self.given.confirm == found.layout
         is_open = any(
@@ -197,7 +203,9 @@ class Confirmation:
         return self.options
 
     def _was_printed(self) -> bool:
-        """Return whether the person has seen these counts: expects them, or they were printed."""
+        """Return whether the person has seen these counts: expects them, or they were printed
+        for this layout, or would be as the effect of an answer.
+        """
         if set(self.reading.headline) <= set(self.given.expect):
             return True
         with store.reading() as session:

@@ -32,6 +32,7 @@ HEADLINE = (
 )
 
 Merge = Callable[[], lake.MergeResult]
+"""Merge of the import into the lake."""
 
 
 def examine(

@@ -1,4 +1,6 @@
-"""Import of files, and its undo: one batch each, whole or not at all, every row accounted for."""
+"""Import of files into the stores, and its undo. Each file is one batch, loaded whole
+or not at all, and every row of it is accounted for.
+"""
 
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
@@ -58,7 +60,9 @@ def run_upload(
     options: ImportOptions,
     progress: Progress = ignore_progress,
 ) -> FileReport:
-    """Import one uploaded file as `run` does. It is stored at `path`, and called `name`."""
+    """Import one uploaded file as `run` does. It is stored at `path`, and called
+    `name`.
+    """
     viewer.require(Permission.MANAGE_IMPORTS)
     return _import_file(viewer, kind, path, name, options, progress)
 
@@ -81,7 +85,9 @@ def _import_file(
 def _report_refusals(
     name: str, options: ImportOptions, reading: Reading, work: Callable[[], FileReport]
 ) -> FileReport:
-    """Return the report of that work, or one with the refusal or the failure of the system."""
+    """Return the report of that work; where it is refused, or the system fails it, a
+    report with the refusal.
+    """
     try:
         return work()
     except (AccessDenied, Misuse):
@@ -135,7 +141,9 @@ def _load_file(
 
 
 def run_staged(viewer: Viewer, staged: Staged, name: str, options: ImportOptions) -> FileReport:
-    """Import a file that was read already, and remove its temporary files. Needs MANAGE_IMPORTS."""
+    """Import a file that was read already, such as the next piece of a log, and remove
+    its temporary files. Needs MANAGE_IMPORTS.
+    """
     viewer.require(Permission.MANAGE_IMPORTS)
     reading = Reading(kind=staged.kind)
     confirmation = Confirmation(reading, options)
@@ -238,7 +246,9 @@ def _save_mapping(viewer: Viewer, known: FileReport, options: ImportOptions) -> 
 
 
 def resume() -> list[str]:
-    """Finish or roll back what a killed import left; return the batches. Safe at every start."""
+    """Finish or roll back what a killed import left. Safe at every start. Returns the
+    batches concerned.
+    """
     store.require_ready()
     uploads.remove_leftovers()
     with store.one_import_at_a_time():

@@ -1,4 +1,6 @@
-"""Questions that a file leaves open, all at once, with the counts each answer leads to."""
+"""Questions that a file leaves open: all of them are collected at once, by taking the likeliest
+answers for granted, with the headline counts that each answer leads to.
+"""
 
 import difflib
 import re
@@ -79,7 +81,9 @@ class Interpreter:
     rows: int = 0
 
     def interpret(self, options: ImportOptions) -> Staged:
-        """Read the file; open questions are taken for granted. Raises Refusal."""
+        """Read the file; answers are taken for granted where it leaves questions open. Raises
+        Refusal where no answer helps.
+        """
         known: dict[tuple[str, ...], list[OpenQuestion]] = {}
         while True:
             self.options = self._complete(options)

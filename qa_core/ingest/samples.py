@@ -1,4 +1,6 @@
-"""Sample files to try an import, with phone numbers that ARCEP reserves for fiction."""
+"""Sample files to try an import: an invented centre in the four weeks before today. Its
+phone numbers are in the ranges that ARCEP reserves for fiction.
+"""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, time, timedelta
@@ -22,8 +24,10 @@ ADVISORS = {
     "E06": ("Sacha Exemple", "Équipe B"),
 }
 REASONS = {"Facture": "Facturation", "Panne": "Assistance", "Contrat": "Assistance"}
+"""Reasons and the queue of each."""
 CAMPAIGN_NUMBER, OTHER_NUMBER = "0033199001901", "0033199001900"
 CRITERIA = {"Accueil": 2, "Écoute": 3, "Exactitude": 3, "Conclusion": 2}
+"""Criteria of the sample scorecard and their points."""
 
 Row = dict[str, Any]
 
@@ -113,6 +117,7 @@ SAMPLES: dict[str, Callable[[], Iterator[Row]]] = {
     "tracking": _list_campaign_calls,
     "evaluations": _list_evaluations,
 }
+"""Sample files by the kind of their import, in the order in which they are tried."""
 
 
 def build_file(viewer: Viewer, name: str, form: str = "csv") -> downloads.Download:

@@ -7,7 +7,9 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    """Import `measure`, with pandas and the engine, only when it is asked for."""
+    """Import `measure` when it is asked for, with pandas and the engine: who only names or
+    formats KPIs needs neither.
+    """
     if name == "measure":
         from qa_core.metrics.kpi.measure import measure
 

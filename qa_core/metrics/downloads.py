@@ -63,7 +63,9 @@ def make_ticket(signed_in: SignedIn, kind: str, **parameters: Any) -> str:
 
 
 def open_ticket(signed_in: SignedIn, ticket: str) -> Download:
-    """Make the file of that link, and journal it. Raises AccessDenied for another's link."""
+    """Make the file of that link, and journal it. Raises AccessDenied for a link that
+    is forged or another session's.
+    """
     request = signed_links.unseal("download", ticket)
     if request["session"] != signed_in.session_id or request["kind"] not in KINDS:
         raise AccessDenied()

@@ -1,4 +1,6 @@
-"""Check of a second engine: every KPI and cut, cell by cell (docs/decisions/spark.md)."""
+"""Check of a second engine: every KPI over every cut it allows, on DuckDB and on that engine,
+cell by cell (docs/decisions/spark.md).
+"""
 
 import math
 import time
@@ -107,7 +109,9 @@ def check_engine(
 def _measure(
     asked: engine.Engine, viewer: Viewer, keys: list[str], by: tuple[str, ...], period: Period
 ) -> tuple[dict[tuple[str, ...], dict[str, Any]], float]:
-    """Measure on one engine, from the contacts alone. Returns the rows and the seconds."""
+    """Measure on one engine, from the contacts alone: nothing kept is used. Returns the rows
+    by KPI and group, and the seconds that it took.
+    """
     kept = (metric_query.find_profile, interval_totals.find_counting, interval_totals.find_silent)
     for cache in kept:
         cache.cache_clear()

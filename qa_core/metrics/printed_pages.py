@@ -76,6 +76,7 @@ def describe_origin(digest: str = "") -> tuple[str, str]:
 
 
 def find_product_version() -> str:
+    """Return the version of the product, from its project file."""
     text = (environment.PROJECT / "pyproject.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)["project"]["version"]
 
@@ -128,7 +129,9 @@ def mark_up(text: str) -> str:
 
 
 def replace_unknown(text: str) -> str:
-    """Replace what the font lacks: narrow spaces by wide ones, letters by unaccented ones."""
+    """Replace what the font lacks: narrow spaces by wide ones, letters by those without
+    their accent. A square in the name of a person would be worse.
+    """
     from reportlab.pdfbase import pdfmetrics
 
     known = pdfmetrics.getFont("Vera").face.charToGlyph

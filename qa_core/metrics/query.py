@@ -1,4 +1,6 @@
-"""The door to the facts that a `Viewer` sees: every figure, list and single contact."""
+"""The door to the facts: every figure, list and single contact that a person sees comes
+through here, for a `Viewer`, within what they may see.
+"""
 
 from qa_core.metrics.kpi.data_span import data_span, data_through
 from qa_core.metrics.kpi.edition_schedule import describe_next

@@ -28,7 +28,9 @@ FORMATS = {
 }
 MOMENT, DAY, MONTH = "yyyy-mm-dd hh:mm:ss", "d mmm yyyy", "mmm yyyy"
 MAX_CHARACTERS = 32_767
+"""What a cell of a workbook holds."""
 NARROWEST, WIDEST = 9, 60
+"""Widths of columns, in characters."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,9 @@ class Sheet:
 
 
 def unit_format(unit: str, currency: str | None = None) -> str:
-    """Return the format of a unit in a workbook. Times stay in seconds, as they were measured."""
+    """Return how a workbook shows a value in that unit. Times stay in seconds, so that
+    a cell holds the very number that was measured.
+    """
     if unit == Unit.MONEY:
         return "#,##0.00" + (f' "{currency}"' if currency and currency.isalpha() else "")
     return FORMATS.get(unit, "0.00")
@@ -172,8 +176,10 @@ def _write_text(
 
 
 FORMS: Mapping[str, Callable[[Sheet], Download]] = {"csv": _make_csv, "xlsx": _make_workbook}
+"""The kinds of file that every table comes in."""
 
 
 def describe_exporter(viewer: Viewer) -> list[Any]:
+    """Return who exports, and when."""
     moment = formatting.moment(environment.to_local(now()))
     return [_("Exported"), _("{moment} by {name}", moment=moment, name=viewer.username)]

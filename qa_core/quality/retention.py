@@ -55,3 +55,4 @@ KEEPERS = tuple(
         (DrawKeeper, "draws"),
     )
 )
+"""Data that this room deletes in its own way."""

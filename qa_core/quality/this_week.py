@@ -16,6 +16,7 @@ from qa_core.quality.coaching.texts import describe_reason
 from qa_core.quality.evaluations.disputes import DisputeLine, find_disputes
 
 PLAN, SESSION = "plan", "session"
+"""Parameters of the addresses of a coaching plan and of a calibration session."""
 LATE_DAYS = 7
 """Days beyond which a dispute that waits needs a look."""
 TO_COACH = (NeedKind.OVERDUE, NeedKind.SCORE, NeedKind.CRITERION)
@@ -67,7 +68,9 @@ def is_for(viewer: Viewer) -> bool:
 def find_groups(
     viewer: Viewer, read_needs: Callable[[Viewer], CoachingWeek] = find_needs
 ) -> dict[str, list[ActionLine]]:
-    """Find the acts that wait for this viewer, by key of `TITLES`."""
+    """Find the acts that wait for this viewer, by key of `TITLES`; only groups with a line.
+    `read_needs`: `find_needs`, or a cache of it.
+    """
     groups = {}
     if viewer.can(Permission.MANAGE_COACHING):
         week, texts = read_needs(viewer), scorecard_texts.find_scorecard_texts(viewer)

@@ -20,7 +20,9 @@ MIN_NUMBER, MAX_NUMBER = Fraction(1, 10**9), Fraction(10**9)
 
 
 class Method(StrEnum):
-    """Formula of the score: weighted mean of section ratios, or points times section weight."""
+    """Formula of the score: mean of section ratios by section weight, or points
+    multiplied by their section's weight.
+    """
 
     SECTION_RATIO = "section_ratio"
     POINTS_TIMES_WEIGHT = "points_times_weight"
@@ -65,6 +67,7 @@ class Criterion:
     fails: Fails = Fails.GRID
     bonus: bool = False
     help: Text | None = None
+    """Guidance for the evaluator."""
 
 
 @dataclass(frozen=True)
@@ -275,7 +278,9 @@ def _text_of(content: Mapping[str, Any], field: str, place: str, fallback: str) 
 
 
 def read_number(value: Any) -> Fraction | None:
-    """Return the exact number as written; None for other types and extreme numbers."""
+    """Return the exact number as written; None for any other type, booleans included,
+    and for numbers beyond ±10⁹ or closer to zero than 10⁻⁹.
+    """
     if isinstance(value, bool) or not isinstance(value, (int, float, Decimal, Fraction)):
         return None
     try:

@@ -91,6 +91,7 @@ class Agreement:
     low: float | None = None
     high: float | None = None
     contacts: int = 0
+    """Contacts with two marks or more."""
 
 
 def measure_agreement(

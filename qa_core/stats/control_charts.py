@@ -12,6 +12,7 @@ from qa_core.stats import intervals
 from qa_core.stats.intervals import CONFIDENCE, NORMAL, t_quantile
 
 BASELINE_POINTS = 8
+"""Minimum points of a baseline."""
 RUN = 8
 """Points in a row on one side that are a signal (Western Electric, rule 4)."""
 _RANGE_TO_SIGMA = (
@@ -193,7 +194,9 @@ def _count_last(positions: Sequence[int], holds: Callable[[int], bool]) -> int:
 
 
 def interval_of_change(row: Any, spread: float = 1.0) -> tuple[float, float] | None:
-    """Return `intervals.change_interval` of a row of `query.measure`, or None."""
+    """Return `intervals.change_interval` of a row of `query.measure` with a comparison;
+    None where a value or an end of its interval is missing.
+    """
     now, before = (
         [getattr(row, name + suffix, None) for name in ("value", "low", "high")]
         for suffix in ("", "_before")

@@ -169,7 +169,9 @@ def _find_groups(shown: np.ndarray) -> csr_array:
 
 
 def group_alike(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Number the groups of equal rows. Returns each group's first row, and each row's group."""
+    """Number the groups of equal rows (bool, rows × places) as they come. Returns the first
+    row of each group, and the group of each row.
+    """
     packed = np.packbits(rows, axis=1)
     padded = np.pad(packed, ((0, 0), (0, -packed.shape[1] % 8)))
     words = np.ascontiguousarray(padded).view(np.uint64)
@@ -206,7 +208,9 @@ def _find_varying(
     chance = np.random.default_rng(len(targets))
 
     def solve(weights: np.ndarray, is_whole: bool) -> float:
-        """Note the cells that differ in the numbers of least weight; return the weight saved."""
+        """Note the cells that differ in the numbers of least weight. Returns the weight saved
+        against the rows; infinity without an answer in time.
+        """
         if solver.seconds <= 0:
             return np.inf
         free = _choose_free(weights != 0, chance)

@@ -30,7 +30,9 @@ def wilson(hits: float, n: float) -> tuple[float, float] | None:
 def difference_interval(
     hits: float, n: float, other_hits: float, other_n: float
 ) -> tuple[float, float] | None:
-    """Return the 95 % interval of a difference of two independent rates (Newcombe 1998)."""
+    """Return the 95 % interval of a difference of two independent rates, from their
+    Wilson intervals (Newcombe 1998); None where either has no rows.
+    """
     one, other = wilson(hits, n), wilson(other_hits, other_n)
     if one is None or other is None:
         return None
@@ -120,7 +122,9 @@ def p_value_of(change: float, low: float, high: float) -> float:
 
 
 def percentiles(counts: Mapping[float, int], shares: Sequence[float]) -> tuple[float | None, ...]:
-    """Return the interpolated percentiles (0–1) of a sample given as counts by value."""
+    """Return the percentiles of a sample given as counts by value, one for each share
+    (0–1), interpolated between neighbours; None without values.
+    """
     values = sorted(counts)
     ends = list(itertools.accumulate(counts[value] for value in values))
     if not ends:

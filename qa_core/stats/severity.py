@@ -157,7 +157,9 @@ def _number(names: Sequence[Hashable]) -> tuple[list[Hashable], np.ndarray]:
 
 
 def _find_disconnected(directions: np.ndarray, n: np.ndarray) -> list[int]:
-    """Return the places not comparable with the largest group."""
+    """Return the places that cannot be compared with the largest group: those that some
+    undetermined direction moves differently.
+    """
     rows = [tuple(row) for row in np.round(directions, 6) + 0.0]
     sizes: dict[tuple[float, ...], float] = {}
     for row, count in zip(rows, n, strict=True):

@@ -12,6 +12,7 @@ ContactKind = tuple[object, ...]
 MIN_CELL_VALUES = 10
 """Minimum values of the others in a kind; below it the coarser kind is used."""
 MIN_MEMBER_VALUES = 5
+"""Minimum values of a member for a comparison."""
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ from qa_core.storage.records.retention import JournalCut, JournalRewording
 
 LOG = logging.getLogger("qa_core.journal")
 LOG_SECONDS = 600
+"""Seconds between two notes in the server's log."""
 MIN_NAME_LENGTH = 3
 """Shorter spellings, and bare numbers, mean a person only where they are the whole value."""
 _WORD = re.compile(r"\w[\w-]+")
@@ -116,7 +117,9 @@ def note_reading(actor: str, action: str, object: str = "", reason: str = "") ->
 
 
 def anchor(session: Session, actor: str, reason: str = "") -> None:
-    """Note the present end in all files, whatever they say, and record that it was done."""
+    """Note the present end in all files, whatever they say, and record that it was done,
+    with the number of the row that was noted until then.
+    """
     noted = [end.seq for end in map(_read_end, _end_files()) if end is not None]
     reason = f"{reason}; noted until now: row {max(noted)}" if noted else reason
     record(session, actor, "journal_anchored", ", ".join(map(str, _end_files())), reason)
@@ -169,7 +172,9 @@ def _forget_end(session: Session) -> None:
 
 
 def end_file() -> Path:
-    """Locate the note of this journal's end: beside the secrets, one file per database."""
+    """Locate the note of this journal's end: beside the secrets, one file per database,
+    whichever role or address it is reached by.
+    """
     here, address = environment.current(), sa.make_url(environment.current().database_url)
     if here.database_url == f"sqlite:///{here.folder / 'records.sqlite'}":
         return here.secrets_folder / "journal.end"
@@ -183,7 +188,9 @@ def _end_files() -> list[Path]:
 
 
 def verify(session: Session) -> Verification:
-    """Recompute every seal, and compare the end with every noted one."""
+    """Recompute every seal. Edits, deletions and swaps show at their row; a cut end
+    shows against the noted ends. No noted end may be missing.
+    """
     # Read first: a row that comes in between must not look like one that is missing.
     ends = {path: _read_end(path) for path in _end_files()}
     noted_ends = [end for end in ends.values() if end is not None]
@@ -326,11 +333,16 @@ def is_signature(signature: str, *fields: int | str) -> bool:
 
 
 def name_advisor(advisor_id: str) -> str:
+    """Return the pseudonym of an advisor in the audit log. Rows are never changed; with the
+    advisor goes what tells whom the pseudonym means.
+    """
     return _name_advisor(environment.secret("journal"), advisor_id)
 
 
 def find_advisors(advisor_ids: Iterable[str]) -> dict[str, str]:
-    """Map the pseudonyms of these advisors, under each secret of the audit log, to their ids."""
+    """Map the pseudonyms of these advisors, one for each secret that the audit log has had,
+    to their ids.
+    """
     keys = environment.find_keys("journal")
     return {_name_advisor(key, name): name for name in advisor_ids for key in keys}
 

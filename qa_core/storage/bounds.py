@@ -36,7 +36,9 @@ def bounded(rows: int, seconds: float) -> Iterator[None]:
 
 
 def check(rows: int = 0) -> None:
-    """Raise Refusal for too many rows, `too_slow` where the time is over."""
+    """Raise Refusal `too_many_rows` for more rows than the answer may have, `too_slow` where
+    the time is over.
+    """
     bounds = _current.get()
     if bounds is None:
         return

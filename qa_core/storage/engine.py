@@ -170,7 +170,9 @@ def _list_views(
 
 
 def describe(query: Scoped | Unscoped) -> str:
-    """Describe a statement on contacts: equal descriptions have equal results on equal files."""
+    """Describe a statement on contacts with its parameters, the scope of its viewer and the
+    restrictions: equal descriptions have equal results on equal files.
+    """
     scope = _scope(query, CONTACTS) if isinstance(query, Scoped) else ""
     restricted = _find_restricted(query).write_test()
     url = environment.current().engine_url
@@ -202,7 +204,9 @@ def _compile_statement(statement: Any) -> tuple[str, tuple[Any, ...]]:
 
 
 def _narrow(query: Scoped | Unscoped, view: str, table: sa.FromClause, rows: str) -> str:
-    """Write the rows of a table that the statement may see, or every row with a mark."""
+    """Write the rows of a table that the statement may see: where the table has a
+    scope, the viewer's rows, or every row with a mark on theirs.
+    """
     if view == EVERY_CONTACT.name:
         is_own = f"coalesce({_scope(query, table)}, false) AS is_own"
         return f'SELECT *, {is_own} FROM ({rows}) AS "{table.name}"'
@@ -218,7 +222,9 @@ def _scope(query: Scoped, table: sa.FromClause) -> str:
 
 
 def _spell_names(table: str, select: str) -> str:
-    """Write a table of totals with the centre's spellings, which contacts carry already."""
+    """Write a table of totals with the centre's spellings. Contacts carry them already;
+    in totals the spelling is part of the key and so stays as imported.
+    """
     column = SPELLED_WHEN_READ.get(table)
     if column is None:
         return select

@@ -9,6 +9,7 @@ from qa_core.storage.records import store
 from qa_core.storage.records.centre_rules import NameDecision
 
 KINDS = ("advisor", "queue", "reason", "campaign")
+"""Kinds of names that can be merged; advisors are named by their ids."""
 
 
 def find_kept_names(session: Session) -> dict[str, dict[str, str]]:

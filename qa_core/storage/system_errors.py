@@ -93,7 +93,9 @@ def find_closed_file(error: BaseException) -> Refusal | None:
 
 
 def log_failure(log: logging.Logger, work: str, error: Exception) -> None:
-    """Log that this work failed: in one line if refused, with a traceback where it has a defect."""
+    """Log that this work failed: in one line where it was refused or the system stopped it,
+    with a number and the traceback where it has a defect.
+    """
     refusal = find_refusal(error)
     if refusal is None:
         log.error("%s failed: error %s", work, secrets.token_hex(4), exc_info=error)

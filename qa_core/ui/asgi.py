@@ -1,4 +1,6 @@
-"""The server around Streamlit: headers, closed addresses, uploads, downloads and audio."""
+"""The parts of the server around Streamlit: security headers, closed addresses, uploads
+only from those who may, downloads and audio.
+"""
 
 import base64
 import contextlib
@@ -69,9 +71,12 @@ DOWNLOAD_ROOMS = (
 shown the page of a link knows its file too.
 """
 CACHEABLE = ("/static/", "/component/")
-"""Addresses that browsers and proxies may keep: the same for everybody."""
+"""Addresses of files that are the same for everybody. Nothing else may be kept by a
+browser or a proxy.
+"""
 
 UPKEEP_SECONDS = 600
+"""Seconds between two looks for what is due."""
 SWITCH_SECONDS = 0.0005
 """Seconds after which a page that counts gives way to others. A page gives way at each of some
 hundred messages, and waits that long to go on where another counts: with Python's own 0.005,
@@ -82,13 +87,16 @@ MIN_CONTACTS_BESIDE = 50_000
 MAX_MAILS_HERE = 2
 """Mails and messages up to which the server sends by itself."""
 WARMING_SECONDS = 2
+"""Seconds between two looks at the version of the lake."""
 LISTENING_SECONDS = 2
 """Seconds after which a playback that is still being sent is checked again."""
 
 LOG = logging.getLogger("qa_core")
 
 UPLOADERS = frozenset({Permission.MANAGE_IMPORTS, Permission.EDIT_SCORECARDS})
-"""Permissions that allow sending files; what is done with them is checked again later."""
+"""Permissions that allow sending files, each alone; what is done with them is
+checked again where it is written.
+"""
 
 
 def _shell_script() -> str:
@@ -143,7 +151,9 @@ def headers_for(path: str) -> dict[str, str]:
 
 
 class Wall:
-    """ASGI middleware: closed addresses, uploads by those who may, headers of every answer."""
+    """ASGI middleware: closed addresses answer 404, uploads need a session that may
+    upload, and every answer carries the headers.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -204,7 +214,9 @@ def _may_be_page(path: str) -> bool:
 
 
 def find_signed_in(request: Request) -> sessions.SignedIn | None:
-    """Return the live session of a request, by cookie and browser token, or None."""
+    """Return the live session behind a plain request, by its cookie and the browser's
+    token; None for a stranger.
+    """
     return sessions.resume(request.cookies.get(browser.COOKIE), browser.build_for(request))
 
 
@@ -244,7 +256,9 @@ def check_start() -> None:
 
 
 def _keep_warm() -> None:
-    """Have the last questions answered anew after each change of the lake by any process."""
+    """Have the last questions answered anew after each change of the lake, whichever
+    process made it.
+    """
     known = None
     while True:
         try:
@@ -257,7 +271,9 @@ def _keep_warm() -> None:
 
 
 def _work_unattended() -> None:
-    """Finish interrupted imports; then do what each day asks for, as long as the server runs."""
+    """Finish interrupted imports; then, as long as the server runs, do what each day asks
+    for, whether anybody is signed in or not.
+    """
     from qa_core import ingest
     from qa_core.delivery import worker
     from qa_core.metrics.kpi import editions
@@ -320,7 +336,9 @@ def _may_upload(scope: Scope) -> bool:
 
 
 def _find_ready(request: Request) -> sessions.SignedIn | None:
-    """Return the live session; None while a password or a second factor is to be set up."""
+    """Return the live session; None also for who has a password to change, or a second
+    factor to set up, first.
+    """
     signed_in = find_signed_in(request)
     if signed_in is None or signed_in.must_change_password:
         return None

@@ -190,7 +190,9 @@ def show_password_form() -> bool:
 
 
 def keep_cookie() -> None:
-    """Lead a browser that has just signed in by the address of its cookie back to its page."""
+    """Lead a browser that has just signed in over the address that gives it the cookie, and
+    back to the page it is on.
+    """
     held = gate.sign_in_state()
     if browser.cookie() != held.token:
         with _middle():

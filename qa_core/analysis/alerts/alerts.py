@@ -94,7 +94,9 @@ def find(viewer: Viewer, states: Sequence[str] = ("open",)) -> tuple[Alert, ...]
 
 
 def acknowledge(viewer: Viewer, number: int) -> None:
-    """Acknowledge an open alert until it has closed. Audited. Raises AccessDenied."""
+    """Acknowledge an open alert: it is not shown again until it has closed. Audited.
+    Raise AccessDenied for one that the viewer cannot see.
+    """
     viewer.require(Permission.EDIT_ALERTS)
     event = next((event for event in find(viewer) if event.id == number), None)
     if event is None:

@@ -232,7 +232,9 @@ def find_firings(
 def find_alert_positions(
     firings: Mapping[int, Firing], usable: Sequence[int], clear_after: int
 ) -> list[int]:
-    """Return the positions of the current alert, back to the first gap of `clear_after`."""
+    """Return the positions of the current alert: those at which the rule held, back to
+    the first gap of `clear_after` periods; empty where such a gap ends the series.
+    """
     positions: list[int] = []
     clear = 0
     for position in reversed(usable):

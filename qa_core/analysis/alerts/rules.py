@@ -87,6 +87,7 @@ SUGGESTED = (
     Rule("answer_rate", RuleKind.TARGET),
     Rule("csat", RuleKind.TARGET, "month", clear_after=1),
 )
+"""Rules suggested to a new centre."""
 
 
 def find_rules(viewer: Viewer) -> tuple[Rule, ...]:
@@ -137,7 +138,9 @@ def add_suggested(viewer: Viewer) -> tuple[Rule, ...]:
 
 
 def end(viewer: Viewer, number: int) -> None:
-    """End a rule, close its alerts and record it. Raises AccessDenied for one not theirs to end."""
+    """End a rule, close its alerts and record it in the audit log. Raise AccessDenied
+    for one unknown, ended, or not the viewer's to end.
+    """
     viewer.require(Permission.MANAGE_ALERTS)
     with store.writing() as session:
         row = session.get(AlertRule, number)
@@ -158,6 +161,7 @@ def end(viewer: Viewer, number: int) -> None:
 
 
 def read_rules(session: Session) -> list[Rule]:
+    """Return every active rule, oldest first."""
     rows = session.scalars(
         sa.select(AlertRule).where(AlertRule.ended_at.is_(None)).order_by(AlertRule.id)
     )

@@ -13,6 +13,7 @@ from qa_core.base.i18n import _
 from qa_core.metrics.kpis import Unit, formatting
 
 MAX_LABEL = 32
+"""Characters of a label beside a difference."""
 
 
 def build_dots(

@@ -73,7 +73,9 @@ def mark_severities(
     better: str = "triangle-right",
     sizes: tuple[float, float] = (8.5, 11),
 ) -> dict[str, Any]:
-    """Build the marks of points by severity; `usual` and the first size: of those without one."""
+    """Build the marks of points by severity. `usual`: colour of those without one;
+    `better`: shape of the better ones; `sizes`: without a severity, and with one.
+    """
     paint = {"better": tint.better, "attention": tint.attention}
     symbols = {"better": better, "attention": "diamond"}
     return {

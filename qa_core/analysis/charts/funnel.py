@@ -15,6 +15,7 @@ from qa_core.stats import CONFIDENCE, OUTER_CONFIDENCE, Funnel
 
 STEPS = 60
 ROOM_FOR_NAMES = 0.12
+"""Part of the height beyond an outlier that its name takes."""
 MIN_SPREAD = 20.0
 """Minimum range of shares in points for the full colour scale."""
 

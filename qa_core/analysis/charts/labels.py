@@ -77,7 +77,9 @@ def plain(text: str) -> str:
 
 
 def list_points(figure: go.Figure) -> list[tuple[str, str]]:
-    """List what each point of the figure says when one points at it."""
+    """List what each point of the figure says when one points at it: its first line, and
+    the others in one.
+    """
     texts = (text for trace in figure.data for text in _find_texts(trace))
     return [_split(text) for text in texts if text]
 

@@ -18,6 +18,7 @@ from qa_core.stats.control_charts import SteppedLimits
 
 LABEL_HEIGHT = 17
 LABEL_SHARE = 0.28
+"""Width of a target's label, as a share of the chart."""
 
 
 @dataclass(frozen=True)
@@ -210,7 +211,10 @@ def _label_target(
     text: str,
     tint: Colours,
 ) -> None:
-    """Label the newest target where the lines `beside` leave room; `size`: label height."""
+    """Label the newest target at the first place above or below its line that the lines
+    `beside` leave free; without one the caption has to do. `size`: height of the label
+    in the unit of the values.
+    """
     # The chart starts at the first known value.
     first_known = next(
         (position for position, value in enumerate(beside[0]) if not formatting.is_missing(value)),
@@ -267,7 +271,9 @@ def _crosses(line: Sequence[float | None], low: float, high: float) -> bool:
 def _draw_marks(
     figure: Sketch, marks: Sequence[Marker], at: Sequence[date], top: float, tint: Colours
 ) -> None:
-    """Draw a line on the first day of each event, a stripe over several days, and a sign above."""
+    """Draw a thin line on the first day of each event, a pale stripe over several days,
+    and a sign at the top to hover over.
+    """
     signs: dict[date, list[Marker]] = {}
     for mark in marks:
         if not at or mark.last_day < at[0]:
@@ -309,7 +315,9 @@ def build_curve(
     dark: bool = False,
     height: int = 220,
 ) -> go.Figure:
-    """Draw a value against a setting (`value`, `low`, `high` by `xs`), and the current one."""
+    """Draw a value against a setting (`value`, `low`, `high`, in the order of `xs`),
+    with the setting in force marked.
+    """
     tint = colours(dark)
     return finish(draw_curve(xs, frame, unit, tint, here, x_label), tint, height)
 

@@ -1,4 +1,6 @@
-"""Steps of a path as bars, each a share of its base on its own track; and states by day."""
+"""Steps of a path as bars, each a share of its base on its own track, so that nobody
+compares lengths of different bases; and states by day as strips.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,7 +34,9 @@ class Bar:
 
 
 def build_steps(bars: Sequence[Bar], *, dark: bool = False) -> go.Figure:
-    """Draw the rows from the top: label and note, share with interval, texts, what they open."""
+    """Draw the rows from the top: label and note, share with interval on its track,
+    texts. Bars carry what they open.
+    """
     tint, figure = colours(dark), Sketch()
     tracked = [row for row, bar in enumerate(bars) if bar.share is not None]
     hover = [
@@ -79,7 +83,9 @@ def build_strips(
     *,
     dark: bool = False,
 ) -> go.Figure:
-    """Draw the weight of each row's state by day; None is a day that nobody noted."""
+    """Draw for each row the weight of its state on each day, and its words on demand; None
+    is a day that nobody noted.
+    """
     tint, figure = colours(dark), Sketch()
     cells = list(rows.values())
     scale = [tint.band, tint.accent, tint.attention]

@@ -1,4 +1,6 @@
-"""Traffic and waits: by weekday and time of day, over the day or weeks, and missed contacts."""
+"""Traffic and waits: weekday by time of day, lines over the day or over weeks, waiting
+times, outcomes of missed contacts.
+"""
 
 import math
 from collections.abc import Collection, Hashable, Sequence
@@ -235,7 +237,9 @@ def build_waits(
 
 
 def build_threshold_curve(frame: pd.DataFrame, here: float, *, dark: bool = False) -> go.Figure:
-    """Draw the share answered within x seconds, with the threshold in force marked."""
+    """Draw the share answered within x seconds: `threshold`, `value`, `low`, `high`,
+    `n`, with the threshold in force marked.
+    """
     tint, xs = colours(dark), frame["threshold"].tolist()
     figure = draw_curve(xs, frame, Unit.RATE, tint, x_label=_("seconds"))
     _mark_threshold(figure, here, tint)
@@ -248,7 +252,9 @@ def build_threshold_curve(frame: pd.DataFrame, here: float, *, dark: bool = Fals
 
 
 def build_shares(parts: Sequence[tuple[str, int, str]], *, dark: bool = False) -> go.Figure:
-    """Draw parts of a whole as bars with number and share: (label, count, severity)."""
+    """Draw parts of a whole as bars with number and share: (label, count, severity);
+    severity as in a chart title, or `reference`.
+    """
     tint, figure = colours(dark), Sketch()
     total = sum(count for _label, count, _severity in parts) or 1
     paint = {"better": tint.better, "attention": tint.attention, "reference": tint.reference}

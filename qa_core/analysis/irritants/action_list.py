@@ -1,4 +1,6 @@
-"""Action list: irritants being worked on, from new to solved. Its only writer."""
+"""Action list: irritants being worked on, from new to solved. Its only writer; changes
+are audited and need the newest version.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -83,7 +85,9 @@ class ActionPlan:
 
 
 def find_entries(viewer: Viewer) -> tuple[ActionEntry, ...]:
-    """Return the action list in scope, newest first, without what viewers may not see."""
+    """Return the action list in scope, open entries first, newest first, without names
+    and remarks for viewers who may not see them.
+    """
     viewer.require(Permission.SEE_IRRITANTS)
     whole = selectinload(Irritant.teams), selectinload(Irritant.steps)
     statement = sa.select(Irritant).options(*whole).order_by(Irritant.id.desc())
@@ -209,7 +213,9 @@ def find_owners(viewer: Viewer, entry: ActionEntry) -> dict[str, str]:
 
 
 def remove_orphans(session: Session) -> None:
-    """Delete the entries whose teams are all gone, or whose author without a team is."""
+    """Delete the entries whose teams are all gone, for example after the demo centre.
+    An entry for contacts without a team stays while its author has an account.
+    """
     team, account = IrritantTeam, Account
     no_team = sa.not_(sa.exists().where(team.irritant_id == Irritant.id))
     no_author = sa.not_(sa.exists().where(account.username == Irritant.opened_by))

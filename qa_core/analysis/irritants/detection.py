@@ -31,6 +31,7 @@ from qa_core.storage import audit_log
 KPIS = {IrritantKind.REPEATS: "first_contact_resolution", IrritantKind.LOW_RATINGS: "unhappy_rate"}
 DIMENSIONS = ("reason", "queue")
 PARTS = FIGURES, WORDS = "figures", "words"
+"""Parts of the detection: shares of contacts, and the terms of remarks and tags."""
 MAX_EXAMPLES, MAX_ALONG = 5, 4
 FOLLOW_UP_DAYS = 56
 """Days measured before and after the start: whole weeks, so that weekdays are balanced."""
@@ -109,7 +110,9 @@ def count_contacts(viewer: Viewer, subject: IrritantSubject, where: Filters) -> 
 def find_follow_up(
     viewer: Viewer, subject: IrritantSubject, filters: Filters, in_hand_on: date
 ) -> tuple[Count | None, Count | None]:
-    """Count an irritant in the eight weeks before it was taken in hand and since, in scope."""
+    """Count an irritant in the eight weeks before it was taken in hand and in those
+    since, in scope. (None, None) for viewers of whole months only.
+    """
     if viewer.needs_suppression:
         return None, None
     before = Period(in_hand_on - timedelta(days=FOLLOW_UP_DAYS), in_hand_on - timedelta(days=1))

@@ -1,4 +1,6 @@
-"""Terms and events more frequent among unhappy contacts, corrected for multiple tests."""
+"""Terms and events more frequent among unhappy contacts: counted per contact, tested
+exactly, corrected for multiple tests.
+"""
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -10,6 +12,7 @@ from qa_core import stats
 from qa_core.analysis.irritants.terms import Mention
 
 MIN_CONTACTS = 5
+"""Minimum contacts of a finding, so that nobody can be identified."""
 FALSE_DISCOVERY_RATE = 0.05
 """False discovery rate (Benjamini and Hochberg 1995)."""
 MERGE_SHARE = 0.8
@@ -64,7 +67,9 @@ class TermUse:
 
 
 def find_significant(shares: Mapping[Key, TermShare]) -> dict[Key, TermShare]:
-    """Return the shares significantly above the others' (Fisher's exact, false discovery rate)."""
+    """Return the shares significantly above the others', with `MIN_CONTACTS` hits or more:
+    one-sided Fisher's exact test with a false discovery rate of `FALSE_DISCOVERY_RATE`.
+    """
     tried = {
         key: share
         for key, share in shares.items()
@@ -85,7 +90,9 @@ def find_significant(shares: Mapping[Key, TermShare]) -> dict[Key, TermShare]:
 
 
 def find_frequent_terms(documents: Sequence[Document]) -> list[TermUse]:
-    """Return the terms and pairs significantly more frequent among the unhappy, merged."""
+    """Return the terms and pairs significantly more frequent among the unhappy, most
+    contacts first; those found almost only with a larger one are merged into it.
+    """
     singly = [{(mention.term,) for mention in document.mentions} for document in documents]
     counted = _count(documents, singly)
     frequent = {

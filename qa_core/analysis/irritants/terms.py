@@ -10,6 +10,7 @@ from stop_words import get_stop_words
 
 LANGUAGES = {"fr": "french", "en": "english"}
 MIN_LETTERS = 3
+"""Minimum letters of a term."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -28,6 +29,7 @@ EXTRA_STOP_WORDS = _words(
     "dit dis trois quatre "
     "customer customers thanks hello please really finally told"
 )
+"""Words without meaning that the lists lack."""
 
 NEGATIONS = {
     "fr": frozenset({"pas", "jamais", "aucun", "aucune", "rien", "sans"}),

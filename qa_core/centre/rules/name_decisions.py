@@ -57,7 +57,9 @@ def merge(viewer: Viewer, kind: str, spelling: str, kept_name: str) -> int:
 
 
 def keep_apart(viewer: Viewer, kind: str, name: str, other: str) -> int:
-    """Decide that two names differ; return the decision's number. Needs MANAGE_ADVISORS."""
+    """Decide that two names differ, so that they are no longer suggested. Returns the
+    number of the decision. Needs MANAGE_ADVISORS.
+    """
     viewer.require(Permission.MANAGE_ADVISORS)
     require_kind(kind)
     store.require_ready()
@@ -100,7 +102,9 @@ def undo(viewer: Viewer, number: int) -> None:
 
 
 def find_decisions(viewer: Viewer) -> list[dict[str, Any]]:
-    """List every decision, newest first. Needs MANAGE_ADVISORS."""
+    """List every decision, newest first: id, kind, spelling, kept, is_same, decided_by,
+    decided_at, undone_by, undone_at. Needs MANAGE_ADVISORS.
+    """
     viewer.require(Permission.MANAGE_ADVISORS)
     store.require_ready()
     with store.reading() as session:
@@ -111,7 +115,9 @@ def find_decisions(viewer: Viewer) -> list[dict[str, Any]]:
 
 
 def find_names(viewer: Viewer, kind: str) -> dict[str, str]:
-    """Find every name of that kind, with its title. Needs MANAGE_ADVISORS."""
+    """Find every name of that kind that advisors or contacts have, with its title (an
+    advisor's name, else itself). Needs MANAGE_ADVISORS.
+    """
     viewer.require(Permission.MANAGE_ADVISORS)
     require_kind(kind)
     if kind == "advisor":

@@ -21,7 +21,9 @@ from qa_core.storage.records.centre_rules import NameDecision
 from qa_core.storage.records.people import Advisor, AdvisorAlias, Membership
 
 MIN_SIMILARITY = 87
-"""Least similarity of two names, in per cent: below it, unrelated names outnumber spellings."""
+"""Least similarity of two names, in per cent (rapidfuzz's ratio): below it, unrelated
+names outnumber spellings.
+"""
 MIN_LENGTH = 4
 MAX_BLOCK_SIZE = 200
 """Names that share a word are compared pairwise, unless more than these share it."""
@@ -33,6 +35,7 @@ EVIDENCE = {
     INITIALS: N_("same surname, same initial"),
     SIMILAR: N_("similar names"),
 }
+"""Evidence, the strongest first."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,9 @@ class NameUse:
 
 @dataclass(frozen=True)
 class Suggestion:
-    """Two names that may mean the same; `kept` is more frequent. `together`: tools of both."""
+    """Two names that may mean the same; `kept` is the more frequent. `together`: tools
+    that know both, which is evidence against.
+    """
 
     kind: str
     spelling: str
@@ -62,7 +67,9 @@ class Suggestion:
 
 
 def find_suggestions(viewer: Viewer, kind: str) -> list[Suggestion]:
-    """Find the undecided pairs of names that may mean the same. Needs MANAGE_ADVISORS."""
+    """Find the pairs of names of that kind that may mean the same, the surest first,
+    without those decided on. Needs MANAGE_ADVISORS.
+    """
     viewer.require(Permission.MANAGE_ADVISORS)
     store.require_ready()
     uses = find_uses("advisor_id" if kind == "advisor" else kind)
@@ -147,7 +154,9 @@ def _build_suggestion(
 
 
 def find_uses(column: str) -> dict[str, NameUse]:
-    """Find every source value of that column, with its use: for writers who decide on names."""
+    """Find every source value of that column, with its use. For writers who decide on
+    names, not for showing contacts.
+    """
     with lake.working() as connection:
         rows = connection.execute(
             f"SELECT {source_value(column)} AS name, count(*), list(DISTINCT c.source_system) FROM "

@@ -42,7 +42,9 @@ class OpeningSpan:
 
 @dataclass(frozen=True)
 class SiteHours:
-    """Hours of one site by first day (None: always), oldest first, and the days it is closed."""
+    """Hours of one site: `versions` by their first day (None: always), oldest first,
+    and the days on which it is closed.
+    """
 
     site: str
     versions: tuple[tuple[date | None, tuple[OpeningSpan, ...]], ...]
@@ -80,7 +82,9 @@ def _build_span_condition(spans: Sequence[OpeningSpan], start: str) -> str:
 
 
 def parse_hours(texts: Iterable[str]) -> tuple[OpeningSpan, ...]:
-    """Parse hours as people write them: `mon-fri=09:00-18:00`. Raises Misuse, showing how."""
+    """Parse hours as people write them: `mon-fri=09:00-18:00`, `sat=9h-12h,14h-17h`.
+    Raises Misuse, showing how.
+    """
     spans: list[OpeningSpan] = []
     for text in texts:
         days, equals, times = text.strip().lower().partition("=")
@@ -125,7 +129,9 @@ def _refuse_hours(text: str) -> Misuse:
 
 
 def parse_calendar(text: str) -> tuple[str, str | None] | None:
-    """Parse whose public holidays: `FR`, `FR-57`, `alsace-moselle` or `none`. Raises Misuse."""
+    """Parse whose public holidays: `FR`, `FR-57` (or `alsace-moselle`), `none`. Raises
+    Misuse for a country or region that the library does not know.
+    """
     if text.strip().lower() in (NO_HOLIDAYS, ""):
         return None
     if text.strip().lower().replace("_", "-") == "alsace-moselle":

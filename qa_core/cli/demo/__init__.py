@@ -51,6 +51,7 @@ from qa_core.upkeep import after_import
 
 STEP = N_("Building the demo centre")
 _FILES = 8
+"""Number of files after the one of advisors; for the progress shown only."""
 
 
 def build(

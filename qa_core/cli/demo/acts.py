@@ -1,4 +1,7 @@
-"""Acts of the people of the demo centre, but for one request and one document."""
+"""Acts of the people of the demo centre: advisors answered evaluations, the team lead coached,
+the manager set goals and took up irritants, and the law was kept, but for one request and one
+document.
+"""
 
 from contextlib import suppress
 from datetime import time, timedelta

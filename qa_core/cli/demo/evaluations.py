@@ -1,4 +1,6 @@
-"""Evaluations of three simulated evaluators, and two calibration sessions."""
+"""Evaluations of three simulated evaluators, one strict and one lenient, and two calibration
+sessions: one closed, one that waits.
+"""
 
 import functools
 from collections.abc import Sequence

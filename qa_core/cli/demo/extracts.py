@@ -77,7 +77,10 @@ class Extracts:
         self.customer_keys = Pseudonyms.current().find_keys(pa.array(names, pa.string()))
 
     def export(self, system: str, tracking_number: pa.Array) -> Iterator[pa.Table]:
-        """Build the export of one system, slice by slice: a large centre needs little memory."""
+        """Build the export of one system, slice by slice, so that a large centre needs
+        little memory. The telephony knows the number that was called, and advisors by their
+        extension.
+        """
         rows = np.nonzero(self.system == SYSTEMS.index(system))[0]
         for start in range(0, max(len(rows), 1), SLICE):
             yield self._build_slice(system, rows[start : start + SLICE], tracking_number)

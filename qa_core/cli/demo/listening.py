@@ -1,4 +1,6 @@
-"""Listening in the demo centre: conditions, plans drawn from a seed, and spoken recordings."""
+"""Listening in the demo centre: its legal conditions, plans drawn from a seed, and recordings: a
+few spoken calls, each for several fitting contacts.
+"""
 
 import tomllib
 from datetime import date, timedelta
@@ -36,6 +38,7 @@ ENTERED_BY = N_("demo centre")
 LISTENING = STORY.listening
 FOLDER = environment.PROJECT / "data" / "demo_calls"
 BATCH = "demo calls"
+"""Batch of the demo's recordings; finds them for removal."""
 DAYS = 62
 MIN_TALK = 60
 EVALUATED, MORE_EVALUATED, FRESH = 2, 4, 3

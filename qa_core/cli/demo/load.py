@@ -29,6 +29,7 @@ from qa_core.ingest.staging.tally import ImportTally
 from qa_core.storage.records import store
 
 PROFILE = "demo"
+"""Profile of the demo's batches; finds them for removal."""
 
 _FIRST_LINE = 2
 

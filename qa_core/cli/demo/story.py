@@ -37,6 +37,7 @@ def _convert(value: Any) -> Any:
 
 
 STORY: Entry = _convert(declared.read(__file__))
+"""The story; lists of numbers are arrays."""
 
 
 def column(rows: list[Entry], name: str, default: Any = None) -> np.ndarray:

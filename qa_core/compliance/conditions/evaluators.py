@@ -1,4 +1,6 @@
-"""People whose evaluations may come from a file (docs/compliance.md, R7, R18 and R20)."""
+"""People whose evaluations may come from a file (docs/compliance.md, R7, R18 and R20): accounts
+whose role listens, and persons whom the data protection officer has confirmed.
+"""
 
 import re
 from collections.abc import Collection, Iterable, Sequence
@@ -74,7 +76,9 @@ class EvaluationAuthors:
     def judge(
         self, name: str, advisor_id: str | None, day: date | None, moment: datetime | None
     ) -> str | None:
-        """Return the code of what forbids to import that evaluation, or `BEFORE_ACCREDITATION`."""
+        """Return the code of what forbids to import an evaluation of that advisor by that
+        person, or `BEFORE_ACCREDITATION` where it has to wait; None: nothing.
+        """
         evaluator = self.find(name)
         if evaluator is None:
             return UNKNOWN
@@ -102,7 +106,9 @@ def find_own_ids(session: Session, among: str | None = None) -> dict[str, set[st
 
 
 def confirm(viewer: Viewer, name: str, reason: str) -> str:
-    """Confirm that a person without an account evaluated here. Returns the name. Raises Refusal."""
+    """Confirm that a person without an account evaluated here, so that their evaluations may
+    be imported for the days of their accreditation. Returns the name. Raises Refusal.
+    """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     title, spelling = " ".join(name.split()), normalise_name(name)
     reason = clean_text(reason, MAX_REASON, "no_reason", is_needed=False)

@@ -1,4 +1,6 @@
-"""Exclusions: lines, advisors and contacts that are never recorded or heard (R9)."""
+"""Exclusions: lines, advisors and contacts that are never recorded or heard (docs/compliance.md,
+R9), as the data protection officer keeps them.
+"""
 
 import json
 from dataclasses import asdict, dataclass
@@ -86,6 +88,7 @@ def remove(viewer: Viewer, number: int) -> None:
 
 
 def find_all(viewer: Viewer) -> list[ExclusionEntry]:
+    """List what is excluded, newest first."""
     viewer.require(Permission.SEE_COMPLIANCE)
     with store.reading() as session:
         rows = session.scalars(

@@ -105,6 +105,7 @@ ALL: tuple[Gate, ...] = tuple(gate for gate in _VALUED if gate.act == LISTENERS_
 OF_MACHINES = tuple(gate for gate in _VALUED if gate.act == "machine")
 (OF_DELIVERY,) = (gate for gate in _VALUED if gate.act == "delivery")
 ACTS = ("listening", "delivery", "machine")
+"""Acts that gates open, in the order of lists."""
 LISTENERS = LISTENERS_GATE.name
 CONSULTATION = "works_council_consulted_on"
 BY_NAME = {gate.name: gate for gate in (*_VALUED, LISTENERS_GATE)}
@@ -159,7 +160,9 @@ def value_of(session: Session, name: str) -> str | None:
 
 
 def find_delivery_start(session: Session) -> datetime | None:
-    """Return the moment from which deliveries may be due; None while their gate is closed."""
+    """Return the moment from which deliveries may be due: the entry of their gate; None while
+    it is closed.
+    """
     row = store.remember(session, "gates", _newest).get(OF_DELIVERY.name)
     return row.set_at if row and row.value else None
 

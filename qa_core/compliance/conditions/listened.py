@@ -203,7 +203,9 @@ def find_ceiling(session: Session) -> int:
 
 
 def require_room(session: Session, key: Key, advisor_id: str | None) -> None:
-    """Refuse one contact more of an advisor whose month is full, or whose room is reserved."""
+    """Refuse to listen to one contact more of an advisor whose month is full, or whose room
+    is reserved for others; one that was listened to this month is no more.
+    """
     if advisor_id is None:
         return
     advisor_id = name_merges.find_kept_names(session)["advisor"].get(advisor_id, advisor_id)

@@ -60,7 +60,9 @@ def find_all(viewer: Viewer) -> list[Notice]:
 
 
 def find_information_days(session: Session, until: datetime | None = None) -> dict[str, date]:
-    """Map each advisor id to the day they were first informed, by notices entered `until` then."""
+    """Map each advisor id to the day they were first informed, under any of their merged ids;
+    `until`: by the notices entered until then.
+    """
     kept_ids = name_merges.find_kept_names(session)["advisor"]
     first: dict[str, date] = {}
     entered = [AdvisorNotice.entered_at <= until] if until else []
@@ -75,7 +77,9 @@ def find_information_days(session: Session, until: datetime | None = None) -> di
 
 
 def get_advisor(directory: advisors.Directory, name: str) -> str:
-    """Return the id of an advisor by id, name or alias. Raises AccessDenied, or Refusal."""
+    """Return the id of an advisor by id, name or alias. Raises AccessDenied for an unknown
+    name, Refusal for a shared one.
+    """
     advisor_id = directory.find(name)
     if advisor_id is not None:
         return advisor_id

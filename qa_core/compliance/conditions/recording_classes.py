@@ -1,4 +1,6 @@
-"""Classes of recordings that an obligation keeps for longer (docs/compliance.md, R23)."""
+"""Classes of recordings that an obligation keeps for longer (docs/compliance.md, R23), as the data
+protection officer enters them in the setting `recording_classes`.
+"""
 
 from dataclasses import dataclass
 

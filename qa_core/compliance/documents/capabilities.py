@@ -12,7 +12,9 @@ REACH_TITLES = {Reach[name.upper()]: text for name, text in DECLARED["reaches"].
 
 
 def list_matrix() -> list[tuple[str, tuple[str, ...]]]:
-    """List each permission with the rows that it opens to each role; empty where refused."""
+    """List each permission with the rows that it opens to each role, in the order of the
+    roles (`access.roles.find_reach`); empty where it is refused.
+    """
     return [
         (_(title), tuple(_name_reach(role, permission) for role in Role))
         for permission, title in PERMISSION_TITLES.items()

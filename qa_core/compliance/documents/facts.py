@@ -170,7 +170,9 @@ class Facts:
         )
 
     def list_periods(self, kinds: Collection[str] = ()) -> list[tuple[str, str, str, str]]:
-        """List each kind of data with its period, what happens at its end and the rule's source."""
+        """List each kind of data (default: all) with its period, what happens at its end
+        and the source of the rule.
+        """
         return [
             (
                 _(entry.title),

@@ -18,6 +18,7 @@ from qa_core.metrics import printed_pages
 from qa_core.metrics.printed_pages import MARGIN, PALE, WIDTH, mark_up
 
 NARROW_COLUMNS = 5
+"""A table with more columns is set smaller."""
 YELLOW = "#fff3a3"
 
 
@@ -68,6 +69,7 @@ RENDERERS: dict[str, tuple[str, Callable[[PrintedDocument], bytes]]] = {
     "pdf": ("application/pdf", to_pdf),
     "docx": ("application/vnd.openxmlformats-officedocument.wordprocessingml.document", to_docx),
 }
+"""Format → media type and renderer."""
 
 
 def _lay_out(block: Block, styles: dict[str, Any]) -> Iterator[Any]:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from qa_core.metrics.query import RecordedContact
 
 BY_HAND = "by_hand"
+"""Reason of a deletion: the officer decided it."""
 SEALED_MAY = frozenset({"expired", "objected", "proof", BY_HAND})
 """Reasons that do not end an obligation to keep a recording (GDPR art. 17(3)(b))."""
 
@@ -39,6 +40,7 @@ GOING = "recordings_going"
 """In a session's `info`: the files to delete once its transaction is committed."""
 
 Key = tuple[str, str]
+"""A contact: its system and its id."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,9 @@ def known_advisor(session: Session, contact: RecordedContact) -> str | None:
 
 
 def find_end(day: date, months: int) -> datetime:
-    """Return the last second (UTC) of the same day so many months later, in the centre's time."""
+    """Return the last second (UTC) of the same day so many months later, in the
+    centre's time; a month's end without that day means its last day.
+    """
     return datetime.combine(
         add_months(day, months), time(23, 59, 59), environment.current().zone
     ).astimezone(UTC)
@@ -203,7 +207,9 @@ def take_back(session: Session, batch_id: str) -> None:
 
 
 def delete_forbidden(actor: str, among: Path | None = None) -> int:
-    """Delete audio that is forbidden, of all contacts or of a Parquet file; return how many."""
+    """Delete audio by objection, no notice, stop, private line, exclusion: of all contacts, or
+    only of those in a Parquet file. Returns how many.
+    """
     with store.reading() as session:
         with_audio = sa.select(Recording.contact_id).where(Recording.file_name.is_not(None))
         ids = set(session.scalars(_of_anybody(with_audio)))

@@ -122,7 +122,9 @@ def require_playable(
 
 
 def make_ticket(signed_in: SignedIn, recording_id: int, purpose: str, reason: str) -> str:
-    """Make the address at which that session may play within a minute. Raises Refusal."""
+    """Make the address at which that session may start playing within a minute. Raises
+    Refusal without a reason, and as `require_playable`.
+    """
     reason = _mask(" ".join(reason.split())[:MAX_REASON])
     if not reason:
         raise Refusal(

@@ -1,4 +1,6 @@
-"""Openings of sealed recordings (docs/compliance.md, R23), by two persons. No listening."""
+"""Openings of sealed recordings (docs/compliance.md, R23): the data protection officer asks with a
+reason, a manager of that team agrees, and both are in the audit log. They count as no listening.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -71,7 +73,9 @@ def agree(viewer: Viewer, number: int) -> None:
 
 
 def find_all(viewer: Viewer) -> list[Opening]:
-    """List the openings of the last days, newest first, as far as this viewer decides on them."""
+    """List the openings of the last days, newest first: for the data protection officer all,
+    for a manager those that they may agree to.
+    """
     viewer.require(Permission.SEE_RULES)
     rows = sa.select(SealedOpening, Recording).join(Recording).order_by(SealedOpening.id.desc())
     rows = rows.where(SealedOpening.asked_at >= now() - timedelta(days=2 * DAYS))

@@ -69,7 +69,9 @@ def _starts(data: mmap, position: int, kind: tuple[int, int]) -> bool:
 def find_frame_end(
     data: mmap | bytes, position: int, kind: tuple[int, int] | None = None
 ) -> int | None:
-    """Find the end of the MPEG frame (layer III) that begins there, of that version and rate."""
+    """Find the end of the frame of MPEG audio, layer III, that begins there; None without
+    one (of that version and rate).
+    """
     head = data[position : position + 4]
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE6 != 0xE2:
         return None

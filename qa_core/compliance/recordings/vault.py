@@ -23,7 +23,9 @@ def folder() -> Path:
 
 
 def _locate(name: str) -> Path:
-    """Return the path of a file by its name in the records. Raises DamagedFile."""
+    """Return the path of a file by its name in the records. Raises DamagedFile for a name that
+    `write` never gave, which may lead elsewhere.
+    """
     if not NAME.fullmatch(name):
         raise DamagedFile(name)
     return folder() / name
@@ -103,7 +105,9 @@ def delete_orphans(names: Set[str]) -> int:
 
 
 def is_under_old_key(name: str) -> bool:
-    """Return whether a file has to be encrypted again before an old key may go."""
+    """Return whether a file has to be encrypted again before an old key may go; not one
+    that is gone, or that no key opens.
+    """
     keys = _find_keys()
     return len(keys) > 1 and not _opens(name, keys[:1]) and _opens(name, keys[1:])
 

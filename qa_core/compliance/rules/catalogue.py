@@ -85,7 +85,9 @@ class RuleVerdict:
 
 
 def judge_all(viewer: Viewer, find_overdue: Callable[[], Sequence[Overdue]]) -> list[RuleVerdict]:
-    """Judge the rules on the stores as they stand, for the whole centre: counts alone."""
+    """Judge the rules on the stores as they stand, for the whole centre: counts
+    alone, no names. `find_overdue`: as `upkeep.purge.find_overdue`.
+    """
     viewer.require(Permission.SEE_RULES)
     with store.reading() as session:
         facts = RuleFacts(session, find_overdue)

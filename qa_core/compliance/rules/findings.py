@@ -88,7 +88,9 @@ class RuleCount:
 
 
 def describe_count(what: str, count: int, total: int | None = None, kept: str = "") -> str:
-    """Write what was counted, and how much of it; or, where it is none, the sentence `kept`."""
+    """Write what was counted, and how much of it; where it is none of several, by the
+    sentence `kept` about all {n}.
+    """
     number = formatting.number
     if kept and not count and total not in (0, 1):
         return _(kept, n=number(total or 0))
@@ -174,7 +176,9 @@ class RuleFacts:
         return sum(codes[code] for code in {item.code for item in RULES if item.rule == rule})
 
     def _count_misdated(self, rule: str) -> int:
-        """Count the rows of a rule dated after today, and recordings dated after their contact."""
+        """Count the rows of a rule that are dated after today, from which their age is counted,
+        and recordings that are dated after their contact.
+        """
         tomorrow = retention.start_of(environment.today() + timedelta(days=1))
         kinds = [kind for kind, entry in retention.BY_KIND.items() if entry.rule.startswith(rule)]
         moments = (moment for kind in kinds for moment in retention.find_moments(kind))

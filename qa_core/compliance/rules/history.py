@@ -15,6 +15,7 @@ from qa_core.storage.records.store import Session
 
 IN_ORDER = RuleState.IN_ORDER.value
 Days = Mapping[date, Mapping[str, str]]
+"""Day → number of the rule → its state; only days on which it was noted."""
 
 
 def find_states(viewer: Viewer) -> Days:
@@ -42,7 +43,9 @@ def find_start(days: Days, rule: str, is_in_order: bool) -> date:
 
 
 def note(states: Mapping[str, RuleState]) -> None:
-    """Note how the rules stand today, by number; delete what is older than the journal."""
+    """Note how the rules stand today, by number; again on the same day, the later states
+    hold. Days older than the journal is kept are deleted.
+    """
     today = environment.today()
     with store.writing() as session:
         session.merge(

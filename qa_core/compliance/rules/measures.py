@@ -72,7 +72,9 @@ PSEUDONYM = re.compile(centre_counts.PSEUDONYM)
 
 
 def count_purposes(facts: RuleFacts) -> RuleCount:
-    """Count recordings, plans and playbacks for a purpose that is not in force (R1)."""
+    """Count recordings kept, plans in force, and playbacks of late, for a purpose that is not
+    entered or that the recording is not kept for (R1).
+    """
     entered = gates.find_purposes(facts.session)
     kept = Counter(facts.live_recordings.values())
     # Audio that was kept before a purpose was taken back may still be there.
@@ -221,7 +223,9 @@ def count_listeners(facts: RuleFacts) -> RuleCount:
 
 
 def count_playbacks(facts: RuleFacts) -> RuleCount:
-    """Count playbacks without log row, reason or view of their advisor, and the reverse (R8)."""
+    """Count playbacks without a row in the audit log or a reason, that their advisor does not see,
+    and rows of the log without a playback (R8).
+    """
     played = facts.read(
         sa.select(Playback.username, Playback.source_system, Playback.contact_id).where(
             Playback.played_at >= facts.since
@@ -290,7 +294,9 @@ def _list_texts(value: Any) -> Iterator[str]:
 
 
 def count_documents(facts: RuleFacts) -> RuleCount:
-    """Count documents that would print differently today, and their blanks (R12)."""
+    """Count documents that would be printed differently today, and their blanks, which are
+    not in order once the centre listens (R12).
+    """
     states = printing.find_all(Viewer.SYSTEM)
     old = sum(state.printed is None or state.is_outdated for state in states)
     blanks = dict.fromkeys(blank for state in states for blank in state.missing)
@@ -322,7 +328,9 @@ def count_requests(facts: RuleFacts) -> RuleCount:
 
 
 def judge_journal(facts: RuleFacts) -> RuleFinding:
-    """Judge the seals of the audit log and of certificates, and rows past their period (R14)."""
+    """Judge the seals of the audit log and of certificates, entries past the log, and rows past
+    their period (R14).
+    """
     kept = facts.judge_retention("R14")
     verification = audit_log.verify(facts.session)
     seals = audit_report.describe(verification).rstrip(".")
@@ -403,7 +411,9 @@ def count_signatures(facts: RuleFacts) -> RuleCount:
 
 
 def judge_security(facts: RuleFacts) -> RuleCount | RuleFinding:
-    """Count open stores, missing audio and damage; look for a recent backup (R19)."""
+    """Count stores open to others; look for audio that is missing, for damage that the daily
+    check found, and for a recent backup (R19).
+    """
     missing = sum(not vault.exists(item.file_name) for item in deletion.find_live(facts.session))
     checked = audit_report.find_entries(Viewer.SYSTEM, action=STORES_CHECKED, limit=1)
     damaged = sum(map(int, re.findall(r"\d+", checked[0].reason))) if checked else 0
@@ -428,7 +438,9 @@ def judge_security(facts: RuleFacts) -> RuleCount | RuleFinding:
 
 
 def count_emotions(facts: RuleFacts) -> RuleCount:
-    """Count machine evaluations, and imported ones whose criteria read emotions (R20)."""
+    """Count evaluations of other kinds than those a person makes, and imported ones whose
+    criteria read emotions (R20).
+    """
     known = (*EVALUATOR_KINDS, CALIBRATION, SELF)
     criteria = (
         sa.select(EvaluationAnswer.criterion)
@@ -455,7 +467,9 @@ def count_selling(facts: RuleFacts) -> RuleCount:
 
 
 def judge_sealed(facts: RuleFacts) -> RuleCount | RuleFinding:
-    """Judge sealed recordings: periods, classes, and played or opened by one person (R23)."""
+    """Judge the periods of sealed recordings; count those whose class is not entered, and find
+    those that were played or opened by one person (R23).
+    """
     kept = facts.judge_retention("R23")
     if kept.missing:
         return kept
@@ -506,3 +520,4 @@ MEASURES: dict[str, Callable[[RuleFacts], RuleCount | RuleFinding]] = {
     "R22": count_machines,
     "R23": judge_sealed,
 }
+"""Rule → what it is judged by."""

@@ -55,7 +55,9 @@ def count_unlogged(facts: RuleFacts) -> int:
 
 
 def count_forged(facts: RuleFacts) -> int:
-    """Count certificates whose signature does not fit, and those that only the audit log has."""
+    """Count certificates of deletion whose signature does not fit, and those that the audit log
+    has and the rows do not.
+    """
     finished = facts.read(sa.select(Purge).where(Purge.finished_at.is_not(None))).scalars().all()
     numbers = sa.select(JournalRow.object).where(JournalRow.action == "purged")
     lost = {*facts.read(numbers).scalars()} - {str(row.id) for row in finished}

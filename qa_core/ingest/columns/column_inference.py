@@ -78,6 +78,7 @@ _BEST_FIRST = re.compile(
 _LEFT_ASIDE = (ValueType.BOOLEAN, ValueType.HANDLER, ValueType.LABEL)
 """Types whose column is no such field where most of its words are unknown."""
 DEFAULT_SCALES = {"csat": (1, 5), "ces": (1, 7), "score": (0, 100)}
+"""Scales of ratings that need no confirmation."""
 _COMPUTED = (
     "duration",
     "handle_seconds",
@@ -87,6 +88,7 @@ _COMPUTED = (
     "caller",
     "called",
 )
+"""Fields from which others are computed."""
 DECLARED_WORDS = frozenset((*Outcome, *Direction, "yes", "no", "true", "false", "1", "0"))
 _NUMBERS = (ValueType.NUMBER, ValueType.WHOLE, ValueType.MARK, ValueType.CRITERION)
 _EVIDENCE = {
@@ -129,7 +131,9 @@ class FileContext:
         return all(name in self.columns for name in names)
 
     def find_inferred(self) -> set[str]:
-        """Find the fields that rest on more than declared headers, words and plain formats."""
+        """Find the fields that rest on more than declared headers, ISO dates, plain numbers
+        and declared words.
+        """
         of_tool = bool(self.profile.signatures)
         inferred = self.guesses | self.inferred
         for name, column in self.columns.items():

@@ -134,7 +134,9 @@ def _follow_hints(
 
 
 def _find_span(evidence: MomentEvidence, order: str) -> int:
-    """Find how many days lie between the first and the last date read in that order."""
+    """Find how many days lie between the first and the last date read in that order: a file
+    has the days of some weeks rather than the same days of many months.
+    """
     year, month, day = (ORDERS[order].index(part) for part in "ymd")
     last = ((a, b, y) for y, a, b in evidence.months.get("year_last", ()))
     numbers = [*last, *evidence.months.get("short_year", ())]

@@ -29,6 +29,7 @@ UNIT_NAMES = {
     "day": N_("days"),
 }
 MAX_CALL_HOURS = 3
+"""A conversation of more hours than this is less likely than minutes and seconds."""
 LONG_CALL_SECONDS = 18_000
 MAX_MINUTES = 30
 """Numbers with decimals, all below this, may be minutes."""

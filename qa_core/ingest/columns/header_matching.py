@@ -42,6 +42,7 @@ _OF_CONTACT = re.compile(
 _FLAGS = (ValueType.FLAG, ValueType.BOOLEAN)
 _RATED = (ValueType.MARK, ValueType.CRITERION)
 OTHER_LANGUAGE = 100
+"""Rank of a synonym in another language: the last."""
 BESIDE_CONTACT = OTHER_LANGUAGE + 1
 """Rank of a synonym beside a word such as `call`."""
 MAX_SHOWN = 30

@@ -200,7 +200,9 @@ def _combine(groups: list[str], names: list[str], vocabulary: Vocabulary) -> lis
 def choose_table(
     header: table_bounds.HeaderRow, source: Source, vocabulary: Vocabulary
 ) -> tuple[table_bounds.HeaderRow, list[Decision]]:
-    """Choose the table that names the most fields. Raises Refusal `tables_side_by_side`."""
+    """Choose, of tables with an empty column between them, the one that names the most
+    fields. Raises Refusal `tables_side_by_side` where two hold the same kind of rows.
+    """
     runs = _find_runs(header.raw)
     if len(runs) < 2:
         return header, []

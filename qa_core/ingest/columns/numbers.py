@@ -196,6 +196,7 @@ def decide_decimal(
 
 
 MAX_WHOLE = np.iinfo(np.int32).max
+"""Largest count that the stores hold."""
 
 
 @dataclass(frozen=True)
@@ -237,7 +238,9 @@ class NumberReading:
 def parse_cells(
     values: pa.Array, parse: Callable[[str], float | None], decimal: str, factor: float = 1.0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Parse distinct cells to float64 (NaN: missing), with a mask of unreadable ones."""
+    """Parse distinct cells to float64 (NaN: missing), with a mask of unreadable ones.
+    Batches of plain numbers are only multiplied by `factor`.
+    """
     plain = read_plain(values) if decimal == "." else None
     if plain is not None:
         return plain * factor, np.zeros(len(values), bool)

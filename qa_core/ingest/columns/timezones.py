@@ -14,6 +14,7 @@ from qa_core.files.header_text import simplify
 
 DAY = 86_400
 EPOCH_DAY = 25_569
+"""1 January 1970 in the day numbers of spreadsheets."""
 _BIN = np.timedelta64(15, "m")
 """No zone of today changes its offset within a quarter of an hour, nor twice in a day."""
 _BINS_OF_A_DAY = 96

@@ -81,6 +81,7 @@ def _is_yes(answer: str) -> bool:
 ANSWERS = tables.index_words("answers", _is_yes)
 TICKED = frozenset((TICK, "x"))
 VERDICTS = tables.index_words("verdicts", _is_yes)
+"""Words for a criterion that is met or not."""
 YES_NO = {**tables.index_words("states", _is_yes), **ANSWERS}
 OUTCOMES = tables.index_words("outcomes", Outcome)
 DIRECTIONS = tables.index_words("directions", Direction)
@@ -202,7 +203,9 @@ def replace_words(values: pa.Array, meanings: Mapping[str, object]) -> pa.Array:
 def read_words(
     values: pa.Array, known: Mapping[str, object], empty: object = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Convert cells to meanings, `empty` where missing or unknown; a mask marks unknown words."""
+    """Convert cells to meanings, `empty` where missing or unknown; a mask marks unknown
+    words. The array is of objects, or of small integers where `empty` is one.
+    """
     encoded = values.dictionary_encode()
     words = [simplify(text) for text in encoded.dictionary.to_pylist()]
     meanings = [known.get(word, empty) for word in words]

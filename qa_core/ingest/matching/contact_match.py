@@ -1,4 +1,6 @@
-"""Matching of survey and tracking rows to their contact, never by a guess."""
+"""Matching of survey and tracking rows to their contact: by id, else by ticket, or by
+number or customer and time. An ambiguous row is never matched by a guess.
+"""
 
 from collections import Counter
 from datetime import datetime
@@ -130,7 +132,9 @@ def _store_matches(connection: duckdb.DuckDBPyConnection, method: str, pairs: st
 
 
 def _match_by_number(connection: duckdb.DuckDBPyConnection, tolerance: float) -> None:
-    """Match rows to calls on the same number, near in time, by slices of the tolerance."""
+    """Match rows to calls on the same number, near in time. Time is cut into slices as
+    wide as the tolerance, so that a busy number is not compared with itself.
+    """
     width = max(float(tolerance), 1.0)
     pairs: list[tuple[int, int, str, str]] = []
     for since, until in _find_spans(connection):

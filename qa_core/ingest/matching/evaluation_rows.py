@@ -41,6 +41,7 @@ CHECKED_COLUMNS = ("source_system", "contact_id", "advisor_id", "local_start", *
 """Columns of its contact that an evaluation needs, and those that the law asks for."""
 _WAITING = sa.select(WaitingRow).where(WaitingRow.kind == "evaluations")
 MAX_MARK = 1_000
+"""Greatest mark that any criterion has."""
 
 
 @dataclass
@@ -82,7 +83,9 @@ class GroupedRows:
 def group_rows(
     connection: duckdb.DuckDBPyConnection, staged: Staged, system: str | None
 ) -> GroupedRows:
-    """Group the rows of each evaluation by its key, the last of one counts; find its contact."""
+    """Group the rows of each evaluation and find its contact. Its key is its id, else
+    contact, advisor, evaluator, moment and grid; the last of a key is kept.
+    """
     rows = connection.sql("SELECT * FROM staged ORDER BY line").to_arrow_table().to_pylist()
     _complete_possible(rows)
     is_long = all(row.get("criterion") is not None for row in rows) and len(
@@ -115,7 +118,9 @@ def group_rows(
 def reject_unlawful(
     session: Session, drafts: Sequence[EvaluationRow], ids: Mapping[AdvisorReference, str]
 ) -> None:
-    """Set the reason of unlawful evaluations; mark those from before an accreditation."""
+    """Set the reason of evaluations without a person who may have made them, or without a
+    lawful contact; mark those from before the accreditation of that person.
+    """
     authors = EvaluationAuthors(session)
     kept = name_merges.find_kept_names(session)["advisor"]
     machines = members.find_machines(session)
@@ -198,7 +203,9 @@ def build(
 def build_pending_row(
     item: ImportedEvaluation, system: str | None, is_unaccredited: bool
 ) -> dict[str, Any]:
-    """Build the record of an evaluation that waits for its contact or its evaluator."""
+    """Build the record of an evaluation that is kept until its contact comes, or until its
+    evaluator is accredited for its day.
+    """
     values = asdict(item) | {
         "local_day": item.local_day.isoformat() if item.local_day else None,
         "evaluated_at": item.evaluated_at.isoformat() if item.evaluated_at else None,
@@ -221,7 +228,10 @@ def join_arrived(
     arrived_batch: str | None,
     teams: advisors.MembershipSpans,
 ) -> int:
-    """Write evaluations that wait no longer (`arrived_batch`: of contacts); return their number."""
+    """Write evaluations whose contacts have come, and whose evaluators are accredited, where
+    the law allows it. Returns their number. `arrived_batch`: of the contacts; None: an
+    accreditation came.
+    """
     waiting = _WAITING.where(WaitingRow.joined_by.is_(None)).order_by(WaitingRow.id)
     pending = session.scalars(unscoped_import_rows(waiting)).all()
     drafts = [_recall(row) for row in pending]

@@ -21,7 +21,9 @@ LOG = logging.getLogger("qa_core")
 
 
 def join_arrived(batch_id: str) -> dict[str, int]:
-    """Join pending rows to the contacts of this batch; return their number by kind."""
+    """Join pending rows to the contacts of this batch. Returns their number by kind. A
+    defect is logged: the contacts are in, and the rows wait on.
+    """
     try:
         return _join_arrived(batch_id)
     except Exception as error:

@@ -1,4 +1,6 @@
-"""Handlers of the contacts of a file, people or machines: by file, roster or question."""
+"""Handlers of the contacts of a file, people or machines: by the file, by the roster, or by a
+question where a name, hours or concurrent calls look like a machine.
+"""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,11 +31,13 @@ MIN_TOGETHER, MIN_TALK_SECONDS, MIN_CROWDED, MAX_CROWDED_SHARE = 3, 60, 5, 0.1
 their share of an advisor's calls, from which on they are no accident.
 """
 MIN_MINUTES = 30
+"""Different minutes in the starts of a file below which its times are rounded."""
 MAX_TIRELESS, MAX_TIRELESS_SHARE = 3, 0.25
 """Advisors who answer so, or their share, above which the clock of the file says nothing."""
 BETWEEN_NAMES = "|"
 """Sign between the names of one `--word`."""
 MACHINE_OR_PERSON = "machine_or_person"
+"""Code of the question."""
 
 
 def _compile(*lists: str) -> re.Pattern[str]:
@@ -110,7 +114,9 @@ def settle(
 def find_answers(
     connection: duckdb.DuckDBPyConnection, staged: Staged, options: ImportOptions, session: Session
 ) -> tuple[Answers, Mapping[tuple[str, str], Handler]]:
-    """Find what was said of the names of a file, and which are machines. Raises Refusal."""
+    """Find what was said of the names of a file, and which queues and channels are machines.
+    Raises Refusal as `settle`.
+    """
     answers = Answers.read(staged, options)
     places = _find_places(connection, staged, answers)
     asked = [*_find_advisors(connection, staged, answers, session), *places.asked]
@@ -143,7 +149,9 @@ def find_answers(
 def find_handlers(
     connection: duckdb.DuckDBPyConnection, staged: Staged, options: ImportOptions, session: Session
 ) -> dict[tuple[str, str], Handler]:
-    """Find the handlers of names, by what was said of them or the roster. Raises Refusal."""
+    """Find the handlers of queues and channels, and of the advisors who are machines, by what
+    was said of them or by the roster. Raises Refusal as `settle`.
+    """
     answers, handlers = find_answers(connection, staged, options, session)
     kinds, directory = members.find_kinds(session), Directory.load(session)
     found = dict(handlers)
@@ -291,7 +299,9 @@ def _complete(
 
 
 def select_handled(staged: Staged, handlers: Mapping[tuple[str, str], Handler]) -> str:
-    """Build SQL for who took a row of `staged s`, by the handlers of names by field."""
+    """Build SQL for who took a row of `staged s`, by the handlers of names by field. A queue
+    that is a machine passed a contact on where an advisor took it.
+    """
 
     def find(*fields: str) -> str:
         cases = (

@@ -127,7 +127,9 @@ def find_joined(session: Session, batch_id: str) -> list[str]:
 
 
 def find_parts(session: Session, batch_id: str) -> list[str]:
-    """Find the commits to undo before this batch, newest first."""
+    """Find the commits to undo before this batch, newest first: its own rows that
+    joined later, and rows that joined its contacts. Names sort by time.
+    """
     waited = sa.select(WaitingRow.batch_id).where(WaitingRow.joined_by == batch_id).distinct()
     parts = [build_part_name(batch_id, other) for other in find_joined(session, batch_id)]
     parts += [

@@ -14,6 +14,7 @@ from qa_core.ingest.words.tables import index_tool_words
 
 _MISSED = index_tool_words("aircall", "outcomes")
 _WRAPPERS = ("call", "data")
+"""Keys under which the events of a webhook have the call."""
 
 
 def _read_moment(value: Any) -> datetime | None:

@@ -1,4 +1,6 @@
-"""Asterisk's call detail records, without a header (recognised by their dates) or with one."""
+"""Asterisk's call detail records: cdr_csv and cdr_custom files without a header,
+recognised by the places of their dates, and tables with one.
+"""
 
 import re
 from collections.abc import Iterator, Mapping

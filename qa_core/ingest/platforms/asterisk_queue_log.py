@@ -64,6 +64,7 @@ _NEEDED = (
     *(_COLUMNS[field] for field in ("at", "call", "event")),
     [*_COLUMNS["queue"], *_COLUMNS["agent"]],
 )
+"""Spellings of the headers that a database export has."""
 RECORD = {
     "moment": Moment(),
     "callid": Value(),
@@ -75,6 +76,7 @@ RECORD = {
     "customer": Computed("ENTERQUEUE: callerid"),
     "did": Value(),
 }
+"""Columns of the record of an event."""
 SCHEMA = build_schema(RECORD)
 _EVENT_LINE = re.compile(
     r"^\s*\ufeff*\d{9,10}(?:\.\d*)?\s*(?:\|[^|]*){3}\|[^|a-z]*[A-Z][^|a-z]*(?:\||$)"
@@ -391,7 +393,10 @@ _OUTCOMES = " ".join(f"WHEN '{event}' THEN '{outcome}'" for event, outcome in EX
 
 
 def fold(session: FoldSession) -> str:
-    """Fold the events of each call: the wait until the first answer, the talk of all agents."""
+    """Fold the events of each call: the wait until the first answer in all queues, the
+    talk of all agents. Most calls enter one queue, are answered and end once: they are
+    summed up directly, only the others event by event.
+    """
     connection = session.connection
     _order_events(session)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE calls AS {_CALLS}")

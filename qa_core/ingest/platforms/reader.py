@@ -53,7 +53,9 @@ from qa_core.storage.facts.schema import Direction, Handler, Outcome
 from qa_core.storage.lake.tables import quote
 
 Items = Iterator[tuple[int, Item]]
+"""Objects or rows of an export, each with its number or line."""
 AS_TABLE = ("--profile generic",)
+"""The options that read the export of a platform as a plain table."""
 RECORDS_AT_ONCE = 10_000
 RECORDS_PER_PART = 1_000_000
 RECORDS_SHARE = 0.6
@@ -348,7 +350,10 @@ class ExportReader:
         return first[index] if is_named and index < len(first) else str(index + 1)
 
     def tables(self, items: Items | None = None) -> Iterator[pa.Table]:
-        """Build tables of the platform's schema from records of these items, without identities."""
+        """Build tables of the platform's schema from records of these items (default:
+        all), some thousand at a time. A clear `customer` becomes its `customer_key`. An
+        item of an unexpected shape is rejected.
+        """
         records = self._build_records(items or self.items())
         while block := list(islice(records, RECORDS_AT_ONCE)):
             yield self._as_table(block)

@@ -82,6 +82,7 @@ OUTGOING = re.compile(
     r"\b(?:attempts?|tentatives?|leads?|prospects?|dial(?:l?er|l?ed)(?! number)|list id|"
     r"number called|called number|numero appele|numeros? compose|outbound|sortants?)\b"
 )
+"""Header of a list of outgoing contacts."""
 DIRECTION = re.compile(
     r"\b(?:direc\w*|direz\w*|richt\w*|sens|sentido|e s|inout|inbound outbound|in out)\b"
 )
@@ -110,6 +111,7 @@ _TEXT_COLUMNS, _BOOLEAN_COLUMNS = (
     )
     for value_type in (ValueType.TEXT, ValueType.BOOLEAN)
 )
+"""Fields that a contact carries as the file has them."""
 ONLY: Mapping[str, tuple[str, ...]] = {"outcome": tuple(Outcome), "direction": tuple(Direction)}
 """Values that `--only` takes for a field; for texts it takes any."""
 MIN_DAILY = 20
@@ -540,7 +542,9 @@ def _find_parties(
 
 
 def _find_outside(expected: str | None, other: str | None) -> str | None:
-    """Find the number outside where it is expected, or across from an extension."""
+    """Find the number outside where it is expected, or across from an extension. Where the
+    caller is withheld, the number called is the centre's own.
+    """
     if expected and _is_number(expected):
         return expected
     is_across = expected and other and is_extension(expected) and _is_number(other)

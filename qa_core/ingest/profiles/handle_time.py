@@ -29,6 +29,7 @@ _UNREAD = {
     "hold_seconds": r"holds?|held|mise en attente|garde|halte\w*|retencion|retencao",
     "wrap_seconds": r"wrap\w*|acw|after\w*|post\w*|qualif\w*|nach\w*|pos atendimento|nawerk\w*",
 }
+"""Words in the header of a column that may be that time."""
 _TIME = re.compile(
     r"\b(times?|durations?|durees?|temps|delai|dauer|zeit|\w+(?:dauer|zeit|tijd|duur)|tiempo|"
     r"duracion|tempo|durata|duracao|tijd|duur)\b"
@@ -291,7 +292,9 @@ def build_times(
     end: np.ndarray | None,
     wait: np.ndarray | None,
 ) -> dict[str, np.ndarray]:
-    """Build talk, hold and after-contact work of a batch in seconds, NaN where missing."""
+    """Build talk, hold and after-contact work of a batch in seconds, NaN where missing;
+    only those that the file carries. `answer`, `end`: seconds after the start.
+    """
     plan: TalkPlan = context.notes["talk"]
     times = {name: batch.read_number(name) for name in PARTS[1:] if context.has(name)}
     contained_times = [wait if name == "wait_seconds" else times[name] for name in plan.contained]

@@ -32,6 +32,7 @@ _CODES: dict[object, int] = {
     **{item: UNANSWERED + 1 + index for index, item in enumerate(_SPECIFIC)},
 }
 MAX_UNKNOWN = 0.01
+"""Share of unknown words from which on the file asks."""
 MIN_ODD, MAX_ODD, MAX_ODD_OF_FEW = 3, 0.01, 0.1
 """Rows that may contradict each other without a question: this number or the first share,
 whichever is more, up to the second share.
@@ -261,7 +262,10 @@ def _is_weak(context: FileContext, plan: OutcomePlan) -> bool:
 
 
 def _require_read(context: FileContext, is_open: bool) -> int | None:
-    """Find a column without a field whose words all name outcomes. Raises Refusal."""
+    """Find a column without a field whose words all name outcomes, answered or not.
+    Raises Refusal for other columns that may name them: by words or header where
+    `is_open`, else only for flags by their header.
+    """
     asked, adopted = [], []
     for index, evidence in context.unread.items():
         is_named = vocabulary.names_an_outcome(context.headers[index]) and not any(

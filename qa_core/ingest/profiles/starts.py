@@ -65,7 +65,9 @@ def decide_start(context: FileContext, name: str = "started_at") -> None:
 
 
 def decide_zone(context: FileContext, *names: str) -> None:
-    """Read moments by the zone that their header names. Raises Refusal."""
+    """Read moments by the zone that their header names. Raises Refusal where it may be of
+    one season alone, or where another column names it.
+    """
     if context.options.timezone is not None:
         return
     for column in (context.get_header(name) for name in names if context.has(name)):

@@ -20,12 +20,14 @@ from qa_core.ingest.staging.staged import SURVEY
 from qa_core.ingest.words import tables
 
 MIN_QUESTION_WORDS = 4
+"""Words from which on a header is a question."""
 RATINGS = ("csat", "nps", "ces")
 IS_RATING = re.compile(r"\d{1,3}([.,]\d+)?( ?/ ?\d{1,3})?|[★*⭐]+[☆✩]*")
 STARS = re.compile(r"[★*⭐]")
 RATED = re.compile(
     r"\b(?:rat(?:e|ed|ing)|note|notez|stars?|etoiles?|bewert\w*|valor\w*|avali\w*|vot[oi])\b"
 )
+"""Words in the header of a rating."""
 MIN_ANSWERS, MAX_ANSWERS = 50, 5
 """Rows, and rows for each contact on average, above which they are no answers about contacts."""
 FIELDS = build_fields(
@@ -44,7 +46,9 @@ FIELDS = build_fields(
 
 
 def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
-    """Use columns whose header is a question on one field; of several, the one on everything."""
+    """Use columns whose header is a question that only one field answers; of several about
+    one field, the one about everything.
+    """
     used = {column.index for column in columns.values()}
     asked: dict[str, list[int]] = {}
     overall = set()

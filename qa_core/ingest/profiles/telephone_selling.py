@@ -1,4 +1,6 @@
-"""Telephone selling: hours of outbound calls (Code de la consommation D. 223-9)."""
+"""Telephone selling: what a file says of its outbound calls, and whether they were made
+within the hours of the Code de la consommation (D. 223-9), on the consumer's clock.
+"""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -25,7 +27,9 @@ UNKNOWN_ZONE = "Etc/Unknown"
 
 
 def build_selling(columns: Mapping[str, pa.Array], numbers: pa.Array) -> dict[str, pa.Array]:
-    """Build the columns on selling and hours; prefixes of `numbers` give the time zone."""
+    """Build the columns on selling, and the hours of a file that says what its calls are for.
+    `numbers`: of the consumers, whose prefix gives the time zone where the file does not.
+    """
     selling = {
         name: map_texts(lambda text, words=words: words.get(simplify(text)), columns[name])
         for name, words in WORDS.items()
@@ -52,7 +56,9 @@ def build_selling(columns: Mapping[str, pa.Array], numbers: pa.Array) -> dict[st
 
 
 def is_outside_hours(moment: datetime, zone: str | None) -> bool:
-    """Return whether a call at that moment (UTC) is outside the hours for selling."""
+    """Return whether a call at that moment (UTC) is outside the hours for selling. A consumer
+    whose zone is not known has the centre's.
+    """
     clock = ZoneInfo(zone) if zone else environment.current().zone
     local = moment.replace(tzinfo=UTC).astimezone(clock)
     return local.weekday() > 4 or local.hour not in HOURS or local.date() in _list_holidays()

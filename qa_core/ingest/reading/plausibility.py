@@ -28,6 +28,7 @@ MIN_HANDLE_ROWS = 5
 MAX_REJECTED = 0.05
 MIN_HANDLE_SECONDS, MAX_HANDLE_SECONDS = 15, 7_200
 IMPLAUSIBLE = "implausible"
+"""Code of the refusal of figures that a person must accept."""
 LONG_HANDLE_TIME = "long_handle_time"
 MAX_RATE_CHANGE = 0.3
 MAX_TIME_FACTOR = 3
@@ -88,6 +89,7 @@ _FINDINGS = {
         N_("{value} ids already belong to contacts of other days: does the tool reuse ids?"),
     ),
 }
+"""Codes of odd findings: the field that each rests on, and its message."""
 
 
 @dataclass(frozen=True)
@@ -229,7 +231,9 @@ def _check_history(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Ite
 def _measure(
     connection: duckdb.DuckDBPyConnection, relation: str, staged: Staged | None
 ) -> tuple[int, int, int, int, float | None]:
-    """Count inbound contacts (all, of each outcome), and the mean handle time in seconds."""
+    """Count inbound contacts: all, with a known outcome, answered, abandoned or
+    unanswered; and the mean handle time of answered ones, in seconds.
+    """
 
     def select(name: str, kind: str = "VARCHAR") -> str:
         return staged.select_column(name, kind=kind) if staged else name

@@ -1,4 +1,6 @@
-"""The reading of a file, confirmed once per layout (docs/decisions/confirmed-readings.md)."""
+"""The reading of a file: what an import understood of it, each fact with its basis, and the
+questions that remain. A person confirms it once per layout (docs/decisions/confirmed-readings.md).
+"""
 
 import hashlib
 import json
@@ -111,7 +113,9 @@ class Question:
 
 @dataclass
 class Reading:
-    """Reading of one file. `must_confirm`: it was inferred, and never confirmed."""
+    """Reading of one file. `must_confirm`: something was inferred, and nobody has confirmed
+    this layout yet.
+    """
 
     layout: str = ""
     kind: str = ""
@@ -217,7 +221,9 @@ def count_headline(
     scope: str | None = None,
     handled: str | None = None,
 ) -> Counts:
-    """Count what a file leads to; of contacts, the newest row of each id. `handled`: SQL."""
+    """Count what a file leads to; of contacts, the newest row of each id alone. `handled`: SQL
+    for who took a row, where the file does not say.
+    """
     if staged.kind == "intervals":
         sums = (
             f"sum({staged.select_column(name, kind='BIGINT')})"

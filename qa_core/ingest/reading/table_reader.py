@@ -1,4 +1,6 @@
-"""Reading of a file into staged rows: table, columns, and rows without clear identities."""
+"""Reading of a file into staged rows: its table is found, its columns are inferred from
+all their cells, and typed rows are written without any clear identity.
+"""
 
 import hashlib
 import os
@@ -189,7 +191,9 @@ def _find_table(
 def find_columns(
     path: Path, kind: str, options: ImportOptions, system: str | None = None
 ) -> tuple[str, tuple[str, ...], dict[str, str]]:
-    """Find the system, headers and fields of a file; nothing where it cannot be read."""
+    """Find the system and the headers of a file, and the fields that they name; nothing
+    where it cannot be read.
+    """
     try:
         content = open_content(path, options.encoding)
         platform, _export = _find_platform(content, kind, options)
@@ -211,7 +215,10 @@ def find_columns(
 
 @contextmanager
 def staging_folder(options: ImportOptions) -> Iterator[Path]:
-    """Open a folder for temporary files of this process, removed if the work fails."""
+    """Open a folder for temporary files, which is removed if the work fails; in a dry run
+    outside the home, which must not change. The process number in its name tells whether
+    its owner is still alive.
+    """
     if options.dry_run:
         folder = Path(tempfile.mkdtemp(prefix=f"{lake.TRIAL}-{os.getpid()}-"))
     else:

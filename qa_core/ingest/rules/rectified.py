@@ -67,7 +67,9 @@ def enter(
     reason: str,
     request: int | None = None,
 ) -> None:
-    """Enter corrected values: column → value, id, pseudonym or "". The caller applies them."""
+    """Enter corrected values: column → value, an advisor's id, a pseudonym, or an empty text.
+    The caller applies them.
+    """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     for column, text in values.items():
         of_person = column if column in IDENTITY else "value"

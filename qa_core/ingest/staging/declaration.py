@@ -20,6 +20,7 @@ DURATION_IS_TALK = N_("the duration of answered contacts is taken as talk time")
 BY_EXTERNAL_PARTY = N_(
     "inbound if the caller is external, outbound if only the other side is, internal if neither is"
 )
+"""Decisions about the exports of several tools."""
 
 
 class ValueType(StrEnum):
@@ -67,7 +68,9 @@ class Field:
 def build_fields(
     kind: str, *groups: tuple[Any, ...], of_many: Collection[str] = ()
 ) -> tuple[Field, ...]:
-    """Build the fields of a kind of file from groups; the tables of `words` have their headers."""
+    """Build the fields of a kind of file from groups (names separated by spaces, type
+    and, for numbers, limits); the tables of `words` have their headers.
+    """
     return tuple(
         Field(
             name,

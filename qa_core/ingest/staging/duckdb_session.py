@@ -1,4 +1,6 @@
-"""DuckDB connection over one staged file and the facts, to number, compare and join rows."""
+"""DuckDB connection over one staged file and the facts in the lake, in which rows are
+numbered, compared and joined before the commit.
+"""
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -14,14 +16,18 @@ from qa_core.storage.lake import tables
 
 
 def one_database(staged: Staged) -> AbstractContextManager[None]:
-    """Let the import of this file ask one database, which spills into the file's folder."""
+    """Let everything that the import of this file asks be of one database. It spills into
+    the folder of the staged file.
+    """
     rows = lake.snapshot("contacts").rows + staged.accepted
     return tables.one_database(rows, staged.folder / "spill", staged.accepted)
 
 
 @contextmanager
 def open_session(staged: Staged) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a connection with a view per table of the lake, and the view `staged`."""
+    """Open a connection with a view per table of the lake, and the view `staged`. It
+    spills into the folder of the staged file, and writes nowhere else.
+    """
     rows = f"read_parquet({tables.quote(str(staged.rows))})"
     with lake.working(staged.accepted, staged.folder / "spill") as connection:
         connection.execute(f"CREATE TEMP VIEW staged AS SELECT * FROM {rows}")

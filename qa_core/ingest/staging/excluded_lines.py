@@ -1,4 +1,6 @@
-"""Excluded lines in the rows of a file (docs/compliance.md, R9), compared while it is read."""
+"""Excluded lines in the rows of a file (docs/compliance.md, R9): every number of a row is compared
+while it is read, because most numbers are not kept.
+"""
 
 from __future__ import annotations
 

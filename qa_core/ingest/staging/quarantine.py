@@ -1,4 +1,6 @@
-"""Rows that an import rejected, kept for correction, with identities masked."""
+"""Rows that an import rejected, kept for correction: line, reason, and the row's cells
+with identities masked, also inside of other cells.
+"""
 
 import csv
 import io
@@ -17,6 +19,7 @@ from qa_core.metrics.downloads import escape
 REJECTED_SCHEMA = pa.schema(
     [("line", pa.int64()), ("reason", pa.string()), ("cells", pa.list_(pa.string()))]
 )
+"""Schema of the rows that reading a file rejects."""
 
 RejectedRow = tuple[int, str, dict[str, str]]
 """Line of the file, reason code, and cells by column of the file."""

@@ -1,4 +1,6 @@
-"""Result of reading a file: typed rows on disk, rejected rows, every decision with its evidence."""
+"""Result of reading a file: typed rows waiting on disk, rejected rows with their
+reason, and every decision with its evidence.
+"""
 
 import secrets
 import shutil
@@ -66,7 +68,9 @@ class Staged:
     unused_cells: dict[str, list[str]] = field(default_factory=dict)
     """First cells of columns without a field, masked unless they are dates or short numbers."""
     before: dict[int, dict[str, str]] = field(default_factory=dict)
-    """First rows as the file has them, by line: cells of the columns in use, identities masked."""
+    """First rows as the file has them, by line: cells of the columns in use, identities
+    masked.
+    """
     pseudonymised: tuple[str, ...] = ()
     """Columns of the file that identify a customer; of them only pseudonyms are kept."""
     legs: list[dict[str, Any]] = field(default_factory=list)

@@ -39,6 +39,7 @@ from qa_core.storage.records.imports import SavedMapping
 TAKEN_FOLDER, REFUSED_FOLDER = ".taken", ".refused"
 OPTIONS_FILE = "import.toml"
 MAX_INSTRUCTIONS = 1 << 20
+"""Bytes that are read of a file of options."""
 UNFINISHED = (
     ".part", ".partial", ".filepart", ".tmp", ".temp", ".crdownload", ".download", ".swp", "~",
 )  # fmt: skip
@@ -46,6 +47,7 @@ UNFINISHED = (
 
 FIRST_WAIT, MAX_WAIT = 5.0, 300.0
 MAX_TRIES = 3
+"""Number of unexpected failures after which a file is set aside."""
 LOG_SECONDS = 60.0
 REST_FACTOR = 10
 """After a log was loaded, it rests for at least so many times the duration of that."""
@@ -459,7 +461,9 @@ def find_watched() -> Iterator[Path]:
 
 
 def walk_delivered(folder: Path, before: float) -> Iterator[tuple[int, str, float]]:
-    """Walk the files taken or refused before that moment: folder descriptor, name, moved when."""
+    """Walk the files taken or refused before that moment (seconds): the descriptor of their
+    folder, open until the next one; their name; when they were moved.
+    """
     for subfolder in (TAKEN_FOLDER, REFUSED_FOLDER):
         with suppress(OSError):
             for _root, _folders, names, place in os.fwalk(folder / subfolder):

@@ -36,6 +36,7 @@ LOG_NAME = re.compile(r"queue_log(?:[.-]\d+)*(?:\.gz)?")
 """A log and its rotations: queue_log.1, queue_log-20261124, queue_log.2.gz."""
 
 STEP_BYTES = 32 << 20
+"""Bytes that are read and loaded at once."""
 START_BYTES = 4096
 MEMORY = "350MB"
 KEEP_ENDED = timedelta(hours=2)

@@ -1,4 +1,6 @@
-"""Metrics of marks given blind in closed calibrations: alignment and agreement."""
+"""Metrics of marks given blind in closed calibrations, pooled over the sessions a viewer
+may see: how far they are aligned, and how far they agree.
+"""
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -66,7 +68,9 @@ class MarkPair:
 
 
 def is_visible(viewer: Viewer) -> sa.ColumnElement[bool]:
-    """Return which sessions the viewer may know of: managers, those wholly in their scope."""
+    """Return which sessions the viewer may know of: who manages, those whose contacts are
+    all in their scope; of evaluators `takes_part` asks one by one.
+    """
     if viewer.can(Permission.MANAGE_CALIBRATIONS):
         contact = CalibrationContact.__table__
         outside = sa.select(contact.c.id).where(
@@ -170,7 +174,9 @@ def count_places(question: MetricQuery, kpi: Kpi) -> dict[int, int]:
 
 
 def find_marked(question: MetricQuery) -> list[CriterionMarks]:
-    """Find every criterion of every contact in the closed sessions that the viewer may see."""
+    """Find every criterion of every contact in the closed sessions that the viewer may
+    see, within the period and filters, in the order of the sessions.
+    """
     filter_values = {
         name: {
             None if value is None else dimension_sql.parse_value(name, value) for value in values

@@ -1,4 +1,6 @@
-"""Distinct callers over whole months; a caller of several months counts once."""
+"""Distinct callers over whole months. A caller of several months counts once: a month's
+sums keep its callers by the last month before it in which they counted too.
+"""
 
 import functools
 from collections.abc import Sequence
@@ -54,7 +56,9 @@ def find_records(question: MetricQuery, kpis: Sequence[Kpi]) -> list[dict[str, A
 
 
 def _count_by_month(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
-    """Count the callers of each month by the last month before in which they counted."""
+    """Count the callers of each month of the period by the last month before in which they
+    counted, in the groups of the question.
+    """
     question = replace(question, by=tuple(name for name in question.by if name != "month"))
     period = question.where.period
     own = [COUNTED_DIRECTION, *question.filters(CONTACTS.c)]

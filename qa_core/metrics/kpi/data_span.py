@@ -65,7 +65,9 @@ def find_last_contact_day() -> date | None:
 
 
 def find_last_closed_day() -> date | None:
-    """Find the end of the last calendar month that is over within the data, or None."""
+    """Find the end of the last calendar month that is over and that the data reaches
+    the end of; it may lie before the first day. None while the lake is empty.
+    """
     span = find_span()
     return periods.last_closed_day(span[1], environment.today()) if span else None
 

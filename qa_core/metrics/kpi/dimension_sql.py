@@ -128,7 +128,9 @@ def _yes_or_no(test: sa.ColumnElement[bool]) -> sa.ColumnElement[str]:
 def predicate(
     dimension: str, choices: tuple[Value, ...], columns: sa.ColumnCollection, names: Names
 ) -> sa.ColumnElement[bool]:
-    """Select the rows whose dimension has one of the values (None: missing). Raises Misuse."""
+    """Select the rows whose dimension has one of the values (None: missing). Raises
+    Misuse for a value that the dimension cannot have.
+    """
     values = [value for value in choices if value is not None]
     if dimension == "site":
         tests = [columns.team.in_([team for team, site in names.sites.items() if site in values])]
@@ -151,7 +153,9 @@ def predicate(
 
 
 def parse_value(dimension: str, value: Any) -> Value:
-    """Parse a value as the dimension holds it: a date, a whole number, `HH:MM` or text."""
+    """Parse a value as the dimension holds it: days and weeks are dates, weekday and
+    hour whole numbers, half-hours `HH:MM`, the others text.
+    """
     try:
         if dimension in ("day", "week"):
             return value if isinstance(value, date) else date.fromisoformat(str(value))
@@ -186,7 +190,9 @@ def within(period: Period, columns: sa.ColumnCollection) -> list[sa.ColumnElemen
 
 
 def months(period: Period, before: int = 0, after: int = 0) -> dict[str, str | None]:
-    """Return the first and last month of a period, with days in front and behind."""
+    """Return the first and last month of a period, `before` days added in front and
+    `after` days behind: what the engine needs to leave files unread.
+    """
     first = period.first_day - timedelta(days=before) if period.first_day else None
     last = period.last_day + timedelta(days=after) if period.last_day else None
     return {

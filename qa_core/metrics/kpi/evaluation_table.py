@@ -1,4 +1,6 @@
-"""Table of published evaluations for DuckDB; only changes and months not yet asked are read."""
+"""Arrow table of published evaluations, registered with DuckDB; only changes, and months that
+nobody asked for yet, are read.
+"""
 
 import threading
 from collections.abc import Iterable, Iterator

@@ -235,7 +235,9 @@ def _lines(kpi: Kpi, counts: Mapping[int, int], row: Row) -> tuple[CountLine, ..
 
 
 def _count(question: MetricQuery, kpi: Kpi) -> tuple[dict[int, int], dict[str, int]]:
-    """Count the rows that each exclusion leaves out, by its place, by system."""
+    """Count the rows that each exclusion leaves out, by its place (one past the last:
+    counted), and how many come from each system.
+    """
     if kpi.key == "spend":
         return {}, {}
     if kpi.subject == FactTable.CALIBRATED:

@@ -40,6 +40,7 @@ SOURCE_TITLES = {
     "advisors": N_("Advisors"),
     "recordings": N_("Recordings"),
 }
+"""What a source brings, by its kind."""
 
 KEEPERS = (Permission.MANAGE_IMPORTS, Permission.SEE_HEALTH)
 

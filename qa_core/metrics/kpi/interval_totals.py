@@ -1,4 +1,6 @@
-"""Contribution of intervals to KPIs, where no contact covers the same queue and day."""
+"""Contribution of intervals to KPIs, for platforms that export only totals: where no
+contact covers the same queue and day, and never twice.
+"""
 
 import functools
 from collections.abc import Hashable, Mapping, Sequence
@@ -49,7 +51,9 @@ Record = dict[str, Any]
 
 
 def find_totals(question: MetricQuery, kpis: Sequence[Kpi]) -> list[Record]:
-    """Find what intervals add to these KPIs, one record per group."""
+    """Find what intervals add to these KPIs, one record per group, named as
+    `statements.on_contacts` names it; nothing where there are no intervals.
+    """
     summed_kpis = [kpi for kpi in kpis if kpi.sums]
     months = dimension_sql.months(question.where.period)
     if (
@@ -259,7 +263,9 @@ def _run(statement: sa.Select) -> list[Record]:
 
 @functools.lru_cache(maxsize=2)
 def find_silent(lake_url: str, version: int) -> dict[str, tuple[str, ...]]:
-    """Find, for each component of the handling time, the systems whose intervals never give it."""
+    """Find, for each component of the handling time, the systems whose intervals never
+    give it; looked up once per version of the lake.
+    """
     if version < 0:
         return {}
     counts = [

@@ -1,4 +1,6 @@
-"""Table of listened-to contacts for DuckDB, remade after something was played or evaluated."""
+"""Arrow table of listened-to contacts, registered with DuckDB beside the
+lake, remade only when something was played or evaluated.
+"""
 
 import threading
 from typing import Any
@@ -28,7 +30,9 @@ def change_counter(session: Session) -> tuple[Any, ...]:
 
 
 def load(session: Session) -> pa.Table:
-    """Load `source_system` and `contact_id` of every contact listened to, each once."""
+    """`source_system` and `contact_id` of every contact listened to, each once. Whose
+    they are, and who may count them, the statement that reads it asks.
+    """
     address, counter = str(session.get_bind().url), change_counter(session)
     with _lock:
         cached = _tables.get(address)

@@ -346,7 +346,9 @@ def _costs(question: MetricQuery, kpis: list[Kpi]) -> list[Row]:
 def find_costs(
     question: MetricQuery, kpis: list[Kpi]
 ) -> list[tuple[dict[str, Any], list[dict[str, Any]], Mapping[str, Any]]]:
-    """Find spend and contacts, each summed alone: group, amounts by currency, contacts."""
+    """Find spend and contacts, each summed alone, joined on what both share: group, amounts
+    by currency, contacts.
+    """
     months = statements.months_of(question, FactTable.SPEND)
     money = current().run(statements.on_spend(question), **months).to_dict("records")
     build = functools.partial(statements.on_attributed, kpis=kpis)

@@ -1,4 +1,6 @@
-"""Inputs of a question besides its KPIs: names, settings of each day, facts on the whole lake."""
+"""Inputs of a question besides its KPIs: names from the records, the settings of each
+day, and what is known of the lake as a whole.
+"""
 
 import functools
 from collections.abc import Callable, Mapping

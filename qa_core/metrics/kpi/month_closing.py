@@ -99,7 +99,9 @@ def _cut_apart(
 
 
 def _find_dimensions(period: Period) -> tuple[list[str], int]:
-    """List the dimensions with a value in the period; count the contacts."""
+    """List the dimensions with a value in the period, and all of evaluations; count the
+    contacts.
+    """
     columns = {name: CONTACTS.c[COLUMNS.get(name, name)] for name in CUTS if name not in OF_OTHERS}
     counts = (sa.func.count(column).label(name) for name, column in columns.items())
     query = Unscoped(
@@ -169,7 +171,9 @@ def _find_large(
     kpis: Sequence[Kpi],
     beside: Mapping[str, Any],
 ) -> set[tuple[Cut, tuple[Any, ...], str]]:
-    """Find the cells and KPIs with enough advisors behind them."""
+    """Find the cells and KPIs with enough advisors behind them. Behind a missed or a
+    repeated caller stand those who answer in that place.
+    """
     is_own = subject not in (FactTable.MISSED, FactTable.CUSTOMERS)
     counted_kpis = kpis if is_own else [get_kpi("received")]
     table = subject if is_own else FactTable.CONTACTS
@@ -199,7 +203,9 @@ def _count(
     kpis: Sequence[Kpi],
     beside: Mapping[str, Any],
 ) -> dict[Cut, list[tuple[tuple[Any, ...], Record]]]:
-    """Count the cells of each cut in one statement, but for means of advisors."""
+    """Count the cells of each cut: in one statement, but for means of advisors, which differ
+    by what they are cut by.
+    """
     by_cut = {cut: replace(question, by=cut) for cut in cuts}
     if subject == FactTable.ADVISORS:
         found = [(cut, _run(own, subject, kpis, beside)) for cut, own in by_cut.items()]

@@ -1,4 +1,6 @@
-"""Answers to additive questions from cached sums; only missing spans are counted."""
+"""Answers to additive questions from cached sums of months and days; only the missing spans
+are counted from the contacts.
+"""
 
 import functools
 import hashlib
@@ -26,13 +28,16 @@ from qa_core.storage.lake.month_sums import Days
 
 MIN_MONTHS = 2
 OPEN_DAYS = 32
-"""Days after which no window of a contact is open: beyond the longest first-contact window."""
+"""Days after which no window of a contact is open: beyond the longest first-contact
+window.
+"""
 FROM_DAYS: dict[str, Callable[[pa.ChunkedArray], pa.ChunkedArray]] = {
     "day": lambda days: days,
     "week": functools.partial(pc.floor_temporal, unit="week"),
     "weekday": functools.partial(pc.day_of_week, count_from_zero=False),
     "month": functools.partial(pc.strftime, format="%Y-%m"),
 }
+"""Dimensions that follow from the day, and how."""
 OF_FEW_VALUES = frozenset(
     {"hour", "half_hour", "direction", "channel", "queue", "reason", "outcome", "site", "team"}
     | {"handled_by", "source", "medium", "campaign"}
@@ -173,7 +178,9 @@ def _count_others(question: MetricQuery, names: Collection[str]) -> int:
 
 
 def _is_mixed(question: MetricQuery, name: str) -> bool:
-    """Return whether cuts would mix once all are by this dimension."""
+    """Return whether cuts would mix once all are by this dimension: only the one by it alone
+    differs from the others.
+    """
     return name in question.by and any(
         cut != (name,) and (not cut or name in cut) for cut in question.cuts
     )
@@ -291,7 +298,9 @@ def _recall_days(
     around: int,
     run: Run,
 ) -> tuple[pa.Table, pa.ChunkedArray]:
-    """Return the sums of the days of the period in these months, by group and day."""
+    """Return the sums of the days of the period in these months, under the groups of the
+    question, and the day of each.
+    """
     by = (*(name for name in question.by if name not in FROM_DAYS), "day")
     cuts = tuple((*cut, "day") for cut in question.cuts)
     daily = replace(question, by=by, cuts=cuts)
@@ -374,7 +383,9 @@ class _Statement:
 
 
 def _describe(build: Build, question: MetricQuery) -> str:
-    """Describe the statement; it is written once for equal questions of that name."""
+    """Describe the statement; it is written once for equal questions, unless `build` holds
+    more than its name tells.
+    """
     is_of_kpis = isinstance(build, functools.partial)
     if not is_of_kpis and build.__closure__:
         return engine.describe(build(question))
@@ -516,6 +527,7 @@ def _add_up_cuts(question: MetricQuery, table: pa.Table) -> list[Record]:
 
 
 def _list_values(column: pa.ChunkedArray) -> list[Any]:
+    """List the values of a column; None where missing."""
     is_plain = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
     return column.to_numpy().tolist() if is_plain and not column.null_count else column.to_pylist()
 

@@ -36,7 +36,9 @@ OF_DAYS = frozenset(FactTable) - {
 
 
 def mark_missed(question: MetricQuery, kpis: Sequence[Kpi], rows: list[Row]) -> None:
-    """Take the numbers from rows that need missed contacts the viewer does not see."""
+    """Take the numbers from rows that need missed contacts the viewer does not see, and
+    note which of the others count answered contacts alone.
+    """
     if question.viewer.sees_unassigned_contacts:
         return
     notes = {kpi.key: ANSWERED_ONLY for kpi in kpis if kpi.includes_missed}

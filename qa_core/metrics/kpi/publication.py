@@ -34,7 +34,10 @@ MARKS = "mark"
 
 
 def close_period(where: Filters) -> Filters:
-    """Return the filters with open ends at whole months of data. Raises Refusal."""
+    """Return the filters with open ends of the period at the ends of the whole months
+    there are data for. Raises Refusal unless the period is one of whole months that are
+    over.
+    """
     span, period = find_published(), where.period
     if span is None:
         raise Refusal(

@@ -225,7 +225,9 @@ def callers_of(
     conditions: Sequence[sa.ColumnElement[bool]],
     customers: sa.Select | None = None,
 ) -> sa.CTE:
-    """Select the contacts that fit, and whether each is its customer's first."""
+    """Select the contacts that fit, and whether each is its customer's first. `customers`:
+    the numbers of theirs, where known.
+    """
     every = EVERY_CONTACT.c
     if customers is None and (question.where.values or has_few_days(question.where.period)):
         # Of millions of customers few are asked about: no first contact is looked for
@@ -468,7 +470,9 @@ def _errors() -> list[sa.ColumnElement[bool]]:
 
 
 def on_spend(question: MetricQuery) -> Scoped:
-    """Select the money, by currency, shown only where all contacts of a cell are the viewer's."""
+    """Select the money, by currency; it belongs to no advisor, so that costs are shown
+    only where all contacts of a cell are the viewer's.
+    """
     groups = question.groups(SPEND.c)
     sums = [
         sa.func.sum(SPEND.c.amount).label("amount"),
@@ -480,7 +484,9 @@ def on_spend(question: MetricQuery) -> Scoped:
 
 
 def on_attributed(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
-    """Select the contacts that spend is divided by, and how many of their cell are the viewer's."""
+    """Select the contacts that spend is divided by, how many of their cell are the
+    viewer's, and how many the viewer may not count.
+    """
     mine = EVERY_CONTACT.c.is_own
     rows = sa.func.count().filter
     columns: list[sa.ColumnElement[Any]] = [
@@ -522,7 +528,10 @@ DAYS_AROUND = {FactTable.CONTACTS: 0, FactTable.MISSED: NEIGHBOUR_DAYS}
 
 
 def months_of(question: MetricQuery, subject: FactTable) -> dict[str, str | None]:
-    """Return what the engine must read for a statement, before and after its period."""
+    """Return what the engine must read for a statement: misses look back, to know
+    whether they are the first, and ahead, for the call-back; callers look back to the
+    beginning; evaluations find their contact in its month.
+    """
     if subject == FactTable.CUSTOMERS:
         return dimension_sql.months(Period(last_day=question.where.period.last_day))
     if subject == FactTable.SELLING:

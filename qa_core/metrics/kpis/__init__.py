@@ -1,4 +1,6 @@
-"""Every KPI, declared once, for all that shows it. Ratios are ratios of totals."""
+"""Every KPI, declared once: a declaration feeds the tile, the chart, the table, the
+export, the glossary and the tests. Ratios are ratios of totals.
+"""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,6 @@
-"""Call statistics: volumes, answers, waits, handling time, repeat callers and call-backs."""
+"""Call statistics: volumes, answered and missed contacts, waits, handling time, repeat
+callers and call-backs.
+"""
 
 from collections.abc import Callable
 from functools import partial

@@ -84,7 +84,9 @@ class Period:
         return (self.last_day - self.first_day).days + 1
 
     def previous(self) -> Period:
-        """Return the period of the same length just before, by whole weeks or whole months."""
+        """Return the period of the same length just before, moved back by whole weeks
+        so that weekdays agree; before whole months, as many whole months.
+        """
         if self.is_whole_months:
             months = (
                 (self.last_day.year - self.first_day.year) * 12

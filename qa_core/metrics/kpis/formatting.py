@@ -1,4 +1,6 @@
-"""A value and its unit as a person reads them, in the language spoken."""
+"""A value and its unit as a person reads them, in the language spoken: rates, times,
+money, counts, changes, dates and names of values.
+"""
 
 import functools
 import math
@@ -24,6 +26,7 @@ def _locale() -> str:
 
 
 def short_title(kpi: Kpi) -> str:
+    """Return the short title of a KPI, for tiles and mails."""
     return _(kpi.short_title or kpi.title)
 
 
@@ -322,6 +325,7 @@ FORMULAS = {
     "late_abandons_penalised": N_("Abandons after the threshold count as missed"),
     "short_abandons_credited": N_("Short abandons count as met"),
 }
+"""The formulas of the service level, as settings name them."""
 SECOND_FACTORS = {
     "nobody": N_("nobody (optional)"),
     "deciding": N_("roles that decide over others"),

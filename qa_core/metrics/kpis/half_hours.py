@@ -1,4 +1,6 @@
-"""Counts of the half-hours of the clock, also on days when clocks change. Pure."""
+"""Counts of the half-hours of the clock: most days have 48, the day on which
+clocks go forward 46, the day on which they go back 50. Pure.
+"""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -13,7 +15,9 @@ from qa_core.metrics.kpis.dimensions import Period
 
 @dataclass(frozen=True)
 class ClockChange:
-    """A day that has not 24 hours: from `start` to `end` a stretch came twice or not at all."""
+    """A day that has not 24 hours: from `start` to `end` by the clock, a stretch came
+    twice (`hours` above 24) or not at all (below).
+    """
 
     day: date
     hours: float

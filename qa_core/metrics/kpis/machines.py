@@ -57,7 +57,9 @@ def _machine_share(inputs: KpiInputs) -> Contribution:
 def _over_window(
     handler: Predicate, hits: Callable[[KpiInputs], Predicate] = has_no_repeat
 ) -> Callable[[KpiInputs], Contribution]:
-    """Count contacts of known customers whose window is complete; hits: no further contact."""
+    """Count contacts of known customers whose window is complete; hits by default without a
+    further contact within it.
+    """
     answered = sa.and_(ANSWERED, handler)
     known = sa.and_(answered, KNOWN_CUSTOMER)
 

@@ -55,7 +55,9 @@ def split_late(period: Period) -> tuple[Period, Period] | None:
 
 
 def is_known(choice: str, viewer: Viewer, last_day: date) -> bool:
-    """Return whether that viewer may look at this choice, offered or not."""
+    """Return whether that viewer may look at this choice, offered or not: also one month
+    by its name (`2026-10`), and the periods offered to others.
+    """
     if choice in choices(viewer):
         return True
     if MONTH.fullmatch(choice):
@@ -91,7 +93,9 @@ def build_period(
 
 
 def build_span(viewer: Viewer, first_day: date, last_day: date) -> Period | None:
-    """Build the period of all that this viewer may look at, or None."""
+    """Build the period of all that this viewer may look at, from `query.data_span`;
+    None where no month is over for who sees whole months.
+    """
     if not viewer.needs_suppression:
         return Period(first_day, last_day)
     return Period(first_day.replace(day=1), last_day) if first_day <= last_day else None
@@ -102,7 +106,9 @@ def build_comparison(choice: str, period: Period) -> Period | None:
 
 
 def last_whole_day(last_day: date, today: date) -> date:
-    """Return the last day that is over, of data that goes to `last_day`."""
+    """Return the last day that is over, of data that goes to `last_day`: what came in
+    so far today says nothing of a day, week or month.
+    """
     return min(last_day, today - timedelta(days=1))
 
 
@@ -154,7 +160,9 @@ def end_of(grain: str, start: date) -> date:
 
 
 def period_of(grain: str, start: str | None) -> Period | None:
-    """Return one day, or the days of one week (by its Monday) or month (`2026-10`), else None."""
+    """Return one day (`2026-10-07`), or the days of one week (by its Monday,
+    `2026-10-05`) or month (`2026-10`); None for any other dimension or text.
+    """
     try:
         first_day = (
             _first_of(start)

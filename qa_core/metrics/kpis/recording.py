@@ -15,12 +15,15 @@ FOR_QUALITY = (
     "training", "evaluation", "quality", "quality of service",
     "formation", "évaluation", "qualité", "qualite", "qualité de service", "qualite de service",
 )  # fmt: skip
+"""Purposes of recordings that are no longer obligation, as files write them."""
 _WORDS = "|".join(FOR_QUALITY)
 _ONLY_FOR_QUALITY = sa.literal_column(f"' *({_WORDS})( *[,;/|+] *({_WORDS}))* *'", sa.Text)
 
 
 def names_class(columns: Any) -> sa.ColumnElement[bool]:
-    """Build the predicate of contacts kept under a longer obligation (docs/compliance.md, R23)."""
+    """Build the predicate of the contacts whose purpose of recording is another than quality: they
+    are kept under a longer obligation (docs/compliance.md, R23).
+    """
     purpose = sa.func.lower(columns.recording_purpose)
     is_other = sa.not_(sa.func.regexp_full_match(purpose, _ONLY_FOR_QUALITY))
     return sa.func.coalesce(is_other, sa.literal_column("false", sa.Boolean))

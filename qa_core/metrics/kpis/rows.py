@@ -76,7 +76,9 @@ SELLING = _like(
     sa.column("is_beyond_four", sa.Boolean),
     sa.column("is_after_refusal", sa.Boolean),
 )
-"""The sales calls, and whether each was beyond four or after a refusal, by anybody."""
+"""The sales calls, and whether each came after four in 30 days, or within 60 days of a
+refusal, by anybody in the centre.
+"""
 SALES = sa.and_(
     SELLING.c.direction == word(Direction.OUTBOUND), SELLING.c.purpose_of_call == word("sales")
 )

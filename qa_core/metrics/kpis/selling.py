@@ -1,4 +1,6 @@
-"""Telephone selling: sales calls without proof, outside hours, too many, or refused (R21)."""
+"""Telephone selling: sales calls without proof, outside hours, too many, or after a refusal
+(docs/compliance.md, R21). Nothing is judged where no file says what calls are for.
+"""
 
 from functools import partial
 

@@ -1,4 +1,6 @@
-"""Counts over the whole centre for data protection (docs/compliance.md, R2, R16)."""
+"""Counts over the whole centre for data protection: recorded contacts by team (R2 of
+docs/compliance.md), keys of customers that are no pseudonyms (R16), restricted contacts.
+"""
 
 import functools
 from collections.abc import Mapping, Sequence
@@ -168,7 +170,10 @@ def count_matching(
     without: str | None = None,
     **values: Sequence[str],
 ) -> int:
-    """Count the stored contacts among these, or with these values, or with none in `without`."""
+    """Count the stored contacts of the whole centre that are among these (system or None,
+    id), or have one of these values in one of these columns, or none in the column
+    `without`. No contact is shown.
+    """
     viewer.require(Permission.SEE_COMPLIANCE)
     if lake.span() is None or not (contacts or without or any(values.values())):
         return 0
@@ -193,13 +198,17 @@ MAY_HAVE_NUMBERS = ("contact_id", "ticket", "reason", "given_reason", "keyword",
 
 
 def count_customer_keys(viewer: Viewer) -> tuple[int, int]:
-    """Count the contacts with a key, and those whose key is no pseudonym or a clear number."""
+    """Count the contacts with a key, and those whose key is no pseudonym or that hold a telephone
+    number in clear.
+    """
     viewer.require(Permission.SEE_RULES)
     return _count(_find_state())
 
 
 def count_personal_texts(viewer: Viewer, limit: int) -> tuple[int, int]:
-    """Count the newest texts of each free-text column, and those with personal data."""
+    """Count the newest texts of each free-text column of the newest month's contacts, and
+    those with personal data in them; nobody reads them.
+    """
     viewer.require(Permission.SEE_RULES)
     return _count_personal_texts(_find_state(), limit)
 

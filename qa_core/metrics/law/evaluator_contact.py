@@ -51,7 +51,9 @@ def find_assigned(
     local_day: date,
     legal: LegalFacts,
 ) -> AssignedContact | None:
-    """Find the contact drawn for the viewer or being evaluated by them, or None."""
+    """Find the contact of that day, drawn for the viewer or being evaluated by them;
+    None where the lake has it no more. Raises AccessDenied for any other.
+    """
     viewer.require(Permission.FILL_SCORECARDS)
     if not viewer.is_system and not _is_theirs(session, viewer, source_system, contact_id):
         raise AccessDenied()
@@ -83,7 +85,9 @@ def find_assigned(
 def find_listed(
     viewer: Viewer, days: Mapping[tuple[str, str], date], legal: LegalFacts
 ) -> dict[tuple[str, str], ListedContact]:
-    """Find how long each of these contacts lasted, and whether anybody may still listen to it."""
+    """Find how long each of these contacts lasted (system and id → their day), and
+    whether anybody may still listen to it; without those that the lake has no more.
+    """
     viewer.require(Permission.FILL_SCORECARDS)
     if not days:
         return {}

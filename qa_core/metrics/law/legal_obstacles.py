@@ -1,4 +1,6 @@
-"""The law on one contact and one act, as data (docs/compliance.md, section 1)."""
+"""The law on one contact and one act: rules as data, each an expression over the contact
+(docs/compliance.md, section 1). Storing, drawing, playing and evaluating all ask here.
+"""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -31,7 +33,9 @@ class LegalAct(StrEnum):
 
 @dataclass(frozen=True)
 class Exclusions:
-    """Everything that is never recorded or heard: dialled numbers, advisors, contacts."""
+    """Everything that is never recorded or heard: numbers that were dialled, advisors, and contacts
+    (system, or None for any, and id).
+    """
 
     numbers: frozenset[str] = frozenset()
     advisors: frozenset[str] = frozenset()
@@ -272,7 +276,9 @@ def find_obstacle(act: LegalAct, facts: LegalFacts) -> sa.ColumnElement[str]:
 def judge_rows(
     act: LegalAct, facts: LegalFacts, rows: Iterable[Mapping[str, Any]]
 ) -> list[str | None]:
-    """Judge rows that look like contacts: the first rule against each, in their order."""
+    """Judge rows that look like contacts, wherever they come from; the first rule against
+    each, in their order. Columns that a row lacks are missing.
+    """
     schema = arrow_schema(CONTACTS)
     contacts = [
         {**dict.fromkeys(schema.names), **row, "ticket": f"{position:09}"}

@@ -1,4 +1,6 @@
-"""Listening rights of contacts taken together (docs/compliance.md, R3, R9)."""
+"""Listening rights of contacts taken together: answered by an advisor, in the viewer's
+scope, and with nothing that forbids it (docs/compliance.md, R3, R9).
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,7 +39,9 @@ def find_listenable(
     first_month: str | None = None,
     last_month: str | None = None,
 ) -> list[Listenable]:
-    """Find which of these contacts may be listened to, in the order of `keys`."""
+    """Find which of these contacts may be listened to, in the order of `keys`. Only the
+    months (`YYYY-MM`) are read, where they are known.
+    """
     keys = list(dict.fromkeys(keys))
     contacts = {
         contact.key: contact

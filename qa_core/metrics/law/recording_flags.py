@@ -50,7 +50,10 @@ def find_recorded(
     tables: Mapping[str, pa.Table] = {},
     with_restricted: bool = False,
 ) -> list[RecordedContact]:
-    """Find the contacts in scope with one of these ids; `around` their day reads fewer files."""
+    """Find the contacts in the viewer's scope with one of these ids, in whichever
+    system; `around` their day, where it is known, reads fewer files. `with_restricted`:
+    to decide what is deleted.
+    """
     columns = (
         *(
             CONTACTS.c[name]

@@ -1,4 +1,6 @@
-"""Frame of a listening plan: which contacts may be listened to; else the first reason why not."""
+"""The frame of a listening plan: which contacts may be listened to, and for each other
+one the first reason why not.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -132,7 +134,9 @@ class Frame:
 
 
 def find_frame(viewer: Viewer, query: FrameQuery) -> Frame:
-    """Find the frame in scope: cells of advisor and stratum, others by their first reason."""
+    """Find the frame within the viewer's scope: cells of advisor and stratum, and what
+    is outside by its first reason. No contact by itself.
+    """
     viewer.require(Permission.MANAGE_LISTENING)
     contacts = _judge(viewer, query).subquery("judged")
     key = contacts.c.source_system.concat(sa.literal(SEPARATOR)).concat(contacts.c.contact_id)
@@ -237,7 +241,9 @@ def find_first(
 def find_next(
     viewer: Viewer, query: FrameQuery, advisor_id: str, cell: str, prefix: str
 ) -> dict[str, Any] | None:
-    """Find the next contact of that advisor in order, of the same stratum if one is left."""
+    """Find the next contact of that advisor in the same order, of the same stratum
+    where one is left; a row as of `find_first`, or None.
+    """
     contacts = _judge(viewer, query, _c.advisor_id == advisor_id).subquery("judged")
     is_other = sa.case(
         (contacts.c.cell == sa.literal(cell), sa.literal_column("0")), else_=sa.literal_column("1")
@@ -260,7 +266,9 @@ def find_next(
 
 
 def judge(viewer: Viewer, query: FrameQuery, key: Key) -> tuple[str | None, dict[str, Any]] | None:
-    """Return why that contact may not be listened to (None: it may), with its row."""
+    """Return why that contact may not be listened to (None: it may), with its row; None for
+    one that is not in the period or out of scope.
+    """
     viewer.require(Permission.MANAGE_LISTENING)
     contacts = _judge(viewer, query, _c.source_system == key[0], _c.contact_id == key[1]).subquery(
         "judged"
@@ -286,7 +294,9 @@ def cell_of(row: Mapping[str, Any], strata: Iterable[str]) -> str:
 
 
 def _judge(viewer: Viewer, query: FrameQuery, *besides: sa.ColumnElement[bool]) -> sa.Select:
-    """Select every contact of the period and scope with `outside`, `cell`, and `by_…` columns."""
+    """Select every contact of the period, filters and scope, with `outside` (a reason,
+    null in the frame), `cell` and one `by_…` per dimension.
+    """
     source = CONTACTS.outerjoin(
         _FULL_MONTHS,
         sa.and_(_FULL_MONTHS.c.advisor_id == _c.advisor_id, _FULL_MONTHS.c.month == _c.month),

@@ -1,4 +1,6 @@
-"""Remarks of customers and evaluators, with who was unhappy, for those who follow up."""
+"""Remarks of customers in surveys and of evaluators on contacts, with who was
+unhappy: for those who follow contacts up, within their scope.
+"""
 
 import pandas as pd
 import pyarrow as pa

@@ -133,7 +133,9 @@ def find_contacts(
 
 
 def _read_page(viewer: Viewer, columns: tuple[str, ...], page: pd.DataFrame) -> pd.DataFrame:
-    """Read all columns of these contacts, in order: sorting whole rows would read them all."""
+    """Read all the columns of the contacts found, in their order; by itself, because
+    sorting whole rows reads every column of every contact.
+    """
     key = (CONTACTS.c.source_system.label("key_system"), CONTACTS.c.contact_id.label("key_contact"))
     statement = sa.select(*key, *(_column(name) for name in columns))
     if page.empty:
@@ -205,7 +207,9 @@ def read_contact(viewer: Viewer, source_system: str, contact_id: str) -> dict[st
 
 
 def find_by_id(viewer: Viewer, contact_id: str, limit: int = 10) -> list[dict[str, Any]]:
-    """Find the contacts in the viewer's scope that have that id, newest first."""
+    """Find the contacts in the viewer's scope that have that id, in whatever system, newest
+    first: `source_system`, `contact_id`, `local_start`, `channel`, `queue`.
+    """
     viewer.require(Permission.SEE_CONTACTS)
     columns = ("source_system", "contact_id", "local_start", "channel", "queue")
     statement = (
@@ -276,7 +280,9 @@ def _count_measured(viewer: Viewer, kpi: str, dimension: str, where: Filters) ->
 
 
 def shown_customer(viewer: Viewer, customer_key: str | None) -> str | None:
-    """Mask a customer as the viewer may see one: the last two characters of the pseudonym."""
+    """Mask a customer as the viewer may see one: the last two characters of the
+    pseudonym; the whole of it for the operator's command line only.
+    """
     if customer_key is None:
         return None
     return customer_key if viewer.is_system else f"•• {customer_key[-2:]}"

@@ -46,7 +46,9 @@ def _bands(
 
 
 def _came_back(inputs: KpiInputs) -> sa.ColumnElement[Any]:
-    """Return whether the customer was in touch again within the window, or None."""
+    """Return whether the customer was in touch again within the window of first contact;
+    unknown while it is open, and for an unknown customer.
+    """
     if inputs.span is None:
         return sa.cast(sa.null(), sa.Text)
     is_over = _c.started_at + sa.literal(inputs.window) <= sa.literal(inputs.span[1], sa.DateTime)

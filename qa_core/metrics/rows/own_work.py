@@ -1,4 +1,6 @@
-"""A person's own work: evaluations of an advisor, and those that an evaluator gave."""
+"""A person's own work: an advisor's evaluations beside the medians of the team, and the
+evaluations that an evaluator gave, without the advisor and the customer.
+"""
 
 import statistics
 from collections.abc import Sequence
@@ -89,7 +91,10 @@ def team_medians(
 def find_evaluations_given(
     viewer: Viewer, where: Filters = Filters(), limit: int = 50
 ) -> pd.DataFrame:
-    """Find the published evaluations that the viewer gave, newest contact first."""
+    """Find the published evaluations that the viewer gave, newest contact first:
+    `evaluation_id`, `day` of the contact, `grid`, `queue` where the contact is known,
+    `score` and `outcome`. Filters may only use what an evaluation knows by itself.
+    """
     viewer.require(Permission.SEE_OWN_EVALUATIONS)
     dimensions = dimension_sql.dimensions_of((), where)
     if not all(

@@ -85,7 +85,9 @@ class RepeatChain:
 
 @dataclass(frozen=True)
 class CustomerHistory:
-    """Contacts of one customer within 31 days, in scope, oldest first; number of the others."""
+    """Contacts of one contact's customer within 31 days of it, in the viewer's scope,
+    oldest first, and the number of those beyond it.
+    """
 
     links: tuple[ChainContact, ...]
     elsewhere: int
@@ -191,7 +193,9 @@ def find_history(viewer: Viewer, source_system: str, contact_id: str) -> Custome
 
 
 def _select_chains(question: MetricQuery, limit: int) -> sa.Select:
-    """Select the contacts in scope of the chains with most repeats, with their place."""
+    """Select the contacts in scope of the chains with most repeats, with the place of
+    their chain and what is known of it as a whole.
+    """
     is_own = EVERY_CONTACT.c.is_own
     repeat = sa.and_(
         is_own,

@@ -1,4 +1,6 @@
-"""Dates on which the rules behind a number changed: charts start anew there."""
+"""Dates on which the rules behind a number changed: a setting got another value, or
+evaluators another version of a grid. Charts start anew there.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,6 @@
-"""Factors that satisfaction is associated with: each level against the rest, never cause."""
+"""Factors that satisfaction is associated with, from grouped counts within the viewer's
+scope: the levels of each factor against the rest. Association, never cause.
+"""
 
 from dataclasses import dataclass
 

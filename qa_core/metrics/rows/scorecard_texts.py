@@ -23,7 +23,9 @@ class ScorecardTexts:
 
 
 def find_scorecard_texts(viewer: Viewer) -> ScorecardTexts:
-    """Find the newest texts of all published grids in the language spoken. No person is in them."""
+    """Find the texts of all published grids in the language spoken; of two versions the
+    newest decides. Open to every reader: no person is named in a grid.
+    """
     texts: dict[str, dict[str, str]] = {"grid": {}, "section": {}, "criterion": {}}
     language = i18n.language()
     with store.reading() as session:

@@ -78,7 +78,9 @@ class Evaluators:
 
 
 def find_adjusted_scores(viewer: Viewer, where: Filters) -> Adjusted:
-    """Find the severity-adjusted scores of advisors in scope. Raises AccessDenied."""
+    """Find the severity-adjusted scores of the advisors in the viewer's scope and
+    filters. Raises AccessDenied for who may not see advisors, or filter so.
+    """
     viewer.require(Permission.SEE_ADVISORS)
     viewer.require(Permission.SEE_SCORES)
     dimension_sql.require_filters(viewer, where)

@@ -1,4 +1,6 @@
-"""Uses of tracking numbers: campaigns by month; and the currencies of the spend."""
+"""Uses of tracking numbers: the campaigns of each number's contacts, month by month; and
+the currencies of the spend.
+"""
 
 from datetime import date
 

@@ -74,7 +74,10 @@ def find_service_levels(
 
 
 def find_unhappy_by_wait(viewer: Viewer, where: Filters = Filters()) -> pd.DataFrame:
-    """Count unhappy customers by how long they had waited, in bands. Raises AccessDenied."""
+    """Count unhappy customers (`unhappy_rate`) among those answered, by how long they
+    had waited: `from_seconds` (a start of `UNHAPPY_BANDS`), `n`, `hits`, sorted; bands
+    that nobody rated are absent. Raises AccessDenied as `find_waits` does.
+    """
     viewer.require(Permission.SEE_SATISFACTION)
     question = _ask(viewer, where)
     parts = parts_of(question, get_kpi("unhappy_rate"), CONTACTS.c)

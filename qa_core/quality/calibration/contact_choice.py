@@ -47,6 +47,7 @@ class ContactChoice:
 
 
 def find_evaluators(viewer: Viewer) -> list[Evaluator]:
+    """Return the evaluators with an active account, by name."""
     viewer.require(Permission.MANAGE_CALIBRATIONS)
     with store.reading() as session:
         return [

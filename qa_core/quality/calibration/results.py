@@ -25,6 +25,7 @@ from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
 
 MIN_CONTACTS = 5
+"""Minimum contacts for a verdict on a criterion."""
 LOW_ALIGNMENT, LOW_AGREEMENT = 0.8, 0.667
 """Unclear criterion: under 4/5 of equal points, or under Krippendorff's tentative α."""
 
@@ -93,7 +94,9 @@ class Results:
 
 
 def get_results(viewer: Viewer, number: int) -> Results:
-    """Return the results of a closed session. Raises Refusal (`round_open`) while it is open."""
+    """Return the results of a closed session for its managers and participants. Raise
+    Refusal (`round_open`) for everybody while it is open.
+    """
     viewer.require(Permission.SEE_CALIBRATIONS)
     with store.reading() as session:
         row = sessions.get_row(session, viewer, number)

@@ -1,4 +1,6 @@
-"""Calibration sessions: nobody sees another's marks before the closing. Their only writer."""
+"""Calibration sessions: opened on contacts and evaluators, closed once, then agreed on.
+Nobody sees another's marks before the closing. Their only writer.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

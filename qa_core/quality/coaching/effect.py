@@ -31,6 +31,7 @@ MIN_EVALUATIONS, MIN_COLLEAGUE_EVALUATIONS = 5, 3
 """Minimum evaluations on each side of the start, of the advisor and of a colleague."""
 MAX_COLLEAGUES = 5
 DETECTABLE_CHANGE = 10.0
+"""Change in points that should be detectable."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from qa_core import stats
 
 MIN_EVALUATIONS = 5
+"""Minimum evaluations for a comparison."""
 FAMILY_ERROR_RATE = (1 - stats.CONFIDENCE) / 2
 """Error rate within whole scores, and within all criteria."""
 
@@ -81,7 +82,9 @@ def find_gaps(values: Mapping[Criterion, Sequence[AdvisorMean]]) -> tuple[Criter
 
 
 def find_rises(pairs: Sequence[tuple[AdvisorMean, AdvisorMean]]) -> tuple[ClearRise, ...]:
-    """Return the clear rises by Student's t with the pooled variance, Bonferroni-corrected."""
+    """Return the clear rises among pairs of before and now: interval by Student's t with
+    the pooled variance, Bonferroni correction over all pairs.
+    """
     usable = [pair for pair in pairs if all(map(_is_usable, pair))]
     means = [mean for pair in usable for mean in pair]
     within = stats.pooled_variance([mean.deviation for mean in means], [mean.n for mean in means])

@@ -241,7 +241,9 @@ def _find_planned(session: Session, viewer: Viewer) -> dict[str, list[NeedReason
 def _find_waits(
     session: Session, viewer: Viewer, theirs: Mapping[str, str], today: date
 ) -> tuple[dict[str, NeedReason], set[str]]:
-    """Return the weeks since each advisor's last evaluation, and who has waited for long."""
+    """Return the weeks since the last evaluation of each advisor, and who has waited for
+    long, counted from the day they joined the team.
+    """
     last_evaluations = (
         sa.select(Evaluation.advisor_id, sa.func.max(Evaluation.evaluated_at))
         .where(*PUBLISHED)

@@ -38,6 +38,7 @@ REASONS = {
         "{n} disputes were turned down in the last four weeks: talk them over",
     ),
 }
+"""Words for a need with its number; others are about a gap."""
 
 
 def describe_reason(reason: NeedReason, texts: ScorecardTexts) -> str:

@@ -38,7 +38,10 @@ OUTCOMES = {"pass": N_("passed"), "fail": N_("not passed")}
 
 
 def build_file(viewer: Viewer, advisor_id: str, form: str = "csv") -> downloads.Download:
-    """Build the file within the viewer's scope, or one's own. Raises AccessDenied."""
+    """Build the file within the viewer's scope: a lead's covers the time in the team,
+    an advisor gets their own with evaluators' names. Raise AccessDenied for anybody
+    else's.
+    """
     viewer.require(Permission.SEE_COACHING)
     texts, coaching_plans = find_scorecard_texts(viewer), plans.find_plans(viewer, advisor_id)
     _require_in_scope(viewer, advisor_id)

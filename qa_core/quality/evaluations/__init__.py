@@ -1,4 +1,6 @@
-"""Evaluations, imported or made here. Their only writer, together with the audit log."""
+"""Evaluations: imported from files, made by evaluators, answered by advisors. Their
+only writer, in one transaction with the audit log.
+"""
 
 from qa_core.quality.evaluations.imports import (
     OF_CONTACT,

@@ -33,7 +33,9 @@ class CorrectionBase:
 
 
 def get_correction_base(viewer: Viewer, evaluation_id: int) -> CorrectionBase:
-    """Return the viewer's own evaluation to correct. Raises AccessDenied or Refusal."""
+    """Return the viewer's own evaluation to correct. Raise AccessDenied for any other,
+    Refusal when they may no longer listen to its contact.
+    """
     with store.reading() as session:
         evaluation = drafts.get_own(session, viewer, evaluation_id)
         _require_amendable(session, evaluation)
@@ -106,7 +108,9 @@ def _require_undisputed(
     comments: Mapping[str, str],
     disputed: frozenset[str],
 ) -> None:
-    """Refuse a change of a disputed criterion, before and after the decision."""
+    """Refuse a change of a disputed criterion: before the decision it is not the
+    evaluator's to make, and afterwards the decision applies.
+    """
     current_answers = finalise.read_answers(evaluation)
     reason_text = finalise.read_comments(evaluation)
     touched = [

@@ -1,4 +1,6 @@
-"""Disputes: an advisor disagrees with one criterion; somebody other than its evaluator decides."""
+"""Disputes: an advisor disagrees with one criterion, somebody other than its evaluator
+decides, and the former answers are kept.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping

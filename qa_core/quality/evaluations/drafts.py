@@ -150,7 +150,9 @@ def start(viewer: Viewer, drawn_id: int) -> int:
 
 
 def get_draft(viewer: Viewer, evaluation_id: int) -> Draft:
-    """Return the viewer's evaluation. Raises AccessDenied, or Refusal if they may not continue."""
+    """Return the viewer's draft or submitted evaluation. Raise AccessDenied for anybody
+    else's, Refusal when they may not continue it.
+    """
     with store.reading() as session:
         evaluation = get_own(session, viewer, evaluation_id)
         contact = _find_contact(session, viewer, evaluation)
@@ -341,7 +343,9 @@ def require_session_open(calibration: Calibration | None) -> None:
 
 
 def require_may_continue(session: Session, viewer: Viewer, evaluation: Evaluation) -> None:
-    """Refuse an evaluator who may not listen to the contact today, and a closed calibration."""
+    """Refuse an evaluator who may not listen to the contact today, and a closed
+    calibration. A self-evaluation needs no accreditation.
+    """
     if evaluation.kind != SELF:
         drawn = _find_drawn(session, evaluation)
         purpose = CALIBRATION if evaluation.kind == CALIBRATION else evaluation.purpose
@@ -419,6 +423,7 @@ def _get_drawn(session: Session, viewer: Viewer, drawn_id: int) -> DrawnContact:
 
 
 def _find_drawn(session: Session, evaluation: Evaluation) -> DrawnContact | None:
+    """Return the drawn contact of an evaluation, assigned to anybody."""
     if evaluation.drawn_id is None:
         return None
     return session.scalar(

@@ -1,4 +1,6 @@
-"""One evaluation as a reader may see it: their own, those in scope, or those they made."""
+"""One evaluation as a reader may see it: advisors their own once published, team leads
+and managers those in scope, evaluators those they made.
+"""
 
 from collections.abc import Mapping
 from datetime import date, timedelta
@@ -91,7 +93,9 @@ def is_readable(viewer: Viewer) -> sa.ColumnElement[bool]:
 
 
 def find_scorecard(session: Session, evaluation: Evaluation) -> scoring.Scorecard | None:
-    """Return the scorecard version of an evaluation; None where the answers do not fit."""
+    """Return the scorecard version of an evaluation; None where its answers do not
+    fit the scorecard, so that it cannot be scored again.
+    """
     scorecard = scorecards.find_parsed(scorecards.find_version(session, evaluation.grid_id))
     if scorecard and {criterion.key for criterion in scorecard.criteria} == {
         answer.criterion for answer in evaluation.answers

@@ -68,6 +68,8 @@ class SectionView:
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationContent:
+    """Answers and scores of one evaluation, by criterion."""
+
     score: float | None
     outcome: str | None
     comment: str | None
@@ -82,7 +84,9 @@ class SelfEvaluationView(EvaluationContent):
     evaluation_id: int
     is_submitted: bool
     was_before: bool
-    """Whether it was submitted, or could be, before the advisor acknowledged the evaluator's."""
+    """Whether it was submitted before the advisor acknowledged the evaluator's; of a
+    draft, whether it still could be.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)

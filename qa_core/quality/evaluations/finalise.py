@@ -79,7 +79,9 @@ def require_complete(scorecard: scoring.Scorecard, answers: Mapping[str, Any]) -
 
 
 def keep_revision(session: Session, evaluation: Evaluation, reason: str, actor: str) -> None:
-    """Store the evaluation as a revision before a change, and raise its version."""
+    """Store the evaluation as a revision under its current version, and raise the
+    version. Call it before the change, in the same transaction.
+    """
     content = read_fields(evaluation, ("score", "calculated_score", "outcome", "comment"))
     content["answers"] = [
         read_fields(answer, (*ANSWER_FIELDS, "comment"))

@@ -1,4 +1,6 @@
-"""Publication of submitted evaluations, at once or after the plan's delay (R18)."""
+"""Publication of submitted evaluations, at once or after the plan's delay. Only
+submitted ones are published (docs/compliance.md, R18).
+"""
 
 import sqlalchemy as sa
 

@@ -1,4 +1,6 @@
-"""Comments at a moment of a recording, by the evaluator; read with the evaluation."""
+"""Comments at a moment of a recording: written by the evaluator while the evaluation is
+a draft, read by everybody who may read the evaluation.
+"""
 
 from dataclasses import dataclass
 
@@ -16,6 +18,7 @@ from qa_core.storage.records.listening import TimedComment
 from qa_core.storage.records.store import Session
 
 MAX_COMMENT = 1000
+"""Maximum characters of one comment."""
 
 
 @dataclass(frozen=True)

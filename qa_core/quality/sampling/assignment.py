@@ -15,7 +15,9 @@ from qa_core.storage.records.store import Session
 
 
 def find_listeners(session: Session, plan: ListeningPlan) -> dict[str, set[str]]:
-    """Return evaluators who may listen today, with their advisor ids. Raises Refusal."""
+    """Return evaluators who may listen today, with their own advisor ids. Raise Refusal
+    `no_evaluator`.
+    """
     accounts, own_ids = people.find_people(session), evaluators.find_own_ids(session)
     listeners = {
         name: own_ids[name]

@@ -339,6 +339,7 @@ def read_fairness(stored: Draw) -> tuple[fairness.Fairness, ...]:
 
 
 def find_originals(stored: Draw) -> list[DrawnContact]:
+    """Return the contacts drawn at first, without replacements."""
     later = {contact.replaced_by for contact in stored.contacts}
     return sorted(
         (contact for contact in stored.contacts if contact.id not in later),

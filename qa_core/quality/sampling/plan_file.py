@@ -13,6 +13,7 @@ from qa_core.metrics.law.sampling_frame import DIMENSIONS, FILTERS
 MAX_NAME = 80
 MAX = 1000
 YEARS = range(2000, 2100)
+"""Years allowed for the days of a plan."""
 LIMITS = ("minimum_seconds", "maximum_seconds")
 
 

@@ -21,6 +21,8 @@ OPEN = ("waiting", "started")
 
 @dataclass(frozen=True, kw_only=True)
 class DrawnItem:
+    """Contact drawn for a plan, in a list."""
+
     drawn_id: int
     source_system: str
     contact_id: str

@@ -21,6 +21,7 @@ from qa_core.quality.scorecards import drafts, table, versions
 from qa_core.quality.scorecards.faults import Fault, find_faults
 
 EXPORT_FORMATS = ("toml", "xlsx", "csv")
+"""Formats of exported scorecards."""
 IMPORT_FORMATS = ("toml", "xlsx", "xlsm", "xlsb", "xls", "ods", "csv", "txt", "tsv")
 MAX_BYTES = 2 << 20
 MAX_ROWS = 1_000
@@ -47,7 +48,9 @@ class FaultyFile(Refusal):
 
 
 def import_file(viewer: Viewer, name: str, content: bytes, key: str | None = None) -> int:
-    """Import a scorecard from a file as a draft of `key` (or of its title); return its id."""
+    """Import a scorecard from a file as a draft; return the draft's id. `key`: of the
+    scorecard it belongs to, else made from its title.
+    """
     viewer.require(Permission.EDIT_SCORECARDS)
     read = read_file(name, content)
     return drafts.create_draft(

@@ -45,7 +45,9 @@ def publish(viewer: Viewer, grid_id: int, edition: int) -> int:
 
 
 def publish_starter(viewer: Viewer, key: str) -> int | None:
-    """Publish that starter scorecard unless a version exists. Return the newest id, or None."""
+    """Publish the starter scorecard of that key (`customer-service`) unless a version
+    exists. Return the id of the newest; None: no such starter.
+    """
     if not any(viewer.can(permission) for permission in STARTER_PERMISSIONS):
         raise AccessDenied()
     content = read_starter(key)

@@ -15,6 +15,7 @@ from qa_core.scoring.scorecard import read_number
 
 DECLARED = declared.read(__file__)
 COLUMNS: dict[str, str] = DECLARED["columns"]
+"""Columns in the order of the file."""
 HEADER: dict[str, str] = DECLARED["header"]
 """Fields of the whole scorecard, as lines of title and value above the table."""
 CODES: dict[str, str] = DECLARED["codes"]
@@ -168,7 +169,9 @@ def make_key(text: str, taken: Iterable[str] = ()) -> str:
 
 
 def to_number(cell: Any) -> Any:
-    """Parse a number with optional per cent sign; None for blank, other text unchanged."""
+    """Parse a number with decimal point or comma and optional per cent sign. Return
+    None for a blank cell, and any other text unchanged.
+    """
     if is_blank(cell):
         return None
     if isinstance(cell, str):
@@ -181,6 +184,7 @@ def to_number(cell: Any) -> Any:
 
 
 def as_number(value: Fraction) -> int | float:
+    """Return an int for a whole number, else a float."""
     return int(value) if value.denominator == 1 and abs(value) < 1 << 53 else float(value)
 
 

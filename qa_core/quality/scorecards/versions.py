@@ -24,6 +24,8 @@ READERS = (Permission.SEE_SCORECARDS, Permission.SEE_EVALUATIONS)
 
 @dataclass(frozen=True)
 class PublishedScorecard:
+    """Published version, parsed."""
+
     id: int
     key: str
     version: int

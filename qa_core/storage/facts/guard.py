@@ -1,4 +1,6 @@
-"""Row guard: nothing of persons answers a statement without the person it is run for."""
+"""Row guard: the person a statement is run for. Neither the engine nor the personal
+tables of the records answer a statement without one.
+"""
 
 from collections.abc import Collection
 from dataclasses import dataclass

@@ -1,4 +1,6 @@
-"""Vocabulary of the map of personal data (docs/decisions/personal-data-map.md)."""
+"""Vocabulary of the map of personal data: what a stored column holds, as part of its type
+(docs/decisions/personal-data-map.md).
+"""
 
 from collections.abc import Collection
 from dataclasses import dataclass

@@ -1,4 +1,6 @@
-"""Lake: contacts, spend and intervals as Delta tables by month, each change one commit."""
+"""Lake: contacts, spend and intervals as Delta tables by month. Writers queue, each
+change is one commit, readers see old or new.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,17 +42,23 @@ from qa_core.storage.lake.tables import Snapshot, scratch_folder, snapshot, vers
 
 
 def files(name: str, first_month: str | None = None, last_month: str | None = None) -> list[str]:
-    """List the current Parquet files of those months (`YYYY-MM`, both inclusive; None is open)."""
+    """List the Parquet files of the current version that hold those months (`YYYY-MM`,
+    both inclusive; None is open).
+    """
     return tables.snapshot(name).files(first_month, last_month)
 
 
 def find_lineage(name: str, month: str) -> int:
-    """Return a number that changes with the figures of a month's rows."""
+    """Return a number that changes with the rows of a month, unless no figure changes:
+    when people are deleted by age, or files are joined.
+    """
     return tables.join_lineages(tables.snapshot(name).parts_of(month))
 
 
 def span(name: str = "contacts") -> tuple[datetime, datetime] | None:
-    """Find the first and last start in UTC; None of an empty table."""
+    """Find the first and the last start of the contacts (or intervals), in UTC; None of
+    an empty table.
+    """
     parts = tables.snapshot(name).parts
     return (min(part.first for part in parts), max(part.last for part in parts)) if parts else None
 

@@ -23,12 +23,16 @@ def image_folder() -> Path:
 
 
 def last_transaction(base: tables.Snapshot, batch_id: str) -> int | None:
-    """Read the transaction version of a batch: `LOADED`, `UNDONE` or None."""
+    """Read the transaction version of a batch: `LOADED`, `UNDONE`, or None when the
+    table never saw it. Outlives checkpoints of the log.
+    """
     return None if base.version < 0 else DeltaTable(base.folder).transaction_version(batch_id)
 
 
 def current_commits(base: tables.Snapshot) -> list[Mapping[str, Any]]:
-    """List the log entries of the batches that were loaded and not undone, oldest first."""
+    """List the log entries of the batches that were loaded and not undone, oldest
+    first; `undo` names the files of their before-images.
+    """
     if base.version < 0:
         return []
     entries, undone = [], set()
@@ -109,7 +113,9 @@ def _attempt(
 
 
 def _make_before(rewrite: Rewrite, images: Sequence[str]) -> None:
-    """Make the view `before` of a batch's earlier rows (changed) and new keys (new)."""
+    """Make the view `before` of earlier rows (`status` changed) and of new keys (new),
+    from the first of a batch's commits that touched each.
+    """
     pieces = [
         "SELECT '' AS status, 0 AS image, * FROM "
         f"({tables.select_from_files(rewrite.base.name, [])})"

@@ -46,7 +46,9 @@ def find_damage(deep: bool = False, names: Sequence[str] = tuple(tables.TABLES))
 
 @contextmanager
 def explaining_damage(*names: str) -> Iterator[None]:
-    """Turn an error of the block into a Refusal that names the damaged file, if there is one."""
+    """Turn an error of the block into a Refusal that names the damaged file, if there is one
+    in these tables (none named: in any).
+    """
     try:
         yield
     except (duckdb.Error, pa.ArrowException, OSError) as error:
@@ -65,7 +67,9 @@ def explaining_damage(*names: str) -> Iterator[None]:
 
 
 def find_strays(before: float) -> list[Path]:
-    """Find the old files in the lake's folder that no log of a table names."""
+    """Find the files in the lake's folder that no log of a table names, from before that
+    moment (seconds). Nothing reads them, and no deletion reaches them.
+    """
     folder = tables.lake_folder()
     known = {
         folder / place / unquote(name)

@@ -1,4 +1,6 @@
-"""Merges of rows into the facts: known keys take the columns of the file."""
+"""Merges of rows into the facts: new keys are added, known keys take the columns of the
+file, equal rows change nothing.
+"""
 
 import uuid
 from collections.abc import Iterator, Sequence
@@ -79,14 +81,18 @@ def merge_contacts(
 
 
 def merge_spend(rows: Rows, batch_id: str, progress: Progress = ignore_progress) -> MergeResult:
-    """Merge amounts; a known day, source, medium, campaign and currency takes the new amount."""
+    """Merge amounts, one row per day, source, medium, campaign and currency; a known
+    key takes the new amount.
+    """
     return _merge("spend", rows, ("month", "amount"), batch_id, True, progress)
 
 
 def merge_intervals(
     rows: Rows, columns: Sequence[str], batch_id: str, progress: Progress = ignore_progress
 ) -> MergeResult:
-    """Merge totals; a known start, length, queue, channel, team and system takes the file's."""
+    """Merge totals, one row per start, length, queue, channel, team and system; a known
+    key takes the columns of the file. The rows hold `local_start` and `month` too.
+    """
     return _merge(
         "intervals",
         rows,
@@ -105,7 +111,9 @@ def has_commit(batch_id: str) -> bool:
 
 
 def commit_result(batch_id: str) -> MergeResult | None:
-    """Read a batch's first commit in the lake, for an import killed before noting it; or None."""
+    """Read the result of the first commit of a batch in the lake, for an import killed
+    before noting it; None when there is none.
+    """
     for name in tables.TABLES:
         base = tables.snapshot(name)
         if last_transaction(base, batch_id) == LOADED:
@@ -238,7 +246,9 @@ def _classify_rows(rewrite: Rewrite, columns: Sequence[str], create: bool) -> No
 
 
 def _list_customers(rewrite: Rewrite) -> str:
-    """List the customers whose neighbours may change, beside the columns of `row_status`."""
+    """List the columns of `row_status` with the customers whose neighbours may change: of new
+    rows, and of rows with a changed input of the neighbours.
+    """
     touches = (
         " OR ".join(
             f'i."{name}" IS DISTINCT FROM s."{name}"' for name in INPUTS if name in rewrite.columns
@@ -274,7 +284,9 @@ def _count(rewrite: Rewrite) -> MergeResult:
 
 
 def _keep_before_image(rewrite: Rewrite, result: MergeResult) -> list[str]:
-    """Keep what the batch replaces, and the keys that it adds; return the names of the files."""
+    """Keep what the batch is about to replace, and the keys that it adds, for undoing.
+    Returns the names of the files.
+    """
     image_folder().mkdir(parents=True, exist_ok=True)
     select = {
         "changed": "SELECT s.* FROM stored s SEMI JOIN (SELECT * FROM row_status WHERE status = "
@@ -305,7 +317,9 @@ def _count_rows(source: Path | pa.Table) -> int:
 
 @contextmanager
 def _spool(rows: Rows) -> Iterator[Path | pa.Table]:
-    """Return rows that can be read several times: a stream goes through a file."""
+    """Return the rows in a form that can be read several times: a stream goes through a
+    temporary file.
+    """
     if isinstance(rows, (str, Path)):
         yield Path(rows)
         return

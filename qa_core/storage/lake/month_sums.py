@@ -1,4 +1,6 @@
-"""Cached results over a month or the days of a file, valid until a commit changes these."""
+"""Cached results of a question over a whole month, or over the days of one data file: one
+file per result, beside the contacts, valid until a commit changes one of these days.
+"""
 
 import functools
 import os
@@ -43,7 +45,9 @@ def use_folder(path: Path) -> Iterator[None]:
 
 
 def list_spans(contacts: tables.Snapshot, month: Days) -> list[Days]:
-    """List the days of a whole month by the files that they lie in, if known."""
+    """List the days of a whole month by the files that they lie in; one span where that is
+    not known. A change of few contacts leaves the sums of the other spans.
+    """
     first, last = month
     parts = contacts.parts_of(f"{first:%Y-%m}")
     starts = sorted({first, *(part.days[0] for part in parts[1:])})

@@ -33,6 +33,7 @@ FEW_CUSTOMERS = 1000
 SLACK = timedelta(seconds=2)
 """Slack of the bounds of files: other writers leave the fractions of a second away."""
 WRITING_SHARE = 0.7
+"""Share of the work that is writing months, in the progress reported."""
 Result = TypeVar("Result")
 
 
@@ -52,7 +53,9 @@ class Rewrite:
         return KEYS[self.base.name]
 
     def match(self, left: str, right: str) -> str:
-        """Write the join of two relations on the key; parts of it may be missing."""
+        """Write the join of two relations on the key; parts of the key of spend and of
+        intervals may be missing.
+        """
         nullable = {
             column.name for column in tables.TABLES[self.base.name].columns if column.nullable
         }
@@ -63,7 +66,9 @@ class Rewrite:
         return ", ".join(f'{relation}."{name}"' for name in self.key)
 
     def select_merged(self, name: str) -> str:
-        """Write a column after the change, of `s` (stored) left joined to `i` (incoming)."""
+        """Write a column after the change, of `s` (stored) left joined to `i`
+        (incoming, changed).
+        """
         if name in self.columns:
             return f'CASE WHEN i.is_change THEN i."{name}" ELSE s."{name}" END'
         return f's."{name}"'
@@ -76,7 +81,9 @@ class Rewrite:
         return f"CAST(NULL AS {tables.sql_type(column)})"
 
     def run(self, transactions: list[Transaction], metadata: dict[str, Any]) -> int:
-        """Write and commit. Returns the version, the same one when nothing changed."""
+        """Write and commit. Returns the version afterwards, the same one when nothing
+        changed and nothing is recorded.
+        """
         has_neighbours = self.base.name == "contacts" and self._find_neighbours()
         months = self._find_months(has_neighbours)
         touched = self._find_parts(months, has_neighbours)
@@ -150,7 +157,9 @@ class Rewrite:
 
     @property
     def starts_empty(self) -> bool:
-        """Return whether nothing was stored: every incoming row is new."""
+        """Return whether nothing was stored, so that every incoming row is new and needs no
+        looking up.
+        """
         return not self.base.parts
 
     def _find_months(self, has_neighbours: bool) -> list[str]:
@@ -231,7 +240,9 @@ class Rewrite:
         )
 
     def _changes(self, condition: str, incoming: str = "incoming") -> str:
-        """Write the incoming rows that change or delete a stored one under that condition."""
+        """Write the incoming rows that change or delete a stored one whose row_status fulfils
+        the condition.
+        """
         columns = ", ".join(f'i."{name}"' for name in self.columns if name not in self.key)
         return (
             f"SELECT {self.list_key('f')}{', ' + columns if columns else ''}, true AS is_change, "
@@ -294,7 +305,9 @@ class Rewrite:
         return True
 
     def _make_touched(self) -> tuple[datetime, datetime] | None:
-        """Make the table `touched` of customers whose contacts change; return their span."""
+        """Make the table `touched`: each customer with a contact that comes, goes,
+        moves or ends differently. Returns the span of these contacts.
+        """
         self.connection.execute("""
             CREATE TEMP TABLE touched AS
             SELECT customer_key, min(started_at) AS first_start, max(started_at) AS last_start
@@ -333,7 +346,9 @@ class Rewrite:
 
 
 def _months_around(first: datetime, last: datetime, days: int) -> tuple[str, str]:
-    """List the months that can hold a start that near, by the local clock of either side."""
+    """List the months that can hold a start that near; a day more on either side,
+    because months follow the local clock.
+    """
     margin = timedelta(days=days + 1)
     return f"{first - margin:%Y-%m}", f"{last + margin:%Y-%m}"
 
@@ -343,7 +358,10 @@ def commit_with_retries(
     attempt: Callable[[duckdb.DuckDBPyConnection, tables.Snapshot], Result],
     new_rows: int = 0,
 ) -> Result:
-    """Run the attempt on the current table, under the lock; again after others' commits."""
+    """Run the attempt on the current table, holding the lock; again from the start when
+    a writer without the lock committed in between. `new_rows`: rows to be added, as far
+    as known.
+    """
     with tables.writing(name):
         for _attempt in range(ATTEMPTS):
             base = tables.snapshot(name)

@@ -1,4 +1,6 @@
-"""Delta tables as files: current version, lock of writers, and the one way to commit."""
+"""Delta tables as files: the current version, the writers' lock, and the one way to
+commit. Readers see old or new, never half.
+"""
 
 import fcntl
 import functools
@@ -95,7 +97,9 @@ class Part:
 
     @property
     def lineage(self) -> int:
-        """Return the number that a file hands on to those that replace it."""
+        """Return the number that a file hands on to those that replace it, where no figure
+        changes.
+        """
         named = _LINEAGE.search(self.path)
         return int(named[1] if named else hashlib.sha256(self.path.encode()).hexdigest()[:32], 16)
 
@@ -127,7 +131,9 @@ class Snapshot:
         last_month: str | None = None,
         months: Iterable[str] | None = None,
     ) -> list[str]:
-        """List the files that hold those months (both inclusive; None is open), sorted by month."""
+        """List the files that hold those months (both inclusive; None is open), sorted
+        by month.
+        """
         month_set = None if months is None else frozenset(months)
         return [
             str(self.folder / part.path)
@@ -138,12 +144,15 @@ class Snapshot:
         ]
 
     def parts_of(self, month: str) -> list[Part]:
+        """List the parts of a month, the earliest first."""
         parts = [part for part in self.parts if part.month == month]
         return sorted(parts, key=lambda part: part.first or datetime.min)
 
 
 def join_lineages(parts: Iterable[Part]) -> int:
-    """Join the lineages of files, while no figure changes."""
+    """Join the lineages of files; it stays while they are rewritten or joined and no figure
+    changes.
+    """
     return functools.reduce(operator.xor, (part.lineage for part in parts), 0)
 
 
@@ -172,7 +181,9 @@ _snapshots: dict[Path, tuple[tuple[int, tuple[int, int]], Snapshot]] = {}
 
 
 def version(name: str) -> int:
-    """Read the current version's number, -1 without a table, in a few system calls."""
+    """Read the number of the current version, -1 when the table does not exist. A few
+    system calls, so that every statement may ask.
+    """
     return _find_newest(_table_folder(name))[0]
 
 
@@ -194,7 +205,9 @@ def _table_folder(name: str) -> Path:
 
 
 def _find_newest(folder: Path) -> tuple[int, tuple[int, int]]:
-    """Find the newest version and the identity of its log entry, new in a lake made again."""
+    """Find the newest version and the identity of its log entry: a lake that was
+    removed and made again has another one.
+    """
     log, newest = f"{folder}/_delta_log", _newest.get(folder)
     if newest and _identity(log, newest[0]) == newest[1]:
         while following := _identity(log, newest[0] + 1):
@@ -261,7 +274,9 @@ def _read_snapshot(name: str, folder: Path, number: int) -> Snapshot:
 
 @contextmanager
 def writing(name: str) -> Iterator[None]:
-    """Hold that table's lock of writers, across threads and processes, until its holder dies."""
+    """Hold the lock of the writers of that table, across threads and processes; the
+    system frees it when its holder dies.
+    """
     lake_folder().mkdir(parents=True, exist_ok=True)
     with (lake_folder() / f".{name}.lock").open("w") as file:
         if not _lock_until(time.monotonic() + WAIT_SECONDS, file):
@@ -275,7 +290,9 @@ def writing(name: str) -> Iterator[None]:
 
 
 def _lock_until(deadline: float, file: IO[Any]) -> bool:
-    """Lock a file for this process alone; return False where it is not free in time."""
+    """Lock a file for this process alone; return False where others hold it until that
+    moment of the monotonic clock.
+    """
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -288,7 +305,10 @@ def _lock_until(deadline: float, file: IO[Any]) -> bool:
 
 @contextmanager
 def reading() -> Iterator[None]:
-    """Lock this version's log entry, so that `wait_for_readers` leaves its files alone."""
+    """Say that the contacts are being read as they stand, so that `wait_for_readers`
+    leaves the files of this version alone. It locks the version's log entry, and writes
+    nothing.
+    """
     while (number := version("contacts")) >= 0:
         with _log_entry(number).open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH)
@@ -312,7 +332,9 @@ def _log_entry(number: int) -> Path:
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """Make a folder for a writer, removed at the end; its number is its maker's."""
+    """Make a folder for a writer, removed at the end; its number tells whether its
+    maker still lives.
+    """
     temporary = (
         environment.current().temporary_folder / f"lake-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     )
@@ -327,7 +349,10 @@ def scratch_folder() -> Iterator[Path]:
 def scratch(
     rows: int, spill_folder: Path | None = None, threads: int = duckdb_connection.MAX_THREADS
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a DuckDB connection for a writer of that many rows; inside `one_database`, its own."""
+    """Open a DuckDB connection for a writer of that many rows; it spills into
+    `spill_folder`, by default a new folder. Inside `one_database` it belongs to that
+    database.
+    """
     database = _database.get()
     if database is not None:
         with closing(database.cursor()) as connection:
@@ -360,6 +385,7 @@ def quote(text: str) -> str:
 
 
 def columns_of(name: str) -> list[str]:
+    """List the columns of the table, in their declared order."""
     return [column.name for column in TABLES[name].columns]
 
 
@@ -395,7 +421,9 @@ def select_from_files(name: str, files: Sequence[str], places: str = "") -> str:
 
 
 def read_files(files: Sequence[str], with_places: bool = False) -> str:
-    """Write the relation of Parquet files, if asked with `filename` and `file_row_number`."""
+    """Write the relation of Parquet files, if asked with the place of each row: `filename` and
+    `file_row_number`.
+    """
     listed = ", ".join(map(quote, files))
     options = ", filename = true, file_row_number = true" if with_places else ""
     return (
@@ -484,7 +512,9 @@ def _write_pieces(
 def _find_first_days(
     connection: duckdb.DuckDBPyConnection, relation: str, kept: Sequence[date | None]
 ) -> list[date]:
-    """Find the first day of each file of these rows; one ends before a `kept` file."""
+    """Divide the days of these rows: find the first one of each file. A file ends before
+    one that is `kept`, so that no two hold the same days.
+    """
     days = connection.execute(
         f"SELECT CAST({LOCAL_CLOCK} AS DATE) AS day, count(*) FROM {relation} GROUP BY day "
         "ORDER BY day"
@@ -597,7 +627,9 @@ def commit(base: Snapshot, change: Commit) -> int:
 
 
 def _add_new_columns(name: str, table: DeltaTable) -> None:
-    """Commit the columns declared since an earlier version; the files stay unchanged."""
+    """Add the columns that were declared since to a table of an earlier version, in a
+    separate commit; its files stay unchanged.
+    """
     names = {item.name for item in table.schema().fields}
     fresh = [item.with_nullable(True) for item in _describe(name) if item.name not in names]
     if fresh:
@@ -608,7 +640,9 @@ def _add_new_columns(name: str, table: DeltaTable) -> None:
 
 
 def _make_durable(base: Snapshot, adds: Iterable[AddAction]) -> None:
-    """Flush new files to the disk before a commit names them."""
+    """Flush new files to the disk before a commit names them, so that no version points
+    to an empty file after a power failure.
+    """
     files = [base.folder / add.path for add in adds]
     folders = {folder: None for file in files for folder in (file.parent, base.folder)}
     for path in (*files, *folders):

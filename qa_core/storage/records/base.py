@@ -41,6 +41,7 @@ class UtcDateTime(sa.types.TypeDecorator):
 
 
 def now() -> datetime:
+    """Return the present moment, in UTC."""
     return environment.now()
 
 
@@ -91,7 +92,9 @@ class Base(DeclarativeBase):
     @declared_attr.directive
     @classmethod
     def __tablename__(cls) -> str:
-        """Name the table after its class: `draw` for `Draw`, `drawn_contact` for `DrawnContact`."""
+        """Name the table after its class: `draw` for `Draw`, `drawn_contact` for
+        `DrawnContact`.
+        """
         return re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
 
 

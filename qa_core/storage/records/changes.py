@@ -1,4 +1,6 @@
-"""Marks of change: a value per subject of the records, new after any change of it."""
+"""Marks of change: a value per subject of the records that differs after any change of it,
+so that what is kept of it is known to be out of date.
+"""
 
 import functools
 import secrets
@@ -18,7 +20,9 @@ QUIET = frozenset(
 
 
 class ChangeMark(Base, holds=data.NOBODY):
-    """Random text, new after each transaction that wrote to a table of the subject."""
+    """Random text, new after each transaction that wrote to a table of the subject: it never
+    recurs, not even with an older copy of the records.
+    """
 
     subject: Mapped[data.Code] = mapped_column(primary_key=True)
     mark: Mapped[data.Code]

@@ -86,7 +86,9 @@ def _assemble(table: sa.Table, stored: Stored, model: type[Any] | None = None) -
 
 @functools.cache
 def find_records() -> dict[str, StoredTable]:
-    """Return the tables of the records by name, in order of reference. Raises TypeError."""
+    """Return the tables of the records by name, each before those that it refers to. Raises
+    TypeError for an undeclared column.
+    """
     models = {mapper.local_table: mapper.class_ for mapper in Base.registry.mappers}
     return {
         table.name: _assemble(table, models[table].__data__, models[table])

@@ -38,7 +38,9 @@ class ScorecardVersion(Numbered, holds=data.NOBODY):
 
 
 def find_moment_of_change(connection: sa.Connection) -> datetime:
-    """Return the present moment, or after the newest change where the clock was set back."""
+    """Return the present moment; after the newest change where the clock was set back, since
+    what is kept of published evaluations is renewed by it.
+    """
     newest = connection.scalar(
         sa.select(sa.func.max(Evaluation.changed_at)).where(
             Evaluation.state == "published", Evaluation.kind == SCORED

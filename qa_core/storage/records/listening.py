@@ -29,7 +29,9 @@ class GateValue(Numbered, holds=data.NOBODY):
 
 
 class ConfirmedEvaluator(Base, holds=WHO_LISTENS):
-    """Person without an account whose evaluations may be imported; `title`: as written."""
+    """Person without an account whose evaluations may be imported: `name` as it is compared,
+    `title` as it was written.
+    """
 
     name: Mapped[data.OwnUsername] = mapped_column(primary_key=True)
     title: Mapped[data.Code]

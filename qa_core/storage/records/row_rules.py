@@ -94,7 +94,9 @@ def _narrow(name: str, viewer: Reader, dialect: str) -> sa.CTE | None:
 
 
 def _is_restricted(table: sa.FromClause, dialect: str) -> sa.ColumnElement[bool]:
-    """Build the predicate of the rows of a restricted advisor or contact."""
+    """Build the predicate of the rows of a restricted advisor or contact. Rows do not
+    name customers: theirs are left out of the facts (`storage.restrictions`).
+    """
     entry = _own_table(Restriction.__tablename__, dialect)
     stored = data_map.find_records()[table.name]
     tests = [

@@ -149,7 +149,9 @@ def reading() -> Iterator[Session]:
 
 @contextmanager
 def one_state() -> Iterator[None]:
-    """Let this thread's reads share one session meanwhile, and so one state of the records."""
+    """Let everything that this thread reads meanwhile share one session, and so one state
+    of the records; what is written meanwhile is seen afterwards.
+    """
     with Session(_reading_engine()) as session:
         token = _shared.set(session)
         try:
@@ -183,7 +185,9 @@ def _reading_engine() -> sa.Engine:
 
 @contextmanager
 def writing(seconds: float | None = None) -> Iterator[Session]:
-    """Open a session that is committed whole at the end, or not at all. Writers queue."""
+    """Open a session that is committed whole at the end, or not at all. Writers queue, for
+    so many seconds at most (default: `BUSY_SECONDS`).
+    """
     with ExitStack() as stack:
         if (shared := _shared.get()) is not None:
             _renew(shared)

@@ -1,4 +1,6 @@
-"""Session on a Spark Connect server, with files and Arrow tables as temporary views."""
+"""Session on a Spark Connect server: the files of the lake and Arrow tables as its temporary
+views, statements run within a time, and clear words for what fails.
+"""
 
 from __future__ import annotations
 
@@ -111,7 +113,9 @@ class Cluster:
         return self._open().spark.version
 
     def select_from_files(self, name: str, files: Sequence[str]) -> str:
-        """Write a SELECT of the whole table over those files, for `run`. Raises Refusal."""
+        """Write a SELECT of the whole table over those files, for `run`. Raises Refusal for
+        files from before columns that Spark cannot derive.
+        """
         if not files:
             return tables.select_from_files(name, files)
         if any(tables.missing_in(name, file) & DERIVED.get(name, {}).keys() for file in files):
@@ -135,7 +139,9 @@ class Cluster:
         views: Mapping[str, str],
         arrow: Mapping[str, pa.Table],
     ) -> pd.DataFrame:
-        """Run a statement of DuckDB with its views. Raises Refusal or Unreadable."""
+        """Run a statement of DuckDB with its views; `arrow`: tables by name. Raises Refusal
+        where the server fails, Unreadable where it cannot read a file.
+        """
         from qa_core.storage.spark.translation import translate
 
         tag, seconds = uuid.uuid4().hex, environment.find_engine_seconds()
@@ -239,7 +245,9 @@ class Cluster:
 
 
 def find_host(url: str) -> str:
-    """Find the host and port of a URL, without its parameters. Raises Refusal."""
+    """Find the host and port of a URL, without its parameters: they hold the token. Raises
+    Refusal for what is no URL of Spark Connect.
+    """
     parts = urlsplit(url)
     with suppress(ValueError):
         if parts.scheme == "sc" and parts.hostname and "@" not in parts.netloc:

@@ -1,4 +1,6 @@
-"""Translation of a statement from DuckDB's SQL to Spark's, by sqlglot and rewrites."""
+"""Translation of a statement from DuckDB's SQL to Spark's, by sqlglot and the rewrites of what
+Spark calls otherwise or computes another way.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta

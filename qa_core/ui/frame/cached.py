@@ -1,4 +1,6 @@
-"""Reads whose results are cached, by the viewer's rows and the state of the data: nowhere else."""
+"""Reads whose results are cached: the only place that caches data. Every key holds what
+decides the viewer's rows, and the state of the data.
+"""
 
 import functools
 import inspect
@@ -208,7 +210,10 @@ headline = _cached(headline_figures.measure_headline, (), _measures_contacts)
 
 
 def judge_rules(viewer: Viewer) -> list[RuleVerdict]:
-    """Judge the rules of the law; kept until data or audit log change, for a minute at most."""
+    """Judge the rules of the law, as `purge.judge_rules`. The verdicts are kept until the data
+    change or an act is noted in the audit log, and for a minute at most: what changed without
+    a note is seen then.
+    """
     viewer.require(Permission.SEE_RULES)
     state = st.session_state.get(_VERSION) or look_up_version(), audit_report.find_last()
     return _judge(repr((*state, i18n.language())), viewer)

@@ -1,4 +1,6 @@
-"""The row of filters above a page, kept in the address, within the viewer's scope."""
+"""The row of filters above a page: kept in the address, with the values that are within
+the viewer's scope.
+"""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -52,12 +54,16 @@ class FilterState:
     """Currency of all spend, where there is only one."""
 
     def currency_of(self, row: Any) -> str | None:
-        """Return the currency of a row of `measure`, which has one only where there are several."""
+        """Return the currency of a row of `measure`, which has one only where there are
+        several.
+        """
         return getattr(row, "currency", None) or self.currency
 
     @property
     def is_cut_short(self) -> bool:
-        """Return whether the period ends after the last whole day: its totals still grow."""
+        """Return whether the period goes on beyond the last day that is over, so that its
+        totals are still growing.
+        """
         return (
             self.whole_until is not None
             and self.where.period.is_bounded
@@ -143,7 +149,10 @@ def _fits(viewer: Viewer, page_key: str, dimension: str) -> bool:
 
 
 def share() -> dict[str, list[str]]:
-    """Return the row of this page as query parameters, for a link to an explanation."""
+    """Return the row of this page as query parameters, for a link to the explanation of a
+    figure. The period is in it even if nobody chose it, so that the other page takes
+    the whole row from the link.
+    """
     page = _find_page()
     if page is None:
         return {}
@@ -152,13 +161,16 @@ def share() -> dict[str, list[str]]:
 
 
 def _find_page() -> MenuPage | None:
+    """Return the page that this run draws, if it has a row."""
     page_key = st.session_state.get(_PAGE)
     page = menu.find_page(page_key) if page_key else None
     return page if page and page.filters is not None else None
 
 
 def _find_period(page: MenuPage) -> str:
-    """Return the period that an address of that page has to name; empty if it opens on it."""
+    """Return the period that an address of that page has to name: the one chosen, or the
+    one that this page opened on; empty if that page opens on it too.
+    """
     selected, here = st.session_state.get("period") or PAGE_DEFAULT, _find_page()
     if selected != PAGE_DEFAULT:
         return selected
@@ -204,6 +216,7 @@ def show_title(title: str, period: Period | None = None) -> None:
 
 
 def choose_period(choice: str) -> None:
+    """Callback: choose that period."""
     st.session_state["period"] = choice
 
 
@@ -215,7 +228,9 @@ def clear() -> None:
 
 
 def narrow(values: dict[str, Any]) -> None:
-    """Callback of a click: put values and the period into the row of filters."""
+    """Callback of a click on a chart or a table: put values and the period of this page
+    into the row, until the reader leaves the contacts for another page.
+    """
     selected = {dimension: st.session_state.get(dimension) or [] for dimension in values}
     chosen = {
         dimension: [_MISSING if value is None else str(value)]
@@ -238,14 +253,18 @@ def _widen(page_key: str) -> None:
 
 
 def keep(drawn: Collection[str] = ()) -> None:
-    """Keep the values of widgets that this run does not draw: Streamlit forgets them."""
+    """Keep the values of the row, except those that this run draws: Streamlit forgets a
+    widget that a run does not draw.
+    """
     for key in {*ALWAYS, *menu.all_filters()} - set(drawn):
         if key in st.session_state:
             st.session_state[key] = st.session_state[key]
 
 
 def _take_address(page_key: str, dimensions: Sequence[str]) -> None:
-    """Set the widgets from the address where it brings news."""
+    """Set the widgets from the address where it brings news; what it leaves out is as
+    usual. The period of a figure is not chosen by looking at its explanation.
+    """
     given = url_state.read(page_key, (*ALWAYS, *dimensions))
     if given is None:
         return

@@ -94,7 +94,9 @@ def select_many(
     chosen: Collection[Any] = (),
     **options: Any,
 ) -> list[Any]:
-    """Show the list and return the chosen keys of `titles`. `options` go to `st.multiselect`."""
+    """Show the list in that container and return the chosen keys of `titles`, at first
+    `chosen`. `options` go to `st.multiselect`.
+    """
     options.setdefault("placeholder", _("Choose"))
     default = [name for name in titles if name in chosen]
     return container.multiselect(

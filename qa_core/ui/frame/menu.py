@@ -31,7 +31,9 @@ class MenuPage:
     filters: tuple[str, ...] | None = None
     """Dimensions of the filter bar, besides the period; None: no filter bar."""
     period: str = DEFAULT
-    """Period that the page opens on; executives see whole months instead."""
+    """Period that the page opens on until the reader chooses one; executives see whole
+    months instead.
+    """
     has_comparison: bool = True
     """Whether the filter bar offers a period to compare with."""
     has_own_period: bool = False
@@ -113,7 +115,9 @@ MENU: dict[str, tuple[MenuPage, ...]] = {
 FIND = "find"
 """Key of the page that searches, which leads the menu."""
 HOME = "home"
-"""Key of the address `/`, which leads to the reader's first page."""
+"""Key of the address `/`, which leads to the reader's first page: each page then has one
+address for everybody.
+"""
 
 
 def all_pages() -> Iterator[MenuPage]:
@@ -172,7 +176,9 @@ def find_first(viewer: Viewer | None) -> MenuPage:
 
 
 def choose_page(viewer: Viewer | None) -> tuple[st.Page, MenuPage | None]:
-    """Register all pages; return the requested one, and its entry in the menu or None."""
+    """Register all pages with Streamlit; return the requested one, and its entry in the
+    menu (None for `HOME` and for addresses closed to the viewer).
+    """
     made = {
         page.key: st.Page(
             page.path,
@@ -209,7 +215,9 @@ def choose_page(viewer: Viewer | None) -> tuple[st.Page, MenuPage | None]:
 def show_page_link(
     key: str, label: str = "", symbol: str = "", query: Mapping[str, Any] = {}
 ) -> None:
-    """Show a link to the page of that key; `query` goes into the address."""
+    """Show a link to the page of that key, usually under its own title and symbol; `query`
+    goes into the address.
+    """
     page = find_page(key)
     icon = f":material/{symbol}:" if symbol else page.icon
     st.page_link(page.path, label=label or _(page.title), icon=icon, query_params=query)

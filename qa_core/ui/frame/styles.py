@@ -14,6 +14,7 @@ _EVERYWHERE, _DARK, _FRENCH, _PRINT, _PRINT_SHEET, _STICKY = (
 ICON, LOGO = _ASSETS / "icon.svg", _ASSETS / "logo.svg"
 
 NOT_PRINTED = "not_printed"
+"""Key of a container that is left out on paper."""
 ONLY_PRINTED = "only_printed"
 """Key of a container that is on paper alone, such as a table without its scroll bars."""
 

@@ -1,4 +1,6 @@
-"""The state of a page in its address: by value, never by title, for every language."""
+"""The state of a page in its address: by value, never by title, so that a link means
+the same in every language (Streamlit's own binding writes titles).
+"""
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence

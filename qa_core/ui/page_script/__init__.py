@@ -8,6 +8,7 @@ from qa_core.ui.frame import menu, scripts
 from qa_core.ui.widgets import drill
 
 FIELD = "find_field"
+"""Key of the container around the field."""
 _KEY = "page_script"
 
 

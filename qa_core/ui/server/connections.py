@@ -27,6 +27,7 @@ BROWSER_HEADER = "x-ecoute-browser"
 """
 CONNECTION_HEADER = "x-ecoute-connection"
 CHECK_SECONDS = 0.5
+"""Seconds between two looks at whether the session of a connection is still live."""
 MAX_STRANGERS, MAX_OF_AN_ADDRESS = 500, 100
 STRANGER_IDLE_SECONDS = 600
 BURST, PER_SECOND, MAX_WAIT = 200, 3, 10

@@ -44,6 +44,7 @@ REASONS = {
     "deletion_overdue": N_("Personal data is kept longer than allowed. Run the command purge."),
     "check_failed": N_("A check failed. The server log has the cause."),
 }
+"""Why the app is not ready: code and explanation."""
 
 LOG = logging.getLogger("qa_core")
 

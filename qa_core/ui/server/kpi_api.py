@@ -1,4 +1,6 @@
-"""The API: `/api/kpi` and `/api/kpis` answer as the commands with `--json` (docs/api.md)."""
+"""The API: `GET /api/kpi` and `/api/kpis` answer as the commands `kpi` and `kpis` do with
+`--json`, with limits (docs/api.md); `/api/openapi.json` describes both.
+"""
 
 import functools
 import hashlib
@@ -38,6 +40,7 @@ COLUMNS = (
     "unknown_identity", "previous_value",
 )  # fmt: skip
 PERCENTILES = ("p50", "p90", "p95")
+"""Columns of a CSV after its dimensions."""
 A_MINUTE, AT_ONCE, MAX_QUEUE = 60, 2, 8
 """Requests of one token: in a minute, worked on at once, and waiting for those."""
 WORKERS, MAX_WAITING = 4, 40
@@ -231,7 +234,9 @@ def _wants_csv(request: Request) -> bool:
 
 
 def _encode_csv(answer: kpi_question.KpiAnswer) -> Response:
-    """Write the rows as CSV: a column per dimension, then the keys; notes in one cell."""
+    """Write the rows as CSV: a column per dimension, then the keys of a row; notes in one
+    cell, separated by spaces.
+    """
     cuts = list(dict.fromkeys(name for row in answer.rows for name in row["by"]))
     lines = [
         [

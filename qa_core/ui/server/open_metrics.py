@@ -1,4 +1,6 @@
-"""Counts for monitoring: `GET /metrics`, to QA_METRICS_ADDRESSES alone. No person, no KPI."""
+"""Counts for monitoring: `GET /metrics` in the OpenMetrics format, to the addresses of
+QA_METRICS_ADDRESSES alone. No person and no KPI is in them.
+"""
 
 import logging
 import threading

@@ -11,7 +11,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from qa_core.base import environment
 
 HEAD_SECONDS = 20
-"""Seconds in which a client has to send the head of a request, from when it could begin."""
+"""Seconds in which a client has to send the head of a request, from the connection or from the
+first byte after the last answer on.
+"""
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 

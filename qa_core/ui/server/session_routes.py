@@ -36,7 +36,9 @@ def _give(request: Request) -> Response:
 
 
 def _take_back(request: Request) -> Response:
-    """Delete the cookie of a session that is over; a live one's stays."""
+    """Delete the cookie of a session that is over. A live session's stays: any page may
+    lead here.
+    """
     response = RedirectResponse("/", 303)
     try:
         is_live = sessions.is_live(request.cookies.get(browser.COOKIE), browser.build_for(request))

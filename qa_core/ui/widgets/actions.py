@@ -56,6 +56,7 @@ def keep_outcome(outcome: str) -> None:
 
 
 def show_outcome() -> None:
+    """Show the outcome of the last act, once."""
     if refusal := st.session_state.pop(_REFUSAL, None):
         gate.show_refusal(refusal)
     if outcome := st.session_state.pop(_OUTCOME, ""):

@@ -19,6 +19,7 @@ NO_COMPARISON = N_("Choose a comparison above to see what changed.")
 
 
 def show_items(viewer: Viewer, items: Sequence[AttentionItem]) -> None:
+    """Show these items, each with a link to its contacts."""
     for position, item in enumerate(items):
         with layout.line():
             st.markdown(cards.ICONS[item.severity] + item.text, width="stretch")

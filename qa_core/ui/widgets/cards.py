@@ -1,4 +1,6 @@
-"""Tiles and cards: values with what they rest on, under a heading that says what they show."""
+"""Tiles and cards: values with what they rest on; charts and tables under a heading that
+says what they show.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -52,6 +54,7 @@ class Tile:
 
 
 def title_of(kpi: Kpi) -> str:
+    """Return the short title of a KPI, for tiles."""
     return formatting.short_title(kpi)
 
 
@@ -62,7 +65,9 @@ def column_of(key: str) -> str:
 def build_tile(
     row: Any, state: FilterState, series: Series | None = None, extra: str = "", lately: str = ""
 ) -> Tile:
-    """Build a tile from a row of `measure`; `extra` is added below the value, `lately` under it."""
+    """Build a tile from a row of `measure`; `extra` is added below the value, `lately`
+    under it.
+    """
     kpi = get_kpi(row.kpi)
     currency = state.currency_of(row)
     help_text = "\n\n".join(
@@ -103,7 +108,9 @@ def build_tile(
 
 
 def show_tiles(tiles: Sequence[Tile]) -> None:
-    """Show a row of tiles. A first tile with a small sample gets a caption."""
+    """Show a row of tiles; on a phone two side by side. A first tile with a small sample gets a
+    caption.
+    """
     if tiles and tiles[0].is_small:
         st.caption(_(SMALL_SAMPLE))
     with st.container(horizontal=True, gap="small"):
@@ -190,7 +197,9 @@ def show_chart(
     beside: Callable[[], None] | None = None,
     kpi: str = "",
 ) -> None:
-    """Show a chart in a card. `beside`: draws right of the heading; `kpi`: explained below."""
+    """Show a chart in a card. `on_select`: what a click on a point does; `beside`: draws
+    what is right of the heading; `kpi`: what a link below explains.
+    """
     with card(is_stretched=True):
         if beside is None:
             show_heading(finding, caption)

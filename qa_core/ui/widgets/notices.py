@@ -13,7 +13,9 @@ from qa_core.ui.frame.markdown import escape
 
 
 def show_lost_figures(viewer: Viewer, subject: str, find: Callable[[], Sequence[str]]) -> None:
-    """Name what of this subject has no figure, until the person has closed the notice."""
+    """Name what of this subject has no figure, because it needs missed contacts that are out
+    of scope; nothing once the person has closed the notice.
+    """
     notice = f"missed_out_of_scope:{subject}"
     if accounts.has_dismissed(viewer, notice):
         return

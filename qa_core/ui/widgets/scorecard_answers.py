@@ -162,7 +162,9 @@ def show_criterion(
     locked: str = "",
     is_bold: bool = False,
 ) -> None:
-    """Show a criterion with its answer and comment to give; only those given if `locked`."""
+    """Show a criterion with its answer and its comment to give; only those given, with the
+    reason, if it is `locked`. `comment`: the one that is kept.
+    """
     with st.container(gap="xxsmall", key=name(prefix, "box", criterion.key)):
         show_question(criterion, is_bold)
         with layout.row():

@@ -13,7 +13,9 @@ States = Mapping[str, tuple[str, Callable[[Entry], bool]]]
 
 
 def ask(name: str, entries: Sequence[Entry], states: States[Entry], usual: str = "") -> list[Entry]:
-    """Show a button per state with its number, and return the entries in the chosen one."""
+    """Show a button per state with its number of entries, `usual` or the first one pressed, and
+    return the entries in the chosen state.
+    """
     tests = {state: is_in for state, (_title, is_in) in states.items()} | {ALL: lambda _entry: True}
     found = {state: [entry for entry in entries if is_in(entry)] for state, is_in in tests.items()}
     titles = {state: _(title) for state, (title, _is_in) in states.items()} | {ALL: _("All")}

@@ -45,7 +45,9 @@ class TableColumn:
 
 
 def name_column(heading: str, value: Callable[[Any], Any], width: Width = 150) -> TableColumn:
-    """Build the column that names the lines; unless wide, it stays in sight when scrolled."""
+    """Build the column that names the lines; unless it is wide, it stays in sight when the
+    rest scrolls.
+    """
     is_pinned = not isinstance(width, int) or width <= MAX_PINNED
     config = column_config.TextColumn(heading, width=width, pinned=is_pinned)
     return TableColumn(heading, value, config)

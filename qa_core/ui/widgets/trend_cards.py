@@ -26,7 +26,9 @@ def read_series(
     overrides: Mapping[str, str] | None = None,
     compare: Period | None = None,
 ) -> Mapping[str, Series]:
-    """Return the trend of each KPI, with control limits; `compare` is read at once with it."""
+    """Return the trend of each KPI, with its control limits. `compare`: the period beside
+    which the page asks for the same values, so that both are read once.
+    """
     trends = cached.find_trends(
         viewer,
         tuple(kpis),

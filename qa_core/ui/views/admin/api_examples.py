@@ -7,7 +7,9 @@ _DECLARED = declared.read(__file__)
 
 
 def build_examples(address: str = DOCUMENTED_ADDRESS) -> list[dict[str, str]]:
-    """Build the examples for that server: `tool`, `language`, `hint` and `code` of each."""
+    """Build the examples for the server of that address, each with `tool`, `language`, `hint`
+    and `code`.
+    """
     return [example | {"code": _fill_code(example, address)} for example in _DECLARED["examples"]]
 
 

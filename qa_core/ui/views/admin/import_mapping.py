@@ -59,6 +59,7 @@ def ask(kind: str, file_id: str, report: FileReport) -> None:
 
 
 def _edit(kind: str, file_id: str, columns: list[str], mapping: dict[str, str]) -> dict[str, str]:
+    """Return the field of each column, as it is chosen now."""
     fields_by_column = {column: field for field, column in mapping.items()}
     known = (item.name for item in get_profile(kind, None).fields)
     edited = st.data_editor(

@@ -40,6 +40,7 @@ ORDERS = {
     "ymd": N_("year, month, day"),
 }
 LINES = 25
+"""Imports on one page of the list."""
 
 
 def ask_file(viewer: Viewer) -> None:

@@ -75,6 +75,7 @@ def ask_merge(viewer: Viewer, kind: str) -> None:
 
 
 def show_decisions(viewer: Viewer, kind: str) -> None:
+    """Show the decisions in force, each with a button to undo it."""
     in_force = [
         item
         for item in name_decisions.find_decisions(viewer)

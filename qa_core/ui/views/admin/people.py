@@ -37,6 +37,7 @@ def find_selected(known: list[dict[str, Any]]) -> dict[str, Any] | None:
 
 
 def show_list(viewer: Viewer, known: list[dict[str, Any]]) -> None:
+    """Show the accounts; one can be selected."""
     advisors = dict(accounts.find_advisors(viewer))
     columns = (
         tables.text_column(_("Username"), lambda account: account["username"]),

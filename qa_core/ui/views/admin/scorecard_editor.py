@@ -21,6 +21,7 @@ ROW_HEIGHT, TALLEST = 35, 900
 CRITICAL = {"customer": N_("customer"), "business": N_("business"), "compliance": N_("compliance")}
 FAILS = {"grid": N_("the whole scorecard"), "section": N_("its section")}
 OPENED = "scorecards_opened"
+"""Number of the scorecard that the next run shows."""
 
 
 def show(viewer: Viewer, stored: StoredScorecard) -> dict[str, Any]:
@@ -192,7 +193,9 @@ def _put_together(
     criteria: Sequence[Mapping[str, Any]],
     stored: StoredScorecard,
 ) -> dict[str, Any]:
-    """Build the scorecard; criteria follow a renamed section, or wait at the end."""
+    """Build the scorecard; a criterion of a section that was renamed follows it, one of a
+    section that is gone waits at the end under its name.
+    """
     now = {str(row["section"]): position for position, row in enumerate(sections)}
     renamed = {str(row["was"]): position for position, row in enumerate(sections) if row.get("was")}
     parts: list[tuple[Mapping[str, Any], list[Mapping[str, Any]]]] = [(row, []) for row in sections]

@@ -23,6 +23,7 @@ NEW = "new_service_token"
 
 
 def show_tokens(viewer: Viewer) -> None:
+    """Show each token with its state, and a button that revokes it."""
     tokens = service_tokens.find_tokens(viewer)
     if not tokens:
         st.caption(_("None yet."))

@@ -23,6 +23,7 @@ SECTIONS = {
     "alerts": (N_("Alerts"), (Permission.SEE_ALERTS, Permission.MANAGE_ALERTS)),
     "notes": (N_("Notes"), (Permission.EDIT_NOTES,)),
 }
+"""Title of each section, and the permissions: one of them is needed."""
 NO_SCOPE = N_("You have no site or team.")
 KINDS = {
     RuleKind.CONTROL: N_("Outside its usual range"),
@@ -143,6 +144,7 @@ def _describe_gap(viewer: Viewer, target: TargetValue) -> str:
 
 
 def show_alerts(viewer: Viewer) -> None:
+    """Show open and acknowledged alerts, and the rules."""
     text = _(
         "Rules are checked after each import. An alert stays open until enough periods in a "
         "row are clear."

@@ -18,9 +18,11 @@ from qa_core.ui.widgets.act_form import ActField
 from qa_core.upkeep import after_import
 
 DEFAULT_DAYS = 180
+"""Days that a new accreditation is proposed for."""
 
 
 def show_accreditations(viewer: Viewer) -> None:
+    """Show all accreditations; give one, or end one at once."""
     st.subheader(_("Who may listen"), anchor=False)
     entries = accreditations.find_all(viewer)
     columns = (

@@ -57,6 +57,7 @@ def show(viewer: Viewer) -> None:
 
 
 def _show_open(waiting: Sequence[PersonRequest]) -> None:
+    """Show one open request, and what is to do next."""
     if not waiting:
         return
     titles = {

@@ -82,6 +82,7 @@ PERFORM: Mapping[str, Callable[..., str]] = {
     "delete_audio": _delete_audio,
     "erase": _erase,
 }
+"""Function of each declared act; it returns the outcome in words."""
 CHOICES = {"reason": exclusions.REASONS, "field": {name: name for name in rectified.FIELDS}}
 
 
@@ -100,6 +101,7 @@ ACTS: Mapping[str, Mapping[str, Any]] = _DECLARED["act"]
 
 
 def show_acts(viewer: Viewer) -> None:
+    """Show the form of the chosen act, to whom it is open."""
     if not viewer.can(Permission.MANAGE_COMPLIANCE):
         return
     titles = {name: _(act["title"]) for name, act in ACTS.items()}
@@ -137,6 +139,7 @@ def show_restrictions(viewer: Viewer) -> None:
 
 
 def show_objections(viewer: Viewer) -> None:
+    """Show the objections in force; lift one."""
     st.subheader(_("Objections"), anchor=False)
     entries = restrictions.find_all(viewer, Objection)
     columns = (

@@ -33,7 +33,9 @@ WEIGHTS = {
 
 
 def show(viewer: Viewer, show_urgent: Callable[[Viewer], None]) -> None:
-    """Show the answer at a glance, what is urgent, the rules and their history."""
+    """Show the answer at a glance, what is urgent, who acts by when, the rules and
+    their history.
+    """
     verdicts = cached.judge_rules(viewer)
     _show_glance(verdicts)
     show_urgent(viewer)

@@ -1,4 +1,6 @@
-"""The Your first figures page: contacts by day, to compare with the tool they come from."""
+"""The Your first figures page: contacts by day, to compare with the tool that they come from,
+and what the other figures still lack.
+"""
 
 from datetime import date, timedelta
 from typing import Any

@@ -314,7 +314,9 @@ def _read_week(
 
 
 def _with_text(frame: pd.DataFrame, measure: str, grain: str, clock: Clock) -> pd.DataFrame:
-    """Return the cells with their value, whether they rest on `enough`, and the hover text."""
+    """Return the cells with their value, whether they rest on `enough`, and the text of
+    the pointer. Contacts are a mean of the times that the half-hour came.
+    """
     frame = frame.copy()
     if measure == "received":
         frame["times"] = [

@@ -141,6 +141,7 @@ def _lines(values: dict[str, pd.Series], n: pd.Series) -> list[charts.ChartLine]
 
 
 def _show_distribution(viewer: Viewer, state: FilterState, waits: pd.DataFrame) -> None:
+    """Show the distribution of waits, answered and abandoned."""
     threshold = cached.current_settings().service_level_seconds
     bars, width, beyond = split_waits(waits, threshold)
     gone = waits[waits["abandoned"] > 0]

@@ -256,6 +256,7 @@ def _show_comments(results: Results, contact: SessionContact, evaluators: Sequen
 
 
 def _show_reference(session: CalibrationSession) -> None:
+    """Ask for the reference evaluator, or none."""
     present = {contact.reference_evaluator for contact in session.contacts}
     usual = next(iter(present)) if len(present) == 1 else None
     names = {None: _("None: each against all"), **session.evaluators}

@@ -140,6 +140,7 @@ def _show_table(
 
 
 def _find_chosen(viewer: Viewer, known: Sequence[CoachingPlanView]) -> CoachingPlanView | None:
+    """Return the plan of the address, or the only one there is."""
     asked = st.query_params.get(coaching_plan.PLAN)
     if asked is not None:
         return plans.get_plan(viewer, url_state.read_number(asked))

@@ -29,6 +29,7 @@ DEFAULT_WEEKS = 6
 
 
 def choose(plan_id: int) -> None:
+    """Callback: show that plan in full."""
     st.query_params[PLAN] = str(plan_id)
 
 
@@ -43,6 +44,7 @@ def show_training_file(advisor_id: str) -> None:
 
 
 def show(viewer: Viewer, plan: CoachingPlanView, texts: ScorecardTexts) -> None:
+    """Show the plan, with what this viewer may do about it."""
     plan = open_once.read(
         READ, plan.advisor_id, lambda: plans.read_plan(viewer, plan.id), lambda: plan
     )
@@ -139,7 +141,9 @@ def _ask_end(plan: CoachingPlanView, seen: int) -> None:
 
 
 def begin(start: dict[str, Any] | None) -> None:
-    """Callback: open the form, filled with `advisor_id`, `criteria` and `goal` if given."""
+    """Callback: open the form, filled with `advisor_id`, `criteria` and `goal` if given.
+    `is_shown`: false where the page does not show the plan that was opened.
+    """
     st.session_state[START] = start or {}
     st.session_state[ROUND] = st.session_state.get(ROUND, 0) + 1
 

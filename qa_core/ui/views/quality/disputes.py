@@ -75,6 +75,7 @@ def show_outcomes(viewer: Viewer, state: FilterState) -> None:
 
 
 def show_criteria(viewer: Viewer, state: FilterState) -> None:
+    """Show disputed criteria and their outcome, if there are any."""
     outcomes = disputes.count_outcomes(viewer, state.where.period)
     _show_criteria(viewer, state, outcomes.by_criterion)
 

@@ -187,6 +187,7 @@ def _describe_pass_mark(evaluation: EvaluationView) -> str | None:
 
 
 def _show_links(viewer: Viewer, evaluation: EvaluationView) -> None:
+    """Show the link to the contact, or to the form of a draft."""
     if evaluation.contact_id and viewer.can(Permission.SEE_CONTACTS):
         drill.show_contact_button("evaluation", evaluation.source_system, evaluation.contact_id)
     elif evaluation.state == "draft":

@@ -200,6 +200,7 @@ def _show_self_evaluation(evaluation: EvaluationView, self_evaluation: SelfEvalu
 
 
 def _show_dispute(viewer: Viewer, evaluation: EvaluationView, answer: AnswerView) -> None:
+    """Show the dispute of that criterion, or the form to raise one."""
     dispute = answer.dispute
     if dispute is None:
         if evaluation.may_dispute and st.session_state.get(OPEN) == answer.key:

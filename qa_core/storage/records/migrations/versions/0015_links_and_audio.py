@@ -1,4 +1,6 @@
-"""The link of a playback, one listening also across servers; who agreed to hand out audio."""
+"""The link of a playback, which is one listening also across servers, and who agreed that
+audio is handed out.
+"""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,6 @@
-"""Provider sign-ins that sessions came from; used logout tokens."""
+"""Sessions know the sign-in at the identity provider that they came from; used logout
+tokens.
+"""
 
 import sqlalchemy as sa
 from alembic import op
