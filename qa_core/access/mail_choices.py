@@ -189,7 +189,9 @@ def check_address(address: str) -> str:
 
 def _require_few(session: Session, username: str) -> None:
     lately = sa.select(sa.func.count()).where(
-        Delivery.username == username, Delivery.kind == CONFIRM, Delivery.due_at > now() - LINK_TIME
+        Delivery.username == username,
+        Delivery.kind == CONFIRM,
+        Delivery.due_at > now() - LINK_TIME,
     )
     if session.scalar(lately) >= MAX_ADDRESSES_A_DAY:
         raise Refusal(

@@ -140,7 +140,8 @@ def _find_network(address: str) -> str:
 
 def _is_known(session: Session, username: str, browser: Browser) -> bool:
     row = sa.select(LoginSession.id).where(
-        LoginSession.username == username, LoginSession.browser_hash.in_(find_hashes(browser.token))
+        LoginSession.username == username,
+        LoginSession.browser_hash.in_(find_hashes(browser.token)),
     )
     return session.scalar(row.limit(1)) is not None
 

@@ -112,5 +112,6 @@ def settle(viewer: Viewer, key: str, state: str | None) -> None:
 
 def _read(statement: sa.Select) -> Unscoped:
     return Unscoped(
-        statement, "Marks of call-backs are joined to the missed callers, which are found in scope."
+        statement,
+        "Marks of call-backs are joined to the missed callers, which are found in scope.",
     )

@@ -104,7 +104,11 @@ def add_rule(
 
 
 ALERTS.act(
-    "remove", "analysis.alerts:end", "End a rule; its alerts are closed.", argument("ID"), int
+    "remove",
+    "analysis.alerts:end",
+    "End a rule; its alerts are closed.",
+    argument("ID"),
+    int,
 )
 
 

@@ -56,7 +56,8 @@ def set_gates(pairs: list[str] = argument("NAME=VALUE…")) -> Lines:
 @ROOT.command("accredit")
 def accredit(
     name: str = argument(
-        "NAME", "The account of an evaluator, a team lead or a manager, or a confirmed evaluator."
+        "NAME",
+        "The account of an evaluator, a team lead or a manager, or a confirmed evaluator.",
     ),
     until: str = option("The last day of listening.", "DATE", default=...),
     start: str | None = option(

@@ -45,7 +45,8 @@ def send(number: int = NUMBER) -> Output:
 
 @DELIVERIES.command("preview")
 def preview(
-    name: str = NAME, kind: str = option("digest|notices|alerts", "KIND", default="digest")
+    name: str = NAME,
+    kind: str = option("digest|notices|alerts", "KIND", default="digest"),
 ) -> Lines:
     """Print the mail that this person would get now; nothing is sent."""
     from qa_core.delivery import worker

@@ -50,7 +50,9 @@ def export(
 
 @SUBJECT.command("erase")
 def erase(
-    customer: str | None = CUSTOMER, advisor: str | None = ADVISOR, account: str | None = ACCOUNT
+    customer: str | None = CUSTOMER,
+    advisor: str | None = ADVISOR,
+    account: str | None = ACCOUNT,
 ) -> Output:
     """Erase a person from every store, at once and for good."""
     from qa_core.upkeep import subjects
@@ -238,7 +240,8 @@ def list_requests() -> Output:
 @REQUESTS.command("add")
 def add_request(
     kind: str = argument(
-        "KIND", "access, rectification, objection, erasure, restriction, portability or contest."
+        "KIND",
+        "access, rectification, objection, erasure, restriction, portability or contest.",
     ),
     customer: str | None = CUSTOMER,
     advisor: str | None = ADVISOR,

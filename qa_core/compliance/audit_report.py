@@ -88,7 +88,7 @@ WARNINGS = {
     "end_beside_log": N_(
         "Its end is noted beside it alone: who cuts the log can cut the note. Name a file "
         "elsewhere in QA_ANCHOR."
-    )
+    ),
 }
 """Warnings of a verification, by code."""
 

@@ -100,7 +100,12 @@ class PersonRequest:
 
 
 def add(
-    viewer: Viewer, kind: str, subject_kind: str, subject: str, received_on: date, details: str = ""
+    viewer: Viewer,
+    kind: str,
+    subject_kind: str,
+    subject: str,
+    received_on: date,
+    details: str = "",
 ) -> int:
     """Enter a request; its answer is due a month after it came. Returns its number."""
     viewer.require(Permission.MANAGE_COMPLIANCE)

@@ -146,7 +146,10 @@ def _build_own(viewer: Viewer) -> Digest | None:
         lines.append(ngettext(*notices.EVALUATIONS, n))
     if n := len(news.decided):
         lines.append(ngettext(*notices.DECISIONS, n))
-    sections = ((_("Waiting for you"), tuple(lines)), (_("Figures"), _describe_figures(found)))
+    sections = (
+        (_("Waiting for you"), tuple(lines)),
+        (_("Figures"), _describe_figures(found)),
+    )
     return _build(
         viewer, _("Your own results"), found.where.period, sections, "my_quality", found.compare
     )

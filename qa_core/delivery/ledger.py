@@ -222,7 +222,11 @@ def _update(entry: DeliveryEntry, values: dict[str, object]) -> None:
     # Only while it is this attempt's: a slow one does not undo what another has settled. What
     # has left is sent, also where it was dropped meanwhile.
     states = (SENDING, DROPPED) if values["state"] == SENT else (SENDING,)
-    own = (Delivery.id == entry.id, Delivery.state.in_(states), Delivery.attempts == entry.attempts)
+    own = (
+        Delivery.id == entry.id,
+        Delivery.state.in_(states),
+        Delivery.attempts == entry.attempts,
+    )
     with store.writing() as session:
         session.execute(sa.update(Delivery).where(*own).values(**values))
 

@@ -62,6 +62,7 @@ def _may_get(own: MailChoices, subject: str, role: str) -> bool:
 def _read(session: store.Session, statement: sa.Select) -> Any:
     return session.scalars(
         Unscoped(
-            statement, "Administrators and the officer see who receives what. No content is read."
+            statement,
+            "Administrators and the officer see who receives what. No content is read.",
         )
     )

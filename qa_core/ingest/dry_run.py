@@ -14,7 +14,12 @@ import duckdb
 
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
-from qa_core.ingest.reading.examination import ClockHour, Examination, FigureEffect, Overlap
+from qa_core.ingest.reading.examination import (
+    ClockHour,
+    Examination,
+    FigureEffect,
+    Overlap,
+)
 from qa_core.ingest.reading.reading import FREE_TEXT, find_days, find_rows
 from qa_core.ingest.staging.staged import Staged
 from qa_core.metrics import query

@@ -58,7 +58,12 @@ def make_ticket(signed_in: SignedIn, kind: str, **parameters: Any) -> str:
     """Make a link's end, good while this session lasts. Raises AccessDenied."""
     signed_in.viewer.require(KINDS[kind].permission)
     return signed_links.seal(
-        "download", {"kind": kind, "with": parameters, "session": signed_in.session_id}
+        "download",
+        {
+            "kind": kind,
+            "with": parameters,
+            "session": signed_in.session_id,
+        },
     )
 
 

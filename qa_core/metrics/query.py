@@ -42,7 +42,11 @@ from qa_core.metrics.rows.contacts import (
     read_contact,
     read_contacts,
 )
-from qa_core.metrics.rows.own_work import find_evaluations_given, find_own_evaluations, team_medians
+from qa_core.metrics.rows.own_work import (
+    find_evaluations_given,
+    find_own_evaluations,
+    team_medians,
+)
 from qa_core.metrics.rows.repeat_chains import (
     ChainContact,
     CustomerHistory,

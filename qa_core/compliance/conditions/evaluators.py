@@ -127,7 +127,10 @@ def confirm(viewer: Viewer, name: str, reason: str) -> str:
             )
         session.add(
             ConfirmedEvaluator(
-                name=spelling, title=title, reason=reason, confirmed_by=viewer.username
+                name=spelling,
+                title=title,
+                reason=reason,
+                confirmed_by=viewer.username,
             )
         )
         audit_log.record(session, viewer.username, "evaluator_confirmed", reason=reason)

@@ -74,7 +74,9 @@ def find_playable(
     """Find the contact's recording this viewer may play (for that purpose); or None."""
     with store.reading() as session:
         of_contact = sa.select(Recording.id, Recording.purpose).where(
-            Recording.source_system == source_system, Recording.contact_id == contact_id, QUALITY
+            Recording.source_system == source_system,
+            Recording.contact_id == contact_id,
+            QUALITY,
         )
         newest = of_contact.where(Recording.file_name.is_not(None)).order_by(Recording.id.desc())
         found = session.execute(_to_be_judged(newest.limit(1))).first()

@@ -407,7 +407,9 @@ class FileContext:
                 ignore = f"--map ignore={evidence.column}"
                 raise evidence.refuse_unreadable("unreadable_numbers", evidence.odd_example, ignore)
             self.drop_column(
-                name, "the column {column} is left aside: it holds no numbers", evidence.odd_example
+                name,
+                "the column {column} is left aside: it holds no numbers",
+                evidence.odd_example,
             )
         elif item.value_type == ValueType.MARK:
             mark_words = self.notes.get("mark_words", {}).get(name)

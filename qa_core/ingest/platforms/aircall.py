@@ -64,7 +64,9 @@ PLATFORM = Platform(
             shown="user.name",
         ),
         "outcome": fields.OutcomeWords(
-            "missed_call_reason", known=_MISSED, shown="answered_at, missed_call_reason, voicemail"
+            "missed_call_reason",
+            known=_MISSED,
+            shown="answered_at, missed_call_reason, voicemail",
         ),
         "wait_seconds": fields.Computed("answered_at"),
         "talk_seconds": fields.Computed("ended_at"),

@@ -271,7 +271,10 @@ PLATFORM = Platform(
     signatures=(
         Keys(("variables", "callflow")),
         Headers(
-            (*("caller_id_number", "destination_number", "billsec"), "hangup_cause|hangup_cause_id")
+            (
+                *("caller_id_number", "destination_number", "billsec"),
+                "hangup_cause|hangup_cause_id",
+            )
         ),
         TEMPLATES,
     ),

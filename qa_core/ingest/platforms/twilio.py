@@ -150,7 +150,12 @@ PLATFORM = Platform(
     chain=LegChain(
         "sid",
         ("call",),
-        {"sid": "contact_id", "call": "contact_id", "is_leg": "false", "duration": "talk_seconds"},
+        {
+            "sid": "contact_id",
+            "call": "contact_id",
+            "is_leg": "false",
+            "duration": "talk_seconds",
+        },
     ),
     shown=("sid", "start_time"),
 )

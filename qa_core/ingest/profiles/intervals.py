@@ -279,7 +279,10 @@ def _decide_spacing(context: FileContext) -> None:
         "days_or_periods",
         "The days in {column} come once a week or a month. Say whether each row is a week, a "
         "month or a day.",
-        options=(f"--only period={'month' if firsts.all() else 'week'}", "--only period=day"),
+        options=(
+            f"--only period={'month' if firsts.all() else 'week'}",
+            "--only period=day",
+        ),
         column=context.get_header(name),
     )
 

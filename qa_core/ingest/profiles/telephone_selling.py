@@ -52,7 +52,11 @@ def build_selling(columns: Mapping[str, pa.Array], numbers: pa.Array) -> dict[st
         moment and is_outside_hours(moment, zone)
         for moment, zone in zip(moments, zones.to_pylist(), strict=True)
     ]
-    return {**selling, "customer_zone": zones, "outside_sales_hours": pa.array(outside, pa.bool_())}
+    return {
+        **selling,
+        "customer_zone": zones,
+        "outside_sales_hours": pa.array(outside, pa.bool_()),
+    }
 
 
 def is_outside_hours(moment: datetime, zone: str | None) -> bool:

@@ -19,7 +19,15 @@ from qa_core.metrics.kpi.freshness import find_freshness
 from qa_core.metrics.kpi.measure import beside_the_lake, build_query, find_rows, vary
 from qa_core.metrics.kpi.result_rows import Row
 from qa_core.metrics.kpi.statements import MetricQuery
-from qa_core.metrics.kpis import ADVISOR_MEANS, CALLERS, LISTENING, MISSES, SELLING, FactTable, Kpi
+from qa_core.metrics.kpis import (
+    ADVISOR_MEANS,
+    CALLERS,
+    LISTENING,
+    MISSES,
+    SELLING,
+    FactTable,
+    Kpi,
+)
 from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.storage import engine
 from qa_core.storage.facts.guard import Scoped

@@ -82,7 +82,11 @@ def _add_up(group: str, period: Period) -> Iterator[MonthlyFigure]:
 
 
 def _cut_apart(
-    group: str, subject: FactTable, kpis: Sequence[Kpi], dimensions: Sequence[str], period: Period
+    group: str,
+    subject: FactTable,
+    kpis: Sequence[Kpi],
+    dimensions: Sequence[str],
+    period: Period,
 ) -> list[MonthlyFigure]:
     """Add up by each of the dimensions, half of them at a time where memory holds no more."""
     try:

@@ -289,15 +289,25 @@ WAIT_UNKNOWN = Exclusion(
     "wait_unknown", N_("The wait is not known"), lambda inputs: wait_of(inputs).is_(None)
 )
 ANSWERED_WAIT_UNKNOWN = Exclusion(
-    "wait_unknown", WAIT_UNKNOWN.title, lambda inputs: sa.and_(ANSWERED, wait_of(inputs).is_(None))
+    "wait_unknown",
+    WAIT_UNKNOWN.title,
+    lambda inputs: sa.and_(ANSWERED, wait_of(inputs).is_(None)),
 )
 _IGNORED = N_("Abandoned: this formula ignores them")
 _ABANDONS_OF_FORMULAS = (
     Exclusion(
         SHORT_ABANDON.code, SHORT_ABANDON.title, _abandons_of(("short_abandons_excluded",), _short)
     ),
-    Exclusion("abandoned", _IGNORED, _abandons_of(("abandons_ignored",), lambda inputs: ABANDONED)),
-    Exclusion("early_abandon", _IGNORED, _abandons_of(("late_abandons_penalised",), _early)),
+    Exclusion(
+        "abandoned",
+        _IGNORED,
+        _abandons_of(("abandons_ignored",), lambda inputs: ABANDONED),
+    ),
+    Exclusion(
+        "early_abandon",
+        _IGNORED,
+        _abandons_of(("late_abandons_penalised",), _early),
+    ),
 )
 HANDLE_TIME_UNKNOWN = Exclusion(
     "component_missing",

@@ -21,7 +21,13 @@ from qa_core.metrics.kpis.exclusions import (
     exclude,
     exclude_pending,
 )
-from qa_core.metrics.kpis.rows import ANSWERED, KNOWN_CUSTOMER, has_no_repeat, is_followed_up, ratio
+from qa_core.metrics.kpis.rows import (
+    ANSWERED,
+    KNOWN_CUSTOMER,
+    has_no_repeat,
+    is_followed_up,
+    ratio,
+)
 from qa_core.metrics.kpis.satisfaction import NOT_SURVEYED
 from qa_core.storage.facts.schema import CONTACTS
 

@@ -15,7 +15,14 @@ from qa_core.metrics.kpis.declaration import (
     KpiNote,
     Predicate,
 )
-from qa_core.storage.facts.schema import ANSWERS, CONTACTS, INTERVALS, Direction, Handler, Outcome
+from qa_core.storage.facts.schema import (
+    ANSWERS,
+    CONTACTS,
+    INTERVALS,
+    Direction,
+    Handler,
+    Outcome,
+)
 
 DEFINITION_CHANGED = f"definition_changed:{CHANGED_ON}"
 

@@ -42,7 +42,11 @@ _NOT_SENT = exclude(
 _NOT_RATED = exclude("no_rating", N_("Survey without a rating"), sa.not_(RATED))
 _RATED_NOTHING = exclude("no_rating", _NOT_RATED.title, sa.and_(RESPONDED, sa.not_(RATED)))
 _NO_NPS = exclude("no_answer", N_("Survey without this answer"), _c.nps.is_(None))
-_NEITHER = exclude("no_rating", _NO_NPS.title, sa.and_(sa.not_(RATED), _c.nps.is_(None)))
+_NEITHER = exclude(
+    "no_rating",
+    _NO_NPS.title,
+    sa.and_(sa.not_(RATED), _c.nps.is_(None)),
+)
 _NO_EFFORT = exclude("no_answer", _NO_NPS.title, _c.ces.is_(None))
 
 

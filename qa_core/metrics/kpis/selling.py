@@ -30,7 +30,9 @@ _EXPRESS = exclude(
     _c.prior_consent == word("express"),
 )
 _UNTIMED = exclude(
-    "hours_unknown", N_("The consumer's time is not known"), _c.outside_sales_hours.is_(None)
+    "hours_unknown",
+    N_("The consumer's time is not known"),
+    _c.outside_sales_hours.is_(None),
 )
 _HAS_PROOF = sa.func.coalesce(
     _c.prior_consent.in_([word("express"), word("running_contract")]),

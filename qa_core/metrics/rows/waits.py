@@ -33,7 +33,8 @@ def find_waits(viewer: Viewer, where: Filters = Filters()) -> pd.DataFrame:
     """
     question = _ask(viewer, where)
     second = sa.func.least(
-        sa.cast(sa.func.ceil(CONTACTS.c.wait_seconds), sa.Integer), sa.literal_column(str(MAX_WAIT))
+        sa.cast(sa.func.ceil(CONTACTS.c.wait_seconds), sa.Integer),
+        sa.literal_column(str(MAX_WAIT)),
     )
     rows = {"answered": ANSWERED, "abandoned": ABANDONED}
     known = (CONTACTS.c.wait_seconds.is_not(None), sa.or_(*rows.values()))

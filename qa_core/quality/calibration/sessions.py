@@ -208,7 +208,8 @@ def record_consensus(
         if row.closed_at is None:
             raise build_open_refusal()
         scoring.score(
-            scoring.parse_scorecard(session.get_one(ScorecardVersion, row.grid_id).content), answers
+            scoring.parse_scorecard(session.get_one(ScorecardVersion, row.grid_id).content),
+            answers,
         )
         contact.consensus = {
             "answers": dict(answers),
@@ -296,7 +297,10 @@ def _record(session: Session, viewer: Viewer, action: str, number: int, reason: 
 
 
 def _check_input(
-    evaluators: Sequence[str], keys: Sequence[Any], due_on: date | None, reference: str | None
+    evaluators: Sequence[str],
+    keys: Sequence[Any],
+    due_on: date | None,
+    reference: str | None,
 ) -> None:
     if len(evaluators) < MIN_EVALUATORS:
         raise Refusal("few_evaluators", "A calibration session needs at least two evaluators.")

@@ -112,4 +112,7 @@ def _build_page(body: str, is_board: bool = False, status: int = 200) -> Respons
     )
 
 
-ROUTES = (Route(PATH, _show, methods=["GET"]), Route(PATH, _enter, methods=["POST"]))
+ROUTES = (
+    Route(PATH, _show, methods=["GET"]),
+    Route(PATH, _enter, methods=["POST"]),
+)

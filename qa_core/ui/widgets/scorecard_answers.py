@@ -105,7 +105,10 @@ def show_notes(criterion: Criterion) -> None:
 
 
 def ask(
-    prefix: str, criterion: Criterion, hook: Mapping[str, Any] = NO_HOOK, disabled: bool = False
+    prefix: str,
+    criterion: Criterion,
+    hook: Mapping[str, Any] = NO_HOOK,
+    disabled: bool = False,
 ) -> None:
     """Ask for one answer: buttons for its levels, or a number. `hook`: what a change calls."""
     widget = name(prefix, "answer", criterion.key)

@@ -11,7 +11,11 @@ from qa_core.metrics.kpis import terms
 from qa_core.ui.frame import menu
 from qa_core.ui.frame.markdown import escape
 
-DIRECTIONS = {"up": N_("Higher is better."), "down": N_("Lower is better."), "neither": ""}
+DIRECTIONS = {
+    "up": N_("Higher is better."),
+    "down": N_("Lower is better."),
+    "neither": "",
+}
 
 
 def show(viewer: Viewer) -> None:

@@ -92,7 +92,9 @@ def _describe_state(entry: SourceEntry, windows: list[WindowEntry]) -> str:
     due = min((window.next_at for window in windows if window.next_at), default=None)
     missing = sum(window.state in ledger.MISSING for window in windows)
     parts = [
-        _("last read {moment}", moment=formatting.local_moment(read)) if read else _("not read yet")
+        _("last read {moment}", moment=formatting.local_moment(read))
+        if read
+        else _("not read yet"),
     ]
     if due:
         parts.append(_("next {moment}", moment=formatting.local_moment(due)))

@@ -17,8 +17,15 @@ from qa_core.ui.views.compliance import listening_rules
 from qa_core.ui.widgets import actions, cards, tables
 from qa_core.upkeep import after_import
 
-KINDS = {**SUBJECT_TITLES, "confirm": N_("Confirm your address"), "webhook": N_("Webhook")}
-ADDRESSES = {"confirmed": N_("confirmed"), "waiting": N_("waits for its link to be opened")}
+KINDS = {
+    **SUBJECT_TITLES,
+    "confirm": N_("Confirm your address"),
+    "webhook": N_("Webhook"),
+}
+ADDRESSES = {
+    "confirmed": N_("confirmed"),
+    "waiting": N_("waits for its link to be opened"),
+}
 
 
 def show_gate(viewer: Viewer) -> None:

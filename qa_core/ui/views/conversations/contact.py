@@ -111,7 +111,8 @@ def show_details(viewer: Viewer, contact: Contact) -> None:
         tracking = {key: title for key, title in TRACKING.items() if contact.get(key)}
         if tracking:
             _show_facts(
-                _("Where it came from"), ((title, contact[key]) for key, title in tracking.items())
+                _("Where it came from"),
+                ((title, contact[key]) for key, title in tracking.items()),
             )
         flags = {key: contact[key] for key in FLAGS if contact.get(key) is not None}
         if flags:

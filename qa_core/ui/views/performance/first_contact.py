@@ -249,7 +249,9 @@ def _compare_resolutions(viewer: Viewer, state: FilterState, window: Window) -> 
             tables.percent_column(_("Repeat"), lambda row: row.share_back, 80),
             tables.percent_column(_("No repeat"), lambda row: 1 - row.share_back, 88),
             tables.text_column(
-                _("95 % interval"), lambda row: formatting.interval(row.low, row.high, "rate"), 104
+                _("95 % interval"),
+                lambda row: formatting.interval(row.low, row.high, "rate"),
+                104,
             ),
             tables.text_column(_("Customer confirms"), _describe_confirmation, 120)
             if any(row.confirmed for row in counts)

@@ -24,7 +24,14 @@ WAIT = "average_speed_of_answer"
 TILES = ("received", "service_level", "abandon_rate", WAIT)
 MEASURES = ("answer_rate", "service_level", "abandon_rate", "received")
 """What the map of the week can show, the default first."""
-IN_TABLE = ("received", "answer_rate", "service_level", "abandon_rate", WAIT, "recovered_rate")
+IN_TABLE = (
+    "received",
+    "answer_rate",
+    "service_level",
+    "abandon_rate",
+    WAIT,
+    "recovered_rate",
+)
 PER: Mapping[str, str] = {
     "half_hour": N_("Per half-hour"),
     "hour": N_("Per hour"),

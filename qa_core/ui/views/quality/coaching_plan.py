@@ -186,7 +186,11 @@ def _ask_content(
     viewer: Viewer, advisor: str, start: dict[str, Any], key: str, texts: ScorecardTexts
 ) -> tuple[Any, ...]:
     goal = personal_data.ask_text(
-        _("Goal"), plans.MAX_GOAL, f"coaching_goal_{key}", value=start.get("goal", ""), height=80
+        _("Goal"),
+        plans.MAX_GOAL,
+        f"coaching_goal_{key}",
+        value=start.get("goal", ""),
+        height=80,
     )
     known = plans.find_criteria(viewer, advisor)
     titles = {name: texts.name("criterion", name) for name in known}

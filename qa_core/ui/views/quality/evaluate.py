@@ -38,7 +38,10 @@ PAGE, TABLE = "evaluate", "waiting_contacts"
 WorkItem = Assignment | calibration.Task
 HEADS = {
     drafts.SCORED: (N_("Evaluation"), ""),
-    drafts.TARGETED: (N_("Targeted evaluation"), scorecard_answers.PICKED),
+    drafts.TARGETED: (
+        N_("Targeted evaluation"),
+        scorecard_answers.PICKED,
+    ),
     drafts.CALIBRATION: (
         N_("Calibration"),
         N_(
