@@ -15,7 +15,6 @@ from typing import Any
 
 import hypothesis
 import pytest
-import sqlalchemy as sa
 import streamlit
 from builders import postgresql
 from builders.centres import ENVIRONMENT
@@ -50,26 +49,6 @@ manifest_scanner.scan_component_manifests = functools.cache(
 
 passwords.ROUNDS = 4
 """The cheapest that bcrypt takes. A test of what a password costs sets its own."""
-
-
-engine_for = store.engine_for
-SQLITE: dict[str, Any] = {}
-"""Dialect of all databases of SQLite, and the statements compiled for it."""
-
-
-@functools.cache
-def engine_of_shared_statements(url: str) -> sa.Engine:
-    """Have the databases of all tests share their compiled statements: each would compile, and
-    keep in memory, some hundred of its own.
-    """
-    engine = engine_for(url)
-    if engine.dialect.name == "sqlite":
-        engine.dialect = SQLITE.setdefault("dialect", engine.dialect)
-        engine._compiled_cache = SQLITE.setdefault("statements", sa.util.LRUCache(10_000))
-    return engine
-
-
-store.engine_for = engine_of_shared_statements
 
 
 def pytest_xdist_auto_num_workers() -> int:

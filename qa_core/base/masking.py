@@ -43,7 +43,7 @@ CLEAR_NUMBER = rf"(?:\+[1-9](?:[ .-]?[0-9]){{8,13}}|00[1-9][0-9]{{8,13}}|0[1-9](
 NUMBER_INSIDE = rf"(^|[^0-9A-Za-z.]){CLEAR_NUMBER}(_|\b)"
 """Telephone number that stands by itself inside of an id or a text."""
 KEY_INSIDE = r"(^|[^0-9A-Za-z.])n[0-9a-f]{12}(_|\b)"
-"""Digest of a number that stood inside of an id."""
+"""Digest of a number inside an id."""
 DAY_IN_KEY = r"@\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d)?$"
 """Suffix in the key of a contact whose tool uses ids again: its day, or its start."""
 _ADDRESS_INSIDE = re.compile(r"[\w.+-]{1,64}(?:@|%40)[\w-]+(?:\.[\w-]+)+")
@@ -285,7 +285,7 @@ def has_number(text: str) -> bool:
 
 
 def key_number(text: str, key: bytes | None = None) -> str:
-    """Replace telephone numbers inside of an id of a contact by a keyed digest, another one for
+    """Replace telephone numbers inside an id of a contact by a keyed digest, another one for
     each id; a day in its key stays. `key`: default, the key of the pseudonyms.
     """
     if not has_number(text):
@@ -296,12 +296,12 @@ def key_number(text: str, key: bytes | None = None) -> str:
     digest = hmac.digest(key, f"in {number}".encode(), "sha256").hex()[:12]
     insert = lambda found: f"{found[1]}n{digest}{found[2]}"  # noqa: E731  templates are slower
     number = re.sub(NUMBER_INSIDE, insert, number, flags=re.ASCII)
-    # Of two numbers with one sign between them, one is found at a time.
+    # Two numbers that share a separator are found one after the other.
     return key_number(number, key) + day_in_key
 
 
 def is_keyed(text: str | None) -> bool:
-    """Return whether a number stood inside of an id."""
+    """Return whether an id holds the digest of a number."""
     return text is not None and re.search(KEY_INSIDE, text) is not None
 
 

@@ -1,10 +1,9 @@
-"""Stores of an earlier version, which kept telephone numbers inside of ids of contacts: after
+"""Stores of an earlier version, which kept telephone numbers inside ids of contacts: after
 `init` no byte holds one, and everything that names a contact still names it.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -95,18 +94,6 @@ def old(centre: Path, sent: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     with earlier_version(monkeypatch):
         fill(sent)
     return centre
-
-
-@pytest.fixture
-def ask(capsys: pytest.CaptureFixture[str]) -> Callable[..., Any]:
-    """Run a command and return its JSON."""
-
-    def command(*words: str) -> Any:
-        capsys.readouterr()
-        assert run([*words, "--json"]) == 0
-        return json.loads(capsys.readouterr().out)
-
-    return command
 
 
 def find_ids() -> set[str]:

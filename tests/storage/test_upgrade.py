@@ -4,7 +4,6 @@ today, and nothing in them is lost.
 
 from __future__ import annotations
 
-import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -41,18 +40,6 @@ def old_centre(
     with zipfile.ZipFile(STORES / f"{request.param}.zip") as packed:
         packed.extractall(centre)
     return centre
-
-
-@pytest.fixture
-def ask(capsys: pytest.CaptureFixture[str]) -> Callable[..., Any]:
-    """Run a command and return its JSON."""
-
-    def command(*words: str) -> Any:
-        capsys.readouterr()
-        assert run([*words, "--json"]) == 0
-        return json.loads(capsys.readouterr().out)
-
-    return command
 
 
 def find_differences() -> set[tuple[str, str]]:

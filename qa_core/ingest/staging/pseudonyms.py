@@ -61,7 +61,7 @@ class Pseudonyms:
         return cls(here.country, environment.secret("pseudonyms", here))
 
     def key_ids(self, ids: pa.Array) -> pa.Array:
-        """Replace telephone numbers inside of ids of contacts by keyed digests."""
+        """Replace telephone numbers inside ids of contacts by keyed digests."""
         return map_texts(lambda text: masking.key_number(text, self.key), ids)
 
     def hide_numbers(self, table: pa.Table) -> pa.Table:

@@ -206,7 +206,7 @@ class _Evaluations:
         described = finish(sa.select(*self._describe(columns)).select_from(source))
         grouped = self._group(described.statement.cte("rows_counted"))
         beside = evaluation_table.beside(**dimension_sql.months(self.question.where.period))
-        return self._run(grouped, beside, described.beyond)
+        return self._run(grouped, arrow=beside, beyond=described.beyond)
 
     def _add_others(self, atoms: pd.DataFrame) -> pd.DataFrame:
         return atoms
@@ -218,31 +218,29 @@ class _Evaluations:
 
     def _run(
         self,
-        statement: sa.SelectBase,
+        *parts: sa.SelectBase,
         arrow: Mapping[str, pa.Table] = {},
         beyond: str | None = None,
         **months: str | None,
     ) -> pd.DataFrame:
-        return _as_frame([self._find_rows(statement, arrow, beyond, **months)])
-
-    def _find_rows(
-        self,
-        statement: sa.SelectBase,
-        arrow: Mapping[str, pa.Table] = {},
-        beyond: str | None = None,
-        **months: str | None,
-    ) -> pa.Table:
-        memory.give_back()
+        """Run statements of the same columns, one after the other, as one frame. Texts are
+        categories, since nearly every row repeats them.
+        """
         months = months or dimension_sql.months(self.question.where.period)
-        query = Scoped(statement, self.question.viewer, beyond)
-        rows = engine.current().run(query, arrow, as_arrow=True, **months)
-        if isinstance(rows, pd.DataFrame):
-            rows = pa.Table.from_pandas(rows, preserve_index=False)
-        texts = [field.name for field in rows.schema if pa.types.is_string(field.type)]
-        for name in texts:  # nearly every row repeats them
-            place = rows.column_names.index(name)
-            rows = rows.set_column(place, name, rows[name].dictionary_encode())
-        return rows
+        tables = []
+        for part in parts:
+            memory.give_back()
+            query = Scoped(part, self.question.viewer, beyond)
+            rows = engine.current().run(query, arrow, as_arrow=True, **months)
+            if isinstance(rows, pd.DataFrame):
+                rows = pa.Table.from_pandas(rows, preserve_index=False)
+            columns = [
+                column.dictionary_encode() if pa.types.is_string(column.type) else column
+                for column in rows.columns
+            ]
+            tables.append(pa.table(columns, names=rows.column_names))
+        whole = pa.concat_tables(tables, promote_options="permissive").unify_dictionaries()
+        return whole.to_pandas(self_destruct=True)
 
     def _describe(self, columns: Any) -> list[sa.ColumnElement[Any]]:
         """Select the value of each dimension and the advisor of a row, and as bits the
@@ -280,9 +278,11 @@ class _Contacts(_Evaluations):
     def _read(self) -> pd.DataFrame:
         conditions = statements.conditions_on(self.question)
         described = sa.select(*self._describe(CONTACTS.c)).where(*conditions)
-        return _as_frame(
-            self._find_rows(self._group(described.where(is_of_part).cte("rows_counted")))
-            for is_of_part in _list_parts()
+        return self._run(
+            *(
+                self._group(described.where(is_of_part).cte("rows_counted"))
+                for is_of_part in _list_parts()
+            )
         )
 
     def _name_advisor(self, columns: Any) -> sa.ColumnElement[str]:
@@ -420,12 +420,6 @@ def _list_parts() -> list[sa.ColumnElement[bool]]:
     parts = sa.literal_column(str(CUSTOMER_PARTS), sa.BigInteger)
     part = sa.func.coalesce(CONTACTS.c.customer_number, _ZERO) % parts
     return [part == number for number in range(CUSTOMER_PARTS)]
-
-
-def _as_frame(tables: Iterable[pa.Table]) -> pd.DataFrame:
-    """Put tables of dictionaries together as a frame of categories."""
-    whole = pa.concat_tables(tables, promote_options="permissive").unify_dictionaries()
-    return whole.to_pandas(self_destruct=True)
 
 
 def _bits(tests: Iterable[Predicate]) -> sa.ColumnElement[int]:

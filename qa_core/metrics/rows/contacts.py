@@ -180,7 +180,7 @@ def get_contact(viewer: Viewer, source_system: str, contact_id: str) -> dict[str
     Raises AccessDenied for a contact out of scope, and the same for an unknown one.
     """
     names_wanted = (*contact_columns(viewer), *NEIGHBOURS)
-    contact_id = masking.key_number(contact_id)  # such as of a link in an earlier mail
+    contact_id = masking.key_number(contact_id)  # links in earlier mails have numbers
     key = (CONTACTS.c.source_system == source_system, CONTACTS.c.contact_id == contact_id)
     statement = sa.select(*(_column(name) for name in names_wanted)).where(*key)
     frame = engine.current().run(Scoped(statement, viewer))

@@ -30,7 +30,7 @@ def connect(
             "threads": _limit(threads),
             "temp_directory": str(spill_folder),
             "preserve_insertion_order": preserve_order,
-            # What a statement leaves is given back: by default up to 512 MB of it are kept.
+            # Give freed memory back to the machine: by default up to 512 MB of it stay.
             "allocator_flush_threshold": "1MB",
             "allocator_bulk_deallocation_flush_threshold": "1MB",
             "autoinstall_known_extensions": False,

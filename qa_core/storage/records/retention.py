@@ -53,7 +53,7 @@ class JournalCut(Base, holds=data.NOBODY):
 
 
 class JournalRewording(Base, holds=data.NOBODY):
-    """Signature of a row of the audit log in which a number was keyed; its seal is of before."""
+    """Signature of a row of the audit log in which a number was keyed; its seal is older."""
 
     seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     signature: Mapped[data.Code] = mapped_column(sa.Text())
