@@ -43,7 +43,7 @@ from qa_core.stats.hidden_sums import (
     hide_sums,
     list_nested,
 )
-from qa_core.storage import engine
+from qa_core.storage import engine, lake
 from qa_core.storage.facts.guard import Scoped
 from qa_core.storage.facts.schema import CONTACTS, Handler
 
@@ -54,9 +54,9 @@ Table = dict[Cell, bool]
 """The cells of one family and month that have any contacts, and whether each is shown."""
 CUSTOMER_GROUP, CUSTOMER_GROUPS = "customers of machines ", 64
 """Groups of the customers of machines, which stand where advisors do."""
-CUSTOMER_PARTS = 4
-"""Parts of the customers whose contacts are counted one after the other, so that memory holds
-the groups of 600,000 contacts.
+CONTACTS_AT_ONCE = 100_000
+"""Contacts of a month that are counted at once, so that memory holds their groups: so many more
+parts of the customers there are.
 """
 BUCKETS = 16
 """Groups of advisors in the evidence: at most so many advisors are distinguished."""
@@ -281,9 +281,18 @@ class _Contacts(_Evaluations):
         return self._run(
             *(
                 self._group(described.where(is_of_part).cte("rows_counted"))
-                for is_of_part in _list_parts()
+                for is_of_part in self._list_parts()
             )
         )
+
+    def _list_parts(self) -> list[sa.ColumnElement[bool]]:
+        """List the predicates of the parts that contacts are counted by."""
+        month = dimension_sql.months(self.question.where.period)["first_month"]
+        held = sum(part.rows for part in lake.snapshot(CONTACTS.name).parts_of(month))
+        number = 1 + held // CONTACTS_AT_ONCE
+        of_customer = sa.func.coalesce(CONTACTS.c.customer_number, _ZERO)
+        part = of_customer % sa.literal_column(str(number), sa.BigInteger)
+        return [part == at for at in range(number)]
 
     def _name_advisor(self, columns: Any) -> sa.ColumnElement[str]:
         """Name the advisor; of a machine alone the group of its customer, so that as many groups
@@ -363,7 +372,7 @@ class _Contacts(_Evaluations):
         place_of = {cell: place for place, cell in enumerate(cells)}
         found = [
             self._find_customers(self._run(statement.where(is_of_part)), place_of, advisors)
-            for is_of_part in _list_parts()
+            for is_of_part in self._list_parts()
         ]
         starts = np.cumsum([0, *(len(one.n) for one in found)])
         inside, n, is_back, took = (
@@ -413,13 +422,6 @@ class _Contacts(_Evaluations):
 
 
 _ZERO = sa.literal_column("0", sa.BigInteger)
-
-
-def _list_parts() -> list[sa.ColumnElement[bool]]:
-    """List the predicates of the parts that contacts are counted by."""
-    parts = sa.literal_column(str(CUSTOMER_PARTS), sa.BigInteger)
-    part = sa.func.coalesce(CONTACTS.c.customer_number, _ZERO) % parts
-    return [part == number for number in range(CUSTOMER_PARTS)]
 
 
 def _bits(tests: Iterable[Predicate]) -> sa.ColumnElement[int]:
