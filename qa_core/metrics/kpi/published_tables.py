@@ -143,6 +143,12 @@ def work_out(question: MetricQuery, kind: str, salt: str) -> Tables:
     return tables
 
 
+def count_contacts(question: MetricQuery) -> int:
+    """Count the contacts of the month that is the period of the question."""
+    month = f"{question.where.period.first_day:%Y-%m}"
+    return sum(part.rows for part in lake.snapshot(CONTACTS.name).parts_of(month))
+
+
 class _Evaluations:
     """Rows of a month, counted for its tables."""
 
@@ -287,9 +293,7 @@ class _Contacts(_Evaluations):
 
     def _list_parts(self) -> list[sa.ColumnElement[bool]]:
         """List the predicates of the parts that contacts are counted by."""
-        month = dimension_sql.months(self.question.where.period)["first_month"]
-        held = sum(part.rows for part in lake.snapshot(CONTACTS.name).parts_of(month))
-        number = 1 + held // CONTACTS_AT_ONCE
+        number = 1 + count_contacts(self.question) // CONTACTS_AT_ONCE
         of_customer = sa.func.coalesce(CONTACTS.c.customer_number, _ZERO)
         part = of_customer % sa.literal_column(str(number), sa.BigInteger)
         return [part == at for at in range(number)]
