@@ -102,8 +102,10 @@ class LegalFacts:
 
     def build_sealed_test(self) -> sa.ColumnElement[bool]:
         """Build the predicate of the contacts that are kept under a longer obligation alone."""
-        keys = (_SEALED.c[name] == _c[name] for name in CONTACT_KEY)
-        return _is(sa.or_(names_class(_c), sa.exists().where(*keys)))
+        # A correlated test beside another one would hold every contact in memory.
+        key, sealed = ([table.c[name] for name in CONTACT_KEY] for table in (CONTACTS, _SEALED))
+        is_sealed = sa.tuple_(*key).in_(sa.select(*sealed))
+        return _is(sa.or_(names_class(_c), is_sealed))
 
 
 _c = CONTACTS.c
