@@ -5,7 +5,7 @@ import re
 import smtplib
 import ssl
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP, EmailPolicy
@@ -99,7 +99,7 @@ def connect(server: MailServer) -> Iterator[smtplib.SMTP]:
             connection = smtplib.SMTP(server.host, server.port, timeout=TIMEOUT_SECONDS)
     except (OSError, smtplib.SMTPException) as error:
         raise Unreachable from error
-    with connection:
+    try:
         try:
             if not server.is_tls and not server.is_local:
                 connection.starttls(context=context)
@@ -109,6 +109,10 @@ def connect(server: MailServer) -> Iterator[smtplib.SMTP]:
         except (OSError, smtplib.SMTPException) as error:
             raise Unreachable from error
         yield connection
+    finally:
+        # What was sent is sent, however the server takes its leave.
+        with closing(connection), suppress(OSError, smtplib.SMTPException):
+            connection.quit()
 
 
 def send(connection: smtplib.SMTP, message: EmailMessage) -> None:

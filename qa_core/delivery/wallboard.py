@@ -120,7 +120,7 @@ def _measure(
     days = [today - timedelta(weeks=week) for week in range(WEEKS, -1, -1)]
     received, *before = _count_until(viewer, days[::-1], f"{end:%H:%M}")
     note = _("{n} by {time}", n=formatting.number(received), time=f"{end:%H:%M}")
-    if usual := [count for count in before if count]:
+    if usual := [count for count in before if count is not None]:
         number = formatting.number(median(usual))
         text = ngettext(
             "{usual} last time", "usually {usual} (median of {n} days)", len(usual), usual=number
@@ -144,13 +144,16 @@ def _measure(
     return tuple(numbers)
 
 
-def _count_until(viewer: Viewer, days: Sequence[date], time: str) -> list[int]:
-    """Count what was received on each of these days before a time of day (HH:MM)."""
+def _count_until(viewer: Viewer, days: Sequence[date], time: str) -> list[int | None]:
+    """Count what was received on each of these days before a time of day (HH:MM); None: nothing
+    came all day.
+    """
     where = Filters(Period(min(days), max(days)))
     rows = query.measure(viewer, ("received",), ("day", "half_hour"), where)
-    rows = rows[rows["half_hour"].astype(str) < time]
-    counts = rows.groupby(rows["day"].astype(str))["value"].sum()
-    return [int(counts.get(day.isoformat(), 0)) for day in days]
+    rows = rows[rows["value"] > 0]
+    early = rows["value"].where(rows["half_hour"].astype(str) < time, 0)
+    counts = early.groupby(rows["day"].astype(str)).sum()
+    return [int(counts[name]) if (name := str(day)) in counts else None for day in days]
 
 
 def _count_waiting(viewer: Viewer, waiting: queue_log.WaitingCallers) -> BoardNumber:

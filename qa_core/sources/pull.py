@@ -417,6 +417,7 @@ def undo(viewer: Viewer, number: int) -> int:
     window = ledger.get_window(viewer, number)
     with lock(window.source):
         batches = _find_batches(window)
+        ledger.fill(viewer, number)  # undone in part, it is read again
         for batch in batches:
             pipeline.undo(viewer, batch)
         ledger.note_undone(viewer, number)

@@ -16,6 +16,7 @@ from qa_core.storage.facts.personal_data import CONTACT, CUSTOMER, RECORD, TEXT
 from qa_core.storage.records import data_map
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.base import now
+from qa_core.storage.records.call_backs import CallBack, build_key
 from qa_core.storage.records.data_map import StoredTable
 from qa_core.storage.records.retention import JournalRewording, Purge
 
@@ -31,12 +32,16 @@ def take_over(connection: sa.Connection) -> None:
     files first, which can be repeated, then the records with the migration itself. An open purge
     stays, which the next one certifies.
     """
+    moved = _find_moved(connection)
     contacts = lake.key_ids()
     if contacts:
         lake.vacuum(at_once=True)
     if known := replay_list.find():
         replay_list.write(replace(known, number=known.number + 1))
     _mask_quarantine()
+    for before, key in moved.items():
+        mark = sa.update(CallBack.__table__).where(CallBack.key == before)
+        connection.execute(mark.values(key=key))
     rows = _key_records(connection) + _key_log(connection)
     if contacts or rows:
         today = environment.today()
@@ -46,6 +51,24 @@ def take_over(connection: sa.Connection) -> None:
         note |= {"count": contacts.count if contacts else rows, "done": True}
         opened = {"as_of": today, "actor": "system", "started_at": now(), "kinds": {KIND: note}}
         connection.execute(sa.insert(Purge).values(opened))
+
+
+def _find_moved(connection: sa.Connection) -> dict[str, str]:
+    """Find the keys that marks of call-backs have, and get with the ids of their contacts."""
+    marks = set(connection.scalars(sa.select(CallBack.__table__.c.key)))
+    if not marks:
+        return {}
+    number = masking.NUMBER_INSIDE.replace("'", "''")
+    with lake.working() as facts:
+        ids = facts.execute(
+            "SELECT source_system, contact_id FROM contacts "
+            f"WHERE regexp_matches(contact_id, '{number}')"
+        ).fetchall()
+    return {
+        before: build_key(system, masking.key_number(text))
+        for system, text in ids
+        if (before := build_key(system, text)) in marks
+    }
 
 
 def _mask_quarantine() -> None:

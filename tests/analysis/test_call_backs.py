@@ -48,7 +48,7 @@ def missed(centre: Path) -> Path:
 
 
 def key_of(contact_id: str) -> str:
-    return callbacks._digest("generic", contact_id)
+    return callbacks.build_key("generic", contact_id)
 
 
 def listed(viewer: Viewer) -> list[tuple[str | None, int, str | None, str | None]]:

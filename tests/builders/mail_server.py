@@ -103,7 +103,7 @@ def serve(certificate: Path | None = None, from_start: bool = False) -> Iterator
                         box.was_encrypted.append(is_encrypted)
                     self.say(answer)
                 elif word == "QUIT":
-                    self.say("221 bye")
+                    self.say(box.answers.get("QUIT", "221 bye"))
                     return
                 else:
                     self.say("250 ok")

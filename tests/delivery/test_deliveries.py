@@ -280,6 +280,16 @@ def test_a_receiver_that_delays_holds_nobody_else_up(mailed: Mailbox, set_clock:
     assert find_outcomes()["adv0"] == ("due", "unreachable")
 
 
+def test_a_server_that_ends_badly_has_still_taken_what_was_sent(
+    mailed: Mailbox, set_clock: SetClock
+) -> None:
+    want_digest("adv0")
+    mailed.answers["QUIT"] = "421 4.4.2 timeout exceeded"
+    set_clock(MONDAY)
+    assert worker.work() == 1
+    assert find_outcomes()["adv0"][0] == "sent"
+
+
 def test_a_refused_address_fails_at_once_and_others_still_get_theirs(
     mailed: Mailbox, set_clock: SetClock
 ) -> None:

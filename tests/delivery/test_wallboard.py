@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -72,6 +73,21 @@ def test_today_is_compared_with_the_same_weekday_until_the_same_time(today: None
     assert wallboard.build(LEAD).scope == "Nord"
 
 
+def test_days_on_which_nothing_had_come_by_then_count_as_none(
+    centre: Path, set_clock: SetClock
+) -> None:
+    set_clock("2026-05-06T08:40")
+    add_people({"a0": "Name 0"}, {"Nord": "Lille"})
+    here = {"team": "Nord", "queue": "Billing", "advisor_id": "a0"}
+    starts = [datetime(2026, 5, 6) - timedelta(weeks=week) for week in range(1, 9)]
+    rows = [contact(day.replace(hour=10), f"{day:%d.%m}", **here) for day in starts]
+    rows += [contact(day.replace(hour=8), f"{day:%d.%m} 8", **here) for day in (*starts[:2],)]
+    land([*rows, *(contact(f"2026-05-06 08:{minute}", minute, **here) for minute in ("10", "35"))])
+    add_import("2026-05-06T08:39:30")
+    # Two of the eight days before had one contact by 8:30, and six had none.
+    assert show()["Received today"][1] == "1 by 08:30 · usually 0 (median of 8 days)"
+
+
 def test_a_number_is_old_after_twice_the_time_between_imports(
     today: None, set_clock: SetClock
 ) -> None:
@@ -111,6 +127,20 @@ def test_callers_waiting_are_those_of_a_followed_log(
     list(Follower(Viewer.SYSTEM, path).catch_up())
     value, note, _is_old = show()["Waiting now"]
     assert value == "2" and note.startswith("longest for 5\u00a0min")
+
+
+def test_the_age_of_a_log_is_that_of_the_one_that_is_followed_now(
+    centre: Path, tmp_path: Path, today: None
+) -> None:
+    seconds = int(now().timestamp())
+    for name, at in (("old", seconds - 20 * 86_400), ("new", seconds - 30)):
+        path = tmp_path / name
+        path.write_text(f"{at}|B{name}|Billing|NONE|ENTERQUEUE||0612345601|1\n")
+        list(Follower(Viewer.SYSTEM, path).catch_up())
+        for state in (centre / "watching").glob("*.parquet"):
+            if name == "old" or state.stat().st_mtime > at:
+                os.utime(state, (at, at))
+    assert not show()["Waiting now"][2]
 
 
 def test_every_number_stays_within_the_teams_and_queues_of_the_board(

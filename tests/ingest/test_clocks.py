@@ -20,6 +20,8 @@ NINE_IN_PARIS = "2026-03-20 09:00:00"
         ("start_time_utc", "2026-03-20 08:00:00"),
         ("Start time (America/New_York)", "2026-03-20 04:00:00"),
         ("Start time", "03/20/2026 04:00:00 AM EDT"),
+        ("DATE ET HEURE", "20/03/2026 09:00:00"),
+        ("Start time (ET)", "2026-03-20 04:00:00"),
         ("Start time", "20. Mär. 2026 09:00:00"),
         ("Start time", NINE_IN_PARIS),
     ],

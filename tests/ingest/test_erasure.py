@@ -121,6 +121,27 @@ def test_a_call_in_progress_goes_on_without_its_customer(
     assert len(set(pq.read_table(kept)["callid"].to_pylist())) == 3
 
 
+def test_who_is_erased_while_a_piece_of_a_log_is_imported_stays_erased(
+    centre: Path, ann: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import time
+
+    log = centre / "asterisk" / "queue_log"
+    log.parent.mkdir()
+    at = int(time.time())
+    log.write_text(QUEUE_LOG.format(at=at - 20))
+    follower = Follower(Viewer.SYSTEM, log)
+    list(follower.catch_up())
+    kept = next((centre / "watching").glob("*.parquet"))
+    call = f"{at - 9}|1.9|600|NONE|ENTERQUEUE||{BOB}|1\n{at - 8}|1.9|600|Bo|CONNECT|1|x|1\n"
+    log.write_text(f"{log.read_text()}{call}{at - 7}|1.9|600|Bo|COMPLETECALLER|1|1|1\n")
+    steps = follower.catch_up()
+    next(steps)
+    assert forget(ann, monkeypatch)["events"] >= 1
+    list(steps)
+    assert ann not in pq.read_table(kept)["customer_key"].to_pylist()
+
+
 def test_nobody_who_is_signed_in_erases_by_themselves(centre: Path, ann: str) -> None:
     with pytest.raises(AccessDenied):
         erasure.erase(Viewer("adam", Role.ADMIN), "customer", ann)

@@ -226,6 +226,31 @@ def test_a_day_is_undone_whole_and_comes_back_only_on_request(
     assert len(find_contacts()) == 13
 
 
+def test_a_day_that_is_undone_in_part_is_read_again(
+    add_platform: AddPlatform, set_clock: SetClock, tmp_path: Path
+) -> None:
+    platform = add_platform("aircall", since="2026-05-12")
+    calls = make_calls("aircall", random.Random(3), find_span(TODAY), 40)
+    noon = find_span(TODAY).since + timedelta(hours=12)
+    platform.calls = {name: call for name, call in calls.items() if call.start < noon}
+    pull_due()
+    platform.calls = calls
+    set_clock("2026-05-14T00:01")
+    pull_due()
+    # By hand came what the first of the two imports of the day cannot be undone below.
+    early = next(iter(sorted(calls, key=lambda name: calls[name].start)))
+    at = f"{calls[early].start + timedelta(hours=2):%Y-%m-%d %H:%M:%S}"
+    row = f"contact_id,started_at,outcome,wait_seconds\n{early},{at},answered,77\n"
+    bring(tmp_path, "contacts", row, system="aircall")
+
+    with pytest.raises(Refusal):
+        pull.undo(SYSTEM, ledger.find_days("aircall", TODAY, TODAY)[0].id)
+
+    assert len(find_contacts()) < 40
+    pull_due()
+    assert len(find_contacts()) == 40
+
+
 def test_a_dry_run_writes_nothing(add_platform: AddPlatform, centre: Path) -> None:
     platform = add_platform("aircall")
     platform.calls = make_calls("aircall", random.Random(3), find_span(DAY), 10)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from builders import every_column
-from builders.centres import contact, land
+from builders.centres import add_people, contact, land
 from builders.erasure import find_traces
 from builders.every_column import fill_every_column
 from builders.forked_python import forked_python
@@ -23,7 +23,8 @@ from builders.import_files import bring, find_contacts
 from builders.listening_centre import keep_audio
 from builders.sounds import make
 
-from qa_core.access.roles import Viewer
+from qa_core.access.roles import Role, TeamSpan, Viewer
+from qa_core.analysis import call_backs
 from qa_core.base import environment, masking
 from qa_core.cli.app import run
 from qa_core.metrics.rows import contacts
@@ -197,6 +198,23 @@ def test_imports_of_before_can_be_undone(old: Path, ask: Callable[..., Any]) -> 
     assert find_contacts("wait_seconds", where=f"contact_id = '{key}'") == [(key, 10.0)]
     assert run(["batches", "undo", first]) == 0
     assert find_contacts() == []
+
+
+def test_a_call_back_that_was_made_stays_made(
+    centre: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lead = Viewer("lea", Role.TEAM_LEAD, led_teams=(TeamSpan("Nord"),))
+    add_people({"a1": "Ann"}, {"Nord": "Lille"})
+    missed = {"outcome": "abandoned", "queue": "Billing", "customer_key": "k1aa"}
+    with earlier_version(monkeypatch):
+        answered = contact("2026-05-06 09:00", queue="Billing", team="Nord", advisor_id="a1")
+        land([answered, contact("2026-05-06 08:00", ID, **missed)])
+        [due] = call_backs.find_due(lead)
+        call_backs.settle(lead, due.caller.tries[0], "done")
+
+    assert run(["init"]) == 0
+
+    assert call_backs.find_due(lead) == ()
 
 
 def test_one_of_two_contacts_stays_with_what_came_later(

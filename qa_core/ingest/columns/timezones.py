@@ -37,8 +37,10 @@ _ZONES = {
 _ZONE = re.compile(
     r"(?<![A-Za-z])(?:(?:UTC|GMT) ?(?P<sign>[+-])(?P<hours>\d{1,2})(?::?00)?(?![\d:])|"
     r"(?P<place>[A-Z][A-Za-z]+/[A-Z][A-Za-z_]+(?:/[A-Z][A-Za-z_]+)?)|"
-    rf"(?P<letters>{'|'.join(sorted(_ZONES, key=len, reverse=True))}))(?![A-Za-z+-])"
+    rf"(?P<letters>{'|'.join(name for name in _ZONES if len(name) > 2)}|"
+    r"(?<![^(\[])[EP]T(?![^)\]])))(?![A-Za-z+-])"
 )
+"""Zone in a header. ET and PT stand alone or in brackets: DATE ET HEURE is French."""
 FIRST_YEAR, LAST_YEAR = 1970, 2100
 
 

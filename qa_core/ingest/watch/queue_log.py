@@ -4,6 +4,7 @@ not by its name or number on the disk, so that a rotated one is read to its end 
 it went.
 """
 
+import fcntl
 import hashlib
 import json
 import os
@@ -244,13 +245,18 @@ class Follower:
         self.position = LogPosition(
             len(beginning), digest, offset + len(data), lines, log.first, landed_at, sorted(kept)
         )
-        self.open_events = open_events
+        before, self.open_events = self.open_events, open_events
         self._state.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _write(
-            self._state,
-            open_events.replace_schema_metadata({_POSITION_KEY: json.dumps(asdict(self.position))}),
-        )
-        self._loaded = _read_state(self._state)
+        with _alone(self._state.parent):
+            if self._loaded and _read_state(self._state) != self._loaded:
+                # A customer was erased while the piece was loaded.
+                names = [table.column("customer_key") for table in (before, self._load()[1])]
+                erased = set(names[0].to_pylist()) - set(names[1].to_pylist()) - {None}
+                for key in erased:
+                    self.open_events = _clear_customer(self.open_events, key)[0]
+            position = {_POSITION_KEY: json.dumps(asdict(self.position))}
+            _write(self._state, self.open_events.replace_schema_metadata(position))
+            self._loaded = _read_state(self._state)
 
     def _load(self) -> tuple[LogPosition | None, pa.Table]:
         self._loaded = _read_state(self._state)
@@ -287,22 +293,36 @@ def find_waiting(viewer: Viewer) -> WaitingCallers | None:
             )
             for queue, moment in calls.fetchall():
                 entered.setdefault(queue, []).append(moment)
-    return WaitingCallers(entered, min(ages)) if ages else None
+    fresh = [age for age in ages if age >= max(ages) - KEEP_UNENDED]
+    return WaitingCallers(entered, min(fresh)) if ages else None
 
 
 def erase_customer(customer_key: str) -> int:
     """Remove a customer from kept events, in every log; the calls stay. Returns their number."""
     erased = 0
     for state in sorted((environment.current().folder / "watching").glob("*.parquet")):
-        table = pq.read_table(state)
-        place = table.schema.get_field_index("customer_key")
-        is_theirs = pc.fill_null(pc.equal(table.column(place), customer_key), False)
-        count = pc.sum(is_theirs).as_py() or 0
-        if count:
-            cleared = pc.if_else(is_theirs, pa.scalar(None, pa.string()), table.column(place))
-            _write(state, table.set_column(place, table.schema.field(place), cleared))
-            erased += count
+        with _alone(state.parent):
+            table, count = _clear_customer(pq.read_table(state), customer_key)
+            if count:
+                _write(state, table)
+        erased += count
     return erased
+
+
+def _clear_customer(table: pa.Table, customer_key: str) -> tuple[pa.Table, int]:
+    place = table.schema.get_field_index("customer_key")
+    is_theirs = pc.fill_null(pc.equal(table.column(place), customer_key), False)
+    cleared = pc.if_else(is_theirs, pa.scalar(None, pa.string()), table.column(place))
+    count = pc.sum(is_theirs).as_py() or 0
+    return table.set_column(place, table.schema.field(place), cleared), count
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the right to write the states of logs, across processes."""
+    with (folder / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _write(state: Path, table: pa.Table) -> None:

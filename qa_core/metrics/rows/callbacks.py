@@ -1,6 +1,5 @@
 """Missed callers: how they were reached, and who waits for a call-back now."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
@@ -25,6 +24,7 @@ from qa_core.metrics.rows.contacts import shown_customer
 from qa_core.storage import engine, lake
 from qa_core.storage.facts.guard import Scoped
 from qa_core.storage.facts.schema import CONTACTS, EVERY_CONTACT, on_every_contact
+from qa_core.storage.records.call_backs import build_key
 
 CALL_BACK_DAYS = 7
 """Days before the newest contact in which a missed caller is still to be called back."""
@@ -232,7 +232,8 @@ def find_missed_callers(viewer: Viewer) -> tuple[MissedCaller, ...]:
 def _build_caller(viewer: Viewer, rows: Sequence[Any], others: Sequence[Any]) -> MissedCaller:
     newest = rows[0]
     tries, elsewhere = (
-        tuple(_digest(row.source_system, row.contact_id) for row in some) for some in (rows, others)
+        tuple(build_key(row.source_system, row.contact_id) for row in some)
+        for some in (rows, others)
     )
     return MissedCaller(
         tries,
@@ -243,7 +244,3 @@ def _build_caller(viewer: Viewer, rows: Sequence[Any], others: Sequence[Any]) ->
         shown_customer(viewer, newest.customer_key),
         elsewhere,
     )
-
-
-def _digest(*key: str) -> str:
-    return hashlib.sha256("\n".join(key).encode()).hexdigest()[:24]

@@ -26,6 +26,8 @@ from qa_core.storage.records import row_rules
 
 PAGE_ROWS = 5000
 CONNECT_SECONDS = 30
+SILENT_SECONDS = 900
+"""Seconds without a word after which a server is given up, or it would hold up every source."""
 DIALECTS = ("postgresql", "mysql", "mariadb", "sqlite")
 _SELECT = re.compile(r"\s*(?:--[^\n]*\n\s*)*(?:SELECT|WITH)\b[^;]*;?\s*", re.IGNORECASE)
 OPTIONS = re.compile(r"host|port|unix_socket|charset|ssl\w*")
@@ -129,6 +131,8 @@ def _find_arguments(url: sa.URL) -> dict[str, Any]:
     if dialect == "sqlite":
         return {}
     found: dict[str, Any] = {"connect_timeout": CONNECT_SECONDS}
+    if dialect != "postgresql":
+        found |= dict.fromkeys(("read_timeout", "write_timeout"), SILENT_SECONDS)
     if _is_here(url) or any(name.startswith("ssl") for name in url.query):
         return found
     if dialect == "postgresql":

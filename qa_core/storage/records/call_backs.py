@@ -1,5 +1,6 @@
 """Table of the call-backs: what was done about missed callers."""
 
+import hashlib
 from datetime import datetime
 
 from sqlalchemy.orm import Mapped, mapped_column
@@ -17,3 +18,8 @@ class CallBack(Base, holds=data.Stored((data.CUSTOMER, data.ADVISOR), "call_back
     """taken · tried · done"""
     taken_by: Mapped[data.Username]
     changed_at: Mapped[datetime] = mapped_column(default=now)
+
+
+def build_key(source_system: str, contact_id: str) -> str:
+    """Build the key of the call-back to a missed contact."""
+    return hashlib.sha256(f"{source_system}\n{contact_id}".encode()).hexdigest()[:24]
