@@ -430,7 +430,7 @@ def _find_sums_of(record: Mapping[str, Any]) -> dict[str, Sums]:
         is_group = kpi.startswith("by_")
         if mark and not is_group and suffix != "histogram" and value is not None and value == value:
             # The last digits of a sum depend on the order of the rows: they correct nothing.
-            number = round(float(value), 6)
+            number = float(f"{float(value):.12g}")
             is_whole = number.is_integer() and suffix != "deviation"
             found.setdefault(kpi, {})[suffix] = int(number) if is_whole else number
     return {kpi: sums for kpi, sums in found.items() if any(sums.values())}

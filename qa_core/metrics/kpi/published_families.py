@@ -53,6 +53,8 @@ class Family:
     """Whether it counts, up to contacts outside opening hours, all rows."""
     among: str | None = None
     """The family whose rows its own are some of, as everybody knows."""
+    is_of_nobody: bool = False
+    """Whether no advisor took its rows: who works there is behind them."""
 
     @property
     def key(self) -> str:
@@ -73,11 +75,11 @@ FAMILIES: Mapping[str, tuple[Family, ...]] = {
             within=("abandon_rate", "average_speed_of_answer"),
             among=ALL_RECEIVED,
         ),
-        Family("average_time_to_abandon", among=ALL_RECEIVED),
+        Family("average_time_to_abandon", among=ALL_RECEIVED, is_of_nobody=True),
         Family("average_handle_time", among=ANSWERED),
         Family("average_talk_time", among=ANSWERED),
         Family("transfer_rate", among=ANSWERED),
-        Family("recovered_rate"),
+        Family("recovered_rate", is_of_nobody=True),
         Family("repeat_caller_rate"),
         Family("first_contact_resolution", among=ANSWERED),
         Family(

@@ -92,10 +92,10 @@ class _Column:
     is_machine: np.ndarray
     is_customer: np.ndarray
 
-    def are_small(self, regions: np.ndarray) -> np.ndarray:
+    def are_small(self, regions: np.ndarray, if_nobody: bool) -> np.ndarray:
         """Return for sets of combinations (bool, sets × combinations) whether too few rows or
         advisors are behind each, of machines alone too few customers; a set without any is
-        not small.
+        not small. `if_nobody`: whether one of enough rows is that nobody took.
         """
         rows = regions @ self.n
         few = (rows > 0) & (rows < MINIMUM_CONTACTS)
@@ -105,9 +105,8 @@ class _Column:
             advisors = people[:, ~self.is_customer].sum(axis=1)
             customers = people[:, self.is_customer].sum(axis=1)
             is_alone = regions[unsure] @ np.where(self.is_machine, 0, self.n) == 0
-            few[unsure] = np.where(
-                is_alone, customers < MINIMUM_CUSTOMERS, advisors < MINIMUM_ADVISORS
-            )
+            is_few = (advisors < MINIMUM_ADVISORS) & (if_nobody | (advisors > 0))
+            few[unsure] = np.where(is_alone, customers < MINIMUM_CUSTOMERS, is_few)
         return few
 
     def take(self, used: np.ndarray) -> "_Column":
@@ -453,8 +452,13 @@ def _audit(
     place_of = {family.key: place for place, family in enumerate(families)}
     own = [columns[family.key] for family in families]
     rows = np.array([column.cells.inside @ column.n for column in own]).T
-    is_hidden = np.array([column.are_small(column.cells.inside) for column in own]).T
-    is_hidden &= np.array([_is_limited(cell) for cell in cells])[:, None]
+    limited = np.array([_is_limited(cell) for cell in cells])[:, None]
+
+    def find_small(if_nobody: bool) -> np.ndarray:
+        small = [column.are_small(column.cells.inside, if_nobody) for column in own]
+        return np.array(small).T & limited
+
+    is_hidden = find_small(if_nobody=False)
     widest = rows.max(axis=1, initial=0)
     order = sorted(
         range(len(cells)),
@@ -462,9 +466,11 @@ def _audit(
     )
     solver = Solver()
 
-    def choose(places: Sequence[int], start: np.ndarray, of_parts: bool = False) -> np.ndarray:
+    def choose(
+        places: Sequence[int], start: np.ndarray, of_parts: bool = False, if_nobody: bool = False
+    ) -> np.ndarray:
         """Hide at least `start` in families of the same rows, until no hidden number of rows
-        (or of rows of a part) can be derived.
+        (or of rows of a part) can be derived, nor a small sum.
         """
         column, used = own[places[0]], own[places[0]].n > 0
         live = np.array(
@@ -479,7 +485,7 @@ def _audit(
         counted = [(column.n, None)] if not of_parts else [(one, column.n) for one in column.parts]
         some = TableCells(column.cells.inside[np.ix_(live, used)], column.cells.table[live])
         while len(live):
-            hidden = _hide(column, start, live, len(cells) // 2)
+            hidden = _hide(column, start, live, len(cells) // 2, if_nobody)
             fixed = np.zeros(len(live), bool)
             concerned = np.flatnonzero(hidden[live])
             for number, (n, among) in enumerate(counted):
@@ -498,8 +504,10 @@ def _audit(
         return start
 
     same = [column.cells.inside.shape[1].to_bytes(8) + column.n.tobytes() for column in own]
-    for one in dict.fromkeys(same):
-        group = [place for place, other in enumerate(same) if other == one]
+    groups = [
+        [place for place, other in enumerate(same) if other == one] for one in dict.fromkeys(same)
+    ]
+    for group in groups:
         is_hidden[:, group] = choose(group, is_hidden[:, group].any(axis=1))[:, None]
     for of_parts in (False, True):
         is_settled = False
@@ -515,6 +523,23 @@ def _audit(
                     hidden = choose([place], start, of_parts)
                     is_settled &= not (hidden & ~is_hidden[:, place]).any()
                     is_hidden[:, place] = hidden
+    # Rows that nobody took are hidden like those of few advisors. As nobody is behind them, no
+    # other family has to hide for them: else a month without machines would show no total.
+    is_for_people = is_hidden.copy()
+    is_small = find_small(if_nobody=True)
+    for group in groups:
+        some = [place for place in group if not families[place].is_of_nobody]
+        more = (is_small & ~is_for_people)[:, some].any(axis=1)
+        if not more.any():
+            continue
+        hidden = choose(some, is_for_people[:, some].all(axis=1) | more, if_nobody=True)
+        for place in some:
+            is_hidden[:, place] |= hidden
+            if (is_hidden[:, place] != hidden).any():
+                is_hidden[:, place] = choose([place], is_hidden[:, place], if_nobody=True)
+            if own[place].parts:
+                start = is_hidden[:, place]
+                is_hidden[:, place] = choose([place], start, of_parts=True, if_nobody=True)
     # That a figure counts nothing in a cell would tell what a wider one hides there.
     for place, family in enumerate(families):
         wider = [
@@ -522,7 +547,7 @@ def _audit(
             for other, one in enumerate(families)
             if one.is_widest or one.key in family.within or family.key in one.within
         ]
-        is_hidden[:, place] |= (rows[:, place] == 0) & is_hidden[:, wider].any(axis=1)
+        is_hidden[:, place] |= (rows[:, place] == 0) & is_for_people[:, wider].any(axis=1)
     tables, evidence, remainders = {}, {}, []
     for place, family in enumerate(families):
         column = own[place]
@@ -548,9 +573,12 @@ def _audit(
     return Tables(tables, evidence, remainders)
 
 
-def _hide(column: _Column, start: np.ndarray, live: Sequence[int], half: int) -> np.ndarray:
+def _hide(
+    column: _Column, start: np.ndarray, live: Sequence[int], half: int, if_nobody: bool
+) -> np.ndarray:
     """Choose the cells to hide: `start`, and further ones by the audit of the `live`
     cells, in the order to be shown. A hidden cell's count with a source is hidden too.
+    `if_nobody`: see `_Column.are_small`.
     """
     is_hidden = start.copy()
     for candidates in ([cell for cell in live if cell < half], list(live)):
@@ -558,9 +586,9 @@ def _hide(column: _Column, start: np.ndarray, live: Sequence[int], half: int) ->
         cells = TableCells(
             column.cells.inside[np.ix_(used, column.n > 0)], column.cells.table[used]
         )
-        small = column.take(column.n > 0)
+        are_small = functools.partial(column.take(column.n > 0).are_small, if_nobody=if_nobody)
         order = [position for position, cell in enumerate(candidates) if not is_hidden[cell]]
-        is_hidden[used] = hide_sums(cells, order, is_hidden[used], small.are_small)
+        is_hidden[used] = hide_sums(cells, order, is_hidden[used], are_small)
         is_hidden[half:] |= is_hidden[:half]
         if len(candidates) == len(live):
             break
