@@ -62,6 +62,21 @@ def test_a_cell_of_few_advisors_or_few_contacts_is_hidden_with_all_its_numbers(
     assert hidden["notes"] == ()
 
 
+def test_missed_contacts_hide_neither_the_total_nor_what_counts_the_answered_alone(
+    centre: Path,
+) -> None:
+    # Nobody took 20 contacts: they are hidden by handler, as is what would give them back.
+    answered = [row | {"handled_by": "person"} for row in of_queue("a", 8, 20)]
+    missed = [
+        contact(f"2026-05-{4 + number:02d} 11:00", queue="a", outcome="abandoned")
+        for number in range(20)
+    ]
+    land_all(answered, missed)
+    assert shown("received") == shown("answered") == {None: "ok"}
+    assert shown("received", "handled_by") == {"person": "suppressed", None: "suppressed"}
+    assert shown("answered", "handled_by")["person"] == "ok"
+
+
 def test_a_single_hidden_cell_takes_the_smallest_other_with_it(centre: Path) -> None:
     # Alone, "small" would be the total less the others.
     land_all(
