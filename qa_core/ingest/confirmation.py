@@ -46,6 +46,8 @@ class Confirmation:
     missing: dict[str, str] = field(default_factory=dict)
     _interpreter: Interpreter | None = None
     _new_headers: list[str] = field(default_factory=list)
+    _new_fields: frozenset[str] = frozenset()
+    """Headers of fields that figures rest on and the layout did not have."""
 
     def __post_init__(self) -> None:
         self.options = self.given
@@ -55,7 +57,7 @@ class Confirmation:
         Refusal where the file cannot be read, or not before a question is answered.
         """
         found, kind = self.reading, self.reading.kind
-        found.system, headers, mapping = table_reader.find_columns(
+        found.system, headers, mapping, deciding = table_reader.find_columns(
             self.path, kind, self.given, self.profile
         )
         found.layout = reading.compute_layout(kind, found.system, headers)
@@ -65,9 +67,19 @@ class Confirmation:
                     session, kind, found.system, headers
                 )
         if self.layout is not None:
-            self._new_headers = [name for name in headers if name not in self.layout.headers]
-            if not self.missing:
-                found.layout = self.layout.layout
+            new = [name for name in headers if name not in self.layout.headers]
+            added = {
+                name: text
+                for name, text in mapping.items()
+                if self.layout.headers and text in new and name not in self.layout.mapping
+            }
+            if added and all(name == text for name, text in mapping.items()):
+                self.layout, self.missing = None, {}  # it says itself what it holds
+            else:
+                self._new_fields = deciding.intersection(added.values())
+                self._new_headers = [name for name in new if name not in self._new_fields]
+                if not self.missing and not self._new_fields:
+                    found.layout = self.layout.layout
         self._interpreter = Interpreter(stage, headers, mapping)
         base = self._with_layout(self.given)
         try:
@@ -85,7 +97,8 @@ class Confirmation:
     def _with_layout(self, options: ImportOptions) -> ImportOptions:
         if self.layout is None:
             return options
-        return layouts.apply_layout(self.layout, options, self._interpreter.headers)
+        headers = self._interpreter.headers
+        return layouts.apply_layout(self.layout, options, headers, self._new_fields)
 
     def build(self, staged: Staged) -> list[plausibility.Oddity]:
         """Build the facts and remarks of a file that was read. Returns what looks odd. Raises
@@ -95,7 +108,8 @@ class Confirmation:
         if not found.layout:
             found.system = staged.system
             found.layout = reading.compute_layout(staged.kind, staged.system, staged.headers)
-        is_before = self.layout is not None and not self.missing
+        is_known = self.layout is not None and not self._new_fields
+        is_before = is_known and not self.missing
         with open_session(staged) as connection:
             scope = reused_ids.find_key_scope(connection, staged, self.options)[0]
             handled = None
@@ -106,7 +120,7 @@ class Confirmation:
             found.headline = reading.count_headline(connection, staged, scope, handled)
             days = reading.find_days(connection, staged)
             found.facts = reading.build_facts(
-                connection, staged, days, found.headline, scope, self.layout is not None
+                connection, staged, days, found.headline, scope, is_known
             )
             odd = plausibility.check(connection, staged)
         found.rows = [

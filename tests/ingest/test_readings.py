@@ -153,6 +153,29 @@ def test_a_renamed_column_is_asked_about_and_a_new_one_only_remarked(centre: Pat
     assert read(centre, renamed, **named).tally.new == 3
 
 
+def test_a_new_column_that_figures_rest_on_makes_another_layout(centre: Path) -> None:
+    bring(centre, "contacts", EXPORT)
+    richer = later(EXPORT).replace("(s)", "(s),Direction").replace(",120", ",120,Outbound")
+    richer = richer.replace(",,\n", ",,Inbound\n").replace(",30\n", ",30,Inbound\n")
+    report = read(centre, richer)
+    assert report.refusal.code == "unconfirmed_reading"
+    assert facts_of(report)["direction"]["counts"]["ways"] == {"inbound": 2, "outbound": 1}
+    assert read(centre, richer, confirm=report.reading.layout).tally.new == 3
+    assert dict(find_contacts("direction"))["D1"] == "outbound"
+    assert read(centre, later(EXPORT, "E")).tally.new == 3
+
+
+def test_a_file_in_the_words_of_the_design_is_read_by_itself_beside_a_narrow_layout(
+    centre: Path,
+) -> None:
+    narrow = "contact_id,started_at,outcome\nN1,13/10/2026 10:00,answered\n"
+    bring(centre, "contacts", narrow)
+    columns = "contact_id,started_at,outcome,direction,queue,talk_seconds"
+    report = read(centre, f"{columns}\nA1,2026-10-06T09:00:00,answered,outbound,Sales,60\n")
+    assert report.reading.verdict == "sure"
+    assert find_contacts("direction", "queue", "talk_seconds")[0] == ("A1", "outbound", "Sales", 60)
+
+
 def test_an_undone_import_takes_its_confirmation_along_and_a_later_one_does_not(
     centre: Path,
 ) -> None:

@@ -55,9 +55,14 @@ def find_layout(
 
 
 def apply_layout(
-    row: ConfirmedReading, options: ImportOptions, headers: Collection[str]
+    row: ConfirmedReading,
+    options: ImportOptions,
+    headers: Collection[str],
+    used: Collection[str] = (),
 ) -> ImportOptions:
-    """Complete options with the answers of a layout; columns that it did not have are left out."""
+    """Complete options with the answers of a layout; columns that it did not have are left out,
+    but those `used`.
+    """
     present, stored = set(headers), ImportOptions.load(row.options)
     renamed = {
         text: options.columns[name]
@@ -78,7 +83,7 @@ def apply_layout(
         profile=stored.profile if registry.is_known(stored.profile) else None,
     )
     completed = options.with_defaults(stored)
-    known = {*row.headers, *completed.columns.values()}
+    known = {*row.headers, *used, *completed.columns.values()}
     new = tuple(name for name in headers if name and row.headers and name not in known)
     is_stated = completed.is_stated or completed.profile is None
     return replace(completed, ignored=(*completed.ignored, *new), is_stated=is_stated)

@@ -190,27 +190,29 @@ def _find_table(
 
 def find_columns(
     path: Path, kind: str, options: ImportOptions, system: str | None = None
-) -> tuple[str, tuple[str, ...], dict[str, str]]:
-    """Find the system and the headers of a file, and the fields that they name; nothing
-    where it cannot be read.
+) -> tuple[str, tuple[str, ...], dict[str, str], frozenset[str]]:
+    """Find the system and the headers of a file, the fields that they name, and the headers of
+    those that figures rest on; nothing where it cannot be read.
     """
     try:
         content = open_content(path, options.encoding)
         platform, _export = _find_platform(content, kind, options)
         if platform is not None:
-            return options.system or system or platform.name, platform.shown, {}
+            return options.system or system or platform.name, platform.shown, {}, frozenset()
         profile, _source, _sample, header, _decisions = _find_table(content, kind, options)
     except (Refusal, OSError):
-        return "", (), {}
+        return "", (), {}, frozenset()
     vocabulary = header_matching.build_vocabulary(profile.fields)
-    named = {
-        hit[0].name: text
+    hits = {
+        text: hit[0]
         for text in reversed(header.names)
         if text not in options.ignored
         and (hit := header_matching.find_field(header_matching.parse_header(text), vocabulary))
     }
+    named = {field.name: text for text, field in hits.items()}
+    deciding = frozenset(text for text, field in hits.items() if not field.is_label)
     named |= {field: text for field, text in options.columns.items() if text in header.names}
-    return options.system or system or profile.name, header.names, named
+    return options.system or system or profile.name, header.names, named, deciding
 
 
 @contextmanager

@@ -64,6 +64,12 @@ class Field:
     def is_identity(self) -> bool:
         return self.value_type in (ValueType.CUSTOMER, ValueType.PARTY)
 
+    @property
+    def is_label(self) -> bool:
+        """Whether it names or describes; outcome, direction, ids, times and numbers decide."""
+        is_text = self.value_type in (ValueType.TEXT, ValueType.CHANNEL)
+        return is_text and self.name not in ("contact_id", "ticket")
+
 
 def build_fields(
     kind: str, *groups: tuple[Any, ...], of_many: Collection[str] = ()
