@@ -113,6 +113,10 @@ def open_source(
         raise archives.refuse_empty(content.name)
     if start.startswith((archives.ZIP, workbooks.OLE)):
         return _open_workbook(content, options, score_rows)
+    if options.sheet is not None:
+        raise Refusal(
+            "unknown_sheet", "{name} is no workbook: it has no sheets.", name=content.name
+        )
     if start.startswith(PARQUET):
         return _open_records(content, parquet.open_records(content))
     refuse_other_types(content, start)

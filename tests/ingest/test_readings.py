@@ -176,6 +176,27 @@ def test_a_file_in_the_words_of_the_design_is_read_by_itself_beside_a_narrow_lay
     assert find_contacts("direction", "queue", "talk_seconds")[0] == ("A1", "outbound", "Sales", 60)
 
 
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        ({"only": {"queue": "Sales"}}, "given_twice"),
+        ({"sheet": "May"}, "unknown_sheet"),
+        ({"confirm": "0123456789"}, "unconfirmed_reading"),
+    ],
+)
+def test_an_option_that_does_not_fit_the_file_is_refused(
+    centre: Path, options: dict[str, Any], code: str
+) -> None:
+    report = read(
+        centre,
+        CALLS.replace("outcome", "queue,outcome").replace(",answered", ",A,answered"),
+        **options,
+    )
+    asked = {question.refusal.code for question in report.reading.questions}
+    assert report.is_refused and code in {report.refusal.code, *asked}
+    assert lake.span() is None
+
+
 def test_an_undone_import_takes_its_confirmation_along_and_a_later_one_does_not(
     centre: Path,
 ) -> None:

@@ -204,6 +204,15 @@ def decide_columns(context: FileContext) -> None:
     if not context.has("wait_seconds") and context.has("answered_at"):
         answered = context.get_header("answered_at")
         context.decide("wait_seconds", "the time from the start to the answer", answered)
+    for name in context.options.only:
+        if context.has(name):
+            raise Refusal(
+                "given_twice",
+                "The column {column} says it for each row: leave out --only {field}, or the column.",
+                options=(f"--map ignore={context.get_header(name)}",),
+                column=context.get_header(name),
+                field=name,
+            )
 
 
 def require_only(only: Mapping[str, str]) -> None:
