@@ -31,10 +31,10 @@ from builders.every_column import (
     fill_every_column,
 )
 from builders.import_files import bring, find_contacts
+from tools import catalogues
 
 from qa_core.access.roles import Viewer
 from qa_core.base import environment, i18n
-from qa_core.base.locale import __main__ as catalogues
 from qa_core.centre import settings
 from qa_core.cli import app
 from qa_core.cli.app import run
