@@ -338,8 +338,6 @@ def keys_of(document: Any) -> set[str]:
         ("journal verify", ()),
         ("secrets list", ("init",)),
         ("gate list", ()),
-        ("names list", ("names merge queue Sales Vente",)),
-        ("site list", ("people add lea --role manager --site Lyon",)),
         ("grid list", ("grid import data/scorecards/customer_service.toml --publish",)),
         ("doctor", ()),
     ],
