@@ -67,7 +67,7 @@ lint: $(VENV)/.made-dev
 	@$(BIN)/python tests/tools/count_lines.py
 
 catalogues: $(VENV)/.made
-	$(BIN)/python -m qa_core.base.locale
+	$(BIN)/python tests/tools/catalogues.py
 
 documents: $(VENV)/.made-dev
 	$(BIN)/python tests/tools/documents.py

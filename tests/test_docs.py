@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from tools import documents, sources
+from tools.catalogues import MESSAGES, PLURALS_OF, collect, missing, read
 
 from qa_core.access import accounts
 from qa_core.base import environment
-from qa_core.base.locale.__main__ import MESSAGES, PLURALS_OF, collect, missing, read
 from qa_core.compliance import audit_labels
 from qa_core.sources import register
 from qa_core.storage.facts import schema

@@ -15,11 +15,10 @@ from typing import Any
 
 import pytest
 from builders.centres import contact, land
-from tools import documents, rooms
+from tools import catalogues, documents, rooms
 
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
-from qa_core.base.locale import __main__ as catalogue
 from qa_core.cli.app import run
 from qa_core.metrics import kpis
 from qa_core.metrics.kpi.measure import find_rows
@@ -250,7 +249,7 @@ def test_every_name_in_italics_is_a_text_of_the_screen() -> None:
 
 
 def test_every_name_in_italics_of_a_french_guide_is_a_french_text_of_the_screen() -> None:
-    texts = (entry.string for entry in catalogue.read("fr"))
+    texts = (entry.string for entry in catalogues.read("fr"))
     shown = {form for text in texts for form in ((text,) if isinstance(text, str) else text)}
     terms = tomllib.loads(
         (PROJECT / "qa_core/metrics/kpis/glossary/fr.toml").read_text(encoding="utf-8")
@@ -339,8 +338,6 @@ def keys_of(document: Any) -> set[str]:
         ("journal verify", ()),
         ("secrets list", ("init",)),
         ("gate list", ()),
-        ("names list", ("names merge queue Sales Vente",)),
-        ("site list", ("people add lea --role manager --site Lyon",)),
         ("grid list", ("grid import data/scorecards/customer_service.toml --publish",)),
         ("doctor", ()),
     ],

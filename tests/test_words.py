@@ -16,11 +16,11 @@ from pathlib import Path
 import pytest
 
 from qa_core.base.environment import PROJECT
-from qa_core.base.locale.__main__ import collect, read
 from qa_core.compliance.documents import drafting
 from qa_core.metrics.kpis import terms
 from qa_core.upkeep import person_copy
 from tests.tools import sources
+from tests.tools.catalogues import collect, read
 
 MAX = {"en": 20, "fr": 25}
 """Words of a sentence on the screen; a place such as `{count}` is one."""

@@ -1,5 +1,6 @@
 """Environment of this centre: folder, stores, time zone and secrets."""
 
+import fcntl
 import functools
 import hashlib
 import hmac
@@ -400,6 +401,21 @@ def write_private(path: Path, content: bytes, overwrite: bool = False) -> bool:
         return False
     finally:
         draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def lock(path: Path, waits: bool = True) -> Iterator[bool]:
+    """Hold a lock file for the block; it is freed when its holder dies. Where another process
+    has it, it waits, or yields False.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX if waits else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
 
 
 def read_private(path: Path) -> bytes:

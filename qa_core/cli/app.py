@@ -20,8 +20,8 @@ from qa_core.cli.registry import ROOT
 
 LOG_BYTES = 1_000_000
 FAMILIES = (
-    "stores", "imports", "kpis", "settings", "alerts", "people", "centre_rules", "compliance",
-    "scorecards", "sampling", "subjects", "deliveries", "sources",
+    "stores", "imports", "kpis", "settings", "alerts", "people", "compliance", "scorecards",
+    "sampling", "subjects", "deliveries", "sources",
 )  # fmt: skip
 """Modules of this room with commands, in the order of `--help`."""
 

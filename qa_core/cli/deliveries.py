@@ -1,14 +1,11 @@
-"""`deliveries` and `webhook`: mails and messages, their readers and their outcome."""
-
-from dataclasses import asdict
+"""`deliveries`: mails and messages, their readers and their outcome."""
 
 from qa_core.access.roles import Viewer
 from qa_core.base.i18n import _, ngettext
 from qa_core.cli.output import Lines, Output, describe_done
-from qa_core.cli.registry import NAME, NUMBER, ROOT, argument, flag, option, read_as
+from qa_core.cli.registry import NAME, NUMBER, ROOT, flag, option
 
 DELIVERIES = ROOT.add_group("deliveries", "What goes out by mail and webhook, and its outcome.")
-WEBHOOK = ROOT.add_group("webhook", "The address outside that receives new alerts.")
 
 
 @DELIVERIES.command("list")
@@ -61,35 +58,3 @@ def retry(number: int = NUMBER) -> Lines:
 
     ledger.retry(Viewer.SYSTEM, number)
     yield describe_done(str(number))
-
-
-@WEBHOOK.command("show")
-def show_webhook() -> Output:
-    """Show which host receives alerts, and in whose scope."""
-    from qa_core.delivery import webhook
-
-    found = webhook.find(Viewer.SYSTEM)
-    yield asdict(found) if found else None
-    if found:
-        yield f"{found.host} {found.format} {found.username}"
-
-
-@WEBHOOK.command("set")
-def set_webhook(
-    address: str = argument("ADDRESS"),
-    form: str = option("json|slack|teams", "FORMAT", name="--format", default="json"),
-    as_: str | None = option("In the scope of that manager.", "USERNAME", name="--as", default=...),
-) -> Lines:
-    """Send new alerts to that address; prints the secret that signs the messages."""
-    from qa_core.delivery import webhook
-
-    yield webhook.enter(read_as(as_), address, form)
-
-
-@WEBHOOK.command("remove")
-def remove_webhook() -> Lines:
-    """Remove the webhook."""
-    from qa_core.delivery import webhook
-
-    webhook.remove(Viewer.SYSTEM)
-    yield describe_done("webhook")

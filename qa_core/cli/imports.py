@@ -27,7 +27,7 @@ LISTED_BATCHES = 20
 
 BATCHES = ROOT.add_group("batches", "What was imported, and undoing it.")
 LAYOUTS = ROOT.add_group("layouts", "Readings of files that somebody confirmed.")
-MAPPINGS = ROOT.add_group("mappings", "Mappings kept under a name, for import --profile NAME.")
+MAPPINGS = ROOT.add_group("mappings", "Another word for layouts, with their mappings.")
 
 
 @ROOT.command("import", needs_records=False, options_of=ImportOptions)
@@ -220,19 +220,6 @@ def list_batches(
 
 
 @MAPPINGS.command("list")
-def list_mappings() -> Output:
-    """List every mapping that was saved with import --save-mapping NAME, or on the page."""
-    from qa_core.ingest.load import batches
-
-    rows = batches.list_mappings(Viewer.SYSTEM)
-    yield rows
-    for row in rows:
-        yield (
-            f"{row['name']}  {row['kind']}  "
-            + " · ".join(f"{field} ← {column}" for field, column in row.get("columns", {}).items())
-        )
-
-
 @LAYOUTS.command("list")
 def list_layouts() -> Output:
     """List the layouts whose reading was confirmed, and those that wait for it."""

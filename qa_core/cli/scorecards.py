@@ -1,13 +1,12 @@
-"""`grid`: scorecards in and out as files, and published."""
+"""`grid`: scorecards from files, and published."""
 
 from pathlib import Path
 
 from qa_core.access.roles import Viewer
-from qa_core.base import environment
-from qa_core.base.errors import Misuse, Refusal
-from qa_core.base.i18n import N_, _
+from qa_core.base.errors import Refusal
+from qa_core.base.i18n import _
 from qa_core.base.row_values import read_fields
-from qa_core.cli.output import Lines, Output, describe_done
+from qa_core.cli.output import Output
 from qa_core.cli.registry import ROOT, argument, flag, option
 
 GRID = ROOT.add_group("grid", "Scorecards: drafts and published versions.")
@@ -67,39 +66,3 @@ def import_scorecard(
     stored = scorecards.get(Viewer.SYSTEM, made)
     yield {"id": stored.id, "key": stored.key, "version": version, "title": stored.title}
     yield f"{stored.key}  {_('draft') if version is None else version}  {stored.title}"
-
-
-@GRID.command("export")
-def export_scorecard(
-    key: str = argument("KEY"),
-    file: Path = argument("FILE", "Its suffix is the format: .toml, .xlsx, .csv."),
-    version: int | None = option("Default: the newest published one.", "N"),
-) -> Lines:
-    """Write a published version to a file, which `import` reads again."""
-    from qa_core.quality import scorecards
-    from qa_core.quality.scorecards import files
-
-    form = file.suffix.lower().removeprefix(".")
-    if form not in files.EXPORT_FORMATS:
-        forms = " ".join(f".{form}" for form in files.EXPORT_FORMATS)
-        message = N_("The name {file} must end in one of: {forms}.")
-        raise Misuse("unknown_form", message, file=file.name, forms=forms)
-    published = [stored for stored in scorecards.find_all(Viewer.SYSTEM) if not stored.is_draft]
-    versions = [stored for stored in published if stored.key == key]
-    chosen = next((stored for stored in versions if version in (None, stored.version)), None)
-    if chosen is None:
-        known = ", ".join(f"{stored.key} {stored.version}" for stored in published) or "–"
-        raise Refusal(
-            "unknown_grid", "This scorecard is not published. Published: {known}.", known=known
-        )
-    try:
-        content = files.build_file(Viewer.SYSTEM, chosen.id, form).content
-        environment.write_private(file, content, overwrite=True)
-    except OSError as error:
-        raise Refusal(
-            "cannot_write",
-            "{file} cannot be written: {detail}",
-            file=str(file),
-            detail=error.strerror or str(error),
-        ) from error
-    yield describe_done(file)

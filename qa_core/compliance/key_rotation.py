@@ -2,7 +2,6 @@
 something needs it (docs/backup.md, section 6).
 """
 
-import fcntl
 import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -85,10 +84,8 @@ def finish() -> None:
     """
     if not any(map(environment.find_old_files, environment.SECRETS)) and not _has_old_key():
         return
-    with (environment.current().folder / LOCK).open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+    with environment.lock(environment.current().folder / LOCK, waits=False) as is_held:
+        if not is_held:
             return  # another process is at it
         # Listed before: what is encrypted now may be under a key that is replaced meanwhile.
         old_keys = [key for key in find_key_files() if not key.writes]

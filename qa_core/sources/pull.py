@@ -3,7 +3,6 @@ given to the import. A day is complete, or it has a gap that shows until it is f
 """
 
 import csv
-import fcntl
 import hashlib
 import json
 import logging
@@ -180,15 +179,12 @@ def lock(name: str) -> Iterator[None]:
     """Hold the right to read a source. Raises Refusal while another process has it; it is freed
     when its holder dies.
     """
-    folder = uploads.find_pulled_folder()
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (folder / f"{name}.lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+    path = uploads.find_pulled_folder() / f"{name}.lock"
+    with environment.lock(path, waits=False) as is_held:
+        if not is_held:
             raise Refusal(
                 "source_busy", "Another process is reading {name}. Wait for it.", name=name
-            ) from None
+            )
         yield
 
 

@@ -216,15 +216,6 @@ def translate(heading: str) -> str:
     return HEADINGS.get(i18n.language(), {}).get(heading) or _(heading)
 
 
-def find_headings() -> set[str]:
-    """Find every heading that a copy can have."""
-    headings = set()
-    for entry in (*data_map.find_records().values(), data_map.LAKE["contacts"]):
-        for kind in entry.persons:
-            headings |= {name_table(entry.name), *map(name_column, find_shown(entry, kind))}
-    return headings
-
-
 def _write_page(tables: Mapping[str, Rows]) -> str:
     blocks = draft("person_copy", facts.read())
     for name, rows in tables.items():

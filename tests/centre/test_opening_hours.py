@@ -18,7 +18,6 @@ from qa_core.access.roles import Role, Viewer
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.centre.rules import opening_hours
 from qa_core.centre.rules.opening_hours import OpeningSpan
-from qa_core.cli.app import run
 from qa_core.ingest.load import recovery
 from qa_core.metrics import query
 
@@ -231,24 +230,6 @@ def test_only_administrators_set_hours(folder: Path) -> None:
             opening_hours.set_opening(Viewer("someone", role), "Lyon", WEEK)
         with pytest.raises(AccessDenied):
             opening_hours.find_sites(Viewer("someone", role))
-
-
-def test_the_command_line_sets_and_lists_hours(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    bring(folder, "contacts", CALLS)
-
-    assert (
-        run(["site", "hours", "Lyon", "mon-fri=09:00-18:00", "--holidays", "alsace-moselle"]) == 0
-    )
-    assert find_closed() == sorted([*CLOSED, "good friday"])
-    assert run(["site", "list"]) == 0
-    assert "fri 09:00-18:00" in capsys.readouterr().out
-    assert run(["site", "hours", "Lyon", "--clear"]) == 0
-    assert find_closed() == []
-    assert run(["site", "hours", "Lyon", "mon=18-9"]) == 2
-    assert run(["site", "hours", "Lyon"]) == 2
-    assert run(["site", "hours", "Nantes", "mon=9-18"]) == 1
 
 
 def test_an_administrator_sets_hours_on_the_page(

@@ -249,7 +249,6 @@ HEAVY = ["pandas", "pyarrow", "duckdb", "scipy", "deltalake", "plotly", "phonenu
         ("people list", HEAVY),
         ("settings list", HEAVY),
         ("token list", HEAVY),
-        ("site list", HEAVY),
         ("journal verify", HEAVY),
     ],
 )

@@ -31,10 +31,10 @@ from builders.every_column import (
     fill_every_column,
 )
 from builders.import_files import bring, find_contacts
+from tools import catalogues
 
 from qa_core.access.roles import Viewer
 from qa_core.base import environment, i18n
-from qa_core.base.locale import __main__ as catalogues
 from qa_core.centre import settings
 from qa_core.cli import app
 from qa_core.cli.app import run
@@ -89,7 +89,12 @@ def test_what_is_kept_has_a_period_or_a_reason() -> None:
 
 def test_every_heading_of_a_copy_is_in_both_languages() -> None:
     own, shown = person_copy.HEADINGS["fr"], catalogues.read("fr")
-    headings = person_copy.find_headings()
+    headings = set()
+    for entry in (*data_map.find_records().values(), data_map.LAKE["contacts"]):
+        for kind in entry.persons:
+            columns = person_copy.find_shown(entry, kind)
+            headings |= {person_copy.name_table(entry.name)}
+            headings |= {person_copy.name_column(column) for column in columns}
     on_pages = {text for text in headings if shown.get(text) and shown.get(text).string}
     assert headings - on_pages == set(own)
     with i18n.in_language("fr"):

@@ -293,11 +293,11 @@ def test_without_an_address_of_the_centre_a_message_has_no_link(
 
 
 def test_a_name_that_leads_nowhere_is_refused_as_such(
-    alerted: Mailbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    alerted: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("QA_OUTSIDE_HOSTS", "hooks.example.invalid")
-    assert run(["webhook", "set", "https://hooks.example.invalid/in", "--as", "all"]) == 1
-    assert "No server is found under this address" in capsys.readouterr().err
+    with pytest.raises(Refusal, match="No server is found under this address"):
+        webhook.enter(viewer_of("all"), "https://hooks.example.invalid/in", "json")
 
 
 def test_only_who_sees_alerts_enters_the_webhook_and_nobody_reads_its_address_again(

@@ -19,7 +19,7 @@ from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.files import uploads
 from qa_core.files.options import ImportOptions
-from qa_core.ingest.load import batches
+from qa_core.ingest.load import layouts
 from qa_core.ingest.reading.report import FileReport
 from qa_core.ingest.staging import reason_texts
 from qa_core.storage.records import store
@@ -141,9 +141,8 @@ def test_a_mapping_kept_under_a_name_says_what_to_leave_aside_too_and_is_listed(
 
     bring(centre, "contacts", CALLS.replace("C1", "X1"), profile="nord")
 
-    assert [(item["name"], item["kind"]) for item in batches.list_mappings(Viewer.SYSTEM)] == [
-        ("nord", "contacts")
-    ]
+    listed = [(item["layout"], item["kind"]) for item in layouts.find_layouts(Viewer.SYSTEM)]
+    assert ("nord", "contacts") in listed
     assert find_contacts("queue", "talk_seconds", where="contact_id = 'X1'") == [
         ("X1", "North", None)
     ]

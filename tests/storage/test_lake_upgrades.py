@@ -137,7 +137,7 @@ def test_the_next_import_adds_the_column_to_an_old_lake_once(centre: Path, name:
     assert read(name, "month", ADDED[name]) == [("2026-03", None)]
 
 
-def test_an_old_month_is_changed_compacted_and_erased_like_any_other(centre: Path) -> None:
+def test_an_old_month_is_changed_and_erased_like_any_other(centre: Path) -> None:
     merge("contacts", "b1")
     merge("contacts", "b2", contact_id="c2", customer_key="bob")
     forget_column("contacts")
@@ -148,7 +148,6 @@ def test_an_old_month_is_changed_compacted_and_erased_like_any_other(centre: Pat
         ("c2", "T1", 8.0),
         ("c3", "T1", 5.0),
     ]
-    lake.compact()
     maintenance.vacuum()
     assert lake.erase("bob") == 1
     assert read("contacts", "contact_id", "ticket") == [("c1", None), ("c3", "T1")]

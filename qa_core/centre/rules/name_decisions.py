@@ -92,7 +92,6 @@ def undo(viewer: Viewer, number: int) -> None:
             raise Refusal(
                 "no_decision",
                 "No decision {number} is in force. It may have been undone.",
-                ("python -m qa_core names list",),
                 number=number,
             )
         decision.undone_by, decision.undone_at = viewer.username, now()

@@ -3,9 +3,8 @@
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
 
 import sqlalchemy as sa
 from rapidfuzz import fuzz
@@ -114,11 +113,6 @@ def describe(item: Suggestion) -> str:
     if item.together:
         parts.append(_("but {systems} knows both", systems=", ".join(item.together)))
     return " · ".join(parts)
-
-
-def as_json(item: Suggestion) -> dict[str, Any]:
-    """Build a suggestion's plain values."""
-    return {**asdict(item), "together": item.together}
 
 
 def _build_suggestion(

@@ -1,8 +1,7 @@
 """Demo centre: simulated from a seed, filled through imports, removed without a trace."""
 
-import fcntl
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 
 import sqlalchemy as sa
@@ -120,14 +119,9 @@ def sign_ins() -> list[dict[str, str]]:
     ]
 
 
-@contextmanager
-def _alone() -> Iterator[None]:
+def _alone() -> AbstractContextManager[bool]:
     """Hold the right to build or remove the demo centre; a second one waits."""
-    folder = environment.current().folder
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".demo.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+    return environment.lock(environment.current().folder / ".demo.lock")
 
 
 def _fill(viewer: Viewer, plan: DemoPlan, tell: Callable[[str, float], None]) -> None:

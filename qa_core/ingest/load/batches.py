@@ -362,25 +362,6 @@ def find_mappings(viewer: Viewer, kind: str) -> list[str]:
         return list(session.scalars(names))
 
 
-def list_mappings(viewer: Viewer) -> list[dict[str, Any]]:
-    """List every saved mapping, by kind and name. Needs MANAGE_IMPORTS."""
-    viewer.require(Permission.MANAGE_IMPORTS)
-    with store.reading() as session:
-        mappings = session.scalars(
-            sa.select(SavedMapping).order_by(SavedMapping.kind, SavedMapping.name)
-        )
-        return [
-            {
-                "name": item.name,
-                "kind": item.kind,
-                **item.content,
-                "saved_by": item.saved_by,
-                "saved_at": item.saved_at,
-            }
-            for item in mappings
-        ]
-
-
 def save_mapping(
     session: Session, viewer: Viewer, batch: ImportBatch, options: ImportOptions
 ) -> None:

@@ -5,7 +5,6 @@ is polled, since the system's notices do not tell what another machine writes to
 network folder, and a complete file must be seen twice anyway.
 """
 
-import fcntl
 import hashlib
 import json
 import os
@@ -436,21 +435,16 @@ def read_instructions(path: Path) -> Instructions:
 @contextmanager
 def lock_folder(folder: Path) -> Iterator[None]:
     """Lock the folder for this process. Raises Refusal when another watches it."""
-    lock_files = environment.current().folder / "watching"
-    lock_files.mkdir(parents=True, exist_ok=True, mode=0o700)
     digest = hashlib.sha256(str(folder.absolute()).encode()).hexdigest()[:16]
-    with (lock_files / f"{digest}.lock").open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            file.truncate(0)
-            file.write(str(folder.absolute()))
-            file.flush()
-        except OSError as error:
+    path = environment.current().folder / "watching" / f"{digest}.lock"
+    with environment.lock(path, waits=False) as is_held:
+        if not is_held:
             raise Refusal(
                 "watched_already",
                 "Another process is watching {path}. Stop it first.",
                 path=str(folder),
-            ) from error
+            )
+        path.write_text(str(folder.absolute()), encoding="utf-8")
         yield
 
 

@@ -16,7 +16,6 @@ from qa_core.storage.lake.maintenance import (
     HAS_COMMENT,
     HAS_IDENTITY,
     TRIAL,
-    compact,
     erase,
     find_advisors,
     find_due_contacts,

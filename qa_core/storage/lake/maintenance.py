@@ -532,23 +532,3 @@ def remove_dead_folders() -> None:
                 shutil.rmtree(folder, ignore_errors=True)
             except (PermissionError, ValueError):
                 pass  # alive, under another user, or none of ours
-
-
-def compact() -> int:
-    """Join the files of each month that has small ones, as other writers may leave them.
-    Returns the number of files joined.
-    """
-    return sum(commit_with_retries(name, _join_files) for name in tables.TABLES)
-
-
-def _join_files(connection: duckdb.DuckDBPyConnection, base: tables.Snapshot) -> int:
-    adds, joined = [], []
-    for month in sorted(base.months):
-        parts = base.parts_of(month)
-        if sum(part.rows for part in parts) < tables.ROWS_PER_FILE * (len(parts) - 1):
-            joined += parts
-            rows = tables.select_from_files(base.name, base.files(months=[month]))
-            adds += tables.write_parts(connection, base, month, rows, parts, keeps_figures=True)
-    if joined:
-        tables.commit(base, tables.Commit(adds, joined))
-    return len(joined)

@@ -150,9 +150,7 @@ class Snapshot:
 
 
 def join_lineages(parts: Iterable[Part]) -> int:
-    """Join the lineages of files; it stays while they are rewritten or joined and no figure
-    changes.
-    """
+    """Join the lineages of files; it stays while they are rewritten and no figure changes."""
     return functools.reduce(operator.xor, (part.lineage for part in parts), 0)
 
 
@@ -458,21 +456,19 @@ def write_parts(
     select: str,
     replaced: Sequence[Part] = (),
     new_rows: int = 0,
-    keeps_figures: bool = False,
 ) -> list[AddAction]:
     """Write rows of one month as new files, not yet part of the table: one, or where many
     contacts change that were there, several of whole days. `replaced`: the parts whose rows
-    they are, with so many new ones at most. With `keeps_figures` they have their lineage.
+    they are, with so many new ones at most.
     """
     rows = sum(part.rows for part in replaced) + new_rows
     is_small = len(replaced) < 2 and rows <= 2 * ROWS_PER_FILE
-    lineage = join_lineages(replaced) if keeps_figures else None
     if target.name != "contacts" or not replaced or is_small:
-        return _write_pieces(connection, target, month, [select], lineage)
+        return _write_pieces(connection, target, month, [select])
     kept = [part for part in target.parts_of(month) if part not in replaced]
     starts = _find_first_days(connection, f"({select})", [part.first_day for part in kept])
     if len(starts) < 2:
-        return _write_pieces(connection, target, month, [select], lineage)
+        return _write_pieces(connection, target, month, [select])
     # On disk: in memory, the rows of a large month would be there twice.
     [spill] = connection.execute("SELECT current_setting('temp_directory')").fetchone()
     file = Path(spill).with_name(f"month-{uuid.uuid4().hex}.parquet")
@@ -486,7 +482,7 @@ def write_parts(
         for day, following in pairwise([*starts, None]):
             end = f" AND {LOCAL_CLOCK} < DATE '{following}'" if following else ""
             pieces.append(f"{rows_of_month} WHERE {LOCAL_CLOCK} >= DATE '{day}'{end}")
-        return _write_pieces(connection, target, month, pieces, lineage)
+        return _write_pieces(connection, target, month, pieces)
     finally:
         file.unlink(missing_ok=True)
 
@@ -496,16 +492,9 @@ def _write_pieces(
     target: Snapshot,
     month: str,
     pieces: Sequence[str],
-    lineage: int | None = None,
 ) -> list[AddAction]:
-    """Write each piece of a month as a file. Joined, their lineages are `lineage`."""
-    lineages = [uuid.uuid4().int for _piece in pieces]
-    if lineage is not None:
-        lineages[0] = functools.reduce(operator.xor, lineages[1:], lineage)
-    adds = [
-        write_part(connection, target, month, piece, number)
-        for piece, number in zip(pieces, lineages, strict=True)
-    ]
+    """Write each piece of a month as a file."""
+    adds = [write_part(connection, target, month, piece) for piece in pieces]
     return [add for add in adds if add]
 
 

@@ -1,6 +1,5 @@
 """Records store: one engine per database, read sessions, and one write session at a time."""
 
-import fcntl
 import functools
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -375,10 +374,7 @@ def one_import_at_a_time() -> Iterator[None]:
             finally:
                 connection.execute(sa.select(sa.func.pg_advisory_unlock(IMPORTS_LOCK)))
         return
-    folder = environment.current().folder
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".imports.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with environment.lock(environment.current().folder / ".imports.lock"):
         yield
 
 

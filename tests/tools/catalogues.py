@@ -1,4 +1,5 @@
-"""Collect every message of the code into the catalogues and list those without French.
+"""Collector of every message of the code into the catalogues; lists those without French:
+`python tests/tools/catalogues.py`, or `make catalogues`.
 
 A missing text does not fail here: translators work on the catalogue.
 `tests/test_docs.py` fails until all are translated.
@@ -16,9 +17,8 @@ from typing import Any
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po, write_po
 
-from qa_core.base.environment import PROJECT
-
-FOLDER = Path(__file__).parent
+PROJECT = Path(__file__).resolve().parents[2]
+FOLDER = PROJECT / "qa_core" / "base" / "locale"
 MESSAGES = {
     "_": (0,), "N_": (0,), "Refusal": (1,), "Misuse": (1,), "refuse": (1,), "decide": (1,),
     "drop_column": (1,),
