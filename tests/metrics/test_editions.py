@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 from builders.centres import contact, land, land_spend
 from builders.forked_python import forked_python
+from builders.long_seeds import leave_to_long
 from builders.published import EXECUTIVE, MAY, land_all, of_queue, shown
 
 from qa_core.access.roles import Role, Viewer
@@ -99,8 +100,16 @@ def test_a_purge_changes_no_edition(centre: Path) -> None:
     assert received() == 320
 
 
-@pytest.mark.parametrize("name", ["publish_before_deletion", "forget_evidence"])
-@pytest.mark.parametrize("when", ["before", "after"])
+MOMENTS = [
+    (name, when)
+    for name in ("publish_before_deletion", "forget_evidence")
+    for when in ("before", "after")
+]
+
+
+@pytest.mark.parametrize(
+    "name, when", leave_to_long(MOMENTS, but=[moment for moment in MOMENTS if "after" in moment])
+)
 def test_neither_a_killed_purge_nor_an_erasure_nor_a_compaction_changes_an_edition(
     centre: Path, monkeypatch: pytest.MonkeyPatch, name: str, when: str
 ) -> None:
