@@ -15,11 +15,13 @@ from typing import Any
 
 import hypothesis
 import pytest
+import sqlalchemy as sa
 import streamlit
 from builders import postgresql
 from builders.centres import ENVIRONMENT
 from builders.random_centre import records as records
 from builders.visitors import PASSWORD, Visitor
+from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest, local_script_runner
 from streamlit.util import calc_hash
@@ -45,6 +47,20 @@ hypothesis.settings.load_profile("any machine")
 manifest_scanner.scan_component_manifests = functools.cache(
     manifest_scanner.scan_component_manifests
 )
+
+
+SQLiteDialect.__eq__ = lambda one, other: type(one) is type(other)
+SQLiteDialect.__hash__ = lambda one: hash(type(one))
+STATEMENTS = sa.util.LRUCache(10_000)
+
+
+@sa.event.listens_for(sa.Engine, "engine_connect")
+def share_compiled_statements(connection: sa.Connection) -> None:
+    """Have the databases of all tests share their compiled statements: each would compile, and
+    keep in memory, some hundred of its own.
+    """
+    if isinstance(connection.dialect, SQLiteDialect):
+        connection.execution_options(compiled_cache=STATEMENTS)
 
 
 passwords.ROUNDS = 4

@@ -98,7 +98,8 @@ def _report_refusals(
         refusal = system_errors.find_refusal(error)
         if refusal is None:
             raise
-        reading.is_refused = refusal.code not in (UNCONFIRMED, plausibility.IMPLAUSIBLE)
+        is_open = refusal.code in (UNCONFIRMED, plausibility.IMPLAUSIBLE)
+        reading.is_refused = not (is_open or refusal.answers)
         reading.must_confirm |= refusal.code == plausibility.IMPLAUSIBLE
         return FileReport(file=name, dry_run=options.dry_run, refusal=refusal, reading=reading)
 

@@ -252,27 +252,22 @@ def test_an_executive_is_not_told_what_other_months_say(centre: Path) -> None:
     """January to October 2025, a hundred contacts on the first and the last day of each
     month, by seven advisors in turn.
     """
+    rows = []
     for month, answered in enumerate([*STEADY[:9], 50], 1):
         last = date(2025, month + 1, 1) - timedelta(days=1)
-        for day in (last.replace(day=1), last):
-            made = [
-                (f"a{number % 7}", "answered" if number < answered else "abandoned")
-                for number in range(100)
-            ]
-            land(
-                [
-                    contact(
-                        f"{day} 10:00",
-                        f"{day} {n}",
-                        queue="care",
-                        advisor_id=a,
-                        outcome=o,
-                        wait_seconds=60.0,
-                    )
-                    for n, (a, o) in enumerate(made)
-                ],
-                str(day),
+        rows += [
+            contact(
+                f"{day} 10:00",
+                f"{day} {number}",
+                queue="care",
+                advisor_id=f"a{number % 7}",
+                outcome="answered" if number < answered else "abandoned",
+                wait_seconds=60.0,
             )
+            for day in (last.replace(day=1), last)
+            for number in range(100)
+        ]
+    land(rows)
     alerts.add(SYSTEM, Rule("answer_rate", RuleKind.CONTROL, "month", "queue", clear_after=1))
     alerts.evaluate(SYSTEM)
     publish()

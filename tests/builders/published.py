@@ -37,6 +37,11 @@ def land_all(*groups: list[dict[str, Any]]) -> None:
     close_month(max(row["month"] for row in rows))
 
 
+def land_two_queues() -> None:
+    """Land two large queues: tests that begin with them start from one centre."""
+    land_all(of_queue("a", 8, 20), of_queue("b", 8, 20))
+
+
 def shown(kpi: str, *by: str, where: Filters = Filters()) -> dict[Any, str]:
     frame = query.measure(EXECUTIVE, (kpi,), by, where)
     return {

@@ -38,8 +38,8 @@ from qa_core.storage.records.imports import ImportBatch
 from qa_core.storage.records.people import Account, Advisor, AdvisorAlias, Membership
 from qa_core.upkeep import purge
 
-PLAN = demo.DemoPlan(last_day=date(2026, 11, 22), months=4, advisors=12, contacts=4_000)
-TINY = demo.DemoPlan(last_day=date(2026, 11, 22), months=2, advisors=6, contacts=400)
+PLAN = demo.DemoPlan(last_day=date(2026, 11, 22), months=3, advisors=12, contacts=4_000)
+TINY = demo.DemoPlan(last_day=date(2026, 11, 22), months=1, advisors=6, contacts=400)
 SYSTEM = Viewer.SYSTEM
 
 

@@ -20,7 +20,7 @@ from qa_core.storage.records.listening import AdvisorNotice, GateValue, Recordin
 from qa_core.storage.records.people import Account, Advisor
 
 SYSTEM = Viewer.SYSTEM
-TINY = demo.DemoPlan(last_day=date(2026, 11, 22), months=2, advisors=6, contacts=1_000)
+TINY = demo.DemoPlan(last_day=date(2026, 11, 22), months=1, advisors=6, contacts=1_000)
 
 
 def recent_plan() -> demo.DemoPlan:
@@ -28,7 +28,7 @@ def recent_plan() -> demo.DemoPlan:
     runs.
     """
     return demo.DemoPlan(
-        last_day=environment.today() - timedelta(days=1), months=2, advisors=6, contacts=1_000
+        last_day=environment.today() - timedelta(days=1), months=1, advisors=6, contacts=1_000
     )
 
 

@@ -30,6 +30,7 @@ from qa_core.centre import settings
 from qa_core.cli.app import run
 from qa_core.compliance import recordings, retention
 from qa_core.compliance.recordings import vault
+from qa_core.metrics.kpi import month_closing
 from qa_core.storage import audit_log, replay_list
 from qa_core.storage.lake import tables
 from qa_core.storage.records import store
@@ -104,11 +105,35 @@ def find_open_purges() -> int:
         return session.scalar(sa.select(sa.func.count(Purge.id)).where(Purge.finished_at.is_(None)))
 
 
+def fill_and_close(folder: Path) -> None:
+    """Fill a centre, and count and publish its old months as a purge does before it deletes:
+    the greater part of its time. `test_closed_months.py` and `test_editions.py` test that.
+    """
+    fill(folder)
+    with store.reading() as session:
+        oldest_days = [
+            (group, retention.find_oldest_day(session, kind, environment.today()))
+            for kind, group in purge.CLOSES.items()
+        ]
+    with store.one_import_at_a_time():
+        for group, day in oldest_days:
+            month_closing.close(group, day - timedelta(days=1))
+
+
 @pytest.fixture
 def filled(
     centre: Path, start_from: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     start_from(fill, tmp_path_factory.mktemp("delivered"))
+    return centre
+
+
+@pytest.fixture
+def closed(
+    centre: Path, start_from: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A filled centre whose old months are closed."""
+    start_from(fill_and_close, tmp_path_factory.mktemp("delivered"))
     return centre
 
 
@@ -150,15 +175,15 @@ def test_a_purge_deletes_what_is_too_old_and_nothing_else(filled: Path) -> None:
 
 
 @pytest.mark.sqlite("it looks into the files of the records")
-def test_no_byte_of_the_stores_holds_what_was_deleted(filled: Path) -> None:
+def test_no_byte_of_the_stores_holds_what_was_deleted(closed: Path) -> None:
     words = ("old-customer", "old-words", "old-comment", "old-dispute", "old-goal", "old-note")
     words += ("old-row", "old-reason", "old-cells", "old-person", "old-event", "old-remark")
-    assert all(find_traces(filled, word) for word in words)
+    assert all(find_traces(closed, word) for word in words)
 
     purge.purge(SYSTEM)
 
-    assert [word for word in words if find_traces(filled, word)] == []
-    assert find_traces(filled, "new-customer") and find_traces(filled, "new-comment")
+    assert [word for word in words if find_traces(closed, word)] == []
+    assert find_traces(closed, "new-customer") and find_traces(closed, "new-comment")
 
 
 def test_a_dry_run_counts_and_deletes_nothing(filled: Path) -> None:
@@ -171,7 +196,7 @@ def test_a_dry_run_counts_and_deletes_nothing(filled: Path) -> None:
 
 
 def test_the_command_prints_what_the_contract_says(
-    filled: Path, capsys: pytest.CaptureFixture[str]
+    closed: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def ask(*arguments: str) -> dict[str, Any]:
         capsys.readouterr()
@@ -210,7 +235,7 @@ def test_each_kind_is_due_on_the_day_after_its_period(
     assert found & {"recordings", "evaluations", "survey_comments", "contacts"} == kinds
 
 
-def test_a_shorter_period_holds_for_what_is_there(filled: Path) -> None:
+def test_a_shorter_period_holds_for_what_is_there(closed: Path) -> None:
     purge.purge(SYSTEM)
     with store.writing() as session:
         dora = Viewer("dora", Role.DPO)
@@ -222,7 +247,7 @@ def test_a_shorter_period_holds_for_what_is_there(filled: Path) -> None:
     assert purge.purge(SYSTEM, later, dry_run=True).deleted["contacts"] == 2
 
 
-def test_a_certificate_is_signed_and_shows_when_it_was_changed(filled: Path) -> None:
+def test_a_certificate_is_signed_and_shows_when_it_was_changed(closed: Path) -> None:
     made = purge.purge(SYSTEM).certificate
     [kept] = purge.find_certificates(SYSTEM)
     assert kept == made and kept.is_genuine
@@ -261,13 +286,14 @@ def test_the_journal_goes_by_age_and_the_rest_is_still_verified(
 
 PLACES = [
     ("qa_core.upkeep.purge._save", "before", "2"),
-    ("qa_core.quality.retention.EvaluationKeeper.delete_due", "after", "1"),
     ("qa_core.storage.lake.tables.commit", "after", "1"),
     ("qa_core.compliance.recordings.vault.remove", "before", "1"),
+]
+"""Between two kinds, in the lake, and beside the records."""
+MORE_PLACES = [
+    ("qa_core.quality.retention.EvaluationKeeper.delete_due", "after", "1"),
     ("qa_core.storage.lake.vacuum", "before", "1"),
     ("qa_core.upkeep.purge.close_certificate", "before", "1"),
-]
-MORE_PLACES = [
     ("qa_core.upkeep.purge._save", "before", "1"),
     ("qa_core.upkeep.purge._save", "before", "5"),
     ("qa_core.upkeep.purge._save", "before", "9"),
@@ -287,10 +313,10 @@ MORE_PLACES = [
     ids=" ".join,
 )
 def test_a_purge_that_was_killed_is_finished_by_the_next_and_certifies_all_of_it(
-    filled: Path, place: tuple[str, str, str]
+    closed: Path, place: tuple[str, str, str]
 ) -> None:
     store.engine_for(environment.current().database_url).dispose()
-    assert purge_elsewhere(filled, *place).wait() == -9
+    assert purge_elsewhere(closed, *place).wait() == -9
 
     purge.purge(SYSTEM)
 
@@ -302,25 +328,25 @@ def test_a_purge_that_was_killed_is_finished_by_the_next_and_certifies_all_of_it
     assert find_open_purges() == 0 and purge.find_overdue(SYSTEM) == []
     assert set(count_rows().values()) == {1}
     for word in ("old-customer", "old-words", "old-comment", "old-reason", "old-cells"):
-        assert find_traces(filled, word) == []
+        assert find_traces(closed, word) == []
 
 
-def test_two_purges_at_once_delete_and_certify_once(filled: Path) -> None:
+def test_two_purges_at_once_delete_and_certify_once(closed: Path) -> None:
     store.engine_for(environment.current().database_url).dispose()
-    both = [purge_elsewhere(filled), purge_elsewhere(filled)]
+    both = [purge_elsewhere(closed), purge_elsewhere(closed)]
 
     assert [process.wait() for process in both] == [0, 0]
     [certificate] = purge.find_certificates(SYSTEM)
     assert {kind: due.count for kind, due in certificate.kinds.items()} == KINDS
 
 
-def test_the_server_purges_without_anybody_signed_in(filled: Path) -> None:
+def test_the_server_purges_without_anybody_signed_in(closed: Path) -> None:
     program = "import time; from qa_core.ui import asgi; asgi.check_start(); time.sleep(600)"
     store.engine_for(environment.current().database_url).dispose()
     serving = subprocess.Popen(
         [sys.executable, "-c", program],
         cwd=environment.PROJECT,
-        env={**os.environ, "QA_HOME": str(filled)},
+        env={**os.environ, "QA_HOME": str(closed)},
     )
     try:
         while not purge.find_certificates(SYSTEM):
@@ -332,21 +358,21 @@ def test_the_server_purges_without_anybody_signed_in(filled: Path) -> None:
     assert purge.find_overdue(SYSTEM) == []
 
 
-def test_a_watch_purges_too(filled: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_watch_purges_too(closed: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     inbox = tmp_path_factory.mktemp("inbox")
 
     assert run(["watch", str(inbox), "--once", "--settle", "0"]) == 0
     assert purge.find_overdue(SYSTEM) == []
 
 
-def test_only_the_data_protection_officer_purges(filled: Path) -> None:
+def test_only_the_data_protection_officer_purges(closed: Path) -> None:
     for role in set(Role) - {Role.DPO}:
         with pytest.raises(AccessDenied):
             purge.purge(Viewer("somebody", role))
     assert purge.purge(Viewer("dora", Role.DPO)).deleted == KINDS
 
 
-def test_a_file_that_no_row_names_goes_too(filled: Path) -> None:
+def test_a_file_that_no_row_names_goes_too(closed: Path) -> None:
     orphan = vault.folder() / "ab" / "orphan.bin"
     orphan.parent.mkdir(parents=True, exist_ok=True)
     orphan.write_bytes(b"sound")
@@ -363,7 +389,7 @@ def test_a_file_that_no_row_names_goes_too(filled: Path) -> None:
 
 
 def test_the_page_lists_periods_and_certificates(
-    filled: Path, open_app: Callable[..., AppTest], add_person: Callable[..., str]
+    closed: Path, open_app: Callable[..., AppTest], add_person: Callable[..., str]
 ) -> None:
     add_person("dora", "dpo")
     purge.purge(SYSTEM)

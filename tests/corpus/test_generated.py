@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from builders.long_seeds import count_seeds
+from builders.long_seeds import count_seeds, leave_to_long
 from corpus.generator import GeneratedFile, generate
 
 from qa_core.base.errors import Refusal
@@ -109,8 +109,9 @@ def show(verdicts: dict[str, Counter[str]]) -> str:
     return "\n".join(lines)
 
 
-def test_no_generated_file_gives_wrong_numbers(tmp_path: Path) -> None:
-    verdicts, wrong = run(tmp_path, range(60))
+@pytest.mark.parametrize("files", leave_to_long([20, 60], but=[20]))
+def test_no_generated_file_gives_wrong_numbers(tmp_path: Path, files: int) -> None:
+    verdicts, wrong = run(tmp_path, range(files))
     assert not wrong
     assert verdicts["all"]["right"] > verdicts["all"]["asked"]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from builders import mail_server, mailed_centre
+from builders.centres import publish
 from builders.mail_server import Mailbox
 from builders.mailed_centre import settle_week
 
@@ -39,6 +40,23 @@ def mailed(
 ) -> Mailbox:
     """The centre of twenty accounts; what was due before Monday is settled."""
     start_from(mailed_centre.build, add_person)
+    set_clock(SUNDAY)
+    settle_week()
+    return box
+
+
+def build_published(add_person: Callable[..., str], set_clock: SetClock) -> None:
+    mailed_centre.build(add_person)
+    set_clock(SUNDAY)
+    publish()
+
+
+@pytest.fixture
+def mailed_and_published(
+    box: Mailbox, set_clock: SetClock, start_from: Callable[..., None], add_person: Callable
+) -> Mailbox:
+    """The same centre; the months that are over are published."""
+    start_from(build_published, add_person, set_clock)
     set_clock(SUNDAY)
     settle_week()
     return box

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from builders.centres import evaluation, publish
+from builders.centres import evaluation
 from builders.mail_server import Mailbox, html_of, text_of
 from builders.mailed_centre import (
     DIGESTS,
@@ -49,22 +49,21 @@ def read_page(open_app: Callable[..., AppTest], username: str, page: str) -> str
 
 
 def test_each_reader_gets_the_numbers_of_the_page_once_a_week_by_the_wall_clock(
-    mailed: Mailbox, set_clock: SetClock, open_app: Callable[..., AppTest]
+    mailed_and_published: Mailbox, set_clock: SetClock, open_app: Callable[..., AppTest]
 ) -> None:
-    publish()
     set_clock("2026-10-19T06:59")
     assert worker.work() == 0
     set_clock(MONDAY)
     assert worker.work() == 3
-    assert {to.partition("@")[0] for to in mailed.receivers} == set(DIGESTS)
-    first = mailed.take()
+    assert {to.partition("@")[0] for to in mailed_and_published.receivers} == set(DIGESTS)
+    first = mailed_and_published.take()
     set_clock("2026-10-20T12:00")
     assert worker.work() == 0
     set_clock("2026-10-26T06:59")  # in winter time since the day before
     assert worker.work() == 0
     set_clock(NEXT_MONDAY)
     assert worker.work() == 2  # executives: no new month
-    second = mailed.take()
+    second = mailed_and_published.take()
     assert all(first[to]["Message-ID"] != second[to]["Message-ID"] for to in second)
 
     shown = read_page(open_app, "esther", "overview")
@@ -459,16 +458,15 @@ def test_only_addresses_of_the_allowed_domains_get_mail(
 
 @pytest.mark.parametrize("choice", ["figures", "with_pdf"])
 def test_the_board_sheet_is_attached_for_executives_alone_where_the_centre_says_so(
-    mailed: Mailbox, set_clock: SetClock, choice: str
+    mailed_and_published: Mailbox, set_clock: SetClock, choice: str
 ) -> None:
-    publish()
     with store.writing() as session:
         settings.set_value(session, SYSTEM, "board_mail", choice)
     set_clock(MONDAY)
     assert worker.work() == 3
     files = {
         to.partition("@")[0]: [part.get_filename() for part in message.iter_attachments()]
-        for to, message in mailed.take().items()
+        for to, message in mailed_and_published.take().items()
     }
     sheet = ["board-3m-2026-09.pdf"] if choice == "with_pdf" else []
     assert files == {"esther": [], "adv0": [], "boss": sheet}

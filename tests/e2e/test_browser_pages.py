@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 from axe_playwright_python.sync_playwright import Axe
 from builders.forked_python import forked_python
+from builders.long_seeds import leave_to_long
 from builders.servers import Server, living_in, serve
 
 from qa_core.access import accounts
@@ -26,19 +27,24 @@ from qa_core.storage.records.people import Advisor
 from qa_core.ui.frame import menu
 
 pytestmark = pytest.mark.browser
-PLAN = demo.DemoPlan.until_yesterday(15, 12, 6_000)
-"""More than a year, so that every card has something to show."""
+PLANS = {
+    "a quarter": demo.DemoPlan.until_yesterday(3, 12, 2_000),
+    # More than a year, so that every card has something to show.
+    "fifteen months": demo.DemoPlan.until_yesterday(15, 12, 6_000),
+}
 TITLES = {"first_contact": "First-contact resolution"}
 """Pages that call themselves otherwise than the menu does."""
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+@pytest.fixture(scope="module", params=leave_to_long(PLANS, but=["a quarter"]))
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
     """A server over a small demo centre, for this file of tests, which only read it."""
     folder: Path = tmp_path_factory.mktemp("centre")
     with living_in(folder):
         store.migrate()
-        demo.build(Viewer.SYSTEM, plan=PLAN)
+        demo.build(Viewer.SYSTEM, plan=PLANS[request.param])
         with serve(folder, python=forked_python()) as running:
             yield running
 
@@ -164,19 +170,8 @@ def assert_fits_a_telephone(page) -> None:
     page.set_viewport_size(usual)
 
 
-WALKED_IN_LONG = (Role.EXECUTIVE, Role.TEAM_LEAD)
-"""Their pages are all among the manager's, but for coaching, which the quality cycle
-opens; `test_pages.py` opens them for every role without a browser.
-"""
-
-
-@pytest.mark.parametrize(
-    "role",
-    [
-        pytest.param(role, marks=[pytest.mark.long] if role in WALKED_IN_LONG else [])
-        for role in Role
-    ],
-)
+# `test_pages.py` opens the pages of every role without a browser.
+@pytest.mark.parametrize("role", leave_to_long(Role, but=[Role.MANAGER]))
 def test_every_page_of_the_menu_opens_without_an_error(enter, role: Role) -> None:
     page, heard = enter(role)
     page.wait_for_url(re.compile(rf"/{menu.find_first(Viewer('someone', role)).key}(\?|$)"))

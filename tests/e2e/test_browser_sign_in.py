@@ -138,6 +138,7 @@ def test_a_run_that_comes_in_between_does_not_lose_the_sign_in(
         assert visitor.read().leads_to.startswith("/session/")
 
 
+@pytest.mark.long
 def test_the_bare_address_leads_each_reader_to_their_own_page(new_page, sign_in_as) -> None:
     page = new_page()
     page.goto("/")
@@ -394,6 +395,7 @@ def test_no_other_host_is_called_and_the_policy_breaks_nothing(
     assert complaints == []
 
 
+@pytest.mark.long
 def test_a_download_is_one_click_for_one_session(new_page, sign_in_as, server: Server) -> None:
     page, other = new_page(), new_page()
     page.goto("/journal")

@@ -30,6 +30,7 @@ from builders.import_files import (
     write,
 )
 from builders.listening_centre import allow_evaluations
+from builders.long_seeds import leave_to_long
 
 from qa_core import ingest
 from qa_core.access.roles import Viewer
@@ -77,17 +78,23 @@ FILES = {
 }
 
 
-@pytest.mark.parametrize("kind", FILES)
-def test_an_undone_batch_leaves_everything_as_it_was(centre: Path, kind: str) -> None:
-    bring(centre, "contacts", CALLS)
-    bring(centre, "surveys", "contact_id,csat\nC1,1\nC9,4\n")
+def bring_one_of_each(folder: Path) -> None:
+    bring(folder, "contacts", CALLS)
+    bring(folder, "surveys", "contact_id,csat\nC1,1\nC9,4\n")
     bring(
-        centre,
+        folder,
         "evaluations",
         "contact_id,evaluator,evaluated_at,grid,score\nC1,Eve,2026-03-05,Service,30\nC9,Eve,"
         "2026-03-05,Service,60\n",
     )
-    bring(centre, "spend", "day,source,campaign,amount,currency\n2026-03-01,Google,Spring,10,EUR\n")
+    bring(folder, "spend", "day,source,campaign,amount,currency\n2026-03-01,Google,Spring,10,EUR\n")
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_an_undone_batch_leaves_everything_as_it_was(
+    centre: Path, start_from: Callable[..., None], kind: str
+) -> None:
+    start_from(bring_one_of_each, centre)
     before = everything()
     report = bring(centre, kind, FILES[kind])
     assert everything() != before
@@ -244,7 +251,13 @@ def build_waiting_centre(folder: Path) -> dict[str, object]:
     return whole
 
 
-@pytest.mark.parametrize("place,when", MOMENTS, ids=lambda value: value.split(".")[-1])
+IN_EACH_RUN = [MOMENTS[place] for place in (0, 4, 5, 7)]
+"""Before the batch is begun, before and after its commit, and among what it joins."""
+
+
+@pytest.mark.parametrize(
+    "place,when", leave_to_long(MOMENTS, but=IN_EACH_RUN), ids=lambda value: value.split(".")[-1]
+)
 def test_an_import_killed_at_that_moment_is_finished_or_taken_back(
     centre: Path, waiting_centre: dict[str, object], place: str, when: str
 ) -> None:

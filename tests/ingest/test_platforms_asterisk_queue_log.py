@@ -11,6 +11,7 @@ from datetime import UTC
 from pathlib import Path
 
 import pytest
+from builders.long_seeds import count_seeds
 from builders.platform_files import pick, stage
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -386,14 +387,27 @@ def simulate(events: list[tuple[int, str, str, list[str]]]) -> tuple:
     return start, ending, waited if waits_known else float(left - start), None, None, queue
 
 
-@settings(
-    max_examples=60,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-@given(st.lists(lives(), min_size=1, max_size=8))
+of_any_calls = given(calls=st.lists(lives(), min_size=1, max_size=8))
+
+
+@settings(max_examples=20, suppress_health_check=list(HealthCheck))
+@of_any_calls
 def test_folding_gives_what_walking_through_each_call_gives(
     centre: Path, calls: list[list[tuple[int, str, str, list[str]]]]
 ) -> None:
+    compare_with_walk(centre, calls)
+
+
+@pytest.mark.long
+@settings(max_examples=count_seeds(400), suppress_health_check=list(HealthCheck))
+@of_any_calls
+def test_folding_many_logs_gives_what_walking_through_each_call_gives(
+    centre: Path, calls: list[list[tuple[int, str, str, list[str]]]]
+) -> None:
+    compare_with_walk(centre, calls)
+
+
+def compare_with_walk(centre: Path, calls: list[list[tuple[int, str, str, list[str]]]]) -> None:
     lines = sorted(
         (
             second,

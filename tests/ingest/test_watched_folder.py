@@ -26,7 +26,7 @@ import pytest
 import sqlalchemy as sa
 from builders.forked_python import forked_python
 from builders.import_files import CALLS, SURVEYS, TRACKING, bring, find_contacts, write
-from builders.long_seeds import count_seeds
+from builders.long_seeds import count_seeds, leave_to_long
 from builders.special_files import find_command_without_rights, special_files
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -343,7 +343,15 @@ MOMENTS = [
 ]
 
 
-@pytest.mark.parametrize("place,when", MOMENTS, ids=lambda value: value.split(".")[-1])
+IN_EACH_RUN = [MOMENTS[place] for place in (1, 3, 5, 6)]
+"""In the lake, before and after the file is moved, and beside the log; `test_import_undo.py`
+kills imports at their other moments.
+"""
+
+
+@pytest.mark.parametrize(
+    "place,when", leave_to_long(MOMENTS, but=IN_EACH_RUN), ids=lambda value: value.split(".")[-1]
+)
 def test_a_watch_killed_at_that_moment_loses_nothing_and_brings_nothing_twice(
     folder: Path, place: str, when: str
 ) -> None:
@@ -578,9 +586,27 @@ def days_of_a_log(draw) -> list[tuple[str, str]]:
     return steps
 
 
-@settings(max_examples=12, suppress_health_check=list(HealthCheck))
-@given(steps=days_of_a_log())
+of_any_days = given(steps=days_of_a_log())
+
+
+@settings(max_examples=4, suppress_health_check=list(HealthCheck))
+@of_any_days
 def test_any_pieces_and_rotations_give_the_same_calls_as_the_whole_log(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str]]
+) -> None:
+    compare_with_whole_log(tmp_path_factory, steps)
+
+
+@pytest.mark.long
+@settings(max_examples=count_seeds(100), suppress_health_check=list(HealthCheck))
+@of_any_days
+def test_many_pieces_and_rotations_give_the_same_calls_as_the_whole_log(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str]]
+) -> None:
+    compare_with_whole_log(tmp_path_factory, steps)
+
+
+def compare_with_whole_log(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str]]
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:

@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 from builders.centres import add_people, close_month, contact, interval, land, land_intervals
-from hypothesis import HealthCheck, Phase, given, settings
+from builders.long_seeds import count_seeds
+from builders.random_centre import LOOSELY
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qa_core.access.roles import Role, TeamSpan, Viewer
@@ -527,13 +529,27 @@ def grouped(rows: Iterable[dict[str, Any]], by: str | None) -> dict[Any, list[di
     return groups
 
 
-@settings(
-    max_examples=4, suppress_health_check=list(HealthCheck), phases=(Phase.explicit, Phase.generate)
-)
-@given(seed=st.integers(0, 2**32))
+of_any_centre = given(seed=st.integers(0, 2**32))
+
+
+@settings(max_examples=2, **LOOSELY)
+@of_any_centre
 def test_measure_adds_to_the_contacts_what_plain_loops_over_the_intervals_give(
     seed: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
+    compare_with_plain_loops(seed, tmp_path_factory)
+
+
+@pytest.mark.long
+@settings(max_examples=count_seeds(40), **LOOSELY)
+@of_any_centre
+def test_measure_adds_to_the_contacts_what_plain_loops_give_in_many_centres(
+    seed: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    compare_with_plain_loops(seed, tmp_path_factory)
+
+
+def compare_with_plain_loops(seed: int, tmp_path_factory: pytest.TempPathFactory) -> None:
     draw, changed_on = random.Random(seed), date(2026, 4, 1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("QA_HOME", str(tmp_path_factory.mktemp("centre")))

@@ -175,6 +175,8 @@ def test_totals_by_interval_count_as_peoples_and_are_left_out_by_handler(centre:
     people = measure("average_speed_of_answer", "received", handled_by=["person"])
     assert people["received"].n == 20
     assert people["received"].notes == ("totals_left_out:50",)
+    nobody = measure("received", handled_by=["person"], queue=["only totals"])
+    assert (nobody["received"].n, nobody["received"].notes) == (0, ("totals_left_out:50",))
     by_handler = measure("received", by="handled_by")
     assert by_handler["received", "machine"].notes == ("totals_left_out:50",)
 

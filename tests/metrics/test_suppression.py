@@ -17,7 +17,7 @@ import pytest
 from builders import attacker, postgresql
 from builders.centres import add_people, contact, evaluation, land, land_spend
 from builders.long_seeds import count_seeds
-from builders.published import EXECUTIVE, MAY, land_all, of_queue, shown
+from builders.published import EXECUTIVE, MAY, land_all, land_two_queues, of_queue, shown
 from builders.shown_texts import as_read
 
 from qa_core.access.roles import GRANTS, MINIMUM_CONTACTS, Role, Viewer
@@ -77,11 +77,17 @@ def test_missed_contacts_hide_neither_the_total_nor_what_counts_the_answered_alo
     assert shown("answered", "handled_by")["person"] == "ok"
 
 
-def test_a_single_hidden_cell_takes_the_smallest_other_with_it(centre: Path) -> None:
-    # Alone, "small" would be the total less the others.
+def land_four_queues() -> None:
     land_all(
         of_queue("a", 8, 20), of_queue("b", 8, 10), of_queue("c", 8, 15), of_queue("small", 2, 6)
     )
+
+
+def test_a_single_hidden_cell_takes_the_smallest_other_with_it(
+    start_from: Callable[..., None],
+) -> None:
+    # Alone, "small" would be the total less the others.
+    start_from(land_four_queues)
     assert shown("csat", "queue") == {
         "a": "ok",
         "b": "suppressed",
@@ -126,10 +132,8 @@ def test_a_source_less_its_other_campaign_does_not_give_the_small_one(centre: Pa
     }
 
 
-def test_a_filter_reads_one_line_of_a_table(centre: Path) -> None:
-    land_all(
-        of_queue("a", 8, 20), of_queue("b", 8, 10), of_queue("c", 8, 15), of_queue("small", 2, 6)
-    )
+def test_a_filter_reads_one_line_of_a_table(start_from: Callable[..., None]) -> None:
+    start_from(land_four_queues)
     for queue, status in {"a": "ok", "b": "suppressed", "small": "suppressed"}.items():
         assert shown("csat", where=Filters.of(values={"queue": [queue]})) == {None: status}
     assert shown("csat", "queue", where=Filters.of(values={"queue": ["a"]})) == {"a": "ok"}
@@ -138,8 +142,10 @@ def test_a_filter_reads_one_line_of_a_table(centre: Path) -> None:
     assert shown("csat") == {None: "ok"}
 
 
-def test_two_cuts_or_a_cut_under_a_filter_are_refused_with_the_choices(centre: Path) -> None:
-    land_all(of_queue("a", 8, 20), of_queue("b", 8, 20))
+def test_two_cuts_or_a_cut_under_a_filter_are_refused_with_the_choices(
+    start_from: Callable[..., None],
+) -> None:
+    start_from(land_two_queues)
     assert shown("csat", "queue", "month") == {("a", "2026-05"): "ok", ("b", "2026-05"): "ok"}
     with pytest.raises(Refusal, match="one breakdown or one filter at a time") as refused:
         shown("csat", "queue", "channel")
@@ -308,9 +314,15 @@ def test_sources_say_no_sum_of_what_is_partly_hidden_from_an_executive_and_list_
     assert lines["Contacts"].isna().tolist() == [False, False, True, True, True, False]
 
 
-@pytest.mark.parametrize("what", ["late", "restricted", "undone"])
-def test_an_edition_stays_as_published_whatever_comes_later(centre: Path, what: str) -> None:
+def land_three_queues() -> None:
     land_all(of_queue("a", 5, 2), of_queue("b", 8, 20), of_queue("c", 8, 20))
+
+
+@pytest.mark.parametrize("what", ["late", "restricted", "undone"])
+def test_an_edition_stays_as_published_whatever_comes_later(
+    start_from: Callable[..., None], what: str
+) -> None:
+    start_from(land_three_queues)
     before = query.measure(EXECUTIVE, ("received", "csat"), ("queue",), MAY)
     assert before["n"].sum() == 2 * (10 + 160 + 160)
 

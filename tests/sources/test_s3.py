@@ -9,12 +9,14 @@ from datetime import date, datetime, timedelta
 import pytest
 from builders import s3_server
 from builders.import_files import find_contacts
+from builders.long_seeds import leave_to_long
 from builders.s3_server import FakeBucket, make_record
 
 from qa_core.access.roles import Viewer
 from qa_core.base.errors import Refusal
 from qa_core.sources import ledger, pull, register
 from qa_core.sources.ledger import WindowEntry
+from qa_core.sources.platforms import s3
 
 SYSTEM = Viewer.SYSTEM
 DAY = date(2026, 5, 11)
@@ -43,9 +45,15 @@ def find_talks() -> dict[int, float | None]:
     return {int(name[:8], 16): talk for name, talk in find_contacts("talk_seconds")}
 
 
-def test_every_key_of_more_than_two_pages_is_listed_and_read(bucket: FakeBucket) -> None:
+@pytest.mark.parametrize(
+    ("page", "keys"), leave_to_long([(100, 250), (1000, 2500)], but=[(100, 250)])
+)
+def test_every_key_of_more_than_two_pages_is_listed_and_read(
+    bucket: FakeBucket, monkeypatch: pytest.MonkeyPatch, page: int, keys: int
+) -> None:
+    monkeypatch.setattr(s3, "PAGE_KEYS", page)
     bucket.is_quick = True
-    for number in range(2500):
+    for number in range(keys):
         at = NOON + timedelta(seconds=number)
         bucket.put(f"2026/05/11/10/{number:04}", make_record(number, at), at)
     bucket.put("2026/05/12/10/later", make_record(9000, NEXT), NEXT)
@@ -54,11 +62,11 @@ def test_every_key_of_more_than_two_pages_is_listed_and_read(bucket: FakeBucket)
 
     assert (window.state, window.fetched, window.expected, window.gap) == (
         "complete",
-        2500,
-        2500,
+        keys,
+        keys,
         0,
     )
-    assert set(find_talks()) == set(range(2500))
+    assert set(find_talks()) == set(range(keys))
     assert sum("list-type=2" in target for target in bucket.requests) == 3
 
 

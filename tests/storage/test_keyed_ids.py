@@ -314,7 +314,7 @@ def check_killed_takeovers(
 def test_a_killed_takeover_is_finished_by_the_next_start(
     old: Path, sent: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    check_killed_takeovers(old, sent, tmp_path_factory.mktemp("homes"), monkeypatch, 4)
+    check_killed_takeovers(old, sent, tmp_path_factory.mktemp("homes"), monkeypatch, 3)
 
 
 @pytest.mark.long

@@ -15,6 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from builders.long_seeds import count_seeds, leave_to_long
 from deltalake import DeltaTable, write_deltalake
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -277,8 +278,7 @@ CHANCE = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=12, suppress_health_check=list(HealthCheck))
-@given(
+of_any_batches = given(
     st.lists(
         st.lists(CHANCE, min_size=1, max_size=8, unique_by=lambda row: row["contact_id"]),
         min_size=1,
@@ -286,7 +286,30 @@ CHANCE = st.fixed_dictionaries(
     ),
     st.randoms(use_true_random=False),
 )
+
+
+@settings(max_examples=4, suppress_health_check=list(HealthCheck))
+@of_any_batches
 def test_no_order_of_imports_changes_the_neighbours(
+    tmp_path_factory: pytest.TempPathFactory,
+    batches: list[list[dict[str, Any]]],
+    chance: random.Random,
+) -> None:
+    check_neighbours(tmp_path_factory, batches, chance)
+
+
+@pytest.mark.long
+@settings(max_examples=count_seeds(100), suppress_health_check=list(HealthCheck))
+@of_any_batches
+def test_no_order_of_many_imports_changes_the_neighbours(
+    tmp_path_factory: pytest.TempPathFactory,
+    batches: list[list[dict[str, Any]]],
+    chance: random.Random,
+) -> None:
+    check_neighbours(tmp_path_factory, batches, chance)
+
+
+def check_neighbours(
     tmp_path_factory: pytest.TempPathFactory,
     batches: list[list[dict[str, Any]]],
     chance: random.Random,
@@ -666,7 +689,7 @@ def test_a_large_month_lies_in_files_of_whole_days_and_a_change_writes_few_of_th
     assert len(stored("contact_id")) == 59
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", leave_to_long([1, 2], but=[1]))
 def test_a_lake_of_many_files_holds_what_one_of_few_holds(
     tmp_path_factory: pytest.TempPathFactory, seed: int
 ) -> None:

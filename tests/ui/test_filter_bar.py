@@ -264,14 +264,7 @@ def test_a_week_or_month_that_was_clicked_on_is_its_days() -> None:
     assert periods.period_of("hour", "9") is None
 
 
-@pytest.mark.parametrize(
-    "page", ["overview", "traffic", "first_contact", "satisfaction", "irritants", "sources"]
-)
-def test_under_a_filter_an_executive_reads_why_other_cuts_are_missing(
-    page: str,
-    open_app: Callable[..., AppTest],
-    add_person: Callable[..., str],
-) -> None:
+def build_month_of_executives(add_person: Callable[..., str]) -> None:
     add_people({f"a{number}": f"Ann {number}" for number in range(8)}, {"Nord": "Lille"})
     land(
         [
@@ -293,6 +286,18 @@ def test_under_a_filter_an_executive_reads_why_other_cuts_are_missing(
     )
     close_month("2026-10")
     add_person("rex", "executive")
+
+
+@pytest.mark.parametrize(
+    "page", ["overview", "traffic", "first_contact", "satisfaction", "irritants", "sources"]
+)
+def test_under_a_filter_an_executive_reads_why_other_cuts_are_missing(
+    page: str,
+    start_from: Callable[..., None],
+    open_app: Callable[..., AppTest],
+    add_person: Callable[..., str],
+) -> None:
+    start_from(build_month_of_executives, add_person)
     chosen = {"campaign": "spring"} if page == "sources" else {"reason": "invoice"}
     if page == "first_contact":
         chosen["queues"] = "yes"  # the section whose cut is missing

@@ -45,10 +45,15 @@ def rated(
     ]
 
 
-def land_all(*groups: list[dict[str, Any]]) -> None:
+def land_only(*groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
     rows = [row for group in groups for row in group]
     land([{**row, "contact_id": f"c{number}"} for number, row in enumerate(rows)])
-    close_month(max(row["month"] for row in rows))
+    return rows
+
+
+def land_all(*groups: list[dict[str, Any]]) -> None:
+    """Land these contacts, and publish their months: executives see them."""
+    close_month(max(row["month"] for row in land_only(*groups)))
 
 
 def found(viewer: Viewer, where: Filters = MAY) -> dict[tuple[str, Any], Any]:
@@ -59,7 +64,7 @@ def found(viewer: Viewer, where: Filters = MAY) -> dict[tuple[str, Any], Any]:
 
 
 def test_each_queue_is_held_against_the_others_by_its_ratings(centre: Path) -> None:
-    land_all(rated("Billing", 100, 40), rated("Sales", 60, 48), rated("Moves", 40, 28))
+    land_only(rated("Billing", 100, 40), rated("Sales", 60, 48), rated("Moves", 40, 28))
 
     billing = found(Viewer.SYSTEM)["queue", "Billing"]
 
@@ -71,7 +76,7 @@ def test_each_queue_is_held_against_the_others_by_its_ratings(centre: Path) -> N
 def test_waits_talk_and_transfers_are_compared_by_band_and_an_unknown_one_is_not(
     centre: Path,
 ) -> None:
-    land_all(
+    land_only(
         rated("Billing", 40, 36, wait_seconds=9.9, transfers=0),
         rated("Billing", 40, 20, wait_seconds=10.0, transfers=1),
         rated("Billing", 40, 20, wait_seconds=300.0, transfers=3, talk_seconds=700.0),
@@ -100,7 +105,7 @@ def test_a_customer_who_was_in_touch_again_within_the_window_counts_as_such(cent
         for row in first[40:]
     ]
     later = [contact("2026-07-20 10:00", customer_key="other")]
-    land_all(first, again, later)
+    land_only(first, again, later)
 
     came = found(Viewer.SYSTEM)["came_back", "yes"]
 
@@ -112,7 +117,7 @@ def test_a_lead_compares_the_ratings_of_the_own_team_alone(centre: Path) -> None
     from qa_core.access.roles import TeamSpan
 
     other = [row | {"team": "South"} for row in rated("Sales", 60, 60)]
-    land_all(rated("Billing", 40, 20), rated("Moves", 40, 30), other)
+    land_only(rated("Billing", 40, 20), rated("Moves", 40, 30), other)
 
     drivers = found(Viewer("lea", Role.TEAM_LEAD, led_teams=(TeamSpan("North"),)))
 
@@ -184,7 +189,7 @@ def test_ratings_are_counted_by_month_on_one_scale(centre: Path) -> None:
         contact("2026-06-03 10:00", csat=mark, csat_scale="1-10", nps=nps)
         for mark, nps in ((10.0, 9.0), (1.0, 6.0), (5.5, 7.0))
     ]
-    land_all([contact("2026-05-03 10:00", csat=4.0, csat_scale="1-5", nps=10.0)], ten)
+    land_only([contact("2026-05-03 10:00", csat=4.0, csat_scale="1-5", nps=10.0)], ten)
 
     csat = {
         (row.month, row.mark): row.n

@@ -123,6 +123,7 @@ def _note_left_out(
     whole = replace(question, by=by, where=replace(question.where, values=values))
     left_out = {whole.key_of(record): record["present"] for record in find_totals(whole, kpis)}
     notes = [f"{kpi.key}__note:totals_left_out" for kpi in kpis if kpi.sums]
+    records = records or ([] if question.by else [{"present": 0}])
     return [
         record | dict.fromkeys(notes, left_out.get(whole.key_of(record), 0)) for record in records
     ]
