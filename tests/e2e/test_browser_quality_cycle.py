@@ -250,9 +250,6 @@ def is_refused(page) -> None:
     ]
 
 
-# In `make test`, `test_browser_evaluate.py` and `test_browser_player.py` do the middle of it in
-# a browser; the tests of gates, draws, disputes and coaching open the other pages without one.
-@pytest.mark.long
 def test_from_closed_gates_to_a_coaching_plan(enter, centre) -> None:
     manager = enter("mona", "/listening")
     refuse_a_draw(manager)

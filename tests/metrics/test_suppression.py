@@ -394,7 +394,7 @@ def add_centre(centre: Path, build_once: Callable[..., Any]) -> Callable[[int], 
     return add
 
 
-SEEDS = (0, 3, 4)
+SEEDS = tuple(range(6))
 """Random centres of every run; the tests below ask those of 3 and 4 too."""
 
 
@@ -406,7 +406,7 @@ def test_no_combination_of_all_answers_gives_a_hidden_number(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", [1, 2, 5, *range(6, 6 + count_seeds(200))])
+@pytest.mark.parametrize("seed", range(6, 6 + count_seeds(200)))
 def test_no_combination_gives_a_hidden_number_on_200_centres(centre: Path, seed: int) -> None:
     rows = attacker.add_centre(seed)
     assert list(find_all_leaks(rows)) == []

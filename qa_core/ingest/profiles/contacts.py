@@ -208,7 +208,8 @@ def decide_columns(context: FileContext) -> None:
         if context.has(name):
             raise Refusal(
                 "given_twice",
-                "The column {column} says it for each row: leave out --only {field}, or the column.",
+                "The column {column} says it for each row: leave out --only {field}, or the "
+                "column.",
                 options=(f"--map ignore={context.get_header(name)}",),
                 column=context.get_header(name),
                 field=name,
