@@ -352,19 +352,6 @@ def test_what_is_usual_is_counted_anew_from_the_week_in_which_a_rule_changed() -
     assert line.y[8] is None and len(line.y) == 13, "the line of what is usual is interrupted there"
 
 
-def test_the_name_of_a_target_stands_where_no_line_crosses_it() -> None:
-    def names_of(values):
-        return charts.build_trend(
-            series_of("answer_rate", values).points, Unit.RATE, targets=[charts.TargetLine(0.8)]
-        ).layout.annotations
-
-    # Around the target for six weeks, then far above it: the name waits for the
-    # seventh, and stands below.
-    [later] = names_of([0.79, 0.81, 0.79, 0.81, 0.79, 0.81, 0.95, 0.95, 0.95, 0.95, 0.95, 0.95])
-    assert (pd.Timestamp(later.x).date(), later.yanchor) == (WEEKS[6], "top")
-    assert not names_of([0.7, 0.9] * 6), "crossed everywhere"
-
-
 def test_targets_and_what_went_on_are_drawn_on_their_days_and_said_as_text() -> None:
     series = series_of("answer_rate", STEADY)
     targets = [
@@ -384,8 +371,6 @@ def test_targets_and_what_went_on_are_drawn_on_their_days_and_said_as_text() -> 
         if trace.text and str(trace.text).startswith("target")
     ]
     assert lines == [(WEEKS[0], WEEKS[3], 0.8), (WEEKS[4], WEEKS[-1], 0.9)]
-    [label] = figure.layout.annotations
-    assert label.text == "target 90.0\u202f%" and label.y == 0.9
     signs = figure.data[-1]
     assert list(signs.x) == [WEEKS[2]] and list(signs.text) == ["<b>Works</b><br>Strike"]
     low, high = figure.layout.yaxis.range
