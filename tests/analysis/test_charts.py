@@ -386,6 +386,8 @@ def test_every_point_of_a_chart_is_said_in_words_as_its_hover_label() -> None:
     heat = charts.list_points(charts.build_heat(frame, Unit.RATE))
     assert len(heat) == 2 and "50.0\u202f% · n = 50" in heat[1][1]
 
-    bars = charts.build_durations([("Talk", 60.0), ("Hold <b>", 5.0)])
-    assert charts.list_points(bars)[0] == ("Talk: 1\u00a0min\u00a000\u00a0s", "")
-    assert charts.list_points(bars)[1][0].startswith("Hold <b>")
+    bars = charts.build_waterfall(
+        0.8, 0.9, [("Hold <b>", 0.1, None)], Unit.RATE, labels=("May", "June")
+    )
+    assert charts.list_points(bars)[0] == ("May", "80.0\u202f%")
+    assert charts.list_points(bars)[1][0] == "Hold <b>"
