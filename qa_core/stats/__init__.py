@@ -30,7 +30,6 @@ from qa_core.stats.intervals import (
     p_value_of,
     percentiles,
     pooled_mean_interval,
-    poststratify_rate,
     rate_deviation,
     t_quantile,
     wilson,
