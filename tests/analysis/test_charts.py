@@ -12,6 +12,7 @@ import pytest
 
 from qa_core.access.roles import Role, Viewer
 from qa_core.analysis import chart_titles, charts
+from qa_core.analysis.charts.step_bars import build_strips
 from qa_core.analysis.series import build_series
 from qa_core.base import i18n
 from qa_core.metrics.kpis import BY_KEY, Unit, periods
@@ -382,9 +383,8 @@ def test_every_point_of_a_chart_is_said_in_words_as_its_hover_label() -> None:
     said = charts.list_points(trend)
     assert len(said) == 12 and "80.0\u202f%" in said[1][1]
 
-    frame = pd.DataFrame({"weekday": [1, 1], "hour": [9, 10], "value": [0.9, 0.5], "n": [40, 50]})
-    heat = charts.list_points(charts.build_heat(frame, Unit.RATE))
-    assert len(heat) == 2 and "50.0\u202f% · n = 50" in heat[1][1]
+    strips = build_strips([WEEKS[0], WEEKS[1]], {"shop": [(0, "quiet<br>3 rows"), None]})
+    assert charts.list_points(strips) == [("quiet", "3 rows")]
 
     bars = charts.build_waterfall(
         0.8, 0.9, [("Hold <b>", 0.1, None)], Unit.RATE, labels=("May", "June")
