@@ -16,8 +16,7 @@ from builders.shown_texts import text_of
 from streamlit.testing.v1 import AppTest
 
 from qa_core.access.roles import Role, TeamSpan, Viewer
-from qa_core.analysis import chart_titles, exports, tracking_numbers
-from qa_core.analysis.comparisons import compare_values
+from qa_core.analysis import exports, tracking_numbers
 from qa_core.analysis.tracking_numbers import GAP, NEVER, UNSEEN
 from qa_core.base.errors import AccessDenied
 from qa_core.metrics import query
@@ -279,8 +278,8 @@ def test_amounts_of_two_currencies_stand_on_lines_of_their_own(
 
 
 def test_the_address_says_which_path_is_drawn(campaigns: Path, open_app, add_person) -> None:
-    address = {"by": "tracking_number", "of": "+33199000001", "path": "yes", "on": "csat"}
-    app = open_as_manager(open_app, add_person, **address, rates="yes")
+    address = {"by": "tracking_number", "of": "+33199000001", "path": "yes"}
+    app = open_as_manager(open_app, add_person, **address)
 
     assert app.selectbox(key="of").value == "+33199000001"
     assert find_table(app, "Missed callers")[0]["Tracking number"] == "+33199000001"
@@ -315,7 +314,7 @@ def test_how_sources_were_found_adds_up_to_all_contacts(
 def test_the_page_opens_for_who_sees_a_part_or_large_cells_alone(
     campaigns: Path, open_app, add_person, username: str, role: str, bounds: dict[str, Any]
 ) -> None:
-    address = dict.fromkeys(("path", "rates", "costs", "callers", "attribution", "numbers"), "yes")
+    address = dict.fromkeys(("path", "costs", "callers", "attribution", "numbers"), "yes")
     app = open_app(add_person(username, role, **bounds), "sources", period="all", **address)
 
     assert not app.exception and not app.error
@@ -329,39 +328,6 @@ def test_the_page_opens_on_an_empty_store(open_app, add_person) -> None:
 
     assert not app.exception
     assert "No data yet" in text_of(app)
-
-
-def test_campaigns_are_told_apart_only_by_more_than_chance(centre: Path) -> None:
-    land(
-        [
-            contact(
-                f"2026-03-{2 + place % 20:02d} {9 + place // 50:02d}:{place % 50:02d}",
-                f"{name}{place}",
-                campaign=name,
-                source="google",
-                outcome=outcome,
-            )
-            for name, answered in (("Few", 40), ("Many", 95), ("Most", 96))
-            for place in range(100)
-            for outcome in ["answered" if place < answered else "abandoned"]
-        ]
-    )
-
-    compared = compare_values(read_rows(), "answer_rate")
-
-    assert {name: row.value for name, row in zip(compared.names, compared.rows, strict=True)} == {
-        "Few": 0.4,
-        "Many": 0.95,
-        "Most": 0.96,
-    }
-    assert compared.result.below == ("Few",)
-    equal = compare_values(
-        {name: row for name, row in read_rows().items() if name != "Few"}, "answer_rate"
-    ).result
-    assert (
-        chart_titles.describe_comparison(equal, 2, "Answered", "up").text
-        == "Answered: no clear difference between the 2"
-    )
 
 
 ASSIGNED = """tracking_number,source,medium,campaign,from,to
