@@ -17,7 +17,6 @@ from streamlit.testing.v1 import AppTest
 
 from qa_core.access.roles import Role, TeamSpan, Viewer
 from qa_core.analysis import exports, tracking_numbers
-from qa_core.analysis.tracking_numbers import GAP, NEVER, UNSEEN
 from qa_core.base.errors import AccessDenied
 from qa_core.metrics import query
 from qa_core.metrics.kpis.dimensions import Filters, Period
@@ -315,6 +314,7 @@ def test_the_page_opens_for_who_sees_a_part_or_large_cells_alone(
     campaigns: Path, open_app, add_person, username: str, role: str, bounds: dict[str, Any]
 ) -> None:
     address = dict.fromkeys(("path", "costs", "callers", "attribution", "numbers"), "yes")
+    address["by"] = "tracking_number"
     app = open_app(add_person(username, role, **bounds), "sources", period="all", **address)
 
     assert not app.exception and not app.error
@@ -356,64 +356,31 @@ def dialled(centre: Path, tmp_path: Path) -> Path:
 
 def test_a_reused_number_carries_each_campaign_on_its_days(dialled: Path) -> None:
     found = [
-        (
-            one.number[-1],
-            one.campaign,
-            one.first_day,
-            one.last_day,
-            one.is_assigned,
-            one.contacts,
-            one.inside,
-        )
-        for one in tracking_numbers.find_history(SYSTEM, MARCH).spans
+        (one.number[-1], one.campaign, one.first_day, one.last_day, one.contacts)
+        for one in tracking_numbers.find_assignments(SYSTEM, MARCH)
     ]
 
     assert found == [
-        ("1", "Spring", date(2026, 3, 1), date(2026, 3, 15), True, 2, 2),
-        ("1", "Summer", date(2026, 3, 16), date(2026, 3, 20), True, 1, 1),
-        ("2", "Radio", date(2026, 2, 10), date(2026, 2, 10), False, 1, 0),
-        ("4", "Secret", date(2026, 3, 11), date(2026, 3, 11), False, 1, 1),
-        ("9", "Nobody", date(2026, 3, 1), None, True, 0, 0),
+        ("1", "Spring", date(2026, 3, 1), date(2026, 3, 15), 2),
+        ("1", "Summer", date(2026, 3, 16), date(2026, 3, 20), 1),
+        ("9", "Nobody", date(2026, 3, 1), None, 0),
     ]
 
 
-def test_contacts_on_a_number_without_a_campaign_say_what_is_missing(dialled: Path) -> None:
-    found = {one.number[-1]: one for one in tracking_numbers.find_history(SYSTEM, MARCH).unassigned}
-
-    assert {number: (one.reason, one.contacts, one.among) for number, one in found.items()} == {
-        "1": (GAP, 1, 4),
-        "2": (UNSEEN, 1, 1),
-        "3": (NEVER, 1, 1),
-    }
-    assert (found["1"].first_day, found["1"].last_span.campaign, found["3"].last_span) == (
-        date(2026, 3, 25),
-        "Summer",
-        None,
-    )
-
-
 def test_a_number_that_only_others_were_called_on_is_not_told(dialled: Path) -> None:
-    lead = Viewer("lea", Role.TEAM_LEAD, led_teams=(TeamSpan("Nord"),))
+    south = Viewer("leo", Role.TEAM_LEAD, led_teams=(TeamSpan("Sud"),))
 
-    assert {one.number[-1] for one in tracking_numbers.find_history(lead, MARCH).spans} == {
-        "1",
-        "2",
-        "9",
-    }
+    assert {one.number[-1] for one in tracking_numbers.find_assignments(south, MARCH)} == {"9"}
     with pytest.raises(AccessDenied):
-        tracking_numbers.find_history(Viewer("rex", Role.EXECUTIVE), MARCH)
+        tracking_numbers.find_assignments(Viewer("rex", Role.EXECUTIVE), MARCH)
 
 
-def test_the_history_of_numbers_leaves_as_a_file(dialled: Path) -> None:
+def test_the_assignments_of_numbers_leave_as_a_file(dialled: Path) -> None:
     text = exports.build_numbers(SYSTEM, **exports.build_number_parameters(MARCH)).content.decode(
         "utf-8-sig"
     )
-    loose = exports.build_numbers(
-        SYSTEM, **exports.build_number_parameters(MARCH, loose=True)
-    ).content.decode("utf-8-sig")
 
-    assert "'+33199000001,google,cpc,Spring,2026-03-01,2026-03-15,assigned,2,2" in text.splitlines()
-    assert "'+33199000003,1,1,2026-03-11,2026-03-11," in loose.splitlines()
+    assert "'+33199000001,google,cpc,Spring,2026-03-01,2026-03-15,2" in text.splitlines()
 
 
 def test_a_section_asks_the_lake_only_once_it_is_open(

@@ -12,4 +12,3 @@ from qa_core.analysis.charts.funnel import build_criteria, build_funnel_plot
 from qa_core.analysis.charts.labels import list_points
 from qa_core.analysis.charts.lines import Marker, TargetLine, build_curve, build_trend
 from qa_core.analysis.charts.palette import forget_charts
-from qa_core.analysis.charts.timeline import DatedSpan, build_spans
