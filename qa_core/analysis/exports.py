@@ -77,7 +77,7 @@ def build_contact_parameters(
 
 
 def build_number_parameters(period: Period) -> dict[str, Any]:
-    """Return the assignments of tracking numbers for a link."""
+    """Return the campaigns of tracking numbers for a link."""
     return {name: _filters(Filters(period))[name] for name in ("first_day", "last_day")}
 
 
@@ -171,24 +171,26 @@ def build_contacts(
 def build_numbers(
     viewer: Viewer, first_day: str, last_day: str, form: str = "csv"
 ) -> downloads.Download:
-    """Build a file of the assignments of tracking numbers. Open ends are empty."""
+    """Build a file of the campaigns of tracking numbers. Open ends are empty."""
     where = read_filters(first_day, last_day, [])
     header = [
         _("Tracking number"),
         *(_(get_dimension(name).title) for name in ("source", "medium", "campaign")),
         _("From"),
         _("Until"),
+        _("Known from"),
         _("Contacts"),
     ]
     rows = [
         [
-            assignment.number,
-            *assignment.campaign_key,
-            assignment.first_day,
-            assignment.last_day,
-            assignment.contacts,
+            span.number,
+            *span.campaign_key,
+            span.first_day,
+            span.last_day,
+            _("assigned") if span.is_assigned else _("seen on contacts"),
+            span.contacts,
         ]
-        for assignment in tracking_numbers.find_assignments(viewer, where.period)
+        for span in tracking_numbers.find_spans(viewer, where.period)
     ]
     name = "-".join(["ecoute-numbers", first_day, last_day]).strip("-")
     return make_file(Sheet(name, header, rows, describe_file(viewer, where)), form)

@@ -314,7 +314,6 @@ def test_the_page_opens_for_who_sees_a_part_or_large_cells_alone(
     campaigns: Path, open_app, add_person, username: str, role: str, bounds: dict[str, Any]
 ) -> None:
     address = dict.fromkeys(("path", "costs", "callers", "attribution", "numbers"), "yes")
-    address["by"] = "tracking_number"
     app = open_app(add_person(username, role, **bounds), "sources", period="all", **address)
 
     assert not app.exception and not app.error
@@ -356,31 +355,33 @@ def dialled(centre: Path, tmp_path: Path) -> Path:
 
 def test_a_reused_number_carries_each_campaign_on_its_days(dialled: Path) -> None:
     found = [
-        (one.number[-1], one.campaign, one.first_day, one.last_day, one.contacts)
-        for one in tracking_numbers.find_assignments(SYSTEM, MARCH)
+        (one.number[-1], one.campaign, one.first_day, one.last_day, one.is_assigned, one.contacts)
+        for one in tracking_numbers.find_spans(SYSTEM, MARCH)
     ]
 
     assert found == [
-        ("1", "Spring", date(2026, 3, 1), date(2026, 3, 15), 2),
-        ("1", "Summer", date(2026, 3, 16), date(2026, 3, 20), 1),
-        ("9", "Nobody", date(2026, 3, 1), None, 0),
+        ("1", "Spring", date(2026, 3, 1), date(2026, 3, 15), True, 2),
+        ("1", "Summer", date(2026, 3, 16), date(2026, 3, 20), True, 1),
+        ("2", "Radio", date(2026, 2, 10), date(2026, 2, 10), False, 0),
+        ("4", "Secret", date(2026, 3, 11), date(2026, 3, 11), False, 1),
+        ("9", "Nobody", date(2026, 3, 1), None, True, 0),
     ]
 
 
 def test_a_number_that_only_others_were_called_on_is_not_told(dialled: Path) -> None:
-    south = Viewer("leo", Role.TEAM_LEAD, led_teams=(TeamSpan("Sud"),))
+    lead = Viewer("lea", Role.TEAM_LEAD, led_teams=(TeamSpan("Nord"),))
 
-    assert {one.number[-1] for one in tracking_numbers.find_assignments(south, MARCH)} == {"9"}
+    assert {one.number[-1] for one in tracking_numbers.find_spans(lead, MARCH)} == {"1", "2", "9"}
     with pytest.raises(AccessDenied):
-        tracking_numbers.find_assignments(Viewer("rex", Role.EXECUTIVE), MARCH)
+        tracking_numbers.find_spans(Viewer("rex", Role.EXECUTIVE), MARCH)
 
 
-def test_the_assignments_of_numbers_leave_as_a_file(dialled: Path) -> None:
+def test_the_campaigns_of_numbers_leave_as_a_file(dialled: Path) -> None:
     text = exports.build_numbers(SYSTEM, **exports.build_number_parameters(MARCH)).content.decode(
         "utf-8-sig"
     )
 
-    assert "'+33199000001,google,cpc,Spring,2026-03-01,2026-03-15,2" in text.splitlines()
+    assert "'+33199000001,google,cpc,Spring,2026-03-01,2026-03-15,assigned,2" in text.splitlines()
 
 
 def test_a_section_asks_the_lake_only_once_it_is_open(
