@@ -29,7 +29,6 @@ from qa_core.stats.intervals import (
     p_value_of,
     percentiles,
     pooled_mean_interval,
-    rate_deviation,
     t_quantile,
     wilson,
 )
