@@ -85,11 +85,6 @@ def chance_range(centre: float, deviation: float, n: float = 1) -> tuple[float, 
     return centre - half, centre + half
 
 
-def rate_deviation(rate: float) -> float:
-    """Return the standard deviation of one value of a rate: of 0 and 1."""
-    return math.sqrt(rate * (1 - rate))
-
-
 def p_value_of(change: float, low: float, high: float) -> float:
     """Return a difference's p-value from the half of its 95 % interval towards zero."""
     half = change - low if change > 0 else high - change
