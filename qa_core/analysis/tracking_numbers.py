@@ -20,9 +20,9 @@ KEY = ["tracking_number", *SOURCE_COLUMNS]
 
 @dataclass(frozen=True)
 class CampaignSpan:
-    """Days on which a number carried a campaign: of an assignment (inclusive; None: open), or
-    without one of the first and last contact. `contacts`: those of the period on these
-    days that carry the campaign.
+    """Days on which a number carried a campaign: of an assignment (inclusive; None: open),
+    else of the first and last contact. `contacts`: in the period and on these days, with
+    the campaign.
     """
 
     number: str
