@@ -2,10 +2,8 @@
 
 from qa_core.ui import page_frame
 from qa_core.ui.views.admin import imports
-from qa_core.ui.widgets import freshness
 
 viewer = page_frame.open_page("imports")
 imports.show_waiting(viewer)
 imports.ask_file(viewer)
-freshness.show_table(viewer)
 imports.show_list(viewer)

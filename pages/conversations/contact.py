@@ -21,5 +21,5 @@ else:
     view.show_player(viewer, contact)
     view.show_manual_pick(viewer, contact)
     view.show_exclusion_request(viewer, contact)
-    view.show_timeline(viewer, contact)
+    view.show_history(viewer, contact)
     view.show_details(viewer, contact)

@@ -7,6 +7,5 @@ from qa_core.ui.views.performance import satisfaction, survey_response
 viewer, state = page_frame.open_figures("satisfaction")
 styles.fit_one_page()
 satisfaction.show_top(viewer, state)
-by_cut = survey_response.read_cuts(viewer, state)
-satisfaction.show_why(viewer, state, by_cut)
-satisfaction.show_cuts(viewer, state, by_cut)
+satisfaction.show_why(viewer, state)
+satisfaction.show_cuts(viewer, state, survey_response.read_cuts(viewer, state))

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from qa_core.access.roles import Viewer
@@ -16,7 +16,9 @@ from qa_core.metrics.kpis.dimensions import Filters, Period, get_dimension
 from qa_core.stats import control_charts
 
 WATCHED = ("answer_rate", "first_contact_resolution", "csat")
-"""Rates compared queue by queue, reason by reason and channel by channel."""
+"""Rates compared value by value."""
+CUTS = ("queue", "reason", "channel")
+"""Dimensions whose values are compared where a page names none."""
 CAUTION = 1.6
 """Factor for intervals of about 99.8 %: dozens are tried at once."""
 MAX_ITEMS, MAX_ALERTS, MAX_TRENDS = 5, 4, 3
@@ -24,7 +26,7 @@ MAX_ITEMS, MAX_ALERTS, MAX_TRENDS = 5, 4, 3
 
 @dataclass(frozen=True)
 class AttentionItem:
-    """A change or a difference that may need a look.
+    """A change that may need a look.
 
     `strength`: in units of its uncertainty. `severity`: empty without a clear
     difference. A click opens the contacts of `values` that `behind` counts.
@@ -33,8 +35,8 @@ class AttentionItem:
     strength: float
     text: str
     severity: str
-    values: Mapping[str, Any] = field(default_factory=dict)
-    behind: str = ""
+    values: Mapping[str, Any]
+    behind: str
 
 
 @dataclass(frozen=True)
@@ -72,13 +74,14 @@ def find_attention(
     alerts: Sequence[Any],
     read: Callable[..., Any] = query.measure_cuts,
     escape: Callable[[str], str] = str,
+    cuts: Sequence[str] = CUTS,
 ) -> Attention:
     """Find what needs a look. `series`: the trend of each KPI; `alerts`: the open ones.
     Without `compare`, no rate is compared. `read`: `measure_cuts`, or a cache of it.
-    `escape`: makes markdown of a name.
+    `escape`: makes markdown of a name. `cuts`: dimensions whose values are compared.
     """
     alerted = {event.rule.kpi for event in alerts if event.rule.dimension is None}
-    tried = _compare_rates(viewer, where, compare, series, read, escape) if compare else []
+    tried = _compare_rates(viewer, where, compare, series, read, escape, cuts) if compare else []
     compared = [item for item in tried if item is not None]
     return Attention(
         alerts[:MAX_ALERTS],
@@ -87,27 +90,21 @@ def find_attention(
             for trend in series.values()
             if trend.finding.severity == "attention" and trend.kpi.key not in alerted
         ][:MAX_TRENDS],
-        *split(compared),
+        *_split(compared),
         len(tried),
         len(compared),
         bool(compared) or any(trend.signals for trend in series.values()),
     )
 
 
-def build_change(
-    row: Any,
-    dimension: str,
-    spread: float,
-    title: str,
-    behind: str,
-    escape: Callable[[str], str] = str,
-    is_shared: bool = False,
+def _build_change(
+    row: Any, dimension: str, spread: float, escape: Callable[[str], str], is_shared: bool
 ) -> AttentionItem | None:
     """Build the item of a changed rate; None where there is too little data to compare.
 
     `row`: of `measure`, compared with the period before. `spread`: widens the interval.
-    `behind`: KPI whose contacts a click opens. `escape`: makes markdown of a name.
-    `is_shared`: another dimension beside it has that name too.
+    `escape`: makes markdown of a name. `is_shared`: another dimension beside it has that
+    name too.
     """
     interval = control_charts.interval_of_change(row, spread)
     if formatting.is_missing(row.delta) or interval is None:
@@ -119,13 +116,13 @@ def build_change(
     text = _(
         "**{name}**: {kpi} {change}, now {value}",
         name=escape(name),
-        kpi=title,
+        kpi=formatting.heading(kpi),
         change=formatting.change(row.delta, kpi.unit),
         value=formatting.value(row.value, kpi.unit),
     )
     severity = chart_titles.describe_change("", row.delta, interval, kpi.unit, kpi.better).severity
     strength = 2 * abs(row.delta) / (interval[1] - interval[0])
-    return AttentionItem(strength, text, severity, {dimension: value}, behind)
+    return AttentionItem(strength, text, severity, {dimension: value}, kpi.key)
 
 
 def describe_tried(period: str, compared: int, whole: int) -> str:
@@ -150,7 +147,7 @@ def conclude(worse: Sequence[Any], better: Sequence[Any], was_tried: bool) -> Ch
     return ChartTitle(_("Too little data to see what stands out"))
 
 
-def split(items: Iterable[AttentionItem]) -> tuple[list[AttentionItem], list[AttentionItem]]:
+def _split(items: Iterable[AttentionItem]) -> tuple[list[AttentionItem], list[AttentionItem]]:
     """Return the worse ones and the better ones, each by strength."""
     ordered = sorted(items, key=lambda item: -item.strength)
     worse = [item for item in ordered if item.severity == "attention"]
@@ -164,12 +161,13 @@ def _compare_rates(
     series: Mapping[str, Series],
     read: Callable[..., Any],
     escape: Callable[[str], str],
+    dimensions: Sequence[str],
 ) -> list[AttentionItem | None]:
-    """Compare each watched rate by queue, reason, channel; None: too little data."""
+    """Compare each watched rate by each dimension; None: too little data."""
     keys = tuple(key for key in WATCHED if key in series and series[key].known_points)
     cuts = [
         (name,)
-        for name in ("queue", "reason", "channel")
+        for name in dimensions
         if viewer.can_cut_by(name) and query.may_cut(viewer, where, name)
     ]
     frames = read(viewer, keys, tuple(cuts), where, compare)
@@ -177,12 +175,10 @@ def _compare_rates(
         value for (name,), frame in zip(cuts, frames, strict=True) for value in {*frame[name]}
     )
     return [
-        build_change(
+        _build_change(
             row,
             dimension,
             CAUTION * series[row.kpi].spread,
-            formatting.heading(get_kpi(row.kpi)),
-            row.kpi,
             escape,
             names[getattr(row, dimension)] > 1,
         )

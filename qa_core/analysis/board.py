@@ -16,7 +16,7 @@ from qa_core.analysis.series import Series, build_series
 from qa_core.analysis.targets import TargetStep
 from qa_core.base import environment
 from qa_core.base.errors import require_known
-from qa_core.base.i18n import N_, NN_, _, ngettext
+from qa_core.base.i18n import N_, _, ngettext
 from qa_core.metrics import query
 from qa_core.metrics.kpis import Kpi, formatting, get_kpi, periods
 from qa_core.metrics.kpis.dimensions import Filters, Period
@@ -25,41 +25,8 @@ from qa_core.metrics.query import Drivers
 DEFAULT = "3m"
 MAX_TEAMS = 6
 """Teams up to which the sheet names them."""
-SUBJECTS = {
-    "csat": N_("Customers’ satisfaction"),
-    "first_contact_resolution": N_("The rate of first-contact resolution"),
-    "service_level": N_("The service level"),
-    "cost_per_resolved": N_("The cost per resolved contact"),
-}
-"""KPIs of the sheet in their order, as a sentence begins with them."""
-SENTENCES = {
-    "no_data": N_("{subject}: no data in these months."),
-    "restarted": N_("{subject}: the rules changed recently, and it is too early to judge."),
-    "short": N_("{subject}: it is too early to say what is usual."),
-    "near_low": N_("{subject} is near the lower end of its usual range."),
-    "near_high": N_("{subject} is near the upper end of its usual range."),
-    "back": N_("{subject} is back within its usual range."),
-    "usual": N_("{subject} is within its usual range."),
-}
-LASTING = {
-    "below": NN_(
-        "{subject} was below its usual range in {month}.",
-        "{subject} has been below its usual range for {n} months, up to {month}.",
-    ),
-    "above": NN_(
-        "{subject} was above its usual range in {month}.",
-        "{subject} has been above its usual range for {n} months, up to {month}.",
-    ),
-    "under_average": NN_(
-        "{subject} was below its average in {month}.",
-        "{subject} has been below its average for {n} months, up to {month}.",
-    ),
-    "over_average": NN_(
-        "{subject} was above its average in {month}.",
-        "{subject} has been above its average for {n} months, up to {month}.",
-    ),
-}
-"""Sentences on the end of a trend (`chart_titles.judge_trend`)."""
+KPIS = ("csat", "first_contact_resolution", "service_level", "cost_per_resolved")
+"""KPIs of the sheet in their order."""
 
 
 @dataclass(frozen=True)
@@ -94,17 +61,8 @@ class BoardLine:
 
     @property
     def sentence(self) -> ChartTitle:
-        """The end of its trend in a sentence to say aloud."""
-        series, subject = self.series, _(SUBJECTS[self.kpi.key])
-        state, n = chart_titles.judge_trend(
-            series.control, series.signals, series.known_points, series.is_restarted
-        )
-        severity = chart_titles.severity_of(chart_titles.SIDES.get(state, 0), self.kpi.better)
-        if state not in LASTING:
-            return ChartTitle(_(SENTENCES[state], subject=subject), severity)
-        known = series.points[series.points["value"].notna() & ~series.points["provisional"]]
-        month = formatting.long_month(known["at"].iloc[-1])
-        return ChartTitle(ngettext(*LASTING[state], n, subject=subject, month=month), severity)
+        """The end of its trend, as on every page."""
+        return chart_titles.prefix(formatting.short_title(self.kpi), self.series.finding)
 
     @property
     def value(self) -> str:
@@ -136,23 +94,11 @@ class BoardLine:
 
     @property
     def target(self) -> ChartTitle:
-        """Its target, and whether it is met, in a sentence."""
-        row, unit = self.row, self.kpi.unit
-        if formatting.is_missing(row.target):
+        """Its target and the gap, as on every page."""
+        if formatting.is_missing(self.row.target):
             return ChartTitle(_("No target is set."))
-        params = {"target": formatting.value(row.target, unit, self.currency)}
-        if row.is_met is None:
-            return ChartTitle(_("Target {target}.", **params))
-        if row.is_met:
-            if row.is_sure:
-                return ChartTitle(_("Target {target}: met.", **params), "better")
-            return ChartTitle(_("Target {target}: met, within the confidence interval.", **params))
-        params["size"] = formatting.change(abs(row.gap), unit, self.currency).lstrip("+")
-        if row.is_sure:
-            return ChartTitle(_("Target {target}: missed by {size}.", **params), "attention")
-        return ChartTitle(
-            _("Target {target}: missed by {size}, within the confidence interval.", **params)
-        )
+        found = targets.describe(self.row, self.kpi.unit, self.currency)
+        return ChartTitle(found.text[0].upper() + found.text[1:], found.severity)
 
     @property
     def notes(self) -> list[str]:
@@ -173,7 +119,7 @@ def find_figures(viewer: Viewer, choice: str = DEFAULT) -> BoardFigures | None:
     period = periods.build_period(choice, end, span[0])
     grain, trend_period = periods.build_trend(period, whole_months=True)
     where, trend = Filters(period), Filters(trend_period)
-    keys = tuple(key for key in SUBJECTS if viewer.can(get_kpi(key).needs))
+    keys = tuple(key for key in KPIS if viewer.can(get_kpi(key).needs))
     changes = query.find_changes(viewer, trend_period, keys) if keys else ()
     drivers = query.find_drivers(viewer, where) if viewer.can(Permission.SEE_SATISFACTION) else None
     return BoardFigures(

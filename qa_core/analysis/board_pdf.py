@@ -90,7 +90,6 @@ def _lay_out_words(line: BoardLine, styles: dict[str, Any]) -> list[Any]:
     return [
         Paragraph(_mark_finding(line.sentence), styles["heading"]),
         Paragraph(value, styles["title"]),
-        Paragraph(mark_up(_(line.kpi.short_title or line.kpi.title)), styles["cell"]),
         Paragraph(mark_up(line.basis), styles["cell"]),
         Paragraph(_mark_finding(line.target), styles["cell"]),
     ]

@@ -39,7 +39,7 @@ TREND_TITLES = {
     "back": N_("Back within its usual range"),
     "usual": N_("Within its usual range"),
 }
-"""Titles by the state of the end of a series, some also by its grain (`judge_trend`)."""
+"""Titles by the state of the end of a series, some also by its grain (`_judge_trend`)."""
 
 
 @dataclass(frozen=True)
@@ -69,13 +69,13 @@ def describe_trend(
     `points`: number of known values; `is_restarted`: limits are computed anew since the
     rules changed.
     """
-    state, n = judge_trend(control, signals, points, is_restarted)
+    state, n = _judge_trend(control, signals, points, is_restarted)
     title = TREND_TITLES.get(state) or TREND_TITLES[state, "month" if grain == "month" else "week"]
     text = _(title) if isinstance(title, str) else ngettext(*title, n)
     return ChartTitle(text, severity_of(SIDES.get(state, 0), better))
 
 
-def judge_trend(
+def _judge_trend(
     control: ControlLimits | None, signals: Signals | None, points: int, is_restarted: bool = False
 ) -> tuple[str, int]:
     """Judge the end of a series, with the number of points that it has lasted: `no_data`,
@@ -99,6 +99,12 @@ def judge_trend(
         return ("near_low" if signals.last < 0 else "near_high"), 1
     is_back = signals.positions and signals.positions[-1][0] >= points - RUN
     return ("back" if is_back else "usual"), 0
+
+
+def prefix(title: str, finding: ChartTitle) -> ChartTitle:
+    """Return the finding as the rest of a sentence that begins with a title."""
+    text = finding.text[0].lower() + finding.text[1:]
+    return ChartTitle(_("{what}: {text}", what=title, text=text), finding.severity)
 
 
 def describe_change(

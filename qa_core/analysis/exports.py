@@ -76,12 +76,9 @@ def build_contact_parameters(
     return {"behind": behind or "", "order": order, **_filters(where), **more}
 
 
-def build_number_parameters(period: Period, loose: bool = False) -> dict[str, Any]:
-    """Return tracking numbers for a link; `loose`: contacts without a campaign instead."""
-    return {
-        "loose": loose,
-        **{name: _filters(Filters(period))[name] for name in ("first_day", "last_day")},
-    }
+def build_number_parameters(period: Period) -> dict[str, Any]:
+    """Return the campaigns of tracking numbers for a link."""
+    return {name: _filters(Filters(period))[name] for name in ("first_day", "last_day")}
 
 
 def _filters(where: Filters) -> dict[str, Any]:
@@ -172,53 +169,29 @@ def build_contacts(
 
 
 def build_numbers(
-    viewer: Viewer, loose: bool, first_day: str, last_day: str, form: str = "csv"
+    viewer: Viewer, first_day: str, last_day: str, form: str = "csv"
 ) -> downloads.Download:
-    """Build a file of the campaigns of tracking numbers, or of the numbers with
-    contacts without a campaign. Open ends are empty.
-    """
+    """Build a file of the campaigns of tracking numbers. Open ends are empty."""
     where = read_filters(first_day, last_day, [])
-    history = tracking_numbers.find_history(viewer, where.period)
-    if loose:
-        header = [
-            _("Tracking number"),
-            _("Contacts without a campaign"),
-            _("of"),
-            _("From"),
-            _("Until"),
-            _("Last campaign"),
+    header = [
+        _("Tracking number"),
+        *(_(get_dimension(name).title) for name in ("source", "medium", "campaign")),
+        _("From"),
+        _("Until"),
+        _("Known from"),
+        _("Contacts"),
+    ]
+    rows = [
+        [
+            span.number,
+            *span.campaign_key,
+            span.first_day,
+            span.last_day,
+            _("assigned") if span.is_assigned else _("seen on contacts"),
+            span.contacts,
         ]
-        rows = [
-            [
-                span.number,
-                span.contacts,
-                span.among,
-                span.first_day,
-                span.last_day,
-                span.last_span.campaign if span.last_span else None,
-            ]
-            for span in history.unassigned
-        ]
-    else:
-        header = [
-            _("Tracking number"),
-            *(_(get_dimension(name).title) for name in ("source", "medium", "campaign")),
-            _("From"),
-            _("Until"),
-        ]
-        header += [_("Known from"), _("In this period"), _("Total")]
-        rows = [
-            [
-                span.number,
-                *span.campaign_key,
-                span.first_day,
-                span.last_day,
-                _("assigned") if span.is_assigned else _("seen on contacts"),
-                span.inside,
-                span.contacts,
-            ]
-            for span in history.spans
-        ]
+        for span in tracking_numbers.find_spans(viewer, where.period)
+    ]
     name = "-".join(["ecoute-numbers", first_day, last_day]).strip("-")
     return make_file(Sheet(name, header, rows, describe_file(viewer, where)), form)
 

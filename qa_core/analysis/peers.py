@@ -2,7 +2,6 @@
 
 import functools
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -164,18 +163,3 @@ def _to_float(value: Any) -> float | None:
 # Cached: thousands of permutations would dominate each run of a page.
 compare_rates = functools.lru_cache(maxsize=64)(stats.compare_rates)
 compare_means = functools.lru_cache(maxsize=64)(stats.compare_means)
-
-
-@dataclass(frozen=True)
-class EvaluationSpread:
-    """Evaluations of a team, its advisors, and the most of one advisor."""
-
-    evaluations: int
-    advisors: int
-    most: int
-
-
-def find_evaluation_spread(sizes: Sequence[float]) -> EvaluationSpread | None:
-    """Summarise the number of evaluations of each advisor; None where there are none."""
-    counted = [int(size) for size in sizes if not formatting.is_missing(size) and size > 0]
-    return EvaluationSpread(sum(counted), len(counted), max(counted)) if counted else None

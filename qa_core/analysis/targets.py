@@ -16,12 +16,13 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Permission, Role, Viewer
+from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal, require_known
-from qa_core.base.i18n import N_
+from qa_core.base.i18n import N_, _
 from qa_core.base.row_values import build_from_row, read_fields
 from qa_core.metrics import query
-from qa_core.metrics.kpis import BY_KEY, Kpi, Unit, get_kpi, periods
+from qa_core.metrics.kpis import BY_KEY, Kpi, Unit, formatting, get_kpi, periods
 from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.storage import audit_log, name_merges
 from qa_core.storage.records import store
@@ -174,6 +175,23 @@ def compare(
     )
     has_interval = not (low is None or high is None or low != low or high != high)
     return TargetGap(target, value - target, is_met, not (has_interval and low <= target <= high))
+
+
+def describe(row: Any, unit: str, currency: str | None) -> ChartTitle:
+    """Describe the target of a row of `add_gaps` and the gap. The severity says whether it is
+    met, where chance does not explain it.
+    """
+    target = formatting.value(row.target, unit, currency)
+    if formatting.is_missing(row.gap):
+        return ChartTitle(_("target {value}", value=target))
+    size = formatting.change(abs(row.gap), unit, currency).lstrip("+")
+    text = _("target {target}, reached", target=target)
+    if row.gap > 0:
+        text = _("target {target}, {size} above", target=target, size=size)
+    elif row.gap < 0:
+        text = _("target {target}, {size} below", target=target, size=size)
+    severities = {True: "better", False: "attention"}
+    return ChartTitle(text, severities.get(row.is_met, "") if row.is_sure else "")
 
 
 def may_set_kpi(viewer: Viewer, kpi: Kpi) -> bool:

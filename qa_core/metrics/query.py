@@ -60,8 +60,6 @@ from qa_core.metrics.rows.satisfaction_drivers import Drivers, find_drivers
 from qa_core.metrics.rows.tracking import find_currencies, find_number_uses
 from qa_core.metrics.rows.waits import (
     MAX_WAIT,
-    UNHAPPY_BANDS,
     find_service_levels,
-    find_unhappy_by_wait,
     find_waits,
 )

@@ -8,7 +8,6 @@ from their own files, so that other callers do not load those libraries.
 from qa_core.stats.comparison import (
     Comparison,
     benjamini_hochberg,
-    bonferroni_factor,
     compare_means,
     compare_rates,
     detectable_difference,
@@ -30,8 +29,6 @@ from qa_core.stats.intervals import (
     p_value_of,
     percentiles,
     pooled_mean_interval,
-    poststratify_rate,
-    rate_deviation,
     t_quantile,
     wilson,
 )

@@ -79,11 +79,6 @@ def holm(p_values: Sequence[float], level: float = 1 - CONFIDENCE) -> tuple[bool
     return tuple(sure)
 
 
-def bonferroni_factor(count: int) -> float:
-    """Return by how much 95 % intervals widen for that many tests at once (Bonferroni)."""
-    return NormalDist().inv_cdf(1 - (1 - CONFIDENCE) / 2 / count) / Z95
-
-
 @dataclass(frozen=True)
 class Member:
     """Difference of a member from the rest; `error` None: fewer than two values."""

@@ -55,29 +55,6 @@ def change_interval(
     )
 
 
-def poststratify_rate(
-    hits: Sequence[float], n: Sequence[float], sizes: Sequence[float]
-) -> tuple[float, float, float] | None:
-    """Post-stratify a rate to the group sizes of another population; return (rate, low,
-    high).
-
-    95 % interval from the groups' Wilson intervals (MOVER; Zou and Donner 2008). Groups
-    without rows are left out; None where all are.
-    """
-    cells = [
-        (h / m, wilson(h, m), size)
-        for h, m, size in zip(hits, n, sizes, strict=True)
-        if m > 0 and size > 0
-    ]
-    total = sum(size for _rate, _between, size in cells)
-    if not total:
-        return None
-    rate = sum(rate * size for rate, _between, size in cells) / total
-    below = math.sqrt(sum((size / total * (one - between[0])) ** 2 for one, between, size in cells))
-    above = math.sqrt(sum((size / total * (between[1] - one)) ** 2 for one, between, size in cells))
-    return rate, rate - below, rate + above
-
-
 def mean_interval(mean: float, deviation: float | None, n: int) -> tuple[float, float] | None:
     """Return the 95 % interval of a mean by Student's t; None below two values.
 
@@ -106,11 +83,6 @@ def chance_range(centre: float, deviation: float, n: float = 1) -> tuple[float, 
     """Return where 95 % of the means of n values lie by chance alone. `deviation`: of one value."""
     half = Z95 * deviation / math.sqrt(n)
     return centre - half, centre + half
-
-
-def rate_deviation(rate: float) -> float:
-    """Return the standard deviation of one value of a rate: of 0 and 1."""
-    return math.sqrt(rate * (1 - rate))
 
 
 def p_value_of(change: float, low: float, high: float) -> float:

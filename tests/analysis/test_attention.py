@@ -23,13 +23,21 @@ def test_a_queue_and_a_reason_of_one_name_are_told_from_each_other(centre: Path)
             clock = f"{period.first_day + timedelta(days=day)} 10:00"
             for number in range(30):
                 outcome = "missed" if number < missed else "answered"
-                rows.append(contact(clock, queue="Billing", reason="Billing", outcome=outcome))
+                rows.append(
+                    contact(
+                        clock, queue="Billing", reason="Billing", campaign="Spring", outcome=outcome
+                    )
+                )
                 rows.append(contact(clock, queue="Sales", reason="Order"))
     land(rows)
     now = headline.find_headline(Viewer.SYSTEM, ("answer_rate",))
 
     found = attention.find_attention(Viewer.SYSTEM, now.where, now.compare, now.series, ())
+    by_campaign = attention.find_attention(
+        Viewer.SYSTEM, now.where, now.compare, now.series, (), cuts=("campaign",)
+    )
 
     assert sorted(item.text.partition("**:")[0] for item in found.worse) == [
         "**Phone", "**Queue Billing", "**Reason Billing",
     ]  # fmt: skip
+    assert [item.values for item in by_campaign.worse] == [{"campaign": "Spring"}]

@@ -62,9 +62,7 @@ def test_a_month_below_the_usual_range_is_said_aloud_and_so_is_the_return(centre
     land_months([32] * 8 + [14])
 
     csat = find_lines()["csat"]
-    assert (
-        csat.sentence.text == "Customers’ satisfaction was below its usual range in December 2025."
-    )
+    assert csat.sentence.text == "Customer satisfaction: below the limit in the last month"
     assert csat.sentence.severity == "attention"
     assert csat.value == "35.0\u202f%" and "based on 40 contacts" in csat.basis
     assert len(csat.series.points) == 13
@@ -72,7 +70,7 @@ def test_a_month_below_the_usual_range_is_said_aloud_and_so_is_the_return(centre
     land_months([32] * 12 + [14, 32])
 
     back = find_lines()["csat"].sentence
-    assert back.text == "Customers’ satisfaction is back within its usual range."
+    assert back.text == "Customer satisfaction: back within its usual range"
 
 
 def test_two_of_three_months_near_a_limit_are_not_called_a_return(centre: Path) -> None:
@@ -81,7 +79,7 @@ def test_two_of_three_months_near_a_limit_are_not_called_a_return(centre: Path) 
 
     near = find_lines()["csat"].sentence
 
-    assert near.text == "Customers’ satisfaction is near the lower end of its usual range."
+    assert near.text == "Customer satisfaction: near its lower limit"
     assert near.severity == "attention"
 
 
@@ -90,13 +88,14 @@ def test_a_target_is_met_missed_or_within_the_interval(centre: Path) -> None:
     said = {}
     for target in ("50%", "80%", "85%", "99%"):
         targets.set_target(SYSTEM, "csat", target)
-        said[target] = find_lines()["csat"].target.text.replace("\u202f", " ").replace("\xa0", " ")
+        found = find_lines()["csat"].target
+        said[target] = found.text.replace("\u202f", " ").replace("\xa0", " "), found.severity
 
     assert said == {
-        "50%": "Target 50.0 %: met.",
-        "80%": "Target 80.0 %: met, within the confidence interval.",
-        "85%": "Target 85.0 %: missed by 5.0 pt, within the confidence interval.",
-        "99%": "Target 99.0 %: missed by 19.0 pt.",
+        "50%": ("Target 50.0 %, 30.0 pt above", "better"),
+        "80%": ("Target 80.0 %, reached", ""),
+        "85%": ("Target 85.0 %, 5.0 pt below", ""),
+        "99%": ("Target 99.0 %, 19.0 pt below", "attention"),
     }
 
 
@@ -188,7 +187,7 @@ def test_an_executive_reads_the_sheet_and_its_download_is_in_the_journal(
     assert "Dec 2025 · Whole centre." in said
     wide = text_of(open_app("rex", "board", months="12m"))
     assert "Jan – Dec 2025; data starts on 1 Apr 2025 · Whole centre." in wide
-    assert "Customers’ satisfaction was below its usual range in December 2025." in said
+    assert "Customer satisfaction: below the limit in the last month" in said
     assert app.metric[0].value == "35.0\u202f%"
 
     wire = Wire("rex")

@@ -12,6 +12,7 @@ import pytest
 
 from qa_core.access.roles import Role, Viewer
 from qa_core.analysis import chart_titles, charts
+from qa_core.analysis.charts.step_bars import build_strips
 from qa_core.analysis.series import build_series
 from qa_core.base import i18n
 from qa_core.metrics.kpis import BY_KEY, Unit, periods
@@ -352,19 +353,6 @@ def test_what_is_usual_is_counted_anew_from_the_week_in_which_a_rule_changed() -
     assert line.y[8] is None and len(line.y) == 13, "the line of what is usual is interrupted there"
 
 
-def test_the_name_of_a_target_stands_where_no_line_crosses_it() -> None:
-    def names_of(values):
-        return charts.build_trend(
-            series_of("answer_rate", values).points, Unit.RATE, targets=[charts.TargetLine(0.8)]
-        ).layout.annotations
-
-    # Around the target for six weeks, then far above it: the name waits for the
-    # seventh, and stands below.
-    [later] = names_of([0.79, 0.81, 0.79, 0.81, 0.79, 0.81, 0.95, 0.95, 0.95, 0.95, 0.95, 0.95])
-    assert (pd.Timestamp(later.x).date(), later.yanchor) == (WEEKS[6], "top")
-    assert not names_of([0.7, 0.9] * 6), "crossed everywhere"
-
-
 def test_targets_and_what_went_on_are_drawn_on_their_days_and_said_as_text() -> None:
     series = series_of("answer_rate", STEADY)
     targets = [
@@ -384,8 +372,6 @@ def test_targets_and_what_went_on_are_drawn_on_their_days_and_said_as_text() -> 
         if trace.text and str(trace.text).startswith("target")
     ]
     assert lines == [(WEEKS[0], WEEKS[3], 0.8), (WEEKS[4], WEEKS[-1], 0.9)]
-    [label] = figure.layout.annotations
-    assert label.text == "target 90.0\u202f%" and label.y == 0.9
     signs = figure.data[-1]
     assert list(signs.x) == [WEEKS[2]] and list(signs.text) == ["<b>Works</b><br>Strike"]
     low, high = figure.layout.yaxis.range
@@ -397,10 +383,11 @@ def test_every_point_of_a_chart_is_said_in_words_as_its_hover_label() -> None:
     said = charts.list_points(trend)
     assert len(said) == 12 and "80.0\u202f%" in said[1][1]
 
-    frame = pd.DataFrame({"weekday": [1, 1], "hour": [9, 10], "value": [0.9, 0.5], "n": [40, 50]})
-    heat = charts.list_points(charts.build_heat(frame, Unit.RATE))
-    assert len(heat) == 2 and "50.0\u202f% · n = 50" in heat[1][1]
+    strips = build_strips([WEEKS[0], WEEKS[1]], {"shop": [(0, "quiet<br>3 rows"), None]})
+    assert charts.list_points(strips) == [("quiet", "3 rows")]
 
-    bars = charts.build_durations([("Talk", 60.0), ("Hold <b>", 5.0)])
-    assert charts.list_points(bars)[0] == ("Talk: 1\u00a0min\u00a000\u00a0s", "")
-    assert charts.list_points(bars)[1][0].startswith("Hold <b>")
+    bars = charts.build_waterfall(
+        0.8, 0.9, [("Hold <b>", 0.1, None)], Unit.RATE, labels=("May", "June")
+    )
+    assert charts.list_points(bars)[0] == ("May", "80.0\u202f%")
+    assert charts.list_points(bars)[1][0] == "Hold <b>"

@@ -263,22 +263,6 @@ def test_customers_who_come_back_about_a_reason_are_counted_against_the_others(
     assert box.share == TermShare(9, 10, 1, 10)
 
 
-def test_a_long_wait_is_counted_against_the_other_waits(centre: Path) -> None:
-    land(
-        [
-            rated(number, 1 if number < 8 else 5, None, wait_seconds=200.0 if number < 8 else 5.0)
-            for number in range(30)
-        ]
-    )
-    wait = found()[IrritantSubject(IrritantKind.LOW_RATINGS, "wait", "180")]
-    assert wait.share == TermShare(8, 8, 0, 22)
-    assert texts.describe_subject(
-        wait.subject
-    ) == "Low ratings after a wait of 3 min 00 s to 5 min 00 s".replace(
-        " min", "\u00a0min"
-    ).replace(" 00", "\u00a000").replace(" s", "\u00a0s")
-
-
 def test_what_evaluators_note_and_tag_is_counted_on_failed_contacts_against_the_others(
     centre: Path,
 ) -> None:
@@ -514,6 +498,26 @@ def test_of_two_people_who_change_one_entry_the_second_is_told(people_of_bills: 
         action_list.change_entry(MANAGER, number, 1, ActionPlan(ActionState.SET_ASIDE))
     assert caught.value.code == "changed_meanwhile"
     assert action_list.find_entries(MANAGER)[0].state == ActionState.LOOKED_AT
+
+
+def test_an_older_entry_on_a_wait_keeps_its_title_and_can_be_ended(people_of_bills: None) -> None:
+    wait = IrritantSubject(IrritantKind.LOW_RATINGS, "wait", "180")
+    with pytest.raises(Misuse):
+        action_list.open_entry(MANAGER, wait, MARCH)
+    number = action_list.open_entry(MANAGER, BILL, MARCH)
+    with store.writing() as session:
+        row = session.get(Irritant, number)
+        row.kind, row.dimension, row.dimension_value, row.terms = wait.kind, "wait", "180", []
+
+    action_list.change_entry(MANAGER, number, 1, ActionPlan(ActionState.IN_HAND))
+
+    [entry] = action_list.find_entries(MANAGER)
+    title = "Low ratings after a wait of 3\u00a0min\u00a000\u00a0s to 5\u00a0min\u00a000\u00a0s"
+    assert texts.describe_subject(entry.subject) == title
+    assert title in texts.build_file(MANAGER).content.decode()
+    assert detection.find_follow_up(MANAGER, wait, MARCH, entry.in_hand_on) == (None, None)
+    assert detection.find_examples(MANAGER, wait, MARCH) == ()
+    action_list.change_entry(MANAGER, number, 2, ActionPlan(ActionState.SOLVED))
 
 
 def test_what_is_listed_is_not_listed_twice_while_it_is_open(people_of_bills: None) -> None:

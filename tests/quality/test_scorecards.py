@@ -4,7 +4,6 @@ very grid they were made of.
 
 from __future__ import annotations
 
-import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -245,48 +244,6 @@ def test_the_journal_names_the_grid_and_nothing_of_what_it_asks(centre: Path) ->
 def test_a_grid_is_named_by_a_plain_key(centre: Path, key: str) -> None:
     with pytest.raises(Misuse):
         scorecards.create_draft(SYSTEM, key, SMALL)
-
-
-def test_changes_are_told_in_words() -> None:
-    new = changed(pass_mark=85)
-    new["section"][0]["weight"] = 50
-    new["section"][0]["criterion"][0]["text"]["en"] = "Greets by name"
-    new["section"][1]["criterion"][0] |= {"points": 5, "fails": "section"}
-    new["section"][1]["criterion"][1] = {
-        "key": "thanks",
-        "text": {"fr": "Remercie", "en": "Thanks"},
-        "points": 1,
-    }
-
-    assert scorecards.compare(SMALL, new) == [
-        "Pass mark: 85 instead of 80.",
-        "“Welcome”, Section weight: 50 instead of 40.",
-        "“Greets by name”, Criterion (English): Greets by name instead of Greets.",
-        "“right”, Points: 5 instead of 4.",
-        "“right”, Fails: section instead of grid.",
-        "“Thanks” is added.",
-        "“more” is removed.",
-    ]
-    assert scorecards.compare(SMALL, SMALL) == []
-
-
-def test_every_change_of_a_grid_is_told_in_some_words() -> None:
-    for path, value in (
-        (("title",), "Other"),
-        (("method",), "points_times_weight"),
-        (("bonus_cap",), 110),
-        (("section", 0, "name"), "Hello"),
-        (("section", 0, "criterion", 0, "levels"), [0, 2]),
-        (("section", 0, "criterion", 0, "not_applicable"), True),
-        (("section", 0, "criterion", 0, "help"), "Listen for the first name"),
-        (("section", 1, "criterion", 1, "bonus"), False),
-    ):
-        new = copy.deepcopy(SMALL)
-        place: Any = new
-        for step in path[:-1]:
-            place = place[step]
-        place[path[-1]] = value
-        assert scorecards.compare(SMALL, new), path
 
 
 def test_the_formula_stands_with_its_numbers() -> None:

@@ -168,7 +168,6 @@ LISTS: dict[str, Callable[[Period], Any]] = {
     "levels": lambda period: query.find_service_levels(
         SYSTEM, [10, 20.5], Filters().with_period(period)
     ),
-    "unhappy": lambda period: query.find_unhappy_by_wait(SYSTEM, Filters().with_period(period)),
     "chains": lambda period: query.find_chains(SYSTEM, Filters().with_period(period)),
     "recovery": lambda period: query.find_recovery(SYSTEM, Filters().with_period(period)),
     "ratings": lambda period: query.find_ratings(SYSTEM, "csat", Filters().with_period(period)),

@@ -109,8 +109,6 @@ EQUIVALENT: dict[str, str] = {
             "viewer.require(Permission.SEE_SCORES)",
             "qa_core/metrics/rows/severity.py: find_evaluators: "
             "viewer.require(Permission.SEE_SCORES)",
-            "qa_core/metrics/rows/waits.py: find_unhappy_by_wait: "
-            "viewer.require(Permission.SEE_SATISFACTION)",
         ),
         _ADVISORS_ALONE: (
             "qa_core/compliance/recordings/playback_list.py: count_own: "

@@ -191,7 +191,7 @@ def read_file(person: Person, key: str, form: str) -> Reading:
 
 
 def read_board(person: Person, key: str) -> Reading | None:
-    if key not in board.SUBJECTS or not person.viewer.can(Permission.SEE_BOARD):
+    if key not in board.KPIS or not person.viewer.can(Permission.SEE_BOARD):
         return None
     figures = person.once("board", lambda: board.find_figures(person.viewer, "1m"))
     person.once("pdf", lambda: board_pdf.build_pdf(figures))

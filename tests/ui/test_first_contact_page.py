@@ -453,7 +453,7 @@ def test_a_section_asks_the_lake_only_once_it_is_open(
 ) -> None:
     app = open_page("manager", {"sites": ("Lille",)}, period="2026-06")
 
-    for section in ("change", "queues", "agreement", "windows", "advisors", "chains"):
+    for section in ("change", "queues", "agreement", "windows", "chains"):
         # What a page asked for is remembered: a statement that runs now did not run before.
         asked.clear()
         app.query_params[section] = "yes"

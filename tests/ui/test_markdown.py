@@ -129,11 +129,7 @@ PLAIN_TEXTS = {
         "titles.get",
     ],
     "views/quality/my_quality": ["label"],
-    "views/tracking/sources": [
-        "peer_dots.describe_left_out(left_out)",
-        "source_tables.describe_attribution(viewe",
-    ],
-    "views/tracking/source_numbers": ["peer_dots.describe_left_out(others)"],
+    "views/tracking/sources": ["source_tables.describe_attribution(viewe"],
     "views/tracking/source_tables": ["_describe_no_spend(lines)"],
     "views/tracking/source_steps": ["line"],
 }

@@ -12,7 +12,6 @@ import pytest
 from builders.centres import add_people, close_month, contact, land
 from builders.shown_texts import as_read
 
-from qa_core import stats
 from qa_core.access.roles import Role, Viewer
 from qa_core.analysis import year_over_year
 from qa_core.base.errors import AccessDenied, Refusal
@@ -238,14 +237,6 @@ def test_an_executive_sees_the_ratings_of_the_months_that_are_published(centre: 
             "csat",
             Filters.of(summer.period, {"queue": ("A",), "channel": ("phone",)}),
         )
-
-
-def test_a_rate_is_weighed_like_another_population() -> None:
-    rate, low, high = stats.poststratify_rate([8, 5], [10, 10], [100, 300])
-
-    assert rate == pytest.approx(0.25 * 0.8 + 0.75 * 0.5)
-    assert low < rate < high
-    assert stats.poststratify_rate([0], [0], [100]) is None
 
 
 def test_only_months_whose_year_before_lies_whole_in_the_data_are_compared() -> None:

@@ -16,9 +16,7 @@ from builders.shown_texts import text_of
 from streamlit.testing.v1 import AppTest
 
 from qa_core.access.roles import Role, TeamSpan, Viewer
-from qa_core.analysis import chart_titles, exports, tracking_numbers
-from qa_core.analysis.comparisons import compare_values
-from qa_core.analysis.tracking_numbers import GAP, NEVER, UNSEEN
+from qa_core.analysis import exports, tracking_numbers
 from qa_core.base.errors import AccessDenied
 from qa_core.metrics import query
 from qa_core.metrics.kpis.dimensions import Filters, Period
@@ -279,8 +277,8 @@ def test_amounts_of_two_currencies_stand_on_lines_of_their_own(
 
 
 def test_the_address_says_which_path_is_drawn(campaigns: Path, open_app, add_person) -> None:
-    address = {"by": "tracking_number", "of": "+33199000001", "path": "yes", "on": "csat"}
-    app = open_as_manager(open_app, add_person, **address, rates="yes")
+    address = {"by": "tracking_number", "of": "+33199000001", "path": "yes"}
+    app = open_as_manager(open_app, add_person, **address)
 
     assert app.selectbox(key="of").value == "+33199000001"
     assert find_table(app, "Missed callers")[0]["Tracking number"] == "+33199000001"
@@ -315,7 +313,7 @@ def test_how_sources_were_found_adds_up_to_all_contacts(
 def test_the_page_opens_for_who_sees_a_part_or_large_cells_alone(
     campaigns: Path, open_app, add_person, username: str, role: str, bounds: dict[str, Any]
 ) -> None:
-    address = dict.fromkeys(("path", "rates", "costs", "callers", "attribution", "numbers"), "yes")
+    address = dict.fromkeys(("path", "costs", "callers", "attribution", "numbers"), "yes")
     app = open_app(add_person(username, role, **bounds), "sources", period="all", **address)
 
     assert not app.exception and not app.error
@@ -329,39 +327,6 @@ def test_the_page_opens_on_an_empty_store(open_app, add_person) -> None:
 
     assert not app.exception
     assert "No data yet" in text_of(app)
-
-
-def test_campaigns_are_told_apart_only_by_more_than_chance(centre: Path) -> None:
-    land(
-        [
-            contact(
-                f"2026-03-{2 + place % 20:02d} {9 + place // 50:02d}:{place % 50:02d}",
-                f"{name}{place}",
-                campaign=name,
-                source="google",
-                outcome=outcome,
-            )
-            for name, answered in (("Few", 40), ("Many", 95), ("Most", 96))
-            for place in range(100)
-            for outcome in ["answered" if place < answered else "abandoned"]
-        ]
-    )
-
-    compared = compare_values(read_rows(), "answer_rate")
-
-    assert {name: row.value for name, row in zip(compared.names, compared.rows, strict=True)} == {
-        "Few": 0.4,
-        "Many": 0.95,
-        "Most": 0.96,
-    }
-    assert compared.result.below == ("Few",)
-    equal = compare_values(
-        {name: row for name, row in read_rows().items() if name != "Few"}, "answer_rate"
-    ).result
-    assert (
-        chart_titles.describe_comparison(equal, 2, "Answered", "up").text
-        == "Answered: no clear difference between the 2"
-    )
 
 
 ASSIGNED = """tracking_number,source,medium,campaign,from,to
@@ -390,64 +355,33 @@ def dialled(centre: Path, tmp_path: Path) -> Path:
 
 def test_a_reused_number_carries_each_campaign_on_its_days(dialled: Path) -> None:
     found = [
-        (
-            one.number[-1],
-            one.campaign,
-            one.first_day,
-            one.last_day,
-            one.is_assigned,
-            one.contacts,
-            one.inside,
-        )
-        for one in tracking_numbers.find_history(SYSTEM, MARCH).spans
+        (one.number[-1], one.campaign, one.first_day, one.last_day, one.is_assigned, one.contacts)
+        for one in tracking_numbers.find_spans(SYSTEM, MARCH)
     ]
 
     assert found == [
-        ("1", "Spring", date(2026, 3, 1), date(2026, 3, 15), True, 2, 2),
-        ("1", "Summer", date(2026, 3, 16), date(2026, 3, 20), True, 1, 1),
-        ("2", "Radio", date(2026, 2, 10), date(2026, 2, 10), False, 1, 0),
-        ("4", "Secret", date(2026, 3, 11), date(2026, 3, 11), False, 1, 1),
-        ("9", "Nobody", date(2026, 3, 1), None, True, 0, 0),
+        ("1", "Spring", date(2026, 3, 1), date(2026, 3, 15), True, 2),
+        ("1", "Summer", date(2026, 3, 16), date(2026, 3, 20), True, 1),
+        ("2", "Radio", date(2026, 2, 10), date(2026, 2, 10), False, 0),
+        ("4", "Secret", date(2026, 3, 11), date(2026, 3, 11), False, 1),
+        ("9", "Nobody", date(2026, 3, 1), None, True, 0),
     ]
-
-
-def test_contacts_on_a_number_without_a_campaign_say_what_is_missing(dialled: Path) -> None:
-    found = {one.number[-1]: one for one in tracking_numbers.find_history(SYSTEM, MARCH).unassigned}
-
-    assert {number: (one.reason, one.contacts, one.among) for number, one in found.items()} == {
-        "1": (GAP, 1, 4),
-        "2": (UNSEEN, 1, 1),
-        "3": (NEVER, 1, 1),
-    }
-    assert (found["1"].first_day, found["1"].last_span.campaign, found["3"].last_span) == (
-        date(2026, 3, 25),
-        "Summer",
-        None,
-    )
 
 
 def test_a_number_that_only_others_were_called_on_is_not_told(dialled: Path) -> None:
     lead = Viewer("lea", Role.TEAM_LEAD, led_teams=(TeamSpan("Nord"),))
 
-    assert {one.number[-1] for one in tracking_numbers.find_history(lead, MARCH).spans} == {
-        "1",
-        "2",
-        "9",
-    }
+    assert {one.number[-1] for one in tracking_numbers.find_spans(lead, MARCH)} == {"1", "2", "9"}
     with pytest.raises(AccessDenied):
-        tracking_numbers.find_history(Viewer("rex", Role.EXECUTIVE), MARCH)
+        tracking_numbers.find_spans(Viewer("rex", Role.EXECUTIVE), MARCH)
 
 
-def test_the_history_of_numbers_leaves_as_a_file(dialled: Path) -> None:
+def test_the_campaigns_of_numbers_leave_as_a_file(dialled: Path) -> None:
     text = exports.build_numbers(SYSTEM, **exports.build_number_parameters(MARCH)).content.decode(
         "utf-8-sig"
     )
-    loose = exports.build_numbers(
-        SYSTEM, **exports.build_number_parameters(MARCH, loose=True)
-    ).content.decode("utf-8-sig")
 
-    assert "'+33199000001,google,cpc,Spring,2026-03-01,2026-03-15,assigned,2,2" in text.splitlines()
-    assert "'+33199000003,1,1,2026-03-11,2026-03-11," in loose.splitlines()
+    assert "'+33199000001,google,cpc,Spring,2026-03-01,2026-03-15,assigned,2" in text.splitlines()
 
 
 def test_a_section_asks_the_lake_only_once_it_is_open(

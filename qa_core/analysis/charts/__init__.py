@@ -6,10 +6,9 @@ series in Okabe–Ito order; never colour alone. Backgrounds are transparent, so
 figure serves the page and its cards.
 """
 
-from qa_core.analysis.charts.bars import build_durations, build_shares, build_waterfall
-from qa_core.analysis.charts.dots import build_differences, build_dots, build_heat, format_between
+from qa_core.analysis.charts.bars import build_shares, build_waterfall
+from qa_core.analysis.charts.dots import build_differences, build_dots, format_between
 from qa_core.analysis.charts.funnel import build_criteria, build_funnel_plot
 from qa_core.analysis.charts.labels import list_points
 from qa_core.analysis.charts.lines import Marker, TargetLine, build_curve, build_trend
 from qa_core.analysis.charts.palette import forget_charts
-from qa_core.analysis.charts.timeline import DatedSpan, build_history, build_spans

@@ -1,4 +1,4 @@
-"""Waterfall of a change, times on a single bar, and shares month by month."""
+"""Waterfall of a change, and shares month by month."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from qa_core.analysis.charts.labels import cut, plain
-from qa_core.analysis.charts.palette import FONT, LEGEND, SERIES, colours, finish
+from qa_core.analysis.charts.palette import FONT, LEGEND, colours, finish
 from qa_core.analysis.charts.sketch import Sketch
 from qa_core.metrics.kpis import formatting
 
@@ -93,31 +93,6 @@ def build_waterfall(
         showgrid=False,
     )
     return finish(figure, tint, height)
-
-
-def build_durations(parts: Sequence[tuple[str, float]], *, dark: bool = False) -> go.Figure:
-    """Draw times (label, seconds) in sequence on a single bar."""
-    tint, figure = colours(dark), Sketch()
-    total = sum(seconds for _label, seconds in parts) or 1
-    paint = (tint.reference, tint.accent, SERIES[1], SERIES[3])
-    for position, (label, seconds) in enumerate(parts):
-        text = f"{plain(label)}<br>{formatting.duration(seconds)}" if seconds / total > 0.12 else ""
-        figure.add_bar(
-            x=[seconds],
-            y=[0],
-            orientation="h",
-            marker_color=paint[position % len(paint)],
-            text=[text],
-            textposition="inside",
-            insidetextanchor="middle",
-            textfont={"color": tint.paper, "size": 12},
-            hovertext=[f"{plain(label)}: {formatting.duration(seconds)}"],
-            hoverinfo="text",
-        )
-    figure.update_layout(barmode="stack")
-    figure.update_xaxes(visible=False, range=[0, total])
-    figure.update_yaxes(visible=False)
-    return finish(figure, tint, 84)
 
 
 def build_shares(frame: pd.DataFrame, marks: Mapping[str, str], *, dark: bool = False) -> go.Figure:

@@ -1,4 +1,4 @@
-"""Dots with intervals in rows, against chance or around zero; heat maps by weekday and hour."""
+"""Dots with intervals in rows, against chance or around zero."""
 
 from collections.abc import Sequence
 
@@ -71,45 +71,6 @@ def build_dots(
     lines = 2 if row_height >= 36 else 1
     elements.label_rows(figure, [cut(str(label), lines=lines) for label in frame["label"]])
     return finish(figure, tint, 46 + row_height * max(len(frame), 2))
-
-
-def build_heat(
-    frame: pd.DataFrame, unit: str, *, better: str = "up", dark: bool = False, height: int = 250
-) -> go.Figure:
-    """Draw weekday (1–7) by hour (0–23), `value` deeper where worse."""
-    tint, figure = colours(dark), Sketch()
-    table = frame.pivot(index="weekday", columns="hour", values="value").sort_index()
-    hours = range(int(table.columns.min()), int(table.columns.max()) + 1)
-    table = table.reindex(columns=hours)
-    counts = frame.pivot(index="weekday", columns="hour", values="n").reindex(
-        index=table.index, columns=hours
-    )
-    empty, deep = ("rgba(127,127,127,.08)", tint.attention if better != "neither" else tint.accent)
-    scale = [[0, deep], [1, empty]] if better == "up" else [[0, empty], [1, deep]]
-    text = [
-        [
-            f"<b>{formatting.name('weekday', weekday)} "
-            f"{formatting.name('hour', hour)}</b><br>"
-            f"{formatting.value(table.loc[weekday, hour], unit)}"
-            f"<br>n = {formatting.value(counts.loc[weekday, hour], Unit.COUNT)}"
-            for hour in hours
-        ]
-        for weekday in table.index
-    ]
-    figure.add_heatmap(
-        z=table.to_numpy(),
-        x=list(hours),
-        y=[formatting.name("weekday", weekday) for weekday in table.index],
-        colorscale=scale,
-        text=text,
-        hovertemplate="%{text}<extra></extra>",
-        hoverongaps=False,
-    )
-    figure.update_yaxes(autorange="reversed", showgrid=False)
-    figure.update_xaxes(
-        showgrid=False, tickvals=[hour for hour in hours if hour % 2 == 0 or len(hours) <= 6]
-    )
-    return finish(figure, tint, height)
 
 
 def build_differences(

@@ -16,10 +16,6 @@ from qa_core.base.i18n import _
 from qa_core.metrics.kpis import Unit, formatting
 from qa_core.stats.control_charts import SteppedLimits
 
-LABEL_HEIGHT = 17
-LABEL_SHARE = 0.28
-"""Width of a target's label, as a share of the chart."""
-
 
 @dataclass(frozen=True)
 class TargetLine:
@@ -141,17 +137,6 @@ def build_trend(
     )
     low, high = find_range(shown, bounds)
     figure.update_yaxes(**build_value_axis(low, high, unit, currency))
-    if drawn:
-        beside = [points["value"].tolist(), list(limits.centre) if limits else []]
-        _label_target(
-            figure,
-            drawn[-1],
-            at,
-            beside,
-            LABEL_HEIGHT * (high - low) / height,
-            _describe_target(drawn[-1], unit, currency),
-            tint,
-        )
     # Start at the first known value, so that the first weeks fill the chart.
     at = at[int(known.argmax()) :]
     date_axis(figure, at, grain)
@@ -200,72 +185,6 @@ def _draw_targets(
 
 def _describe_target(target: TargetLine, unit: str, currency: str | None) -> str:
     return _("target {value}", value=formatting.value(target.value, unit, currency))
-
-
-def _label_target(
-    figure: Sketch,
-    target: TargetLine,
-    at: Sequence[date],
-    beside: Sequence[Sequence[float | None]],
-    size: float,
-    text: str,
-    tint: Colours,
-) -> None:
-    """Label the newest target at the first place above or below its line that the lines
-    `beside` leave free; without one the caption has to do. `size`: height of the label
-    in the unit of the values.
-    """
-    # The chart starts at the first known value.
-    first_known = next(
-        (position for position, value in enumerate(beside[0]) if not formatting.is_missing(value)),
-        0,
-    )
-    start = next(
-        (
-            position
-            for position, day in enumerate(at)
-            if position >= first_known and day >= (target.first_day or day)
-        ),
-        first_known,
-    )
-    reach = max(1, round(LABEL_SHARE * len(at)))
-    places = [
-        (position, side)
-        for position in range(start, max(start, len(at) - reach) + 1)
-        for side in (1, -1)
-    ]
-    free = (
-        (position, side)
-        for position, side in places
-        if all(
-            not _crosses(
-                line[max(position - 1, 0) : position + reach + 1],
-                *sorted((target.value, target.value + side * size)),
-            )
-            for line in beside
-        )
-    )
-    free_index = next(free, None)
-    if free_index is None:
-        return
-    position, side = free_index
-    figure.add_annotation(
-        x=max(at[position], target.first_day or at[position]),
-        y=target.value,
-        text=text,
-        xanchor="left",
-        yanchor="bottom" if side > 0 else "top",
-        font={"size": 11, "color": tint.better},
-    )
-
-
-def _crosses(line: Sequence[float | None], low: float, high: float) -> bool:
-    """Return whether a line passes between two values, at or between its points."""
-    known = [value for value in line if not formatting.is_missing(value)]
-    return any(
-        min(first, second) < high and max(first, second) > low
-        for first, second in zip(known, known[1:] or known, strict=False)
-    )
 
 
 def _draw_marks(

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, selectinload
 from qa_core.access import people
 from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis.irritants.detection import DIMENSIONS, KPIS
-from qa_core.analysis.irritants.subject import TEXT_KINDS, WAIT, IrritantKind, IrritantSubject
+from qa_core.analysis.irritants.subject import TEXT_KINDS, IrritantKind, IrritantSubject
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.metrics import query
@@ -230,14 +230,12 @@ def _check(subject: IrritantSubject) -> None:
     )
     is_figure = (
         subject.kind not in TEXT_KINDS
-        and subject.dimension in ("reason", "queue", WAIT)
+        and subject.dimension in DIMENSIONS
         and bool(subject.value)
         and not subject.terms
     )
     if not (is_words or is_figure):
-        raise Misuse(
-            "bad_subject", "An irritant concerns a reason, a queue, a wait, or one or two words."
-        )
+        raise Misuse("bad_subject", "An irritant concerns a reason, a queue, or one or two words.")
 
 
 def _build_entry(viewer: Viewer, row: Irritant, names: Mapping[str, str]) -> ActionEntry:

@@ -13,7 +13,6 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis.irritants import term_counts
 from qa_core.analysis.irritants.subject import (
     TEXT_KINDS,
-    WAIT,
     Count,
     IrritantCandidate,
     IrritantKind,
@@ -77,14 +76,11 @@ def find_candidates(
     if compare and query.is_incomplete(compare):
         compare = None
     candidates: list[IrritantCandidate] = []
-    reads_remarks = query.may_read_remarks(viewer)
     if FIGURES in parts:
         for dimension in DIMENSIONS:
             if query.may_cut(viewer, where, dimension):
                 candidates += _find_in_figures(viewer, dimension, where, compare)
-        if reads_remarks:
-            candidates += _find_in_waits(viewer, where, compare)
-    if WORDS in parts and reads_remarks:
+    if WORDS in parts and query.may_read_remarks(viewer):
         candidates += _find_in_words(viewer, where, compare)
     return tuple(
         sorted(candidates, key=lambda candidate: (-candidate.share.excess, candidate.subject.key))
@@ -92,15 +88,13 @@ def find_candidates(
 
 
 def count_contacts(viewer: Viewer, subject: IrritantSubject, where: Filters) -> Count | None:
-    """Count the contacts that show an irritant; None where hidden."""
+    """Count the contacts that show an irritant; None where hidden, and for a wait."""
     viewer.require(Permission.SEE_IRRITANTS)
     if subject.kind in TEXT_KINDS:
         remarks = _read(viewer, subject.kind, where)
         return Count(sum(_matches(remark, subject) for remark in remarks), len(remarks))
-    if subject.dimension == WAIT:
-        frame = query.find_unhappy_by_wait(viewer, where)
-        rows = frame[frame["from_seconds"] == int(subject.value)]
-        return Count(int(rows["hits"].sum()), int(rows["n"].sum()))
+    if subject.dimension not in DIMENSIONS:
+        return None
     kpi = KPIS[subject.kind]
     where = where.with_value(subject.dimension, subject.value)
     row = next(query.measure(viewer, (kpi,), (), where).itertuples())
@@ -123,7 +117,8 @@ def find_follow_up(
 
 
 def find_examples(viewer: Viewer, subject: IrritantSubject, where: Filters) -> tuple[Example, ...]:
-    """Return up to five unhappy contacts in scope that show the irritant, newest first.
+    """Return up to five unhappy contacts in scope that show the irritant, newest first; none
+    for a wait.
 
     Raise AccessDenied for viewers who may not read remarks.
     """
@@ -135,15 +130,10 @@ def find_examples(viewer: Viewer, subject: IrritantSubject, where: Filters) -> t
             remark for remark in _read(viewer, subject.kind, where) if _matches(remark, subject)
         ]
         return _take_distinct(_quote(remark, subject) for remark in shown)
-    frame = query.find_remarks(
-        viewer,
-        where if subject.dimension == WAIT else where.with_value(subject.dimension, subject.value),
-    )
-    rows = [
-        row
-        for row in frame.itertuples()
-        if row.is_unhappy and row.origin == "customer" and _is_in_band(row, subject)
-    ]
+    if subject.dimension not in DIMENSIONS:
+        return ()
+    frame = query.find_remarks(viewer, where.with_value(subject.dimension, subject.value))
+    rows = [row for row in frame.itertuples() if row.is_unhappy and row.origin == "customer"]
     return _take_distinct(_quote_start(row) for row in rows)
 
 
@@ -179,26 +169,6 @@ def _find_in_figures(
             yield IrritantCandidate(
                 subject, share, counts[value], _count_before(kind, rows[value]) if compare else None
             )
-
-
-def _find_in_waits(
-    viewer: Viewer, where: Filters, compare: Period | None
-) -> Iterator[IrritantCandidate]:
-    counts = _count_waits(viewer, where)
-    before = _count_waits(viewer, where.with_period(compare)) if compare else {}
-    hits = sum(count.hits for count in counts.values())
-    n = sum(count.n for count in counts.values())
-    shares = {
-        band: TermShare(count.hits, count.n, hits - count.hits, n - count.n)
-        for band, count in counts.items()
-    }
-    for band, share in term_counts.find_significant(shares).items():
-        yield IrritantCandidate(
-            IrritantSubject(IrritantKind.LOW_RATINGS, WAIT, band),
-            share,
-            counts[band],
-            before.get(band, Count(0, 0)) if compare else None,
-        )
 
 
 def _find_in_words(
@@ -324,30 +294,6 @@ def _build_example(row: Any, sentence: str, start: int = 0, end: int = 0) -> Exa
     )
     at = row.local_start.to_pydatetime()
     return Example(row.source_system, row.contact_id, at, queue, reason, sentence, start, end)
-
-
-def _is_in_band(row: Any, subject: IrritantSubject) -> bool:
-    if subject.dimension != WAIT:
-        return True
-    start, end = find_band(subject.value)
-    return (
-        not formatting.is_missing(row.wait_seconds)
-        and start <= row.wait_seconds
-        and (end is None or row.wait_seconds < end)
-    )
-
-
-def find_band(value: str) -> tuple[int, int | None]:
-    """Return the start of a band of waits in seconds, and its end but for the last."""
-    start = int(value)
-    return start, next((other for other in query.UNHAPPY_BANDS if other > start), None)
-
-
-def _count_waits(viewer: Viewer, where: Filters) -> dict[str, Count]:
-    return {
-        str(int(row.from_seconds)): Count(int(row.hits), int(row.n))
-        for row in query.find_unhappy_by_wait(viewer, where).itertuples()
-    }
 
 
 def _count(kind: IrritantKind, row: Any) -> Count:

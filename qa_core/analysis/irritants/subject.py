@@ -20,7 +20,9 @@ class IrritantKind(StrEnum):
 
 
 WAIT = "wait"
-"""Pseudo-dimension: a band of waits, named by its first second."""
+"""Pseudo-dimension of older entries: a band of waits, named by its first second."""
+WAIT_BANDS = (0, 30, 60, 180, 300, 600)
+"""Where each band of waits starts, in seconds; the last has no end."""
 TEXT_KINDS = frozenset(
     {IrritantKind.CUSTOMER_WORDS, IrritantKind.EVALUATOR_WORDS, IrritantKind.TAGS}
 )
@@ -29,7 +31,7 @@ TEXT_KINDS = frozenset(
 
 @dataclass(frozen=True)
 class IrritantSubject:
-    """Subject of an irritant: a reason, queue or wait, or one or two terms."""
+    """Subject of an irritant: a reason or queue, or one or two terms."""
 
     kind: IrritantKind
     dimension: str | None = None

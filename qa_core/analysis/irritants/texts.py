@@ -9,6 +9,7 @@ from qa_core.analysis.irritants import action_list, detection
 from qa_core.analysis.irritants.action_list import ActionEntry, ActionState
 from qa_core.analysis.irritants.subject import (
     WAIT,
+    WAIT_BANDS,
     Count,
     IrritantCandidate,
     IrritantKind,
@@ -212,7 +213,8 @@ def _name(subject: IrritantSubject) -> str:
         if subject.dimension is None:
             return subject.shown
         return formatting.name(subject.dimension, subject.value)
-    start, end = detection.find_band(subject.value)
+    start = int(subject.value)
+    end = next((other for other in WAIT_BANDS if other > start), None)
     if end is None:
         return _("{duration} and more", duration=formatting.duration(start))
     return _("{low} to {high}", low=formatting.duration(start), high=formatting.duration(end))

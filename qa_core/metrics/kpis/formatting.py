@@ -182,11 +182,6 @@ def long_day(moment: date) -> str:
     return _format(moment, "d MMMM y")
 
 
-def long_month(moment: date) -> str:
-    """November 2026, as a sentence says it."""
-    return _format(moment, "MMMM y")
-
-
 def full_day(moment: date) -> str:
     """Tuesday 24 November 2026."""
     return _format(moment, "EEEE d MMMM y")

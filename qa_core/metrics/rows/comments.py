@@ -45,8 +45,7 @@ def may_read_remarks(viewer: Viewer) -> bool:
 def find_remarks(viewer: Viewer, where: Filters = Filters()) -> pd.DataFrame:
     """Find the remarks on contacts in the viewer's scope, newest contact first:
     `origin` (`customer`, `evaluator`), `source_system`, `contact_id`, `local_start`,
-    `queue`, `reason`, `wait_seconds`, `text`, `tags` (the evaluator's, one per line)
-    and `is_unhappy`.
+    `queue`, `reason`, `text`, `tags` (the evaluator's, one per line) and `is_unhappy`.
 
     A customer's remark counts if it has a rating, and is unhappy by `unhappy_rate`. An
     evaluator's remark is unhappy if the customer was or the evaluation failed; without a
@@ -63,13 +62,7 @@ def find_remarks(viewer: Viewer, where: Filters = Filters()) -> pd.DataFrame:
         *dimension_sql.within(where.period, CONTACTS.c),
         *question.filters(CONTACTS.c),
     ]
-    places = (
-        *_KEY,
-        CONTACTS.c.local_start,
-        CONTACTS.c.queue,
-        CONTACTS.c.reason,
-        CONTACTS.c.wait_seconds,
-    )
+    places = (*_KEY, CONTACTS.c.local_start, CONTACTS.c.queue, CONTACTS.c.reason)
     remarks = sa.select(
         sa.literal_column("'customer'", sa.Text).label("origin"),
         *places,

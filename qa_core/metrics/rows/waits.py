@@ -17,8 +17,6 @@ from qa_core.metrics.kpis.dimensions import Filters
 from qa_core.storage.facts.guard import Scoped
 from qa_core.storage.facts.schema import CONTACTS
 
-UNHAPPY_BANDS = (0, 30, 60, 180, 300, 600)
-"""Where each band of waits starts, in seconds; the last has no end."""
 MAX_WAIT = 1800
 """Longer waits, in seconds, are counted as this one."""
 
@@ -72,25 +70,6 @@ def find_service_levels(
         low, high = (stats.wilson(hits, n) if n and sums["required_rows"] else None) or (None, None)
         rows.append((threshold, None if low is None else hits / n, low, high, n))
     return pd.DataFrame(rows, columns=["threshold", "value", "low", "high", "n"]).astype(float)
-
-
-def find_unhappy_by_wait(viewer: Viewer, where: Filters = Filters()) -> pd.DataFrame:
-    """Count unhappy customers (`unhappy_rate`) among those answered, by how long they
-    had waited: `from_seconds` (a start of `UNHAPPY_BANDS`), `n`, `hits`, sorted; bands
-    that nobody rated are absent. Raises AccessDenied as `find_waits` does.
-    """
-    viewer.require(Permission.SEE_SATISFACTION)
-    question = _ask(viewer, where)
-    parts = parts_of(question, get_kpi("unhappy_rate"), CONTACTS.c)
-    starts = [sa.literal_column(str(start)) for start in UNHAPPY_BANDS]
-    band = sa.case(
-        *((CONTACTS.c.wait_seconds >= start, start) for start in reversed(starts[1:])),
-        else_=starts[0],
-    )
-    rows = {"n": parts.denominator, "hits": sa.and_(parts.denominator, parts.hits)}
-    known = (ANSWERED, parts.denominator, CONTACTS.c.wait_seconds.is_not(None))
-    frame = _count(question, rows, known, band)
-    return frame.rename(columns={"by_group": "from_seconds"})
 
 
 def _ask(viewer: Viewer, where: Filters) -> MetricQuery:

@@ -1,6 +1,5 @@
 """Scorecards: drafts, published versions, files."""
 
-from qa_core.quality.scorecards.changes import compare
 from qa_core.quality.scorecards.drafts import create_draft, delete_draft, save_draft
 from qa_core.quality.scorecards.faults import Fault, find_faults
 from qa_core.quality.scorecards.publication import publish, publish_starter

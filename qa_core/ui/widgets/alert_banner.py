@@ -23,7 +23,7 @@ def show_items(viewer: Viewer, items: Sequence[AttentionItem]) -> None:
     for position, item in enumerate(items):
         with layout.line():
             st.markdown(cards.ICONS[item.severity] + item.text, width="stretch")
-            if item.behind and drill.is_open_to(viewer):
+            if drill.is_open_to(viewer):
                 drill.show_arrow(f"look_{position}", dict(item.values), item.behind)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from qa_core.analysis import chart_titles, charts, note_texts
+from qa_core.analysis import chart_titles, charts, note_texts, targets
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.series import Series
 from qa_core.base.i18n import N_, _, ngettext
@@ -292,7 +292,9 @@ def _below(row: Any, kpi: Kpi, currency: str | None, extra: str) -> tuple[list[s
         share = formatting.percent(unknown / (unknown + row.n + pending), 0)
         rest.append(_("{share} of callers unknown", share=share))
     if not formatting.is_missing(getattr(row, "target", None)):
-        shown.append(_describe_target(row, kpi, currency))
+        target = targets.describe(row, kpi.unit, currency)
+        is_missed = target.severity == "attention"
+        shown.append(ICONS["attention"] + target.text if is_missed else target.text)
     if row.status == "small_sample":
         shown.append(_("small sample"))
     if "provisional_spend" in row.notes:
@@ -300,18 +302,6 @@ def _below(row: Any, kpi: Kpi, currency: str | None, extra: str) -> tuple[list[s
     # Whom a value leaves out is said beside it, however long the line becomes.
     shown += [*note_texts.describe_populations([row]), *filter(None, [extra])]
     return shown, rest
-
-
-def _describe_target(row: Any, kpi: Kpi, currency: str | None) -> str:
-    """Describe the target and the gap, with a sign where chance does not explain it."""
-    target = formatting.value(row.target, kpi.unit, currency)
-    size = formatting.change(abs(row.gap), kpi.unit, currency).lstrip("+")
-    text = _("target {target}, reached", target=target)
-    if row.gap > 0:
-        text = _("target {target}, {size} above", target=target, size=size)
-    elif row.gap < 0:
-        text = _("target {target}, {size} below", target=target, size=size)
-    return ICONS["attention"] + text if row.is_met is False and row.is_sure else text
 
 
 def _missing(status: str) -> str:

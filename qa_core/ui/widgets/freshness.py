@@ -1,4 +1,4 @@
-"""Freshness of the data: below the menu, and source by source where files are imported."""
+"""Freshness of the data, below the menu; source by source on demand."""
 
 import streamlit as st
 
@@ -30,24 +30,6 @@ def show(viewer: Viewer) -> None:
                 st.text(f"{source.system} · {_describe_kind(source)}")
                 st.caption(escape(" · ".join(facts)))
         st.caption(_("Data version {code}", code=cached.name_version()))
-
-
-def show_table(viewer: Viewer) -> None:
-    """Show one line per source, the one without news for longest first."""
-    sources = cached.find_freshness(viewer)
-    if not sources:
-        return
-    st.subheader(_("Freshness of each source"), anchor=False)
-    rows = [
-        {
-            _("Tool"): source.system,
-            _("Kind"): _describe_kind(source),
-            _("Last import"): formatting.moment(source.imported_at),
-            _("Newest contact or day"): describe_moment(source.newest),
-        }
-        for source in sources
-    ]
-    st.dataframe(rows, hide_index=True, width="stretch")
 
 
 def _describe_kind(source: Freshness) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from qa_core.access.roles import Viewer
-from qa_core.analysis import charts
+from qa_core.analysis import chart_titles, charts
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.series import Series, build_series
 from qa_core.base.i18n import _
@@ -123,7 +123,7 @@ def show_trend(
     counts_contacts = kpi.subject == "contacts"
     cards.show_chart(
         figure,
-        prefix(title, finding) if title else finding,
+        chart_titles.prefix(title, finding) if title else finding,
         _describe(series, before, targets, state.currency),
         key,
         on_select=drill.on_point(viewer, key, series.grain, kpi.key, window)
@@ -138,13 +138,7 @@ def show_nothing(title: str = "", why: str = "") -> None:
     """Show a card that says that no value is known."""
     nothing = ChartTitle(_("Nothing to show in this period"))
     text = why or _("No value is known, or all are pending or hidden.")
-    cards.show_message(prefix(title, nothing) if title else nothing, text)
-
-
-def prefix(title: str, finding: ChartTitle) -> ChartTitle:
-    """Return the finding as the rest of a sentence that begins with a title."""
-    text = finding.text[0].lower() + finding.text[1:]
-    return ChartTitle(_("{what}: {text}", what=title, text=text), finding.severity)
+    cards.show_message(chart_titles.prefix(title, nothing) if title else nothing, text)
 
 
 def describe_grain(kpi: Kpi, grain: str) -> str:

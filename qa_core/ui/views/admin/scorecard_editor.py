@@ -1,4 +1,4 @@
-"""A draft as tables to write in: whole, sections, criteria; its changes, its publication."""
+"""A draft as tables to write in: whole, sections, criteria; its publication."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
@@ -262,20 +262,18 @@ def finish(number: int) -> NoReturn:
     actions.finish(_("Saved."))
 
 
-def show_draft(viewer: Viewer, stored: StoredScorecard, content: Mapping[str, Any]) -> None:
-    """Show changes since the last version, and the button that publishes the draft."""
-    last = _find_before(viewer, stored)
-    title = _("The first version of this scorecard")
-    if last is not None:
-        title = _("What changed since version {version}", version=last.version)
-    with cards.card(title, gap="small"):
-        if last is not None:
-            _show_changes(last.content, content)
-        if not viewer.can(Permission.PUBLISH_SCORECARDS):
-            return
-        number = (last.version or 0) + 1 if last else 1
+def show_publication(viewer: Viewer, stored: StoredScorecard) -> None:
+    """Show the button that publishes the draft, to those who may."""
+    if not viewer.can(Permission.PUBLISH_SCORECARDS):
+        return
+    published = [
+        known.version
+        for known in scorecards.find_all(viewer)
+        if known.key == stored.key and not known.is_draft
+    ]
+    with cards.card(gap="small"):
         if st.button(
-            _("Publish as version {version}", version=number),
+            _("Publish as version {version}", version=max(published, default=0) + 1),
             type="primary",
             icon=":material/publish:",
             key=f"publish_{stored.id}_{stored.edition}",
@@ -289,31 +287,3 @@ def show_draft(viewer: Viewer, stored: StoredScorecard, content: Mapping[str, An
             "keep theirs."
         )
         st.caption(text)
-
-
-def show_since_last(viewer: Viewer, stored: StoredScorecard) -> None:
-    """Show what a version changed against the one before."""
-    before = _find_before(viewer, stored)
-    if before is not None and stored.content.get("section"):
-        with st.expander(_("What changed since version {version}", version=before.version)):
-            _show_changes(before.content, stored.content)
-
-
-def _find_before(viewer: Viewer, stored: StoredScorecard) -> StoredScorecard | None:
-    """Return the version before; for a draft, the last one."""
-    versions = (
-        known
-        for known in scorecards.find_all(viewer)
-        if known.key == stored.key and not known.is_draft and known.content.get("section")
-    )
-    return next(
-        (known for known in versions if stored.version is None or known.version < stored.version),
-        None,
-    )
-
-
-def _show_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
-    changes = scorecards.compare(before, after)
-    st.markdown(
-        "\n".join(f"- {escape(change)}" for change in changes) or _("Nothing is changed yet.")
-    )

@@ -44,7 +44,6 @@ def show(viewer: Viewer, stored: StoredScorecard) -> None:
             "grid", key=str(stored.id), forms=files.EXPORT_FORMATS, grid_id=stored.id
         )
     if not stored.is_draft:
-        scorecard_editor.show_since_last(viewer, stored)
         _show_preview(stored.content, f"preview_{stored.id}")
         return
     content = stored.content
@@ -53,7 +52,7 @@ def show(viewer: Viewer, stored: StoredScorecard) -> None:
     faults = scorecards.find_faults(content)
     scorecard_editor.show_faults(faults)
     if not faults:
-        scorecard_editor.show_draft(viewer, stored, content)
+        scorecard_editor.show_publication(viewer, stored)
         _show_preview(content, f"preview_{stored.id}")
 
 

@@ -6,7 +6,6 @@ from typing import Any
 import streamlit as st
 
 from qa_core.access.roles import Permission, Role, Viewer
-from qa_core.analysis import charts
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.compliance import recordings, requests
 from qa_core.metrics import query
@@ -16,7 +15,7 @@ from qa_core.metrics.rows import scorecard_texts
 from qa_core.quality import sampling, scorecards
 from qa_core.quality.sampling import labels, manual_pick
 from qa_core.storage.facts.schema import NEIGHBOUR_DAYS
-from qa_core.ui.frame import layout, open_once, styles
+from qa_core.ui.frame import layout, open_once
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.views.admin import import_fields
 from qa_core.ui.views.performance.repeat_chains import describe_end
@@ -71,15 +70,12 @@ def show_head(contact: Contact) -> None:
 
 
 def show_course(contact: Contact) -> None:
-    """Show its times on one bar, and the customer's contacts before and after."""
+    """Show its times."""
     parts = [(_(title), contact[key]) for key, title in TIMES.items() if contact.get(key)]
     durations = [f"{title} {formatting.duration(seconds)}" for title, seconds in parts]
     total = formatting.duration(sum(seconds for _title, seconds in parts))
     title = _("{duration} in all", duration=total) if parts else _("No times known")
     with cards.card(title):
-        if parts:
-            figure = charts.build_durations(parts, dark=styles.is_dark())
-            cards.show_figure(figure, "durations", ", ".join(durations))
         st.caption(" · ".join(durations))
 
 
@@ -241,7 +237,7 @@ def show_manual_pick(viewer: Viewer, contact: dict[str, Any]) -> None:
                 sampling.pick(acting, *key, reason, evaluator, scorecard)
 
 
-def show_timeline(viewer: Viewer, contact: dict[str, Any]) -> None:
+def show_history(viewer: Viewer, contact: dict[str, Any]) -> None:
     """Show the card; nothing if the customer is unknown or came only once."""
     key = (contact["source_system"], contact["contact_id"])
     history = query.find_history(viewer, *key)
@@ -257,21 +253,8 @@ def show_timeline(viewer: Viewer, contact: dict[str, Any]) -> None:
     with cards.card(title, _describe_scope(history)):
         if len(history.links) < 2:
             return
-        here = next(
-            position
-            for position, link in enumerate(history.links)
-            if (link.source_system, link.contact_id) == key
-        )
-        texts = [_describe(link) for link in history.links]
-        figure = charts.build_history(
-            [link.local_start for link in history.links],
-            [link.outcome == "answered" for link in history.links],
-            texts,
-            here,
-            dark=styles.is_dark(),
-        )
-        cards.show_figure(figure, "history_line", "; ".join(texts))
-        _show_table(viewer, history, history.links[here])
+        here = next(link for link in history.links if (link.source_system, link.contact_id) == key)
+        _show_table(viewer, history, here)
 
 
 def _describe_scope(history: CustomerHistory) -> str:
@@ -336,13 +319,3 @@ def _describe_distance(seconds: float) -> str:
     if seconds < 0:
         return _("{duration} before", duration=duration)
     return _("{duration} later", duration=duration)
-
-
-def _describe(link: ChainContact) -> str:
-    """Describe a contact of the customer for readers who cannot see the chart."""
-    parts = (
-        f"{formatting.moment(link.local_start)}, "
-        f"{describe_end(link.outcome, link.declared_resolved)}"
-    )
-    where = " · ".join(filter(None, (link.queue, link.reason)))
-    return f"{parts}, {where}" if where else parts

@@ -58,7 +58,7 @@ def _show_differences(viewer: Viewer) -> None:
 
 def _show_line(line: board.BoardLine, choice: str) -> None:
     title = _(line.kpi.short_title or line.kpi.title)
-    with cards.card(line.sentence, title, is_stretched=True):
+    with cards.card(line.sentence, is_stretched=True):
         st.metric(title, line.value, label_visibility="collapsed")
         st.caption(escape(line.basis))
         target = line.target

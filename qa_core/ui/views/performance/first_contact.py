@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from qa_core.access.roles import Viewer
-from qa_core.analysis import charts, peers
+from qa_core.analysis import charts
 from qa_core.analysis.series import Series
 from qa_core.base.i18n import N_, _
 from qa_core.metrics.kpis import formatting, get_kpi
@@ -21,7 +21,7 @@ from qa_core.ui.views.performance import (
     resolution_window,
 )
 from qa_core.ui.views.performance.resolution_window import SETTING, Window
-from qa_core.ui.widgets import cards, drill, peer_dots, sections, tables, trend_cards
+from qa_core.ui.widgets import cards, drill, sections, tables, trend_cards
 
 REPEAT = "first_contact_resolution"
 SURVEYED = "first_contact_resolution_surveyed"
@@ -75,8 +75,6 @@ def show(viewer: Viewer, state: FilterState) -> None:
             lambda: _show_agreement(viewer, state, rows, window),
         )
         sections.show("windows", _("Other windows"), lambda: _show_window(viewer, state, window))
-    if viewer.can_cut_by("advisor") and not viewer.advisor_id:
-        sections.show("advisors", _("Advisors"), lambda: _show_advisors(viewer, state, window))
     if drill.is_open_to(viewer):
         sections.show(
             "chains",
@@ -168,16 +166,6 @@ def _show_window(viewer: Viewer, state: FilterState, window: Window) -> None:
         title=cards.title_of(get_kpi(REPEAT)),
     )
     cards.show_chart(figure, finding, caption, "window_curve")
-
-
-def _show_advisors(viewer: Viewer, state: FilterState, window: Window) -> None:
-    frame = cached.measure(viewer, (REPEAT,), ("advisor",), state.where, overrides=window.overrides)
-    group = peers.build_group(get_kpi(REPEAT), frame, "advisor")
-    if group is None:
-        peer_dots.show_nobody(REPEAT)
-        return
-    key = f"dots_{REPEAT}"
-    peer_dots.show_bands(group, drill.on_point(viewer, key, "advisor", REPEAT, window.tried))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from qa_core.analysis import note_texts
 from qa_core.analysis.irritants import texts
 from qa_core.analysis.irritants.action_list import OPEN, ActionEntry, open_entry
 from qa_core.analysis.irritants.detection import FIGURES, KPIS, WORDS
-from qa_core.analysis.irritants.subject import WAIT, IrritantCandidate
+from qa_core.analysis.irritants.subject import IrritantCandidate
 from qa_core.base.i18n import _, ngettext
 from qa_core.metrics import query
 from qa_core.ui.frame import cached, layout
@@ -155,7 +155,7 @@ def _show_candidate(
         ):
             with actions.perform(Permission.MANAGE_IRRITANTS) as acting:
                 action_list.choose(open_entry(acting, subject, state.where))
-        if subject.dimension not in (None, WAIT) and drill.is_open_to(viewer):
+        if subject.dimension is not None and drill.is_open_to(viewer):
             key, values = f"irritant_contacts_{part}", {subject.dimension: subject.value}
             behind = KPIS[subject.kind]
             layout.show_button("call", _("Contacts"), key, drill.to_contacts, values, behind)

@@ -6,15 +6,15 @@ from typing import Any
 import streamlit as st
 
 from qa_core.access.roles import Viewer
-from qa_core.analysis import attention, charts
+from qa_core.analysis import attention
 from qa_core.analysis.headline import FIRST, SECOND
 from qa_core.analysis.series import Series
 from qa_core.base.i18n import _
-from qa_core.metrics.kpis import formatting, get_kpi
-from qa_core.ui.frame import cached, styles
+from qa_core.metrics.kpis import get_kpi
+from qa_core.ui.frame import cached
 from qa_core.ui.frame.filter_bar import FilterState
 from qa_core.ui.frame.markdown import escape
-from qa_core.ui.views.performance import machines, traffic
+from qa_core.ui.views.performance import machines
 from qa_core.ui.widgets import alert_banner, cards, drill, tables, trend_cards
 
 WIDTHS = {
@@ -54,28 +54,11 @@ def show_top(
 def show_more(
     viewer: Viewer, state: FilterState, rows: dict[str, Any], series: Mapping[str, Series]
 ) -> None:
-    """Show the other tiles, the queues, and when calls go unanswered."""
+    """Show the other tiles, and the queues."""
     keys = list(rows)[len(FIRST) :]
     cards.show_tiles([cards.build_tile(rows[key], state, series[key]) for key in keys])
-    _show_places(viewer, state, rows)
+    _show_queues(viewer, state, tuple(key for key in WIDTHS if key in rows))
     machines.offer(viewer, state)
-
-
-def _show_places(viewer: Viewer, state: FilterState, rows: dict[str, Any]) -> None:
-    columns = tuple(key for key in WIDTHS if key in rows)
-    measures = [key for key in ("answer_rate", "service_level") if key in rows]
-    if not viewer.can_cut_by("hour"):
-        _show_queues(viewer, state, columns)
-        return
-    left, right = st.columns([5, 3], gap="small")
-    with left:
-        _show_queues(viewer, state, columns)
-    with right:
-        known = [key for key in measures if not formatting.is_missing(rows[key].value)]
-        if known:
-            _show_week(viewer, state, known[0])
-        else:
-            cards.show_missing(_("No rate by hour"), [rows[key] for key in measures])
 
 
 def _measure_concern(series: Series) -> int:
@@ -121,16 +104,3 @@ def _show_queues(viewer: Viewer, state: FilterState, keys: Sequence[str]) -> Non
         tables.show(queues, columns, "table_overview_queue", on_line, height=330)
         with tables.show_foot():
             tables.show_definitions(keys, state)
-
-
-def _show_week(viewer: Viewer, state: FilterState, key: str) -> None:
-    frame = cached.measure(viewer, (key,), ("weekday", "hour"), state.where)
-    frame = frame[(frame["n"] >= traffic.MIN) & frame["value"].notna() & frame["hour"].notna()]
-    if frame.empty:
-        cards.show_message(_("Too few contacts to compare times"))
-        return
-    title = cards.title_of(get_kpi(key))
-    worst = traffic.find_worst(frame, "up")
-    figure = charts.build_heat(frame, "rate", better="up", dark=styles.is_dark(), height=245)
-    caption = _("{title} by weekday and hour. Darker: lower", title=title)
-    cards.show_chart(figure, traffic.describe_worst(worst, key, "hour"), caption, "heat", kpi=key)

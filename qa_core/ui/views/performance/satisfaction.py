@@ -56,17 +56,14 @@ def show_top(viewer: Viewer, state: FilterState) -> None:
                 )
 
 
-def show_why(viewer: Viewer, state: FilterState, by_cut: Mapping[str, tables.Rows]) -> None:
-    """Show what satisfaction goes with, the year before, and who answered.
-
-    `by_cut`: the rows of `survey_response.read_cuts`.
-    """
+def show_why(viewer: Viewer, state: FilterState) -> None:
+    """Show what satisfaction goes with, the year before, and who answered."""
     left, right = st.columns([5, 4], gap="small")
     with left:
         satisfaction_drivers.show(viewer, state)
     with right:
         _show_year_over_year(viewer, state)
-        survey_response.show(viewer, state, by_cut)
+        survey_response.show(viewer, state)
     sections.show("answers", _("Answers month by month"), lambda: _show_answers(viewer, state))
 
 

@@ -1,16 +1,14 @@
 """Surveys: possible effect of non-respondents on satisfaction, and the answers."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
-from qa_core import stats
 from qa_core.access.roles import Viewer
-from qa_core.analysis import charts, peers
+from qa_core.analysis import charts
 from qa_core.base.i18n import N_, _
 from qa_core.metrics.kpi.ratings import MARKS
-from qa_core.metrics.kpis import Unit, dimensions, formatting, get_kpi
+from qa_core.metrics.kpis import Unit, formatting, get_kpi
 from qa_core.metrics.kpis.dimensions import Period
 from qa_core.ui.frame import cached, styles
 from qa_core.ui.frame.filter_bar import FilterState
@@ -18,7 +16,7 @@ from qa_core.ui.widgets import cards, tables, trend_cards
 
 CUTS = ("queue", "channel", "reason")
 RATES = ("csat", "nps", "ces", "response_rate")
-WHOLE = (*RATES, "csat_mean", "csat_if_silent_unhappy", "csat_if_silent_happy", "answered")
+WHOLE = (*RATES, "csat_mean", "csat_if_silent_unhappy", "csat_if_silent_happy")
 NAMES = {
     "detractor": N_("Detractors (0–6)"),
     "passive": N_("Passives (7–8)"),
@@ -33,29 +31,18 @@ def read_whole(viewer: Viewer, state: FilterState) -> dict[str, Any]:
 
 def read_cuts(viewer: Viewer, state: FilterState) -> dict[str, tables.Rows]:
     cuts = [cut for cut in CUTS if state.may_cut(viewer, cut)]
-    frames = cached.measure_cuts(
-        viewer, (*RATES, "answered"), tuple((cut,) for cut in cuts), state.where
-    )
+    frames = cached.measure_cuts(viewer, RATES, tuple((cut,) for cut in cuts), state.where)
     return {cut: tables.index_rows(frame, cut) for cut, frame in zip(cuts, frames, strict=True)}
 
 
-def show(viewer: Viewer, state: FilterState, by_cut: Mapping[str, tables.Rows]) -> None:
-    """Show satisfaction as answered, as weighted, and between its bounds."""
+def show(viewer: Viewer, state: FilterState) -> None:
+    """Show satisfaction as answered, and between its bounds."""
     rows = read_whole(viewer, state)
     csat = rows["csat"]
     if formatting.is_missing(csat.value):
         trend_cards.show_nothing(_("Survey response"))
         return
     lines = [_line("as_answered", _("As answered"), csat.value, csat.low, csat.high, csat.n)]
-    differing = []
-    for dimension, by in by_cut.items():
-        title = _(dimensions.get_dimension(dimension).title)
-        title = title[0].lower() + title[1:]
-        if weighted := _weigh(by, csat, rows["answered"]):
-            label = _("Weighted by {dimension}", dimension=title)
-            lines.append(_line(dimension, label, *weighted, csat.n))
-        if _is_different(by):
-            differing.append(title)
     unhappy, happy = rows["csat_if_silent_unhappy"], rows["csat_if_silent_happy"]
     if not formatting.is_missing(unhappy.value) and not formatting.is_missing(happy.value):
         label = _("Non-respondents: extremes")
@@ -63,16 +50,7 @@ def show(viewer: Viewer, state: FilterState, by_cut: Mapping[str, tables.Rows]) 
     figure = charts.build_dots(
         pd.DataFrame(lines), Unit.RATE, dark=styles.is_dark(), bounds=(0.0, 1.0), row_height=24
     )
-    caption = _(
-        "{title}, with 95 % confidence interval. Weighted: as if ratings had the same mix as "
-        "answered contacts.",
-        title=_(get_kpi("csat").title),
-    )
-    if differing:
-        caption += " " + _(
-            "The response rate clearly differs by {dimensions}.",
-            dimensions=formatting.listing(differing),
-        )
+    caption = _("{title}, with 95 % confidence interval.", title=_(get_kpi("csat").title))
     cards.show_chart(
         figure, _conclude(rows["response_rate"], unhappy.value, happy.value), caption, "response"
     )
@@ -83,44 +61,6 @@ def _line(
 ) -> dict[str, Any]:
     value = float("nan") if value is None else value
     return {"key": key, "label": label, "value": value, "low": low, "high": high, "n": n}
-
-
-def _weigh(by: tables.Rows, whole: Any, answered: Any) -> tuple[float, float, float] | None:
-    """Return satisfaction, with its interval, if each value had as large a part in the
-    ratings as in the answered contacts; hidden values count together, as the remainder.
-    """
-    known = [
-        (row["csat"].numerator, row["csat"].n, row["answered"].value)
-        for row in by.values()
-        if not formatting.is_missing(row["csat"].numerator)
-        and not formatting.is_missing(row["answered"].value)
-        and row["csat"].n
-    ]
-    if formatting.is_missing(answered.value) or len(known) < 2:
-        return None
-    hits, n, sizes = zip(*known, strict=True)
-    return stats.poststratify_rate(
-        [*hits, whole.numerator - sum(hits)],
-        [*n, whole.n - sum(n)],
-        [*sizes, answered.value - sum(sizes)],
-    )
-
-
-def _is_different(by: tables.Rows) -> bool:
-    """Return whether the response rates of two values or more differ clearly."""
-    rates = [
-        row["response_rate"]
-        for row in by.values()
-        if not formatting.is_missing(row["response_rate"].numerator) and row["response_rate"].n
-    ]
-    if len(rates) < 2:
-        return False
-    compared = peers.compare_rates(
-        tuple(map(str, range(len(rates)))),
-        tuple(int(row.numerator) for row in rates),
-        tuple(int(row.n) for row in rates),
-    )
-    return compared.p_value is not None and compared.p_value * len(CUTS) < 1 - stats.CONFIDENCE
 
 
 def _conclude(response: Any, low: float | None, high: float | None) -> str:

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from qa_core.access.roles import Viewer
-from qa_core.analysis import note_texts
+from qa_core.analysis import chart_titles, note_texts
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.charts import traffic as charts
 from qa_core.base.i18n import N_, _, ngettext
@@ -114,7 +114,7 @@ def _show_trend(viewer: Viewer, state: FilterState) -> None:
         return
     finding: ChartTitle | str = _(FEW_WAITS)
     if tail.points["value"].notna().any():
-        finding = trend_cards.prefix(_("90th percentile of the wait"), tail.finding)
+        finding = chart_titles.prefix(_("90th percentile of the wait"), tail.finding)
     values = {name: percentile.points["value"] for name, percentile in series.items()}
     lines = _lines(values, tail.points["n"])
     at = [f"{day:%Y-%m}" if is_by_month else day for day in tail.points["at"]]

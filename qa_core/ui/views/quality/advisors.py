@@ -212,14 +212,6 @@ def _show_teams(viewer: Viewer, state: FilterState) -> None:
 def _show_both(viewer: Viewer, state: FilterState) -> None:
     by = tables.index_rows(cached.measure(viewer, BOTH, ("team",), state.where), "team")
     names = sorted((name for name in by if name is not None), key=normalise_name)
-    frame = cached.measure(viewer, ("evaluations",), ("team", "advisor"), state.where)
-    frame = frame[frame["advisor"].notna()]
-    uneven = {
-        name: peers.find_evaluation_spread(frame[frame["team"] == name]["value"]) for name in names
-    }
-
-    def counted(name: str, field: str) -> int:
-        return getattr(uneven[name], field) if uneven[name] else 0
 
     def describe_gap(name: str) -> str:
         values = [by[name][key].value for key in BOTH]
@@ -236,9 +228,8 @@ def _show_both(viewer: Viewer, state: FilterState) -> None:
             OF_MEANS, lambda name: by[name][OF_MEANS], no_data, _("Mean of advisors' means")
         ),
         tables.text_column(_("Difference"), describe_gap),
-        tables.count_column(_("Evaluations"), lambda name: counted(name, "evaluations")),
-        tables.count_column(_("Advisors"), lambda name: counted(name, "advisors")),
-        tables.count_column(_("Most for one advisor"), lambda name: counted(name, "most")),
+        tables.count_column(_("Evaluations"), lambda name: by[name][OVER_ALL].n),
+        tables.count_column(_("Advisors"), lambda name: by[name][OF_MEANS].n),
     )
     hint = _(
         "Over all evaluations: each evaluation counts once, so advisors with more weigh more. "

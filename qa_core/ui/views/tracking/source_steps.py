@@ -93,9 +93,7 @@ class PathStep:
 
 
 def title_of(key: str) -> str:
-    """Return the title of a step; `answer_rate` is the share of the step `answered`."""
-    step = "answered" if key == "answer_rate" else key
-    return _(STEPS[step].title)
+    return _(STEPS[key].title)
 
 
 def read(
@@ -104,10 +102,10 @@ def read(
     dimension: str,
     groups: Sequence[tuple[str, ...]] = FIRST_GROUPS,
 ) -> dict[Any, dict[str, Any]]:
-    """Return the rows of these KPIs by value of the dimension, with those before."""
+    """Return the rows of these KPIs by value of the dimension."""
     by: dict[Any, dict[str, Any]] = {}
     for kpis in groups:
-        frame = cached.measure(viewer, kpis, (dimension,), state.where, state.compare)
+        frame = cached.measure(viewer, kpis, (dimension,), state.where)
         for value, row in tables.index_rows(frame, dimension).items():
             by.setdefault(value, {}).update(row)
     return by
