@@ -68,7 +68,10 @@ PLAIN_TEXTS = {
         "decision['field']",
         "field",
     ],
-    "views/admin/scorecard_editor": ["'\\n'.join((_('Before you can publish:'),"],
+    "views/admin/scorecard_editor": [
+        "'\\n'.join((_('Before you can publish:'),",
+        "_('Publish as version {version}', versio",
+    ],
     "views/admin/scorecard_preview": [
         "_describe_section(part)",
         'f"### {icon}{_format_score(result.score)',

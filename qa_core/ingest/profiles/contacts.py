@@ -208,8 +208,7 @@ def decide_columns(context: FileContext) -> None:
         if context.has(name):
             raise Refusal(
                 "given_twice",
-                "The column {column} says it for each row: leave out --only {field}, or the "
-                "column.",
+                "{column} holds {field} row by row: one value for all rows does not fit beside it.",
                 options=(f"--map ignore={context.get_header(name)}",),
                 column=context.get_header(name),
                 field=name,

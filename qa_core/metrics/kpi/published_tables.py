@@ -523,8 +523,8 @@ def _audit(
                     hidden = choose([place], start, of_parts)
                     is_settled &= not (hidden & ~is_hidden[:, place]).any()
                     is_hidden[:, place] = hidden
-    # Rows that nobody took are hidden like those of few advisors. As nobody is behind them, no
-    # other family has to hide for them: else a month without machines would show no total.
+    # Rows that no advisor took are hidden as rows of few are. They concern no person, so that no
+    # other family hides for them: else a month without machines would show no total.
     is_for_people = is_hidden.copy()
     is_small = find_small(if_nobody=True)
     for group in groups:
