@@ -527,7 +527,7 @@ def list_parameters(centre: Centre, viewer: Viewer, kind: str) -> list[dict[str,
             for values in ([], team)
         ],
         "board": [{"months": months} for months in ("1m", "12m")],
-        "numbers": [{"loose": loose, **days} for loose in (True, False)],
+        "numbers": [days],
         "document": [
             {"name": name, "language": "fr", "form": "docx"}
             for name in ("works_council", "records_of_processing")

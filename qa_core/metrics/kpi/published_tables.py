@@ -528,7 +528,7 @@ def _audit(
     is_for_people = is_hidden.copy()
     is_small = find_small(if_nobody=True)
     for group in groups:
-        some = [place for place in group if not families[place].is_of_nobody]
+        some = [place for place in group if is_small[0, place] or not families[place].is_of_nobody]
         more = (is_small & ~is_for_people)[:, some].any(axis=1)
         if not more.any():
             continue
