@@ -184,11 +184,12 @@ def describe(row: Any, unit: str, currency: str | None) -> ChartTitle:
     target = formatting.value(row.target, unit, currency)
     if formatting.is_missing(row.gap):
         return ChartTitle(_("target {value}", value=target))
-    size = formatting.change(abs(row.gap), unit, currency).lstrip("+")
-    text = _("target {target}, reached", target=target)
-    if row.gap > 0:
+    size, none = (formatting.change(gap, unit, currency).lstrip("+") for gap in (abs(row.gap), 0.0))
+    if row.gap == 0 or (size == none and row.is_met is not False):
+        text = _("target {target}, reached", target=target)
+    elif row.gap > 0:
         text = _("target {target}, {size} above", target=target, size=size)
-    elif row.gap < 0:
+    else:
         text = _("target {target}, {size} below", target=target, size=size)
     severities = {True: "better", False: "attention"}
     return ChartTitle(text, severities.get(row.is_met, "") if row.is_sure else "")
