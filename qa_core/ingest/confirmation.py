@@ -209,8 +209,6 @@ class Confirmation:
             not (is_named and found.confirm_option in {item.option for item in question.answers})
             for question in found.questions
         )
-        if found.verdict == "sure" and not is_named and self.given.confirm:
-            raise self._refuse()
         if found.verdict == "sure":
             return self.options if is_named and self.given.has_answers else None
         if is_open or not is_named or (self.given.has_answers and not self._was_printed()):

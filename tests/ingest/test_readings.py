@@ -181,7 +181,6 @@ def test_a_file_in_the_words_of_the_design_is_read_by_itself_beside_a_narrow_lay
     [
         ({"only": {"queue": "Sales"}}, "given_twice"),
         ({"sheet": "May"}, "unknown_sheet"),
-        ({"confirm": "0123456789"}, "unconfirmed_reading"),
     ],
 )
 def test_an_option_that_does_not_fit_the_file_is_refused(
