@@ -92,10 +92,10 @@ class _Column:
     is_machine: np.ndarray
     is_customer: np.ndarray
 
-    def are_small(self, regions: np.ndarray, if_nobody: bool) -> np.ndarray:
+    def are_small(self, regions: np.ndarray) -> np.ndarray:
         """Return for sets of combinations (bool, sets × combinations) whether too few rows or
         advisors are behind each, of machines alone too few customers; a set without any is
-        not small. `if_nobody`: whether one of enough rows is that nobody took.
+        not small.
         """
         rows = regions @ self.n
         few = (rows > 0) & (rows < MINIMUM_CONTACTS)
@@ -105,9 +105,23 @@ class _Column:
             advisors = people[:, ~self.is_customer].sum(axis=1)
             customers = people[:, self.is_customer].sum(axis=1)
             is_alone = regions[unsure] @ np.where(self.is_machine, 0, self.n) == 0
-            is_few = (advisors < MINIMUM_ADVISORS) & (if_nobody | (advisors > 0))
-            few[unsure] = np.where(is_alone, customers < MINIMUM_CUSTOMERS, is_few)
+            few[unsure] = np.where(
+                is_alone, customers < MINIMUM_CUSTOMERS, advisors < MINIMUM_ADVISORS
+            )
         return few
+
+    def are_of_nobody(self, regions: np.ndarray) -> np.ndarray:
+        """Return for sets of combinations whether there are enough rows in each, taken neither
+        by an advisor nor by machines alone.
+        """
+        of_advisors = self.people @ (~self.is_customer).astype(np.float32)
+        is_enough = regions @ self.n >= MINIMUM_CONTACTS
+        is_missed = regions @ np.where(self.is_machine, 0, self.n) > 0
+        return is_enough & is_missed & (regions @ of_advisors == 0)
+
+    def are_small_for_people(self, regions: np.ndarray) -> np.ndarray:
+        """Return which sets of combinations are small, but for rows that nobody took."""
+        return self.are_small(regions) & ~self.are_of_nobody(regions)
 
     def take(self, used: np.ndarray) -> "_Column":
         """Return the counts of some combinations alone, without cells and parts."""
@@ -452,13 +466,10 @@ def _audit(
     place_of = {family.key: place for place, family in enumerate(families)}
     own = [columns[family.key] for family in families]
     rows = np.array([column.cells.inside @ column.n for column in own]).T
-    limited = np.array([_is_limited(cell) for cell in cells])[:, None]
-
-    def find_small(if_nobody: bool) -> np.ndarray:
-        small = [column.are_small(column.cells.inside, if_nobody) for column in own]
-        return np.array(small).T & limited
-
-    is_hidden = find_small(if_nobody=False)
+    is_small = np.array([column.are_small(column.cells.inside) for column in own]).T
+    is_small &= np.array([_is_limited(cell) for cell in cells])[:, None]
+    is_of_nobody = np.array([column.are_of_nobody(column.cells.inside) for column in own]).T
+    is_hidden = is_small & ~is_of_nobody
     widest = rows.max(axis=1, initial=0)
     order = sorted(
         range(len(cells)),
@@ -526,7 +537,6 @@ def _audit(
     # Rows that no advisor took are hidden as rows of few are. They concern no person, so that no
     # other family hides for them: else a month without machines would show no total.
     is_for_people = is_hidden.copy()
-    is_small = find_small(if_nobody=True)
     for group in groups:
         some = [place for place in group if is_small[0, place] or not families[place].is_of_nobody]
         more = (is_small & ~is_for_people)[:, some].any(axis=1)
@@ -578,7 +588,7 @@ def _hide(
 ) -> np.ndarray:
     """Choose the cells to hide: `start`, and further ones by the audit of the `live`
     cells, in the order to be shown. A hidden cell's count with a source is hidden too.
-    `if_nobody`: see `_Column.are_small`.
+    `if_nobody`: whether sums of rows that nobody took are small too.
     """
     is_hidden = start.copy()
     for candidates in ([cell for cell in live if cell < half], list(live)):
@@ -586,7 +596,8 @@ def _hide(
         cells = TableCells(
             column.cells.inside[np.ix_(used, column.n > 0)], column.cells.table[used]
         )
-        are_small = functools.partial(column.take(column.n > 0).are_small, if_nobody=if_nobody)
+        small = column.take(column.n > 0)
+        are_small = small.are_small if if_nobody else small.are_small_for_people
         order = [position for position, cell in enumerate(candidates) if not is_hidden[cell]]
         is_hidden[used] = hide_sums(cells, order, is_hidden[used], are_small)
         is_hidden[half:] |= is_hidden[:half]
