@@ -57,30 +57,17 @@ class Confirmation:
         Refusal where the file cannot be read, or not before a question is answered.
         """
         found, kind = self.reading, self.reading.kind
-        found.system, headers, mapping, deciding = table_reader.find_columns(
-            self.path, kind, self.given, self.profile
-        )
-        found.layout = reading.compute_layout(kind, found.system, headers)
+        columns = table_reader.find_columns(self.path, kind, self.given, self.profile)
+        found.system = columns.system
+        found.layout = reading.compute_layout(kind, found.system, columns.headers)
         if not self.given.is_stated:
             with store.reading_or_empty() as session:
                 self.layout, self.missing = layouts.find_layout(
-                    session, kind, found.system, headers
+                    session, kind, found.system, columns.headers
                 )
         if self.layout is not None:
-            new = [name for name in headers if name not in self.layout.headers]
-            added = {
-                name: text
-                for name, text in mapping.items()
-                if self.layout.headers and text in new and name not in self.layout.mapping
-            }
-            if added and all(name == text for name, text in mapping.items()):
-                self.layout, self.missing = None, {}  # it says itself what it holds
-            else:
-                self._new_fields = deciding.intersection(added.values())
-                self._new_headers = [name for name in new if name not in self._new_fields]
-                if not self.missing and not self._new_fields:
-                    found.layout = self.layout.layout
-        self._interpreter = Interpreter(stage, headers, mapping)
+            self._compare(columns)
+        self._interpreter = Interpreter(stage, columns.headers, columns.mapping)
         base = self._with_layout(self.given)
         try:
             staged = self._interpreter.interpret(base)
@@ -93,6 +80,24 @@ class Confirmation:
             raise self._refuse() from None
         self.options, found.questions = self._interpreter.options, self._interpreter.measure(base)
         return staged
+
+    def _compare(self, columns: table_reader.FileColumns) -> None:
+        """Find what the file has beyond its layout. Where it names further fields, and all in the
+        words of the design, it needs none.
+        """
+        new = [text for text in columns.headers if text not in self.layout.headers]
+        added = {
+            text
+            for name, text in columns.mapping.items()
+            if self.layout.headers and text in new and name not in self.layout.mapping
+        }
+        if added and all(name == text for name, text in columns.mapping.items()):
+            self.layout, self.missing = None, {}
+            return
+        self._new_fields = columns.deciding & added
+        self._new_headers = [text for text in new if text not in self._new_fields]
+        if not self.missing and not self._new_fields:
+            self.reading.layout = self.layout.layout
 
     def _with_layout(self, options: ImportOptions) -> ImportOptions:
         if self.layout is None:

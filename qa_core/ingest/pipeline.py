@@ -78,9 +78,8 @@ def _import_file(
         lambda: _load_file(viewer, kind, path, name, options, reading, progress),
     )
     if report.is_refused and options.dry_run:
-        _system, report.headers, report.mapping, _deciding = table_reader.find_columns(
-            path, kind, options
-        )
+        columns = table_reader.find_columns(path, kind, options)
+        report.headers, report.mapping = columns.headers, columns.mapping
     return report
 
 

@@ -22,7 +22,7 @@ class IrritantKind(StrEnum):
 WAIT = "wait"
 """Pseudo-dimension of older entries: a band of waits, named by its first second."""
 WAIT_BANDS = (0, 30, 60, 180, 300, 600)
-"""Where each band of waits starts, in seconds; the last has no end."""
+"""Starts of the bands of waits, in seconds; the last has no end."""
 TEXT_KINDS = frozenset(
     {IrritantKind.CUSTOMER_WORDS, IrritantKind.EVALUATOR_WORDS, IrritantKind.TAGS}
 )

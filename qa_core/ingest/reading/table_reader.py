@@ -7,9 +7,9 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -188,20 +188,30 @@ def _find_table(
     return profile, source, sample, header, header_decisions
 
 
+@dataclass(frozen=True)
+class FileColumns:
+    """System and headers of a file, the fields that they name (`mapping`: field → header), and
+    the headers of those that figures rest on; nothing of a file that cannot be read.
+    """
+
+    system: str = ""
+    headers: tuple[str, ...] = ()
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    deciding: frozenset[str] = frozenset()
+
+
 def find_columns(
     path: Path, kind: str, options: ImportOptions, system: str | None = None
-) -> tuple[str, tuple[str, ...], dict[str, str], frozenset[str]]:
-    """Find the system and the headers of a file, the fields that they name, and the headers of
-    those that figures rest on; nothing where it cannot be read.
-    """
+) -> FileColumns:
+    """Find the columns of a file before it is read."""
     try:
         content = open_content(path, options.encoding)
         platform, _export = _find_platform(content, kind, options)
         if platform is not None:
-            return options.system or system or platform.name, platform.shown, {}, frozenset()
+            return FileColumns(options.system or system or platform.name, platform.shown)
         profile, _source, _sample, header, _decisions = _find_table(content, kind, options)
     except (Refusal, OSError):
-        return "", (), {}, frozenset()
+        return FileColumns()
     vocabulary = header_matching.build_vocabulary(profile.fields)
     hits = {
         text: hit[0]
@@ -209,10 +219,11 @@ def find_columns(
         if text not in options.ignored
         and (hit := header_matching.find_field(header_matching.parse_header(text), vocabulary))
     }
-    named = {field.name: text for text, field in hits.items()}
-    deciding = frozenset(text for text, field in hits.items() if not field.is_label)
-    named |= {field: text for field, text in options.columns.items() if text in header.names}
-    return options.system or system or profile.name, header.names, named, deciding
+    named = {hit.name: text for text, hit in hits.items()}
+    named |= {name: text for name, text in options.columns.items() if text in header.names}
+    deciding = frozenset(text for text, hit in hits.items() if not hit.is_label)
+    system = options.system or system or profile.name
+    return FileColumns(system, header.names, named, deciding)
 
 
 @contextmanager

@@ -66,7 +66,7 @@ class Field:
 
     @property
     def is_label(self) -> bool:
-        """Whether it names or describes; outcome, direction, ids, times and numbers decide."""
+        """Return whether it names or describes; figures rest on ids, times and numbers."""
         is_text = self.value_type in (ValueType.TEXT, ValueType.CHANNEL)
         return is_text and self.name not in ("contact_id", "ticket")
 

@@ -4,13 +4,12 @@ not by its name or number on the disk, so that a rotated one is read to its end 
 it went.
 """
 
-import fcntl
 import hashlib
 import json
 import os
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -246,7 +245,6 @@ class Follower:
             len(beginning), digest, offset + len(data), lines, log.first, landed_at, sorted(kept)
         )
         before, self.open_events = self.open_events, open_events
-        self._state.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with _alone(self._state.parent):
             if self._loaded and _read_state(self._state) != self._loaded:
                 # A customer was erased while the piece was loaded.
@@ -317,12 +315,9 @@ def _clear_customer(table: pa.Table, customer_key: str) -> tuple[pa.Table, int]:
     return table.set_column(place, table.schema.field(place), cleared), count
 
 
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _alone(folder: Path) -> AbstractContextManager[bool]:
     """Hold the right to write the states of logs, across processes."""
-    with (folder / ".lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+    return environment.lock(folder / ".lock")
 
 
 def _write(state: Path, table: pa.Table) -> None:
