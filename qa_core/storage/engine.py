@@ -239,6 +239,19 @@ def _spell_names(table: str, select: str) -> str:
     return f"SELECT {', '.join(columns)} FROM ({select})"
 
 
+def encode_texts(rows: pd.DataFrame | pa.Table) -> pa.Table:
+    """Return the rows with dictionaries of their texts, which nearly every row repeats."""
+    import pyarrow as pa
+
+    if not isinstance(rows, pa.Table):
+        rows = pa.Table.from_pandas(rows, preserve_index=False)
+    columns = [
+        column.dictionary_encode() if pa.types.is_string(column.type) else column
+        for column in rows.columns
+    ]
+    return pa.table(columns, names=rows.column_names)
+
+
 def current() -> Engine:
     """Return the engine of QA_ENGINE_URL, once per process and lake. Raises Refusal."""
     if (stand_in := _stand_in.get()) is not None:
