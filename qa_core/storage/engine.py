@@ -175,9 +175,9 @@ def describe(query: Scoped | Unscoped) -> str:
     """
     scope = _scope(query, CONTACTS) if isinstance(query, Scoped) else ""
     restricted = _find_restricted(query).write_test()
-    url = environment.current().engine_url
+    here = environment.current()
     # What a cluster counted is not taken for what DuckDB did, should it be left one day.
-    counted_by = () if url == "duckdb://" else (find_host(url),)
+    counted_by = (find_host(here.engine_url),) if here.has_cluster else ()
     beyond = getattr(query, "beyond", None)
     return repr((*_compile(query), scope, beyond, restricted, *counted_by))
 
@@ -256,8 +256,8 @@ def current() -> Engine:
     """Return the engine of QA_ENGINE_URL, once per process and lake. Raises Refusal."""
     if (stand_in := _stand_in.get()) is not None:
         return stand_in
-    url = environment.current().engine_url
-    return make_duckdb() if url == "duckdb://" else _spark(url)
+    here = environment.current()
+    return _spark(here.engine_url) if here.has_cluster else make_duckdb()
 
 
 def make_duckdb() -> Engine:
