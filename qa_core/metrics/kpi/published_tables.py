@@ -499,17 +499,18 @@ def _audit(
         some = TableCells(column.cells.inside[np.ix_(live, used)], column.cells.table[live])
         while len(live):
             hidden = _hide(column, start, live, len(cells) // 2, if_nobody)
-            fixed = np.zeros(len(live), bool)
+            fixed, has_none = np.zeros((2, len(live)), bool)
             concerned = np.flatnonzero(hidden[live])
             for number, (n, among) in enumerate(counted):
                 # Where all of a month are so, that is a fact about many.
                 if among is None or (n < among).any():
                     amounts = n[used], None if among is None else among[used]
                     figure = places[0], of_parts, number
-                    fixed[concerned] |= find_fixed(
-                        some, ~hidden[live], concerned, *amounts, solver, figure
-                    )
-            more = _find_beside(some.table, ~hidden[live], fixed)
+                    found = find_fixed(some, ~hidden[live], concerned, *amounts, solver, figure)
+                    fixed[concerned] |= found
+                    has_none |= _find_empty(some, ~hidden[live], concerned[found], n[used])
+            more = np.flatnonzero(has_none).tolist()
+            more = more or _find_beside(some.table, ~hidden[live], fixed)
             if not more:
                 return hidden
             start = hidden.copy()
@@ -606,6 +607,16 @@ def _hide(
         if len(candidates) == len(live):
             break
     return is_hidden
+
+
+def _find_empty(
+    cells: TableCells, is_shown: np.ndarray, fixed: np.ndarray, rows: np.ndarray
+) -> np.ndarray:
+    """Find, as a mask, the shown cells without any rows (counts by combination) that some of
+    the fixed cells are in: they tell that these have none there.
+    """
+    around = cells.inside[fixed].any(axis=0)
+    return is_shown & (cells.inside @ rows == 0) & cells.inside[:, around].any(axis=1)
 
 
 def _find_beside(tables: np.ndarray, is_shown: np.ndarray, fixed: np.ndarray) -> list[int]:
