@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
@@ -39,7 +38,6 @@ SPELLED_WHEN_READ = {"spend": "campaign", "intervals": "queue"}
 TABLE_SUFFIX = "_given"
 """Suffix of an Arrow table's name beneath the view that is queried."""
 warnings.filterwarnings("ignore", message="Arrow output on a DB-API result")
-DIALECT = postgresql.dialect(paramstyle="numeric_dollar")
 
 
 class Engine:
@@ -195,10 +193,19 @@ def _compile(query: Scoped | Unscoped) -> tuple[str, list[Any]]:
     return text, list(parameters)
 
 
+@functools.cache
+def _get_dialect() -> sa.Dialect:
+    from sqlalchemy.dialects import postgresql
+
+    return postgresql.dialect(paramstyle="numeric_dollar")
+
+
 @functools.lru_cache(maxsize=64)
 def _compile_statement(statement: Any) -> tuple[str, tuple[Any, ...]]:
     # A statement is described by its text before it is run by it.
-    compilation = statement.compile(dialect=DIALECT, compile_kwargs={"render_postcompile": True})
+    compilation = statement.compile(
+        dialect=_get_dialect(), compile_kwargs={"render_postcompile": True}
+    )
     names = compilation.positiontup or ()
     return str(compilation), tuple(compilation.params[name] for name in names)
 
@@ -218,7 +225,7 @@ def _narrow(query: Scoped | Unscoped, view: str, table: sa.FromClause, rows: str
 def _scope(query: Scoped, table: sa.FromClause) -> str:
     """Write the viewer's scope as SQL: a view takes no parameters."""
     predicate = query.viewer.scope(table)
-    return str(predicate.compile(dialect=DIALECT, compile_kwargs={"literal_binds": True}))
+    return str(predicate.compile(dialect=_get_dialect(), compile_kwargs={"literal_binds": True}))
 
 
 def _spell_names(table: str, select: str) -> str:
