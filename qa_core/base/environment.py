@@ -36,6 +36,10 @@ VARIABLES = (
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
+DUCKDB = "duckdb://"
+"""URL of the engine in this process."""
+
+
 @dataclass(frozen=True)
 class Environment:
     """Settings from the environment (docs/contract.md, section 2)."""
@@ -51,6 +55,11 @@ class Environment:
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.timezone)
+
+    @property
+    def has_cluster(self) -> bool:
+        """Whether the facts are counted on other machines than this."""
+        return self.engine_url != DUCKDB
 
     @property
     def secrets_folder(self) -> Path:
@@ -112,7 +121,7 @@ def _build(*values: str | None) -> Environment:
         folder=folder,
         database_url=database_url or f"sqlite:///{folder / 'records.sqlite'}",
         lake_url=lake_url,
-        engine_url=engine_url or "duckdb://",
+        engine_url=engine_url or DUCKDB,
         timezone=timezone,
         country=(country or "FR").upper(),
         language=language or "en",

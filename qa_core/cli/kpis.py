@@ -140,7 +140,7 @@ def check(
     from qa_core.metrics import engine_check
 
     url = url or environment.current().engine_url
-    if url == "duckdb://":
+    if url == environment.DUCKDB:
         yield {"ok": True, "engine": url}
         yield _("DuckDB answers; there is no second engine to compare with it.")
         return

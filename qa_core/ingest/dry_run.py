@@ -173,7 +173,7 @@ def _copy_lake() -> Iterator[environment.Environment]:
     try:
         # No cluster sees the copy.
         lake_url = str(folder / "lake")
-        copy = replace(here, folder=folder, lake_url=lake_url, engine_url="duckdb://")
+        copy = replace(here, folder=folder, lake_url=lake_url, engine_url=environment.DUCKDB)
         source = tables.lake_folder()
         for name in tables.TABLES:
             log = source / name / "_delta_log"

@@ -9,7 +9,10 @@ from typing import Any
 from qa_core.access.roles import Viewer
 from qa_core.base.arguments import parse_day, parse_pairs
 from qa_core.base.errors import Misuse
-from qa_core.metrics import query
+from qa_core.metrics.kpi.data_span import data_through
+from qa_core.metrics.kpi.explain import Explanation, explain
+from qa_core.metrics.kpi.measure import measure
+from qa_core.metrics.kpi.result_rows import to_json
 from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.storage import bounds
 
@@ -33,7 +36,7 @@ class KpiAnswer:
 
     rows: list[dict[str, Any]]
     data_through: datetime | None
-    explanations: list[query.Explanation] | None
+    explanations: list[Explanation] | None
 
     def as_json(self) -> dict[str, Any]:
         document: dict[str, Any] = {
@@ -59,14 +62,14 @@ def answer(viewer: Viewer, question: KpiQuestion) -> KpiAnswer:
             "Only one value can be explained at a time. Remove the dimension (by) and filter "
             "on its value (where).",
         )
-    frame = query.measure(
+    frame = measure(
         viewer, tuple(question.names), by, filters, overrides=overrides, has_previous=True
     )
     bounds.check(len(frame))
     return KpiAnswer(
-        query.to_json(frame, by),
-        query.data_through(viewer),
-        [query.explain(viewer, name, filters, overrides) for name in dict.fromkeys(question.names)]
+        to_json(frame, by),
+        data_through(viewer),
+        [explain(viewer, name, filters, overrides) for name in dict.fromkeys(question.names)]
         if question.is_explained
         else None,
     )

@@ -7,8 +7,6 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-import duckdb
-
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 
@@ -55,6 +53,7 @@ def check(rows: int = 0) -> None:
 @contextmanager
 def interrupting(interrupt: Callable[[], None]) -> Iterator[None]:
     """Interrupt a statement when the time is over. Raises as `check`."""
+    import duckdb
 
     def end() -> None:
         with suppress(duckdb.Error):  # it has just ended by itself

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
@@ -39,7 +38,6 @@ SPELLED_WHEN_READ = {"spend": "campaign", "intervals": "queue"}
 TABLE_SUFFIX = "_given"
 """Suffix of an Arrow table's name beneath the view that is queried."""
 warnings.filterwarnings("ignore", message="Arrow output on a DB-API result")
-DIALECT = postgresql.dialect(paramstyle="numeric_dollar")
 
 
 class Engine:
@@ -175,9 +173,9 @@ def describe(query: Scoped | Unscoped) -> str:
     """
     scope = _scope(query, CONTACTS) if isinstance(query, Scoped) else ""
     restricted = _find_restricted(query).write_test()
-    url = environment.current().engine_url
+    here = environment.current()
     # What a cluster counted is not taken for what DuckDB did, should it be left one day.
-    counted_by = () if url == "duckdb://" else (find_host(url),)
+    counted_by = (find_host(here.engine_url),) if here.has_cluster else ()
     beyond = getattr(query, "beyond", None)
     return repr((*_compile(query), scope, beyond, restricted, *counted_by))
 
@@ -195,10 +193,19 @@ def _compile(query: Scoped | Unscoped) -> tuple[str, list[Any]]:
     return text, list(parameters)
 
 
+@functools.cache
+def _get_dialect() -> sa.Dialect:
+    from sqlalchemy.dialects import postgresql
+
+    return postgresql.dialect(paramstyle="numeric_dollar")
+
+
 @functools.lru_cache(maxsize=64)
 def _compile_statement(statement: Any) -> tuple[str, tuple[Any, ...]]:
     # A statement is described by its text before it is run by it.
-    compilation = statement.compile(dialect=DIALECT, compile_kwargs={"render_postcompile": True})
+    compilation = statement.compile(
+        dialect=_get_dialect(), compile_kwargs={"render_postcompile": True}
+    )
     names = compilation.positiontup or ()
     return str(compilation), tuple(compilation.params[name] for name in names)
 
@@ -218,7 +225,7 @@ def _narrow(query: Scoped | Unscoped, view: str, table: sa.FromClause, rows: str
 def _scope(query: Scoped, table: sa.FromClause) -> str:
     """Write the viewer's scope as SQL: a view takes no parameters."""
     predicate = query.viewer.scope(table)
-    return str(predicate.compile(dialect=DIALECT, compile_kwargs={"literal_binds": True}))
+    return str(predicate.compile(dialect=_get_dialect(), compile_kwargs={"literal_binds": True}))
 
 
 def _spell_names(table: str, select: str) -> str:
@@ -239,12 +246,25 @@ def _spell_names(table: str, select: str) -> str:
     return f"SELECT {', '.join(columns)} FROM ({select})"
 
 
+def encode_texts(rows: pd.DataFrame | pa.Table) -> pa.Table:
+    """Return the rows with dictionaries of their texts, which nearly every row repeats."""
+    import pyarrow as pa
+
+    if not isinstance(rows, pa.Table):
+        rows = pa.Table.from_pandas(rows, preserve_index=False)
+    columns = [
+        column.dictionary_encode() if pa.types.is_string(column.type) else column
+        for column in rows.columns
+    ]
+    return pa.table(columns, names=rows.column_names)
+
+
 def current() -> Engine:
     """Return the engine of QA_ENGINE_URL, once per process and lake. Raises Refusal."""
     if (stand_in := _stand_in.get()) is not None:
         return stand_in
-    url = environment.current().engine_url
-    return make_duckdb() if url == "duckdb://" else _spark(url)
+    here = environment.current()
+    return _spark(here.engine_url) if here.has_cluster else make_duckdb()
 
 
 def make_duckdb() -> Engine:

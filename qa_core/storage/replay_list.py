@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from qa_core.base import environment, masking
+from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.storage import audit_log
 
@@ -149,6 +149,8 @@ def _read(path: Path) -> ReplayList:
 
 def _key_ids(key: str) -> str:
     """Return a key with the ids of contacts as they are stored: earlier versions wrote numbers."""
+    from qa_core.base import masking  # its patterns take time at every start
+
     if not masking.has_number(key) or key[0] not in "[{":
         return key
     what = json.loads(key)

@@ -15,6 +15,7 @@ from builders.centres import add_people, contact, interval, land, land_intervals
 from qa_core.access.roles import Role, Viewer
 from qa_core.centre import settings
 from qa_core.metrics import measure, query
+from qa_core.metrics.kpi import distinct_customers
 from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.storage import lake
 from qa_core.storage.records import store
@@ -146,9 +147,22 @@ def test_a_later_call_opens_the_windows_of_a_month_that_was_kept(centre: Path) -
     assert resolved() == (1, 0)
 
 
-def test_several_cuts_together_are_what_each_is_alone(half_a_year: Path) -> None:
+def test_several_cuts_together_are_what_each_is_alone(
+    half_a_year: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The customers of these 27 contacts are counted in three parts.
+    monkeypatch.setattr(distinct_customers, "CONTACTS_AT_ONCE", 10)
+    again = {"customer_key": "k-2025-03-0", "advisor_id": "b", "team": "South"}
+    land(
+        [
+            call(datetime(2025, 3, 11, 9), "again", 5.0, **again),
+            call(datetime(2025, 3, 12, 14), "and again", 5.0, **again | {"queue": "Sales"}),
+            call(datetime(2025, 3, 12, 15), "withheld", 5.0, customer_key=None),
+        ],
+        "second",
+    )
     cuts = (("team",), (), ("queue", "hour"), ("advisor",), ("site",))
-    kpis = ("received", "average_speed_of_answer", "recovered_rate")
+    kpis = ("received", "average_speed_of_answer", "recovered_rate", "repeat_caller_rate", *KPIS)
     where = Filters(Period(date(2025, 2, 5), date(2025, 6, 30)))
     for viewer in (SYSTEM, LEAD):
         compare = Period(date(2025, 1, 1), date(2025, 2, 4))
@@ -161,9 +175,11 @@ def test_several_cuts_together_are_what_each_is_alone(half_a_year: Path) -> None
                 alone.sort_values(order, ignore_index=True),
             )
     assert query.find_all_values(LEAD, ("team", "queue")) == {
-        "team": [("North", 21)],
-        "queue": [("Help", 21)],
+        "team": [("North", 22)],
+        "queue": [("Help", 22)],
     }
+    total = query.measure_cuts(SYSTEM, ("repeat_caller_rate",), cuts, where)[1].iloc[0]
+    assert (total["numerator"], total["n"], total["unknown_identity"]) == (1, 25, 1)
 
 
 def test_several_cuts_under_a_filter_on_one_of_them_are_what_each_is_alone(

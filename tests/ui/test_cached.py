@@ -4,6 +4,7 @@ person's, never those of an older state.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -49,6 +50,21 @@ def take_files_away(folder: Path) -> None:
     month_sums.forget()
     for file in (folder / "lake" / "contacts").rglob("*.parquet"):
         file.unlink()
+
+
+def test_people_who_ask_at_once_are_all_answered(called: Path) -> None:
+    """Where reads wait for their turn, one that is made of others waits for none of its own."""
+    people = [NORTH, Viewer.SYSTEM, Viewer("sam", Role.MANAGER, managed_teams=("Sud",))]
+    assert len(people) > cached.READS_AT_ONCE
+
+    def ask(viewer: Viewer) -> tuple[float, list[str]]:
+        days = date(2026, 5, 1), date(2026, 5, 31)
+        [(points, _spans)] = cached.find_trends(viewer, ("received",), "month", MAY, *days, days[1])
+        return received(viewer), points["value"].tolist()
+
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(ask, people * 2, timeout=120))
+    assert answers == [(2.0, [2.0]), (3.0, [3.0]), (1.0, [1.0])] * 2
 
 
 def test_a_question_with_the_same_arguments_as_another_has_its_own_answer(called: Path) -> None:

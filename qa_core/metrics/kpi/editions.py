@@ -71,10 +71,6 @@ PUBLISHED_BY = {
     if family.dimensions is not None
 }
 """The dimensions of KPIs that are published by fewer than they can be cut by."""
-PLACES_AT_ONCE = 1_500_000
-"""Contacts, times the cuts by which their people are counted in one pass: of 400,000 contacts,
-all cuts at once take 150 MB more than three.
-"""
 ADDED = ("n", "hits", "negative", "sum", "required_rows")
 """Sums that add up over cells."""
 
@@ -384,9 +380,7 @@ def _find_sums(question: MetricQuery) -> Iterator[tuple[str, str | None, Kpi, Su
             for is_adding in (True, False)
         )
         yield from _find_sums_by(question, adding, cuts)
-        at_once = 1 + PLACES_AT_ONCE // (1 + published_tables.count_contacts(question))
-        for at in range(0, len(cuts), at_once):
-            yield from _find_sums_by(question, others, cuts[at : at + at_once])
+        yield from _find_sums_by(question, others, cuts)
 
 
 def _find_sums_by(

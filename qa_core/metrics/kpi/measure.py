@@ -19,6 +19,7 @@ from qa_core.metrics.kpi import (
     calibration_metrics,
     caller_months,
     closed_months,
+    distinct_customers,
     evaluation_table,
     interval_totals,
     listened_contacts,
@@ -37,6 +38,7 @@ from qa_core.metrics.kpis import (
     IntervalContribution,
     Kpi,
     KpiInputs,
+    KpiKind,
     dimensions,
 )
 from qa_core.metrics.kpis.dimensions import Filters, Period
@@ -316,6 +318,9 @@ def _find_records(
         if records is not None:
             return records
     months = statements.months_of(question, subject)
+    if question.cuts and all(kpi.kind == KpiKind.DISTINCT for kpi in kpis):
+        records = distinct_customers.find_records(question, build, **months)
+        return _check_size(question, records, kpis)
     frame = current().run(build(question), beside_the_lake(subject, **months), **months)
     return _check_size(question, frame.to_dict("records"), kpis)
 
@@ -371,7 +376,7 @@ def _cost(
     contacts: Mapping[str, Any],
     group: dict[str, Any],
 ) -> Row:
-    is_total = kpi.kind == declared.KpiKind.TOTAL
+    is_total = kpi.kind == KpiKind.TOTAL
     n = (int(money["rows"]) if money else 0) if is_total else int(contacts.get(f"{kpi.key}__n", 0))
     row = Row(kpi.key, n=n, denominator=None if is_total else n, by=group)
     if contacts.get("foreign"):

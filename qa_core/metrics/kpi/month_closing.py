@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
-import duckdb
 import sqlalchemy as sa
 
 from qa_core.access.roles import MINIMUM_ADVISORS, Viewer
@@ -89,6 +88,8 @@ def _cut_apart(
     period: Period,
 ) -> list[MonthlyFigure]:
     """Add up by each of the dimensions, half of them at a time where memory holds no more."""
+    import duckdb
+
     try:
         return list(_cut(group, subject, kpis, dimensions, period))
     except duckdb.OutOfMemoryException:

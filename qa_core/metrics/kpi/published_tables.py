@@ -3,10 +3,12 @@ each cell, and which cells pass the audits.
 """
 
 import functools
+import math
 import operator
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from scipy.sparse import csr_array
 from qa_core.access.roles import MINIMUM_ADVISORS, MINIMUM_CONTACTS, MINIMUM_CUSTOMERS
 from qa_core.base import memory
 from qa_core.metrics.kpi import dimension_sql, evaluation_table, interval_totals, statements
+from qa_core.metrics.kpi.distinct_customers import count_contacts
 from qa_core.metrics.kpi.published_families import (
     COST_DIMENSIONS,
     CUSTOMERS,
@@ -34,6 +37,7 @@ from qa_core.metrics.kpi.published_families import (
 from qa_core.metrics.kpi.statements import MetricQuery
 from qa_core.metrics.kpis import COUNTED_DIRECTION, MISSES, Kpi, get_kpi
 from qa_core.metrics.kpis.declaration import Predicate
+from qa_core.metrics.kpis.dimensions import Period
 from qa_core.metrics.kpis.rows import MACHINE_ALONE
 from qa_core.stats.hidden_sums import (
     Solver,
@@ -43,7 +47,7 @@ from qa_core.stats.hidden_sums import (
     hide_sums,
     list_nested,
 )
-from qa_core.storage import engine, lake
+from qa_core.storage import engine
 from qa_core.storage.facts.guard import Scoped
 from qa_core.storage.facts.schema import CONTACTS, Handler
 
@@ -156,12 +160,6 @@ def work_out(question: MetricQuery, kind: str, salt: str) -> Tables:
     return tables
 
 
-def count_contacts(question: MetricQuery) -> int:
-    """Count the contacts of the month that is the period of the question."""
-    month = f"{question.where.period.first_day:%Y-%m}"
-    return sum(part.rows for part in lake.snapshot(CONTACTS.name).parts_of(month))
-
-
 class _Evaluations:
     """Rows of a month, counted for its tables."""
 
@@ -188,6 +186,9 @@ class _Evaluations:
         who, advisors = pd.factorize(frame["advisor"])
         contributing = frame["contributing"].to_numpy(np.int64)
         atoms = self._add_others(atoms)
+        # Which of two equal cells is hidden depends on their order; the engine keeps none.
+        order = np.lexsort([atoms[name].astype(object).map(str) for name in names])
+        atom, atoms = np.argsort(order)[atom], atoms.iloc[order].reset_index(drop=True)
         is_machine = (atoms["handled_by"] == Handler.MACHINE).to_numpy(bool)
         is_customer = np.array([str(name).startswith(CUSTOMER_GROUP) for name in advisors], bool)
         cells, inside = _find_cells(self.question, atoms)
@@ -251,13 +252,7 @@ class _Evaluations:
             memory.give_back()
             query = Scoped(part, self.question.viewer, beyond)
             rows = engine.current().run(query, arrow, as_arrow=True, **months)
-            if isinstance(rows, pd.DataFrame):
-                rows = pa.Table.from_pandas(rows, preserve_index=False)
-            columns = [
-                column.dictionary_encode() if pa.types.is_string(column.type) else column
-                for column in rows.columns
-            ]
-            tables.append(pa.table(columns, names=rows.column_names))
+            tables.append(engine.encode_texts(rows))
         whole = pa.concat_tables(tables, promote_options="permissive").unify_dictionaries()
         return whole.to_pandas(self_destruct=True)
 
@@ -295,18 +290,23 @@ class _Contacts(_Evaluations):
     kind = "contacts"
 
     def _read(self) -> pd.DataFrame:
-        conditions = statements.conditions_on(self.question)
-        described = sa.select(*self._describe(CONTACTS.c)).where(*conditions)
-        return self._run(
-            *(
-                self._group(described.where(is_of_part).cte("rows_counted"))
-                for is_of_part in self._list_parts()
-            )
-        )
+        described, period = sa.select(*self._describe(CONTACTS.c)), self.question.where.period
+        days = math.ceil(period.days / self._count_parts())
+        statements_of_days = []
+        for at in range(0, period.days, days):
+            first = period.first_day + timedelta(at)
+            some = Period(first, min(first + timedelta(days - 1), period.last_day))
+            where = self.question.where.with_period(some)
+            conditions = statements.conditions_on(replace(self.question, where=where))
+            statements_of_days.append(self._group(described.where(*conditions).cte("rows_counted")))
+        return self._run(*statements_of_days)
+
+    def _count_parts(self) -> int:
+        return 1 + count_contacts(self.question) // CONTACTS_AT_ONCE
 
     def _list_parts(self) -> list[sa.ColumnElement[bool]]:
-        """List the predicates of the parts that contacts are counted by."""
-        number = 1 + count_contacts(self.question) // CONTACTS_AT_ONCE
+        """List the predicates of the parts that customers are counted by."""
+        number = self._count_parts()
         of_customer = sa.func.coalesce(CONTACTS.c.customer_number, _ZERO)
         part = of_customer % sa.literal_column(str(number), sa.BigInteger)
         return [part == at for at in range(number)]
@@ -398,6 +398,8 @@ class _Contacts(_Evaluations):
         )
         who = np.concatenate([one.who + start for one, start in zip(found, starts, strict=False)])
         first, group = group_alike(inside)
+        order = np.lexsort(np.packbits(inside[first], axis=1).T)
+        first, group = first[order], np.argsort(order)[group]
         shape = len(first), len(advisors)
         ones = np.ones(len(took), np.float32)
         column = _Column(
@@ -497,17 +499,18 @@ def _audit(
         some = TableCells(column.cells.inside[np.ix_(live, used)], column.cells.table[live])
         while len(live):
             hidden = _hide(column, start, live, len(cells) // 2, if_nobody)
-            fixed = np.zeros(len(live), bool)
+            fixed, has_none = np.zeros((2, len(live)), bool)
             concerned = np.flatnonzero(hidden[live])
             for number, (n, among) in enumerate(counted):
                 # Where all of a month are so, that is a fact about many.
                 if among is None or (n < among).any():
                     amounts = n[used], None if among is None else among[used]
                     figure = places[0], of_parts, number
-                    fixed[concerned] |= find_fixed(
-                        some, ~hidden[live], concerned, *amounts, solver, figure
-                    )
-            more = _find_beside(some.table, ~hidden[live], fixed)
+                    found = find_fixed(some, ~hidden[live], concerned, *amounts, solver, figure)
+                    fixed[concerned] |= found
+                    has_none |= _find_empty(some, ~hidden[live], concerned[found], n[used])
+            more = np.flatnonzero(has_none).tolist()
+            more = more or _find_beside(some.table, ~hidden[live], fixed)
             if not more:
                 return hidden
             start = hidden.copy()
@@ -604,6 +607,16 @@ def _hide(
         if len(candidates) == len(live):
             break
     return is_hidden
+
+
+def _find_empty(
+    cells: TableCells, is_shown: np.ndarray, fixed: np.ndarray, rows: np.ndarray
+) -> np.ndarray:
+    """Find, as a mask, the shown cells without any rows (counts by combination) that some of
+    the fixed cells are in: they tell that these have none there.
+    """
+    around = cells.inside[fixed].any(axis=0)
+    return is_shown & (cells.inside @ rows == 0) & cells.inside[:, around].any(axis=1)
 
 
 def _find_beside(tables: np.ndarray, is_shown: np.ndarray, fixed: np.ndarray) -> list[int]:

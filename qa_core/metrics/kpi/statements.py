@@ -77,6 +77,8 @@ class MetricQuery:
     current_inputs: Callable[[Settings], KpiInputs]
     cuts: tuple[tuple[str, ...], ...] = ()
     """Dimensions of `by` to group by together; each group is one result."""
+    customers: tuple[int, int] | None = None
+    """Number of a part of the customers, and of how many; then each customer is a group too."""
 
     def groups(self, columns: sa.ColumnCollection) -> list[sa.ColumnElement[Any]]:
         """Return the expressions to group by, labelled `by_<dimension>`."""
@@ -92,6 +94,8 @@ class MetricQuery:
         `by_<dimension>__out` is 1 in rows of a cut without that dimension.
         """
         groups = self.groups(columns)
+        if self.customers:
+            groups.append(columns["customer_number"])
         if not self.cuts:
             return select_groups(groups, aggregates)
         expressions = {name: group.element for name, group in zip(self.by, groups, strict=True)}
@@ -121,6 +125,10 @@ class MetricQuery:
             for dimension, choices in self.where.values
             if only(dimension)
         ]
+        if self.customers:
+            part, parts = (sa.literal_column(str(one), sa.BigInteger) for one in self.customers)
+            customer = sa.func.coalesce(columns["customer_number"], sa.literal_column("0"))
+            filters.append(customer % parts == part)
         is_by_advisor = "advisor" in dimension_sql.dimensions_of(self.by, self.where)
         if is_by_advisor and self.has_machines and "handled_by" in columns:
             filters.append(columns["handled_by"].is_distinct_from(word(Handler.MACHINE)))
@@ -589,14 +597,19 @@ def _aggregates(
     question: MetricQuery, kpis: Sequence[Kpi], columns: sa.ColumnCollection
 ) -> list[sa.ColumnElement[Any]]:
     aggregates: list[sa.ColumnElement[Any]] = []
+    is_of_one = question.customers is not None
     for kpi in kpis:
-        for suffix, aggregate in aggregates_of(kpi, parts_of(question, kpi, columns)):
+        for suffix, aggregate in aggregates_of(kpi, parts_of(question, kpi, columns), is_of_one):
             aggregates.append(aggregate.label(f"{kpi.key}__{suffix}"))
     return aggregates
 
 
-def aggregates_of(kpi: Kpi, parts: Contribution) -> list[tuple[str, sa.ColumnElement[Any]]]:
-    """Build what is counted and added up of the parts of a KPI, by the name of each."""
+def aggregates_of(
+    kpi: Kpi, parts: Contribution, is_of_one: bool = False
+) -> list[tuple[str, sa.ColumnElement[Any]]]:
+    """Build what is counted and added up of the parts of a KPI, by the name of each. Of the
+    rows of one customer (`is_of_one`), whether a KPI counts that customer.
+    """
     rows = sa.func.count().filter
     aggregates: list[tuple[str, sa.ColumnElement[Any]]] = []
     if kpi.kind == KpiKind.MEAN:
@@ -609,7 +622,9 @@ def aggregates_of(kpi: Kpi, parts: Contribution) -> list[tuple[str, sa.ColumnEle
             aggregates.append(("histogram", sa.func.histogram(parts.amount)))
     elif kpi.kind == KpiKind.DISTINCT:
         aggregates += [
-            (name, sa.func.count(sa.distinct(sa.case((test, parts.identity)))))
+            (name, sa.func.bool_or(test))
+            if is_of_one
+            else (name, sa.func.count(sa.distinct(sa.case((test, parts.identity)))))
             for name, test in (("n", parts.denominator), ("hits", parts.hits))
         ]
     elif parts.amount is not None:

@@ -1,11 +1,16 @@
 """DuckDB connections: one set of options, and a memory limit that grows with the rows."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import duckdb
+if TYPE_CHECKING:
+    import duckdb
+
 
 MILLION = 1_000_000
 MEGABYTES_PER_MILLION_ROWS = 50
@@ -24,6 +29,8 @@ def connect(
     Without `preserve_order`, statements without ORDER BY return rows in any order and
     need less memory.
     """
+    import duckdb  # what is published already is read without it
+
     connection = duckdb.connect(
         config={
             "memory_limit": memory_limit,
@@ -78,6 +85,8 @@ def _prepare(
     database: duckdb.DuckDBPyConnection, memory_limit: str, spill_folder: Path, threads: int
 ) -> duckdb.DuckDBPyConnection | None:
     """Set an idle database to these options; None if it takes them no more."""
+    import duckdb
+
     with suppress(duckdb.Error):
         database.execute(f"SET memory_limit = '{memory_limit}'")
         database.execute(f"SET threads = {_limit(threads)}")

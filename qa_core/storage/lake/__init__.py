@@ -2,12 +2,13 @@
 change is one commit, readers see old or new.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-
-import duckdb
+from typing import TYPE_CHECKING
 
 from qa_core.storage.lake import damage, tables
 from qa_core.storage.lake.before_images import undo
@@ -38,6 +39,9 @@ from qa_core.storage.lake.merge import (
     merge_spend,
 )
 from qa_core.storage.lake.tables import Snapshot, scratch_folder, snapshot, version
+
+if TYPE_CHECKING:
+    import duckdb
 
 
 def files(name: str, first_month: str | None = None, last_month: str | None = None) -> list[str]:

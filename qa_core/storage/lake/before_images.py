@@ -1,10 +1,11 @@
 """Before-images: each change keeps one in the lake's folder, and undoing restores it exactly."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import duckdb
 from deltalake import DeltaTable
 from deltalake.transaction import Transaction
 
@@ -13,6 +14,9 @@ from qa_core.base.progress import Progress, ignore_progress
 from qa_core.storage.facts import schema
 from qa_core.storage.lake import tables
 from qa_core.storage.lake.rewrite import Rewrite, commit_with_retries
+
+if TYPE_CHECKING:
+    import duckdb
 
 LOADED, UNDONE = 1, 0
 """Transaction version of a batch in the Delta log: its rows are in the lake, or were undone."""

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -49,6 +48,8 @@ def explaining_damage(*names: str) -> Iterator[None]:
     """Turn an error of the block into a Refusal that names the damaged file, if there is one
     in these tables (none named: in any).
     """
+    import duckdb
+
     try:
         yield
     except (duckdb.Error, pa.ArrowException, OSError) as error:

@@ -1,5 +1,7 @@
 """Upkeep of the lake: erasing a customer, vacuuming old versions, compacting small files."""
 
+from __future__ import annotations
+
 import functools
 import os
 import re
@@ -11,19 +13,21 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import duckdb
 import pyarrow as pa
 from deltalake import DeltaTable
 
-from qa_core.base import environment, masking
+from qa_core.base import environment
 from qa_core.storage.facts import schema
 from qa_core.storage.facts.personal_data import ADVISOR, ColumnContent, find_columns
 from qa_core.storage.lake import month_sums, tables
 from qa_core.storage.lake.before_images import current_commits, image_folder, read_image, status_of
 from qa_core.storage.lake.damage import Damage, find_damage
 from qa_core.storage.lake.rewrite import Rewrite, commit_with_retries
+
+if TYPE_CHECKING:
+    import duckdb
 
 TRIAL = "ecoute-trial"
 """Beginning of the names of folders that dry runs make outside of the home."""
@@ -218,6 +222,8 @@ def _with_keys(
     connection: duckdb.DuckDBPyConnection,
     base: tables.Snapshot,
 ) -> None:
+    from qa_core.base import masking  # its patterns take time at every start
+
     secret = functools.cache(environment.secret)  # read once, and made for no store without need
 
     def key_id(text: str) -> str:
@@ -248,6 +254,8 @@ def _key_ids(connection: duckdb.DuckDBPyConnection, base: tables.Snapshot) -> No
 
 
 def _has_number(column: str) -> str:
+    from qa_core.base import masking
+
     return f"regexp_matches({column}, {tables.quote(masking.NUMBER_INSIDE)})"
 
 
@@ -255,6 +263,8 @@ def _drop_twins(connection: duckdb.DuckDBPyConnection, base: tables.Snapshot) ->
     """Remove one of two contacts that are one once their ids are keyed: the one that changed
     earlier.
     """
+    from qa_core.base import masking
+
     rewrite = Rewrite(connection, base, ())
     connection.execute(
         f"CREATE TEMP VIEW stored AS {tables.select_from_files('contacts', base.files())}"

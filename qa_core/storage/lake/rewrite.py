@@ -9,14 +9,15 @@ concerned and the moment, before and after: `before_customer`, `before_start`,
 `after_customer`, `after_start`; null where no neighbours can change.
 """
 
+from __future__ import annotations
+
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import duckdb
 from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction, Transaction
 
@@ -25,6 +26,9 @@ from qa_core.base.i18n import N_
 from qa_core.base.progress import Progress, ignore_progress
 from qa_core.storage.facts import schema
 from qa_core.storage.lake import damage, month_sums, neighbours, tables
+
+if TYPE_CHECKING:
+    import duckdb
 
 KEYS = {"contacts": schema.CONTACT_KEY, "spend": schema.SPEND_KEY, "intervals": schema.INTERVAL_KEY}
 ATTEMPTS = 5

@@ -2,6 +2,8 @@
 commit. Readers see old or new, never half.
 """
 
+from __future__ import annotations
+
 import fcntl
 import functools
 import hashlib
@@ -19,9 +21,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
-import duckdb
 import pyarrow as pa
 import sqlalchemy as sa
 from deltalake import CommitProperties, DeltaTable, Schema
@@ -32,6 +33,9 @@ from qa_core.base import declared, environment
 from qa_core.base.errors import Refusal
 from qa_core.storage.facts import duckdb_connection, schema
 from qa_core.storage.facts.schema import CONTACTS, DERIVED, INTERVALS, SPEND, arrow_schema
+
+if TYPE_CHECKING:
+    import duckdb
 
 TABLES: Mapping[str, sa.Table] = {table.name: table for table in (CONTACTS, SPEND, INTERVALS)}
 MEANINGS = declared.read(schema.__file__)

@@ -19,7 +19,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-import duckdb
 import pyarrow as pa
 import sqlalchemy as sa
 
@@ -378,6 +377,8 @@ def _to_frame(table: pa.Table, texts: Mapping[str, str]) -> pd.DataFrame:
         elif texts and pa.types.is_string(column.type):
             values = [texts.get(value, value) for value in table[index].to_pylist()]
             table = table.set_column(index, column.name, pa.array(values, pa.string()))
+    import duckdb
+
     with duckdb.connect() as connection:
         frame = connection.from_arrow(table).df()
     for name, cells in histograms.items():
