@@ -64,7 +64,7 @@ STATES = {
 }
 
 MAPPING_OPTIONS = (
-    "system", "columns", "ignored", "timezone", "date_order", "start_date", "sheet", "encoding",
+    "system", "columns", "ignored", "timezone", "date_order", "sheet", "encoding",
     "delimiter", "decimal", "units", "scales", "words", "only",
 )  # fmt: skip
 

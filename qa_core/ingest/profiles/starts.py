@@ -52,6 +52,8 @@ def decide_start(context: FileContext, name: str = "started_at") -> None:
                 column=context.get_header(clock_column),
             )
         parts = (None, clock_column)
+    if parts[0] is not None and context.options.start_date is not None:
+        raise refuse_twice(context.get_header(parts[0]), name)
     context.notes["start"] = parts
     for spare in ("date", "time", name):
         if context.has(spare) and spare not in parts:
@@ -62,6 +64,16 @@ def decide_start(context: FileContext, name: str = "started_at") -> None:
         day = context.options.start_date.isoformat()
         context.decide(parts[1], VALUE, SET_BY_PERSON, value=day, day=day)
     decide_zone(context, *filter(None, dict.fromkeys(parts)))
+
+
+def refuse_twice(column: str, name: str) -> Refusal:
+    return Refusal(
+        "given_twice",
+        "{column} holds {field} row by row: one value for all rows does not fit beside it.",
+        options=(f"--map ignore={column}",),
+        column=column,
+        field=name,
+    )
 
 
 def decide_zone(context: FileContext, *names: str) -> None:
