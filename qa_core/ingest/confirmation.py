@@ -89,7 +89,7 @@ class Confirmation:
         rated = {*(scales := staged.settled.get("scales", {})), *map(staged.mapping.get, scales)}
         known = {"unit": columns, "scale": columns if staged.kind == "evaluations" else rated}
         given = {"unit": self.given.units, "scale": self.given.scales}
-        for option, name in ((option, name) for option in given for name in given[option]):
+        for option, name in ((option, name) for option, names in given.items() for name in names):
             if name not in known[option] and not self.given.is_stated:
                 staged.discard()
                 raise Refusal(

@@ -16,6 +16,7 @@ from builders.import_files import (
     SURVEYS,
     TRACKING,
     bring,
+    describe_question,
     find_contacts,
     find_facts,
     find_files,

@@ -133,7 +133,10 @@ def test_a_meaning_or_a_column_that_is_none_is_named(centre: Path) -> None:
     path = write(centre, "calls.csv", WORDS)
     with pytest.raises(Misuse, match="is not a known meaning"):
         ingest.run(
-            Viewer.SYSTEM, "contacts", [path], ImportOptions(words={"Call Outcome:OK1": "so-so"})
+            Viewer.SYSTEM,
+            "contacts",
+            [path],
+            ImportOptions(words={"Call Outcome:OK1": "so-so"}),
         )
     with pytest.raises(Misuse, match="COLUMN:VALUE=MEANING"):
         ImportOptions(words={"Call Outcome": "answered"})
@@ -327,3 +330,26 @@ def test_the_date_order_that_gives_the_shorter_time_is_offered_first(
     asked = describe_question(report)["error"]
     assert asked["code"] == "ambiguous_dates"
     assert asked["options"] == ["--date-order mdy", "--date-order dmy"]
+
+
+WEAK = """Call ID,Created at,Call direction,Call status,Voicemail,Completion status
+1,2026-03-02 09:00:00,inbound,completed,No,completed
+2,2026-03-02 09:10:00,inbound,completed,No,abandoned_in_queue
+3,2026-03-02 09:20:00,inbound,completed,No,abandoned_in_ivr
+4,2026-03-02 09:30:00,inbound,completed,Yes,abandoned_in_voicemail
+"""
+
+
+def test_a_status_that_says_completed_of_all_leaves_the_outcome_to_another_column(
+    centre: Path,
+) -> None:
+    """As Zendesk Talk exports it: three of the four were never answered."""
+    [asked] = ingest.run(Viewer.SYSTEM, "contacts", [write(centre, "z.csv", WEAK)], ImportOptions())
+    question = next(one for one in asked.reading.questions if one.refusal.code == "unread_outcome")
+    assert question.answers[0].option == "--map outcome=Completion status"
+
+    words = {
+        f"Completion status:abandoned_in_{place}": "abandoned" for place in ("ivr", "voicemail")
+    }
+    bring(centre, "contacts", WEAK, columns={"outcome": "Completion status"}, words=words)
+    assert [row[1] for row in find_contacts("outcome")] == ["answered", *["abandoned"] * 3]

@@ -31,7 +31,8 @@ _UNREAD = {
 }
 """Words in the header of a column that may be that time."""
 _TIME = re.compile(
-    r"\b(times?|durations?|durees?|dur|temps|tps|delai|czas\w*|dauer|zeit|\w+(?:dauer|zeit|tijd|duur)|"
+    r"\b(times?|durations?|durees?|dur|t|temps|tps|delai|czas\w*|dauer|zeit|"
+    r"\w+(?:dauer|zeit|tijd|duur)|"
     r"tiempo|duracion|tempo|durata|duracao|tijd|duur)\b"
 )
 _DURATION = r"^(?:\d+(?:[.,]\d+)?|\d{1,4}:\d{2}(?::\d{2})?)$"

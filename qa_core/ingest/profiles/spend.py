@@ -33,8 +33,8 @@ def decide_columns(context: FileContext) -> None:
             column = context.get_header("last_day")
             raise Refusal(
                 "spend_of_periods",
-                "Rows hold the amount of several days, up to {column}, and would count on the first "
-                "of them. Export one row per day, or leave the column aside.",
+                "Rows hold the amount of several days, up to {column}, and would count on the "
+                "first of them. Export one row per day, or leave the column aside.",
                 options=(f"--map ignore={column}",),
                 column=column,
             )

@@ -446,7 +446,9 @@ def tell_row(kind: str, row: ShownRow) -> str:
     start = values.get("local_start")
     if kind != "contacts" or start is None:
         values = {
-            name: formatting.moment(_to_local(name, value)) if isinstance(value, datetime) else value
+            name: formatting.moment(_to_local(name, value))
+            if isinstance(value, datetime)
+            else value
             for name, value in values.items()
         }
         shown = " · ".join(f"{name}: {value}" for name, value in values.items())
