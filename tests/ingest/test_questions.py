@@ -20,6 +20,7 @@ from qa_core.access.roles import Viewer
 from qa_core.base.errors import Misuse
 from qa_core.files.options import ImportOptions
 from qa_core.ingest.load import batches
+from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer
 from qa_core.storage.records.imports import ImportBatch
@@ -293,6 +294,26 @@ def test_a_total_on_the_maximum_of_its_heading_agrees_with_its_criteria(centre: 
     [report] = ingest.run(Viewer.SYSTEM, "evaluations", [write(centre, "marks.csv", marks)])
     assert report.reading.questions == []
     assert [item["column"] for item in report.reading.as_json()["unused"]] == ["Score /40"]
+
+
+def test_a_total_that_somebody_says_is_right_is_the_score_whatever_its_criteria_give(
+    centre: Path,
+) -> None:
+    calls = "contact_id,started_at,outcome,advisor\n"
+    bring(centre, "contacts", calls + "C1,2026-03-02 09:00,answered,Ann\n")
+    marks = (
+        "Réf. appel;Auditeur;Date d'écoute;Note /20;Accueil;Conclusion\n"
+        "C1;Eve;20/03/2026;15,5;1/5;2/4\n"
+    )
+    [asked] = ingest.run(Viewer.SYSTEM, "evaluations", [write(centre, "marks.csv", marks)])
+    assert [one.refusal.code for one in asked.reading.questions] == ["total_and_criteria"]
+    effects = {one.option: one.effect["score"] for one in asked.reading.questions[0].answers}
+    assert effects["--map score=Note /20"] == 78 != effects["--map ignore=Note /20"]
+
+    bring(centre, "evaluations", marks, columns={"score": "Note /20"})
+    with store.reading() as session:
+        statement = sa.select(Evaluation.score)
+        assert session.scalars(Unscoped(statement, "a test reads all")).all() == [77.5]
 
 
 @pytest.mark.parametrize(("name", "first"), [("nps-march.csv", "nps"), ("spring.csv", "csat")])
