@@ -87,6 +87,7 @@ class Confirmation:
         """Raise Refusal for a unit or a scale of the person that no column is read by."""
         columns = {*staged.mapping, *staged.mapping.values(), ALL_CRITERIA}
         rated = {*(scales := staged.settled.get("scales", {})), *map(staged.mapping.get, scales)}
+        rated |= {"nps"} if self.given.scales.get("nps") == "0-10" else set()  # on no other
         known = {"unit": columns, "scale": columns if staged.kind == "evaluations" else rated}
         given = {"unit": self.given.units, "scale": self.given.scales}
         for option, name in ((option, name) for option, names in given.items() for name in names):

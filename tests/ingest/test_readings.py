@@ -184,7 +184,7 @@ def test_a_file_in_the_words_of_the_design_is_read_by_itself_beside_a_narrow_lay
         ({"sheet": "May"}, "unknown_sheet"),
         ({"start_date": date(2026, 5, 4)}, "given_twice"),
         ({"units": {"hold_seconds": "min"}}, "no_effect"),
-        ({"scales": {"nps": "0-10"}}, "no_effect"),
+        ({"scales": {"nps": "1-5"}}, "no_effect"),
     ],
 )
 def test_an_option_that_does_not_fit_the_file_is_refused(
