@@ -45,7 +45,6 @@ def import_files(
     next.
     """
     from qa_core import ingest
-    from qa_core.storage.records import store
     from qa_core.upkeep import after_import
 
     if only_words:
@@ -54,8 +53,6 @@ def import_files(
         raise Misuse("no_files", "Name the files to import.")
     options = ImportOptions.parse(texts)
     files = [path.resolve() if path.is_symlink() else path for path in files]
-    if not options.dry_run:
-        store.require_ready()
     with show_progress(quiet=as_json) as progress:
         reports = ingest.run(Viewer.SYSTEM, kind, files, options, progress=progress)
     # The bar ends with the report; what follows takes its time.

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 _WORD = re.compile(r"(?:[^\W_]|[%+])+")
 TICK, CROSS = "tick", "cross"
+_LETTERS = str.maketrans({"’": "'", "ł": "l", "ß": "ss", "œ": "oe", "æ": "ae"})
 _TICKS = {**dict.fromkeys("✓✔☑✅√", TICK), **dict.fromkeys("✗✘✖❌☐", CROSS)}
 
 
@@ -13,7 +14,7 @@ _TICKS = {**dict.fromkeys("✓✔☑✅√", TICK), **dict.fromkeys("✗✘✖�
 def simplify(text: str) -> str:
     """Simplify to lower case, letters and digits: `CallID`, `call_id` and `Call Id` are equal."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", _TICKS.get(text.strip("\ufe0f \t"), text))
-    plain = unicodedata.normalize("NFKD", words.replace("’", "'"))
+    plain = unicodedata.normalize("NFKD", words.casefold().translate(_LETTERS))
     if not plain.isascii():
         plain = "".join(letter for letter in plain if letter.isascii() or _is_other(letter))
     found = " ".join(_WORD.findall(plain.casefold()))

@@ -212,7 +212,9 @@ class ImportOptions:
         return self
 
     def with_defaults(self, mapping: ImportOptions) -> ImportOptions:
-        """Complete these options from a saved mapping; those set here win."""
+        """Complete these options from a saved mapping; those set here win. The day of a file
+        without one is that file's alone.
+        """
         changes = {}
         for item in fields(self):
             set_here, other = getattr(self, item.name), getattr(mapping, item.name)
@@ -223,7 +225,7 @@ class ImportOptions:
                 }
             elif isinstance(set_here, tuple):
                 changes[item.name] = (*other, *set_here)
-            elif set_here in (None, False):
+            elif set_here in (None, False) and item.name != "start_date":
                 changes[item.name] = other
         return replace(self, **changes)
 

@@ -13,6 +13,7 @@ from qa_core.files.options import ImportOptions
 from qa_core.ingest.columns.column_inference import DECLARED_WORDS
 from qa_core.ingest.load import layouts, reused_ids
 from qa_core.ingest.matching import machines
+from qa_core.ingest.profiles.evaluations import ALL_CRITERIA
 from qa_core.ingest.questions import Interpreter
 from qa_core.ingest.reading import plausibility, reading, table_reader
 from qa_core.ingest.reading.reading import (
@@ -78,8 +79,27 @@ class Confirmation:
                 found.questions = []
                 raise
             raise self._refuse() from None
+        self._require_effect(staged)
         self.options, found.questions = self._interpreter.options, self._interpreter.measure(base)
         return staged
+
+    def _require_effect(self, staged: Staged) -> None:
+        """Raise Refusal for a unit or a scale of the person that no column is read by."""
+        columns = {*staged.mapping, *staged.mapping.values(), ALL_CRITERIA}
+        rated = {*(scales := staged.settled.get("scales", {})), *map(staged.mapping.get, scales)}
+        rated |= {"nps"} if self.given.scales.get("nps") == "0-10" else set()  # on no other
+        known = {"unit": columns, "scale": columns if staged.kind == "evaluations" else rated}
+        given = {"unit": self.given.units, "scale": self.given.scales}
+        for option, name in ((option, name) for option, names in given.items() for name in names):
+            if name not in known[option] and not self.given.is_stated:
+                staged.discard()
+                raise Refusal(
+                    "no_effect",
+                    "{option} {field} has no effect: no column of this file is read by it.",
+                    options=(f"--map {name}=COLUMN",),
+                    option=f"--{option}",
+                    field=name,
+                )
 
     def _compare(self, columns: table_reader.FileColumns) -> None:
         """Find what the file has beyond its layout. Where it names further fields, and all in the

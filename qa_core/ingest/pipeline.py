@@ -47,8 +47,6 @@ def run(
     viewer.require(Permission.MANAGE_IMPORTS)
     require_kind(kind)
     options = options or ImportOptions()
-    if not options.dry_run:
-        store.require_ready()
     return [_import_file(viewer, kind, Path(path), str(path), options, progress) for path in paths]
 
 
@@ -112,6 +110,8 @@ def _load_file(
     reading: Reading,
     progress: Progress,
 ) -> FileReport:
+    if not options.dry_run:
+        store.require_ready()
     if kind == "recordings" and path.exists() and not file_names.is_manifest(path):
         staged, system = file_names.stage_files(path, options), options.system
         confirmation = Confirmation(reading, options)

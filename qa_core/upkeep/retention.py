@@ -8,7 +8,14 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from qa_core.base import environment
-from qa_core.compliance.retention import find_oldest_day, make_due, read_whole, start_of, to_day
+from qa_core.compliance.retention import (
+    RowKeeper,
+    find_oldest_day,
+    make_due,
+    read_whole,
+    start_of,
+    to_day,
+)
 from qa_core.ingest.watch import folder as watched
 from qa_core.storage import lake
 from qa_core.storage.facts.personal_data import ACCOUNT, ADVISOR
@@ -127,7 +134,7 @@ class PersonKeeper:
 
     kind: str
     person: str
-    find: Callable[[Session, datetime], list[tuple[str, datetime]]]
+    find: Callable[[Session, date], list[tuple[str, datetime]]]
 
     def find_due(self, as_of: date) -> DueData | None:
         days = sorted(to_day(day) for _identifier, day in self._find(as_of))
@@ -139,27 +146,37 @@ class PersonKeeper:
 
     def _find(self, as_of: date) -> list[tuple[str, datetime]]:
         with store.reading() as session:
-            return self.find(session, start_of(find_oldest_day(session, self.kind, as_of)))
+            return self.find(session, as_of)
 
 
-def _find_closed_accounts(session: Session, before: datetime) -> list[tuple[str, datetime]]:
+def _find_closed_accounts(session: Session, as_of: date) -> list[tuple[str, datetime]]:
     # One that was closed past the product has no such moment.
     moment = sa.func.coalesce(Account.closed_at, Account.created_at)
+    before = start_of(find_oldest_day(session, "closed_accounts", as_of))
     closed = sa.select(Account.username, moment).where(sa.not_(Account.active), moment < before)
     return read_whole(session, closed.order_by(Account.username)).all()
 
 
-def _find_leavers(session: Session, before: datetime) -> list[tuple[str, datetime]]:
-    """Find advisors whom nothing names any more but the directory, requests, and what applies
-    until it is lifted: there is nothing left that it could apply to.
+def _find_leavers(session: Session, as_of: date) -> list[tuple[str, datetime]]:
+    """Find advisors whom nothing names that may be kept, but the directory, requests, and what
+    applies until it is lifted: there is nothing left that it could apply to.
     """
+
+    def find_due(entry: data_map.StoredTable) -> data_map.Predicate | None:
+        if not entry.stored.since:
+            return entry.find_parts(find_due)
+        moment = getattr(entry.model, entry.stored.since)
+        return RowKeeper(entry.stored.kind, ()).is_due(session, moment, as_of)
+
+    before = start_of(find_oldest_day(session, "leavers", as_of))
     mentions = [
         # By its index where there is one: evaluations may be a million.
-        sa.exists().where(column == Advisor.advisor_id)
+        sa.exists().where(column == Advisor.advisor_id, stays)
         if column.index
-        else Advisor.advisor_id.in_(sa.select(column).where(column.is_not(None)))
+        else Advisor.advisor_id.in_(sa.select(column).where(column.is_not(None), stays))
         for entry in data_map.find_records().values()
         if ADVISOR in entry.stored.whose and entry.stored.kind not in (None, "leavers", "requests")
+        for stays in [sa.not_(sa.func.coalesce(find_due(entry), sa.false()))]
         for column, _datum in entry.find_identifiers(ADVISOR)
     ]
     in_use = sa.select(Account.advisor_id).where(Account.active, Account.advisor_id.is_not(None))
@@ -168,7 +185,8 @@ def _find_leavers(session: Session, before: datetime) -> list[tuple[str, datetim
         Advisor.created_at < before, sa.not_(is_kept)
     )
     leavers = read_whole(session, unnamed.order_by(Advisor.advisor_id)).all()
-    known = lake.find_advisors() if leavers else ()
+    first_kept = find_oldest_day(session, "contacts", as_of)
+    known = lake.find_advisors(first_kept) if leavers else ()
     return [(advisor_id, day) for advisor_id, day in leavers if advisor_id not in known]
 
 

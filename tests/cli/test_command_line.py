@@ -133,6 +133,20 @@ def test_a_refused_file_does_not_stop_the_next_one(calls, tmp_path, capsys):
     assert reports[1]["new"] == 4
 
 
+def test_where_no_store_exists_each_file_is_refused_in_the_array(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("QA_HOME", str(tmp_path / "nowhere"))
+    files = [tmp_path / name for name in ("one.csv", "two.csv")]
+    for file in files:
+        file.write_text(CALLS, encoding="utf-8")
+    code, reports = ask(capsys, "import", "contacts", *map(str, files))
+    assert code == 1
+    assert [(report["file"], report["error"]["code"]) for report in reports] == [
+        (str(file), "no_records") for file in files
+    ]
+    assert reports[0]["error"]["options"] == ["python -m qa_core init"]
+    assert not (tmp_path / "nowhere").exists()
+
+
 def test_a_folder_of_somebody_else_is_named_in_one_clear_line(centre, tmp_path_factory):
     folder = tmp_path_factory.mktemp("closed")
     folder.chmod(0)

@@ -49,7 +49,7 @@ from qa_core.storage.records.listening import (
     Playback,
     Recording,
 )
-from qa_core.storage.records.people import AccountRequest, SignInThrottle
+from qa_core.storage.records.people import AccountRequest, Advisor, SignInThrottle
 from qa_core.storage.records.retention import Purge
 from qa_core.storage.records.targets import Annotation
 from qa_core.upkeep import purge, subjects
@@ -193,6 +193,26 @@ def test_a_dry_run_counts_and_deletes_nothing(filled: Path) -> None:
     assert (result.deleted, result.certificate) == (KINDS, None)
     assert (count_rows(), tables.version("contacts")) == before
     assert purge.find_certificates(SYSTEM) == []
+
+
+def test_a_dry_run_counts_the_people_whose_last_data_goes_in_the_same_purge(
+    centre: Path, tmp_path: Path
+) -> None:
+    """Lea's calls, evaluations, draws and plans are all too old, Ann's are not."""
+    add_people({"left": "Lea", "ann-secret": "Ann"})
+    add_scorecard()
+    add_one_of_each(tmp_path, "old", OLD, "left")
+    add_one_of_each(tmp_path, "new", datetime.now(UTC))
+    with store.writing() as session:
+        session.execute(sa.update(Advisor).values(created_at=OLD))
+        # The row of an audio file stays a year longer, as proof of its deletion.
+        session.execute(sa.delete(Recording).where(Recording.advisor_id == "left"))
+
+    counted = purge.purge(SYSTEM, dry_run=True).deleted
+
+    assert counted["leavers"] == 1
+    assert purge.purge(SYSTEM).deleted == counted
+    assert purge.purge(SYSTEM, dry_run=True).deleted == {}
 
 
 def test_the_command_prints_what_the_contract_says(

@@ -11,15 +11,16 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from builders.import_files import bring, write
+from builders.import_files import bring, run_confirmed, write
 from builders.listening_centre import allow_evaluations
 
 from qa_core import ingest
 from qa_core.access.roles import Viewer
 from qa_core.base.errors import AccessDenied, Refusal
-from qa_core.compliance.conditions import accreditations, evaluators
+from qa_core.compliance.conditions import accreditations, evaluators, notices
 from qa_core.compliance.rules.findings import RuleState
 from qa_core.files.options import ImportOptions
+from qa_core.ingest.staging.tally import ImportTally
 from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
@@ -118,6 +119,22 @@ def test_an_evaluation_waits_for_its_contact_and_for_the_accreditation(folder: P
     accreditations.accredit(Viewer.SYSTEM, "Greta Ohm", UNTIL, (), date(2026, 3, 1), "contract")
     after_import.do_due()
     assert find_stored() == [("L1", "Greta Ohm", 70.0)]
+
+
+def test_the_same_file_comes_in_once_the_advisor_is_informed(folder: Path) -> None:
+    calls = "contact_id,started_at,outcome,advisor\nZ1,2026-03-04 09:00,answered,Zoe\n"
+    bring(folder, "contacts", calls)
+    path = write(folder, "e.csv", HEADER + row(1, "Eve") + row(9, "Eve").replace("C9,Becky", "Z1,"))
+
+    def bring_again() -> ImportTally:
+        return run_confirmed(Viewer.SYSTEM, "evaluations", [path], ImportOptions())[0].tally
+
+    assert bring_again().reasons == {"advisor_not_informed": 1}
+    assert [found[0] for found in find_stored()] == ["C1"]
+    notices.inform(Viewer.SYSTEM, ["Zoe"], date(2026, 1, 5))
+    again = bring_again()
+    assert (again.new, again.unchanged, again.rejected) == (1, 1, 0)
+    assert [found[0] for found in find_stored()] == ["C1", "Z1"]
 
 
 def test_a_file_whose_evaluators_are_unknown_is_refused_with_the_command(folder: Path) -> None:

@@ -16,6 +16,7 @@ from builders.import_files import (
     SURVEYS,
     TRACKING,
     bring,
+    describe_question,
     find_contacts,
     find_facts,
     find_files,
@@ -211,6 +212,16 @@ def test_a_dry_run_needs_no_store_and_makes_no_folder(
         )[0]
         assert report.tally.read and not report.is_refused
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_amounts_of_several_days_are_a_question_and_those_of_one_day_are_not(centre: Path) -> None:
+    head = "Campaign name,Reporting starts,Reporting ends,Amount spent (EUR)\n"
+    week = write(centre, "week.csv", head + "Spring,2026-03-02,2026-03-08,700\n")
+    [asked] = ingest.run(Viewer.SYSTEM, "spend", [week], ImportOptions())
+    assert describe_question(asked)["error"]["code"] == "spend_of_periods"
+
+    report = bring(centre, "spend", head + "Spring,2026-03-02,2026-03-02,100\n")
+    assert (report.tally.new, report.mapping["day"]) == (1, "Reporting starts")
 
 
 def test_spend_of_the_same_day_and_campaign_is_added_up_and_replaced_by_a_later_file(

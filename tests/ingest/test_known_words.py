@@ -41,6 +41,17 @@ def test_every_printed_header_is_recognised_in_its_kind_of_file(kind: str) -> No
         ("Tempo na fila", "wait_seconds"),
         ("Gesprächsdauer", "talk_seconds"),
         ("Esito chiamata", "outcome"),
+        ("Durée conv.", "talk_seconds"),
+        ("Tps d’attente", "wait_seconds"),
+        ("Gesprekstijd", "talk_seconds"),
+        ("Wachttijd", "wait_seconds"),
+        ("Beller", "caller"),
+        ("Numero chiamante", "caller"),
+        ("Durata", "duration"),
+        ("Numer dzwoniącego", "caller"),
+        ("Czas rozmowy", "talk_seconds"),
+        ("Data i godzina", "started_at"),
+        ("CZAS TRWANIA POŁĄCZENIA", "duration"),
     ],
 )
 def test_a_header_names_its_field_in_every_language(header: str, field: str) -> None:

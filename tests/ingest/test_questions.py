@@ -20,6 +20,7 @@ from qa_core.access.roles import Viewer
 from qa_core.base.errors import Misuse
 from qa_core.files.options import ImportOptions
 from qa_core.ingest.load import batches
+from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer
 from qa_core.storage.records.imports import ImportBatch
@@ -133,7 +134,10 @@ def test_a_meaning_or_a_column_that_is_none_is_named(centre: Path) -> None:
     path = write(centre, "calls.csv", WORDS)
     with pytest.raises(Misuse, match="is not a known meaning"):
         ingest.run(
-            Viewer.SYSTEM, "contacts", [path], ImportOptions(words={"Call Outcome:OK1": "so-so"})
+            Viewer.SYSTEM,
+            "contacts",
+            [path],
+            ImportOptions(words={"Call Outcome:OK1": "so-so"}),
         )
     with pytest.raises(Misuse, match="COLUMN:VALUE=MEANING"):
         ImportOptions(words={"Call Outcome": "answered"})
@@ -292,6 +296,26 @@ def test_a_total_on_the_maximum_of_its_heading_agrees_with_its_criteria(centre: 
     assert [item["column"] for item in report.reading.as_json()["unused"]] == ["Score /40"]
 
 
+def test_a_total_that_somebody_says_is_right_is_the_score_whatever_its_criteria_give(
+    centre: Path,
+) -> None:
+    calls = "contact_id,started_at,outcome,advisor\n"
+    bring(centre, "contacts", calls + "C1,2026-03-02 09:00,answered,Ann\n")
+    marks = (
+        "Réf. appel;Auditeur;Date d'écoute;Note /20;Accueil;Conclusion\n"
+        "C1;Eve;20/03/2026;15,5;1/5;2/4\n"
+    )
+    [asked] = ingest.run(Viewer.SYSTEM, "evaluations", [write(centre, "marks.csv", marks)])
+    assert [one.refusal.code for one in asked.reading.questions] == ["total_and_criteria"]
+    effects = {one.option: one.effect["score"] for one in asked.reading.questions[0].answers}
+    assert effects["--map score=Note /20"] == 78 != effects["--map ignore=Note /20"]
+
+    bring(centre, "evaluations", marks, columns={"score": "Note /20"})
+    with store.reading() as session:
+        statement = sa.select(Evaluation.score)
+        assert session.scalars(Unscoped(statement, "a test reads all")).all() == [77.5]
+
+
 @pytest.mark.parametrize(("name", "first"), [("nps-march.csv", "nps"), ("spring.csv", "csat")])
 def test_the_name_of_a_file_says_what_its_scores_rate(centre: Path, name: str, first: str) -> None:
     rows = (f"C{number},2026-03-20 09:{number}:00,{number % 11}\n" for number in range(10, 50))
@@ -327,3 +351,26 @@ def test_the_date_order_that_gives_the_shorter_time_is_offered_first(
     asked = describe_question(report)["error"]
     assert asked["code"] == "ambiguous_dates"
     assert asked["options"] == ["--date-order mdy", "--date-order dmy"]
+
+
+WEAK = """Call ID,Created at,Call direction,Call status,Voicemail,Completion status
+1,2026-03-02 09:00:00,inbound,completed,No,completed
+2,2026-03-02 09:10:00,inbound,completed,No,abandoned_in_queue
+3,2026-03-02 09:20:00,inbound,completed,No,abandoned_in_ivr
+4,2026-03-02 09:30:00,inbound,completed,Yes,abandoned_in_voicemail
+"""
+
+
+def test_a_status_that_says_completed_of_all_leaves_the_outcome_to_another_column(
+    centre: Path,
+) -> None:
+    """As Zendesk Talk exports it: three of the four were never answered."""
+    [asked] = ingest.run(Viewer.SYSTEM, "contacts", [write(centre, "z.csv", WEAK)], ImportOptions())
+    question = next(one for one in asked.reading.questions if one.refusal.code == "unread_outcome")
+    assert question.answers[0].option == "--map outcome=Completion status"
+
+    words = {
+        f"Completion status:abandoned_in_{place}": "abandoned" for place in ("ivr", "voicemail")
+    }
+    bring(centre, "contacts", WEAK, columns={"outcome": "Completion status"}, words=words)
+    assert [row[1] for row in find_contacts("outcome")] == ["answered", *["abandoned"] * 3]

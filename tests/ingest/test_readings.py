@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +34,9 @@ C3,20/03/2026 09:20:00,answered,Bob,30
 WORDS = EXPORT.replace("answered", "OK1").replace("abandoned", "HUP")
 
 
-def read(folder: Path, text: str, **options: Any) -> FileReport:
+def read(folder: Path, text: str, kind: str = "contacts", **options: Any) -> FileReport:
     path = write(folder, "read.csv", text)
-    return ingest.run(SYSTEM, "contacts", [path], ImportOptions(**options))[0]
+    return ingest.run(SYSTEM, kind, [path], ImportOptions(**options))[0]
 
 
 def later(text: str, letter: str = "D") -> str:
@@ -181,6 +182,9 @@ def test_a_file_in_the_words_of_the_design_is_read_by_itself_beside_a_narrow_lay
     [
         ({"only": {"queue": "Sales"}}, "given_twice"),
         ({"sheet": "May"}, "unknown_sheet"),
+        ({"start_date": date(2026, 5, 4)}, "given_twice"),
+        ({"units": {"hold_seconds": "min"}}, "no_effect"),
+        ({"scales": {"nps": "1-5"}}, "no_effect"),
     ],
 )
 def test_an_option_that_does_not_fit_the_file_is_refused(
@@ -194,6 +198,38 @@ def test_an_option_that_does_not_fit_the_file_is_refused(
     asked = {question.refusal.code for question in report.reading.questions}
     assert report.is_refused and code in {report.refusal.code, *asked}
     assert lake.span() is None
+
+
+def test_surveys_are_told_by_the_clock_of_the_centre(centre: Path) -> None:
+    text = "Call ID;Date de réponse;Note (1-5)\nC1;04/05/2026 00:30;4\nC2;15/05/2026 23:50;5\n"
+
+    told = read(centre, text, kind="surveys").reading
+
+    assert "answered_at: 4 May 2026, 00:30" in told.rows[0]
+    days = next(fact for fact in told.facts if fact.fact == "days")
+    assert (days.counts["first_day"], days.counts["last_day"]) == (
+        date(2026, 5, 4),
+        date(2026, 5, 15),
+    )
+
+
+@pytest.mark.parametrize("by", [{}, {"profile": "ours"}])
+def test_the_day_of_a_file_without_dates_is_not_taken_for_the_next_one(
+    centre: Path, by: dict[str, str]
+) -> None:
+    text = "Call ID,Time,Status\n{0}1,09:00,Answered\n{0}2,10:00,Abandoned\n"
+    bring(centre, "contacts", text.format("A"), start_date=date(2026, 5, 4), save_mapping="ours")
+
+    asked = read(centre, text.format("B"), **by)
+    codes = {asked.refusal.code, *(one.refusal.code for one in asked.reading.questions)}
+    assert "missing_date" in codes
+
+    done = read(centre, text.format("B"), start_date=date(2026, 5, 5), **by)
+    assert not done.is_refused
+    assert [str(row[1])[:10] for row in find_contacts("local_start")] == [
+        *["2026-05-04"] * 2,
+        *["2026-05-05"] * 2,
+    ]
 
 
 def test_an_undone_import_takes_its_confirmation_along_and_a_later_one_does_not(

@@ -139,6 +139,12 @@ def test_minutes_or_hours_is_a_question():
     assert read_durations(["02:00"], unit="min")[0].tolist() == [7200]
 
 
+def test_seconds_alone_after_a_colon_tell_what_the_other_pairs_are():
+    """As Avaya's reports write them."""
+    seconds, unreadable, _negative = read_durations([":12", "2:05", "1:02:03"])
+    assert (seconds.tolist(), unreadable.any()) == ([12, 125, 3723], False)
+
+
 def test_negative_and_unreadable_durations_are_told_apart():
     found, bad, negative = read_durations(["10", "-5", "1e99970", "20", "30"])
     assert bad.tolist() == [False, False, True, False, False]

@@ -309,7 +309,10 @@ def test_the_command_line_lists_and_publishes(centre: Path, capsys) -> None:
     [listed] = json.loads(capsys.readouterr().out)
     assert (listed["month"], listed["state"], listed["edition"]) == ("2026-05", "due", None)
     assert run(["editions", "publish", "2026-06"]) == 1
-    assert "cannot be published yet" in capsys.readouterr().err
+    assert "the data must hold it to its end" in capsys.readouterr().err
+    for text in ("2026-13", "2026-5", "May"):
+        assert run(["editions", "publish", "2026-05", text]) == 2
+        assert f"{text} is not a month" in capsys.readouterr().err
     assert run(["editions", "due", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"published": ["2026-05"]}
     assert run(["editions", "publish", "--json"]) == 0

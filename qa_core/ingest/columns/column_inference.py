@@ -425,7 +425,8 @@ class FileContext:
             said = re.sub(r"(?<=\d) ?[=(]", " is ", column.header.text)
             if not scale and _BEST_FIRST.search(simplify(said)):
                 raise self._refuse_reversed(name, column, evidence)
-            if name == "score" and not scale and self._has_criteria():
+            is_named = name in options.columns
+            if name == "score" and not scale and not is_named and self._has_criteria():
                 scale = "0-100"  # The criteria are kept, not their total.
             if name == "score" and not scale and self.has("possible"):
                 decimal = numbers.decide_decimal(evidence, options.decimal, self.decisions)

@@ -67,7 +67,7 @@ class DurationEvidence(ColumnEvidence):
     numbers: NumberEvidence = field(init=False)
     full_clocks: int = 0
     pairs: int = 0
-    minutes_as_hours: int = 0  # pairs whose first number would be an implausible number of hours
+    minutes_as_hours: int = 0  # pairs whose first number is missing or implausible as hours
     words: int = 0
     unreadable: int = 0
     total: int = 0
@@ -92,7 +92,8 @@ class DurationEvidence(ColumnEvidence):
             if pair:
                 self.pairs += count
                 self.example = self.example or text
-                self.minutes_as_hours += count * (int(pair["x"]) > MAX_CALL_HOURS)
+                is_clear = int(pair["x"]) > MAX_CALL_HOURS or item["values"].strip()[0] == ":"
+                self.minutes_as_hours += count * is_clear
             elif _FULL.match(text):
                 self.full_clocks += count
             elif (
@@ -143,8 +144,11 @@ class DurationReading:
 
 
 def normalise(text: str) -> str:
-    """Write a duration with single spaces and colons: `00.01.05` as `00:01:05`."""
-    return _DOTTED.sub(r"\1:\2:\3", " ".join(text.split()))
+    """Write a duration with single spaces and colons: `00.01.05` as `00:01:05`, `:12` (Avaya)
+    as `0:12`.
+    """
+    plain = _DOTTED.sub(r"\1:\2:\3", " ".join(text.split()))
+    return f"0{plain}" if re.fullmatch(r":\d\d", plain) else plain
 
 
 def read_clocks(values: pa.Array) -> np.ndarray | None:

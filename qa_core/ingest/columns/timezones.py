@@ -28,31 +28,45 @@ _ZONES = {
     **dict.fromkeys(("UTC", "GMT"), "UTC"),
     **dict.fromkeys(("CET", "CEST"), "CET"),
     **dict.fromkeys(("WET", "WEST"), "WET"),
-    "BST": "Europe/London",
-    **dict.fromkeys(("EST", "EDT", "ET"), "America/New_York"),
-    **dict.fromkeys(("CST", "CDT"), "America/Chicago"),
-    **dict.fromkeys(("MST", "MDT"), "America/Denver"),
-    **dict.fromkeys(("PST", "PDT", "PT"), "America/Los_Angeles"),
+    "BST": "Europe/London Asia/Dhaka",
+    "EST": "America/New_York Etc/GMT+5 Australia/Sydney",
+    "CST": "America/Chicago Etc/GMT+6 Asia/Shanghai",
+    "MST": "America/Denver Etc/GMT+7",
+    "PST": "America/Los_Angeles Etc/GMT+8 Asia/Manila",
+    "EDT": "America/New_York",
+    "CDT": "America/Chicago",
+    "MDT": "America/Denver",
+    "PDT": "America/Los_Angeles",
 }
+_ALONE = {
+    "ET": "America/New_York",
+    "PT": "America/Los_Angeles",
+    "IST": "Asia/Kolkata Asia/Jerusalem Europe/Dublin",
+    "AEST": "Australia/Sydney Australia/Brisbane",
+    **dict.fromkeys(("EET", "EEST"), "EET"),
+}
+"""Letters that stand alone or in brackets: DATE ET HEURE is French, IST-ZEIT is German."""
 _ZONE = re.compile(
     r"(?<![A-Za-z])(?:(?:UTC|GMT) ?(?P<sign>[+-])(?P<hours>\d{1,2})(?::?00)?(?![\d:])|"
     r"(?P<place>[A-Z][A-Za-z]+/[A-Z][A-Za-z_]+(?:/[A-Z][A-Za-z_]+)?)|"
-    rf"(?P<letters>{'|'.join(name for name in _ZONES if len(name) > 2)}|"
-    r"(?<![^(\[])[EP]T(?![^)\]])))(?![A-Za-z+-])"
+    rf"(?P<letters>{'|'.join(_ZONES)}|"
+    rf"(?<![^(\[])(?:{'|'.join(_ALONE)})(?![^)\]])))(?![A-Za-z+-])"
 )
-"""Zone in a header. ET and PT stand alone or in brackets: DATE ET HEURE is French."""
+"""Zone in a header."""
 FIRST_YEAR, LAST_YEAR = 1970, 2100
 
 
-def find_zone(text: str) -> str | None:
-    """Find the zone that a header or a cell names: `Start (UTC)`, `America/New_York`, `GMT+1`."""
+def find_zones(text: str) -> tuple[str, ...]:
+    """Find the zones that a header or a cell may name, the likeliest first: `Start (UTC)`,
+    `America/New_York`, `GMT+1`, `EST`.
+    """
     for match in _ZONE.finditer(text):
         if match["hours"]:
             hours = int(match["sign"] + match["hours"])
-            return f"Etc/GMT{-hours:+d}" if hours and abs(hours) <= 12 else "UTC"
+            return (f"Etc/GMT{-hours:+d}" if hours and abs(hours) <= 12 else "UTC",)
         if match["letters"] or match["place"] in available_timezones():
-            return _ZONES.get(match["letters"]) or match["place"]
-    return "UTC" if re.search(r"\b(?:utc|gmt)\b(?! ?\d)", simplify(text)) else None
+            return tuple((_ZONES | _ALONE).get(match["letters"], match["place"] or "").split())
+    return ("UTC",) if re.search(r"\b(?:utc|gmt)\b(?! ?\d)", simplify(text)) else ()
 
 
 class Zone:

@@ -64,9 +64,12 @@ STATES = {
 }
 
 MAPPING_OPTIONS = (
-    "system", "columns", "ignored", "timezone", "date_order", "start_date", "sheet", "encoding",
+    "system", "columns", "ignored", "timezone", "date_order", "sheet", "encoding",
     "delimiter", "decimal", "units", "scales", "words", "only",
 )  # fmt: skip
+
+MATCHED = ("tracking", "surveys", "evaluations")
+"""Kinds of rows that are rejected for what the stores hold, too."""
 
 
 @contextmanager
@@ -93,7 +96,8 @@ def find_done(
     session: Session, kind: str, digest: str, reading: dict[str, Any]
 ) -> ImportBatch | None:
     """Find the batch that imported the same content with the same options, if it is
-    done and no later import may have changed its rows.
+    done, no later import may have changed its rows, and none waits for what is entered
+    elsewhere, such as the day on which an advisor was informed.
     """
     same_content = (
         sa.select(ImportBatch)
@@ -102,7 +106,9 @@ def find_done(
     )
     same_reading = (batch for batch in session.scalars(same_content) if batch.options == reading)
     batch = next(same_reading, None)
-    return None if batch is None or _may_be_overwritten(session, batch) else batch
+    if batch is None or (kind in MATCHED and batch.counts.get("rejected")):
+        return None
+    return None if _may_be_overwritten(session, batch) else batch
 
 
 def _may_be_overwritten(session: Session, batch: ImportBatch) -> bool:

@@ -74,6 +74,8 @@ def apply_layout(
         stored,
         columns={name: text for name, text in stored.columns.items() if text in present},
         ignored=tuple(text for text in stored.ignored if text in present),
+        # A total beside its criteria was read on no scale.
+        scales={k: v for k, v in stored.scales.items() if k != "score" or k in row.mapping},
         words={
             f"{renamed.get(column, column)}:{word}": meaning
             for column, word, meaning in words

@@ -206,13 +206,7 @@ def decide_columns(context: FileContext) -> None:
         context.decide("wait_seconds", "the time from the start to the answer", answered)
     for name in context.options.only:
         if context.has(name):
-            raise Refusal(
-                "given_twice",
-                "{column} holds {field} row by row: one value for all rows does not fit beside it.",
-                options=(f"--map ignore={context.get_header(name)}",),
-                column=context.get_header(name),
-                field=name,
-            )
+            raise starts.refuse_twice(context.get_header(name), name)
 
 
 def require_only(only: Mapping[str, str]) -> None:

@@ -93,10 +93,9 @@ def decide_columns(context: FileContext) -> None:
         return
     _decide_criteria(context)
     criteria = find_criteria(context)
-    if len(criteria) > 1 or (criteria and not context.has("score")):
+    if criteria and (not context.has("score") or _is_their_total(context, criteria)):
         context.notes["form"] = "wide"
         if context.has("score"):
-            _require_same_total(context, criteria)
             context.drop_replaced("score", *criteria)
         return
     for name in criteria:
@@ -176,7 +175,12 @@ def _find_total_maximum(context: FileContext) -> float:
     return (context.has("score") and context.columns["score"].header.out_of) or 0
 
 
-def _require_same_total(context: FileContext, criteria: list[str]) -> None:
+def _is_their_total(context: FileContext, criteria: list[str]) -> bool:
+    """Return whether the criteria give the score too. Raises Refusal where they give another,
+    and nobody says that the score is right.
+    """
+    if len(criteria) == 1:
+        return False
     sample = context.take_sample()
     marks = np.column_stack([sample.read_number(name) for name in criteria])
     possible = np.array([context.notes["possible"][name] for name in criteria])
@@ -186,15 +190,15 @@ def _require_same_total(context: FileContext, criteria: list[str]) -> None:
     reading = NumberReading(context.readings["score"].decimal)
     totals, _bad, _off = reading.read(sample.read_text("score"))
     comparable = ~np.isnan(totals) & ~np.isnan(shares)
-    if not comparable.any() or "score" in context.options.columns:
-        return
+    if not comparable.any():
+        return True
     maximum = _find_total_maximum(context)
     scales = (earned, *(most * shares for most in (1, 5, 10, 20, 100, maximum)))
     agreed = max(
         (np.abs(totals - scale) <= 1e-2 * np.maximum(scale, 1))[comparable].mean()
         for scale in scales
     )
-    if agreed < _MAX_ROWS:
+    if agreed < _MAX_ROWS and "score" not in context.options.columns:
         raise Refusal(
             "total_and_criteria",
             "{column} does not match the total of the criteria {criteria}. Name the score if it "
@@ -206,6 +210,7 @@ def _require_same_total(context: FileContext, criteria: list[str]) -> None:
             column=column.header.text,
             criteria=", ".join(criteria),
         )
+    return agreed >= _MAX_ROWS
 
 
 def _decide_long(context: FileContext) -> None:

@@ -22,17 +22,18 @@ MAX_ROWS, SOME_ROWS = 0.95, 0.02
 MIN_ROWS = 3
 MAX_DIFFERENCE = 0.05
 _UNREAD = {
-    "talk_seconds": r"talk\w*|spoken|conversation\w*|handl\w*|parole|communication|traitement|"
-    r"agent time|gesprach\w*|conversacion|conversa|conversazione|gesprek\w*",
-    "wait_seconds": r"wait\w*|queue\w*|ring\w*|answer\w*|attente|file|sonnerie|decroche|warte\w*|"
-    r"klingel\w*|espera|cola|atencion|attesa|coda|squillo|fila|toque|wacht\w*|beltijd",
+    "talk_seconds": r"talk\w*|spoken|conversation\w*|conv|handl\w*|parole|communication|comm?|"
+    r"traitement|rozmow\w*|agent time|gesprach\w*|conversacion|conversa|conversazione|gesprek\w*",
+    "wait_seconds": r"wait\w*|queue\w*|ring\w*|answer\w*|attente|att|file|sonnerie|decroche|"
+    r"oczekiwan\w*|kolej\w*|warte\w*|klingel\w*|espera|cola|atencion|attesa|coda|squillo|fila|"
+    r"toque|wacht\w*|beltijd",
     "hold_seconds": r"holds?|held|mise en attente|garde|halte\w*|retencion|retencao",
     "wrap_seconds": r"wrap\w*|acw|after\w*|post\w*|qualif\w*|nach\w*|pos atendimento|nawerk\w*",
 }
 """Words in the header of a column that may be that time."""
 _TIME = re.compile(
-    r"\b(times?|durations?|durees?|temps|delai|dauer|zeit|\w+(?:dauer|zeit|tijd|duur)|tiempo|"
-    r"duracion|tempo|durata|duracao|tijd|duur)\b"
+    r"\b(times?|durations?|durees?|dur|t|temps|tps|delai|czas\w*|dauer|zeit|"
+    r"\w+(?:dauer|zeit|tijd|duur)|tiempo|duracion|tempo|durata|duracao|tijd|duur)\b"
 )
 _DURATION = r"^(?:\d+(?:[.,]\d+)?|\d{1,4}:\d{2}(?::\d{2})?)$"
 _REPEATED = re.compile(r" \(\d\)$")

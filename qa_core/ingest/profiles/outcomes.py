@@ -38,6 +38,8 @@ MIN_ODD, MAX_ODD, MAX_ODD_OF_FEW = 3, 0.01, 0.1
 whichever is more, up to the second share.
 """
 EXAMPLES = 3
+_SAY_BOTH = frozenset(("answered", "missed", "direction"))
+"""Columns beside the outcome whose words say who was answered and who was not."""
 _FLAG_STEMS = [
     (name, list_words(f"{name}_stems")) for name in ("missed", "abandoned", "voicemail", "answered")
 ]
@@ -103,9 +105,7 @@ def decide_outcome(context: FileContext) -> None:
     _rank_direction(context, plan)
     stated = context.options.only.get("outcome")
     only = None if stated is None else Outcome(stated)
-    says_both = plan.by_answer or any(
-        name in plan.ranks for name in ("outcome", "answered", "missed", "direction")
-    )
+    says_both = plan.by_answer or bool(plan.ranks.keys() & {"outcome", *_SAY_BOTH})
     if only is None:
         adopted = _require_read(context, is_open=not says_both or _is_weak(context, plan))
         if adopted is not None:
@@ -257,8 +257,10 @@ def _rank_direction(context: FileContext, plan: OutcomePlan) -> None:
 
 
 def _is_weak(context: FileContext, plan: OutcomePlan) -> bool:
-    """Return whether the only column of the outcome has no word but such as `completed`."""
-    if set(plan.ranks) != {"outcome"} or plan.by_answer:
+    """Return whether the outcome has no word but such as `completed`, and no column beside it
+    says which contacts were answered.
+    """
+    if "outcome" not in plan.ranks or plan.by_answer or plan.ranks.keys() & _SAY_BOTH:
         return False
     ranks = plan.ranks["outcome"]
     seen = {ranks.get(word, NOT_SAID) for word in context.evidence["outcome"].words}
@@ -302,7 +304,7 @@ def _require_read(context: FileContext, is_open: bool) -> int | None:
                 f"--map {field_name}={name}"
                 for name in names
                 for field_name in ("outcome", *FLAGS, "ignore")
-                if not context.has(field_name)
+                if not context.has(field_name) or (is_open and field_name == "outcome")
             ),
             column=", ".join(names),
             seen=asked[0][1].show(),

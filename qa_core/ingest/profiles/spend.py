@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from qa_core.base.errors import Refusal
 from qa_core.files.decision import NO_COLUMN
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.staging.arrays import as_numbers
@@ -16,7 +17,7 @@ CURRENCY = "EUR"
 _SIGNS = {"€": "EUR", "$": "USD", "£": "GBP"}
 FIELDS = build_fields(
     "spend",
-    ("day", ValueType.MOMENT),
+    ("day last_day", ValueType.MOMENT),
     ("source medium campaign", ValueType.TEXT),
     ("amount", ValueType.NUMBER, 0),
     ("currency", ValueType.TEXT),
@@ -24,7 +25,19 @@ FIELDS = build_fields(
 
 
 def decide_columns(context: FileContext) -> None:
-    """Decide the currency where no column gives it."""
+    """Decide the currency where no column gives it. Raises Refusal for amounts of periods."""
+    if context.has("last_day") and not context.options.is_stated:
+        sample = context.take_sample()
+        first, last = (sample.read_moment(name).day for name in ("day", "last_day"))
+        if (last > first).any():
+            column = context.get_header("last_day")
+            raise Refusal(
+                "spend_of_periods",
+                "Rows hold the amount of several days, up to {column}, and would count on the "
+                "first of them. Export one row per day, or leave the column aside.",
+                options=(f"--map ignore={column}",),
+                column=column,
+            )
     if context.has("currency"):
         return
     header_currency = context.columns["amount"].header.currency

@@ -52,6 +52,8 @@ def decide_start(context: FileContext, name: str = "started_at") -> None:
                 column=context.get_header(clock_column),
             )
         parts = (None, clock_column)
+    if parts[0] is not None and context.options.start_date is not None:
+        raise refuse_twice(context.get_header(parts[0]), name)
     context.notes["start"] = parts
     for spare in ("date", "time", name):
         if context.has(spare) and spare not in parts:
@@ -64,33 +66,47 @@ def decide_start(context: FileContext, name: str = "started_at") -> None:
     decide_zone(context, *filter(None, dict.fromkeys(parts)))
 
 
+def refuse_twice(column: str, name: str) -> Refusal:
+    return Refusal(
+        "given_twice",
+        "{column} holds {field} row by row: one value for all rows does not fit beside it.",
+        options=(f"--map ignore={column}",),
+        column=column,
+        field=name,
+    )
+
+
 def decide_zone(context: FileContext, *names: str) -> None:
     """Read moments by the zone that their header names. Raises Refusal where it may be of
-    one season alone, or where another column names it.
+    one season alone or one of several, or where another column names it.
     """
     if context.options.timezone is not None:
         return
     for column in (context.get_header(name) for name in names if context.has(name)):
-        zone = timezones.find_zone(column)
-        if zone and not zone.startswith("Etc/"):
-            context.zone = timezones.Zone(zone)
-            context.decide(names[0], "read by the clock of {zone}", column, zone=zone)
+        zones = timezones.find_zones(column)
+        if context.centre.name in zones:
+            zones = (context.centre.name,)
+        elif context.options.is_stated:
+            zones = zones[:1]  # what a person has confirmed
+        if len(zones) == 1 and not zones[0].startswith("Etc/"):
+            context.zone = timezones.Zone(zones[0])
+            context.decide(names[0], "read by the clock of {zone}", column, zone=zones[0])
             return
-        if zone:
-            raise _refuse_zone(context, column, zone)
+        if zones:
+            raise _refuse_zone(context, column, *zones)
     if context.has("time_zone"):
         values = context.sample_cells(context.columns["time_zone"].index).unique().to_pylist()
-        zones = {timezones.find_zone(value) for value in values}
-        if len(zones) == 1 and None not in zones and zones != {context.centre.name}:
+        named = {timezones.find_zones(value) for value in values}
+        if len(named) == 1 and (zones := named.pop()) and context.centre.name not in zones:
             raise _refuse_zone(context, context.get_header("time_zone"), *zones)
 
 
-def _refuse_zone(context: FileContext, column: str, zone: str) -> Refusal:
+def _refuse_zone(context: FileContext, column: str, *zones: str) -> Refusal:
     return Refusal(
         "which_zone",
         "{column} names a time zone that is not the centre's. Say by which clock the times are "
         "written.",
-        options=(f"--timezone {zone}", f"--timezone {context.centre.name}"),
+        options=tuple(f"--timezone {zone}" for zone in (*zones, context.centre.name)),
         column=column,
     )
 

@@ -7,13 +7,13 @@ import json
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import duckdb
 import pyarrow.parquet as pq
 
-from qa_core.base import i18n
+from qa_core.base import environment, i18n
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_, _
 from qa_core.base.masking import MASK
@@ -445,6 +445,12 @@ def tell_row(kind: str, row: ShownRow) -> str:
     values = {name: value for name, value in row.values.items() if name not in _NOT_SHOWN}
     start = values.get("local_start")
     if kind != "contacts" or start is None:
+        values = {
+            name: formatting.moment(_to_local(name, value))
+            if isinstance(value, datetime)
+            else value
+            for name, value in values.items()
+        }
         shown = " · ".join(f"{name}: {value}" for name, value in values.items())
         return _("Line {line}: {values}.", line=row.line, values=shown)
     parts = [
@@ -462,6 +468,11 @@ def tell_row(kind: str, row: ShownRow) -> str:
     return _(
         "Line {line}: {moment}, {values}.", line=row.line, moment=moment, values=", ".join(parts)
     )
+
+
+def _to_local(name: str, moment: datetime) -> datetime:
+    """Convert a moment of a row to the centre's clock; `local_start` is by it already."""
+    return moment if name == "local_start" else environment.to_local(moment.replace(tzinfo=UTC))
 
 
 _TOLD = {
@@ -520,8 +531,11 @@ def _mask(row: dict[str, Any]) -> dict[str, Any]:
 def find_days(
     connection: duckdb.DuckDBPyConnection, staged: Staged
 ) -> tuple[date | None, date | None]:
-    for clock in ("local_start", "day", "answered_at"):
+    for clock in ("local_start", "answered_at"):
         if clock in staged.columns:
-            days = f"SELECT CAST(min({clock}) AS DATE), CAST(max({clock}) AS DATE) FROM staged"
-            return connection.execute(days).fetchone()
+            ends = connection.execute(f"SELECT min({clock}), max({clock}) FROM staged").fetchone()
+            first, last = (end and _to_local(clock, end).date() for end in ends)
+            return first, last
+    if "day" in staged.columns:
+        return connection.execute("SELECT min(day), max(day) FROM staged").fetchone()
     return None, None

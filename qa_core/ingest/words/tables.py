@@ -20,7 +20,7 @@ from qa_core.files.header_text import simplify
 
 RANKED = ("en", "fr")
 """Languages whose headers are ranked; all other languages come after them."""
-OTHERS = ("es", "pt", "de", "it", "nl")
+OTHERS = ("es", "pt", "de", "it", "nl", "pl")
 LANGUAGES = (*RANKED, *OTHERS)
 T = TypeVar("T")
 

@@ -6,6 +6,7 @@ whatever comes later: late contacts, merged names, undone imports, restrictions,
 """
 
 import hashlib
+import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,7 +26,7 @@ from qa_core.access.roles import (
     Viewer,
 )
 from qa_core.base import memory
-from qa_core.base.errors import Refusal
+from qa_core.base.errors import Misuse, Refusal
 from qa_core.metrics.kpi import closed_months, edition_schedule, published_tables
 from qa_core.metrics.kpi.edition_schedule import Scheduled
 from qa_core.metrics.kpi.measure import collect, find_costs, measure
@@ -132,17 +133,20 @@ def list_states() -> list[MonthState]:
 
 def publish(viewer: Viewer, months: Sequence[str] = ()) -> list[str]:
     """Publish months whose days after their end are over, whenever they were imported
-    (default: all that have no edition). Returns those published. Raises Refusal for others.
+    (default: all that have no edition). Returns those published. Raises Refusal for others,
+    Misuse for what is no month.
     """
     viewer.require(Permission.MANAGE_IMPORTS)
     known = {schedule.month: schedule for schedule in edition_schedule.list_months()}
     for month in months:
+        if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", month, re.ASCII):
+            raise Misuse("bad_date", "{text} is not a month. Write it as 2026-10.", text=month)
         if month not in known or not known[month].is_old:
             raise Refusal(
                 "month_not_over",
-                "{month} cannot be published yet. {when}",
+                "{month} cannot be published: the data must hold it to its end, and that end "
+                "must be some days ago.",
                 month=month,
-                when=edition_schedule.describe_next(),
             )
     chosen = [
         schedule

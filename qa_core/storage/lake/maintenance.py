@@ -299,17 +299,20 @@ def _drop_twins(connection: duckdb.DuckDBPyConnection, base: tables.Snapshot) ->
     rewrite.run([], {})
 
 
-def find_advisors() -> frozenset[str]:
-    """Return the ids of all advisors that contacts name, read once per version of the lake."""
-    return _find_advisors(tables.version("contacts"), tables.lake_folder())
+def find_advisors(first_day: date) -> frozenset[str]:
+    """Return the ids of all advisors that contacts from that day on name, read once per version
+    of the lake.
+    """
+    return _find_advisors(first_day, tables.version("contacts"), tables.lake_folder())
 
 
 @functools.lru_cache(maxsize=2)
-def _find_advisors(_version: int, _lake: Path) -> frozenset[str]:
+def _find_advisors(first_day: date, _version: int, _lake: Path) -> frozenset[str]:
     files = tables.snapshot("contacts").files()
     rows = tables.select_from_files("contacts", files)
     with tables.scratch(0) as connection:
-        selects = (f"SELECT {name} FROM ({rows})" for name in ADVISORS)
+        since = f"local_start >= DATE '{first_day}'"
+        selects = (f"SELECT {name} FROM ({rows}) WHERE {since}" for name in ADVISORS)
         return frozenset(name for (name,) in connection.execute(" UNION ".join(selects)).fetchall())
 
 
