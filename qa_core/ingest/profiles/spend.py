@@ -26,7 +26,8 @@ FIELDS = build_fields(
 
 def decide_columns(context: FileContext) -> None:
     """Decide the currency where no column gives it. Raises Refusal for amounts of periods."""
-    if context.has("last_day") and not context.options.is_stated:
+    options = context.options
+    if context.has("last_day") and ("last_day" in options.columns or not options.is_stated):
         sample = context.take_sample()
         first, last = (sample.read_moment(name).day for name in ("day", "last_day"))
         if (last > first).any():
