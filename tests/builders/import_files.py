@@ -102,7 +102,7 @@ def find_contacts(*columns: str, where: str = "true") -> list[tuple[Any, ...]]:
 
 def find_facts() -> list[tuple[Any, ...]]:
     """Everything that stands in the lake, but which batch brought it."""
-    with lake.working() as connection:
+    with lake.working(others=["spend"]) as connection:
         contacts = connection.execute(
             "SELECT * EXCLUDE (batch_id) FROM contacts ORDER BY ALL"
         ).fetchall()

@@ -310,7 +310,7 @@ def test_removal_leaves_nothing_but_the_journal(
 ) -> None:
     start_from(build_tiny)
     demo.remove(SYSTEM)
-    with lake.working() as connection:
+    with lake.working(others=["spend"]) as connection:
         assert connection.execute(
             "SELECT (SELECT count(*) FROM contacts), (SELECT count(*) FROM spend)"
         ).fetchone() == (0, 0)

@@ -96,7 +96,7 @@ def count_stored(kind: str, system: str) -> dict[str, Any]:
             "SELECT sum(received), sum(answered), sum(abandoned), NULL, min(local_start)::DATE, "
             f"max(local_start)::DATE FROM intervals WHERE source_system = '{system}'"
         )
-    with lake.working() as connection:
+    with lake.working(others=["intervals"]) as connection:
         row = connection.execute(query).fetchone()
     return dict(zip((*COUNTS, "customers", *DAYS), row, strict=True))
 

@@ -46,7 +46,7 @@ Total;;;1264;1227;37;;;
 
 
 def stored(*columns: str) -> list[tuple[Any, ...]]:
-    with lake.working() as connection:
+    with lake.working(others=["intervals"]) as connection:
         return connection.execute(
             f"SELECT {', '.join(columns)} FROM intervals ORDER BY local_start, queue"
         ).fetchall()
@@ -339,7 +339,7 @@ def test_the_hour_that_comes_twice_in_october_is_told_apart_by_the_order_of_the_
         + "\n".join(rows[::-1] if backwards else rows)
         + "\n",
     )
-    with lake.working() as connection:
+    with lake.working(others=["intervals"]) as connection:
         found = connection.execute(
             "SELECT strftime(started_at, '%H:%M'), strftime(local_start, '%H:%M'), received "
             "FROM intervals ORDER BY started_at"

@@ -394,8 +394,10 @@ def add_centre(centre: Path, build_once: Callable[..., Any]) -> Callable[[int], 
     return add
 
 
-SEEDS = tuple(range(6))
-"""Random centres of every run; the tests below ask those of 3 and 4 too."""
+SEEDS = (6, 15, 23, 32, 36, 42)
+"""Random centres of every run: of two months, as each month is published by itself, and of ten
+to twenty-six advisors. The tests below ask some of them too.
+"""
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -406,7 +408,9 @@ def test_no_combination_of_all_answers_gives_a_hidden_number(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", range(6, 6 + count_seeds(200)))
+@pytest.mark.parametrize(
+    "seed", [seed for seed in range(len(SEEDS) + count_seeds(200)) if seed not in SEEDS]
+)
 def test_no_combination_gives_a_hidden_number_on_200_centres(centre: Path, seed: int) -> None:
     rows = attacker.add_centre(seed)
     assert list(find_all_leaks(rows)) == []
@@ -418,7 +422,7 @@ def test_no_combination_gives_a_hidden_number_on_200_centres(centre: Path, seed:
 def test_late_contacts_and_new_names_of_a_random_centre_give_nobody_away(
     add_centre: Callable[[int], Any],
 ) -> None:
-    rows = add_centre(4)
+    rows = add_centre(42)
     before = attacker.ask(attacker.KPIS, attacker.OF_CONTACTS)
     change(rows, 4)
     assert list(find_changes(before, rows)) == []
@@ -452,7 +456,7 @@ def test_the_attacker_notices_an_audit_that_is_left_out(
     }
     monkeypatch.setattr(published_tables, without, switched_off[without])
     if without == "hide_sums":
-        attacker.add_centre(0)
+        attacker.add_centre(42)
     else:
         land_transfers()
     answers = attacker.ask(["received", "transfer_rate"], ("queue", "source", "medium"))
@@ -501,7 +505,7 @@ def find_differences(dimensions: tuple[str, ...]) -> tuple[list[str], set[str]]:
 def test_no_other_exit_says_more_than_the_tables_and_one_that_did_would_be_noticed(
     add_centre: Callable[[int], Any], add_person: Callable[..., str]
 ) -> None:
-    add_centre(3)
+    add_centre(6)
     add_person("rex", "executive")
     found, seen = find_differences(("queue", "campaign"))
     assert all("('received', None, None)" in one for one in found), found

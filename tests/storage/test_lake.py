@@ -488,11 +488,11 @@ def test_spend_of_the_same_day_and_campaign_is_replaced_not_added(centre: Path) 
     result = lake.merge_spend(spend(120.0), "p2")
     lake.merge_spend(spend(7.0, currency="USD"), "p3")
     assert (result.new, result.updated, result.first_day) == (0, 1, date(2026, 3, 1))
-    with lake.working() as connection:
+    with lake.working(others=["spend"]) as connection:
         amounts = "SELECT amount, currency, batch_id FROM spend ORDER BY currency"
         assert connection.execute(amounts).fetchall() == [(120.0, "EUR", "p2"), (7.0, "USD", "p3")]
     lake.undo("p2")
-    with lake.working() as connection:
+    with lake.working(others=["spend"]) as connection:
         assert connection.execute(amounts).fetchall() == [(100.0, "EUR", "p1"), (7.0, "USD", "p3")]
 
 

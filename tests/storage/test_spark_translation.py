@@ -186,7 +186,10 @@ def centre_with_all(records: Path) -> Path:
 
 @pytest.mark.parametrize("cut", ["", *(dimension.key for dimension in DIMENSIONS)])
 def test_every_statement_of_the_kpis_is_sql_of_spark(centre_with_all: Path, cut: str) -> None:
-    keys = [kpi.key for kpi in kpis.ALL if not cut or cut in kpi.dimensions]
+    may_be_cut = [kpi for kpi in kpis.ALL if not cut or cut in kpi.dimensions]
+    # A cut adds its own words to the statement of each table; those of a KPI stay the same.
+    one_of_each = {(kpi.subject, kpi.kind): kpi.key for kpi in may_be_cut}
+    keys = [*one_of_each.values()] if cut else [kpi.key for kpi in may_be_cut]
     asked = TranslatingEngine()
     with engine.use_engine(asked):
         measure(Viewer.SYSTEM, keys, (cut,) if cut else ())

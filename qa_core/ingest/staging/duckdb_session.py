@@ -25,11 +25,12 @@ def one_database(staged: Staged) -> AbstractContextManager[None]:
 
 @contextmanager
 def open_session(staged: Staged) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a connection with a view per table of the lake, and the view `staged`. It
-    spills into the folder of the staged file, and writes nowhere else.
+    """Open a connection with a view of the contacts and of the table that the file is for,
+    and the view `staged`. It spills into the folder of the staged file, and writes nowhere else.
     """
     rows = f"read_parquet({tables.quote(str(staged.rows))})"
-    with lake.working(staged.accepted, staged.folder / "spill") as connection:
+    others = {staged.kind} & tables.TABLES.keys() - {"contacts"}
+    with lake.working(staged.accepted, staged.folder / "spill", others) as connection:
         connection.execute(f"CREATE TEMP VIEW staged AS SELECT * FROM {rows}")
         yield connection
 

@@ -4,7 +4,7 @@ change is one commit, readers see old or new.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -72,16 +72,18 @@ def versions() -> tuple[int, ...]:
 
 
 @contextmanager
-def working(rows: int = 0, spill_folder: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a DuckDB connection for writers, with a view per table of the current
-    version. It checks no viewer: nothing read here may be shown.
+def working(
+    rows: int = 0, spill_folder: Path | None = None, others: Collection[str] = ()
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a DuckDB connection for writers, with a view of the contacts, and of `others` of the
+    tables, of the current version. It checks no viewer: nothing read here may be shown.
 
     `rows`: rows it will hold beside the contacts. It spills into `spill_folder`, by
     default a new folder.
     """
     rows += tables.snapshot("contacts").rows
     with damage.explaining_damage(), tables.scratch(rows, spill_folder) as connection:
-        for name in tables.TABLES:
+        for name in ("contacts", *others):
             connection.execute(
                 f"CREATE TEMP VIEW {name} AS {tables.select_from_files(name, files(name))}"
             )
