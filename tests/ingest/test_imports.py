@@ -222,6 +222,9 @@ def test_amounts_of_several_days_are_a_question_and_those_of_one_day_are_not(cen
 
     report = bring(centre, "spend", head + "Spring,2026-03-02,2026-03-02,100\n")
     assert (report.tally.new, report.mapping["day"]) == (1, "Reporting starts")
+    # Days were confirmed, not weeks.
+    [asked] = ingest.run(Viewer.SYSTEM, "spend", [week], ImportOptions())
+    assert describe_question(asked)["error"]["code"] == "spend_of_periods"
 
 
 def test_spend_of_the_same_day_and_campaign_is_added_up_and_replaced_by_a_later_file(

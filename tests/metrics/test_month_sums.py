@@ -157,7 +157,12 @@ def test_several_cuts_together_are_what_each_is_alone(
         [
             call(datetime(2025, 3, 11, 9), "again", 5.0, **again),
             call(datetime(2025, 3, 12, 14), "and again", 5.0, **again | {"queue": "Sales"}),
-            call(datetime(2025, 3, 12, 15), "withheld", 5.0, customer_key=None),
+            # Of a customer who was known, and is not named any more.
+            call(datetime(2025, 3, 12, 15), "withheld", 5.0, customer_key=None, seen_before=True),
+            *(
+                call(datetime(2025, 3, 13), f"timeless {n}", 5.0, time_missing=True)
+                for n in range(9)
+            ),
         ],
         "second",
     )
@@ -175,11 +180,11 @@ def test_several_cuts_together_are_what_each_is_alone(
                 alone.sort_values(order, ignore_index=True),
             )
     assert query.find_all_values(LEAD, ("team", "queue")) == {
-        "team": [("North", 22)],
-        "queue": [("Help", 22)],
+        "team": [("North", 31)],
+        "queue": [("Help", 31)],
     }
     total = query.measure_cuts(SYSTEM, ("repeat_caller_rate",), cuts, where)[1].iloc[0]
-    assert (total["numerator"], total["n"], total["unknown_identity"]) == (1, 25, 1)
+    assert (total["numerator"], total["n"], total["unknown_identity"]) == (1, 34, 1)
 
 
 def test_several_cuts_under_a_filter_on_one_of_them_are_what_each_is_alone(

@@ -26,8 +26,7 @@ FIELDS = build_fields(
 
 def decide_columns(context: FileContext) -> None:
     """Decide the currency where no column gives it. Raises Refusal for amounts of periods."""
-    options = context.options
-    if context.has("last_day") and ("last_day" in options.columns or not options.is_stated):
+    if context.has("last_day"):
         sample = context.take_sample()
         first, last = (sample.read_moment(name).day for name in ("day", "last_day"))
         if (last > first).any():

@@ -75,7 +75,7 @@ def _count(
         counts = {}
         for name, column in numbers.items():
             if name in marks:
-                used = marks[name]
+                used = marks[name] & (customer >= 0)
                 pairs = pd.unique(group[used] * len(rows) + customer[used])
                 counts[name] = np.bincount(pairs // len(rows), minlength=len(groups))
             else:
@@ -84,7 +84,8 @@ def _count(
             key = []
             for name in reversed(cut):
                 code, at = divmod(code, len(values[name][1]))
-                key.append(values[name][1][at])
+                value = values[name][1][at]
+                key.append(None if pd.isna(value) else value)  # each NaN is another key
             yield (
                 (cut, *reversed(key)),
                 {name: int(count[place]) for name, count in counts.items()},

@@ -8,6 +8,8 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qa_core.base.errors import Refusal
+
 if TYPE_CHECKING:
     import duckdb
 
@@ -73,6 +75,9 @@ def borrow(
             _set_options(connection)
             yield connection
         is_clean = not spill_folder.exists()
+    except Refusal:  # of what was asked for; nothing of the database failed
+        is_clean = not spill_folder.exists()
+        raise
     finally:
         if is_clean and not idle:
             database.execute("SET enable_external_file_cache = false")  # which empties it
