@@ -142,10 +142,10 @@ def test_the_columns_of_one_question_are_told_apart_by_their_choices(bring) -> N
     )
 
     [question] = report.reading.questions
-    assert [answer.option for answer in question.answers][:2] == [
-        "--map csat=How satisfied were you with our service? Speed",
-        "--map csat=How satisfied were you with our service? Agent",
-    ]
+    assert {answer.option for answer in question.answers[:2]} == {
+        "--map csat=Speed",
+        "--map csat=Agent",
+    }
 
 
 @pytest.mark.parametrize(

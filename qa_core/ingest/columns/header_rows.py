@@ -76,7 +76,8 @@ def complete_header(
     second_rows: dict[int, str] = {}
     kind, names = _read_second(raw_names, below, vocabulary)
     if kind is None and _are_answer_titles(raw_names, below, [row for _line, row in after[1:]]):
-        kind, names = "header", _join_choices(raw_names, below)
+        choices = ["" if cell in _RESPONSES else cell for cell in below]
+        kind, names = "header", _combine(raw_names, choices, vocabulary)
     if _are_question_ids(below):
         second_rows[line] = "header"
     elif _are_question_ids(third):
@@ -113,33 +114,17 @@ def _are_answer_titles(names: list[str], below: list[str], rows: list[list[str]]
     """Return whether the row below has the titles of answers: texts under questions and their
     choices, and none in a column that the other rows fill, such as the id of an answer.
     """
-    padded = [*names, *[""] * (len(below) - len(names))]
-    others = [at for at, name in enumerate(padded) if name and not "".join(below[at : at + 1])]
-    texts = [pair for pair in zip(padded, below, strict=False) if pair[1] not in ("", *_RESPONSES)]
+    pairs = [*zip([*names, *[""] * len(below)], below, strict=False)]
+    texts = [pair for pair in pairs if pair[1] not in ("", *_RESPONSES)]
+    untitled = [at for at, name in enumerate(names) if name and not "".join(below[at : at + 1])]
     return (
         all(not name or _QUESTION.match(name) for name, _text in texts)
         and not any(
-            _ID.fullmatch(text) or table_bounds.looks_like_data([text]) for _, text in texts
+            table_bounds.looks_like_data([text]) or _ID.fullmatch(text) for _, text in texts
         )
-        and any(
-            text in _RESPONSES or (text and not name)
-            for name, text in zip(padded, below, strict=False)
-        )
-        and any(2 * sum(any(row[at : at + 1]) for row in rows) > len(rows) for at in others)
+        and any(text in _RESPONSES or (text and not name) for name, text in pairs)
+        and any(2 * sum(any(row[at : at + 1]) for row in rows) > len(rows) for at in untitled)
     )
-
-
-def _join_choices(names: list[str], below: list[str]) -> list[str]:
-    """Name the columns of a question that has several by question and choice; what stands
-    beside one answer, such as a remark, by its own title.
-    """
-    joined, question = [], ""
-    padded = [*names, *[""] * (len(below) - len(names))]
-    for name, title, following in zip(padded, below, [*padded[1:], "none"], strict=False):
-        if name:
-            question = name if title not in ("", *_RESPONSES) and not following else ""
-        joined.append(f"{question} {title}".strip() if question or not name else name)
-    return [*joined, *names[len(below) :]]
 
 
 def _read_second(

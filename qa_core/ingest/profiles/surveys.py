@@ -28,9 +28,7 @@ RATED = re.compile(
     r"\b(?:rat(?:e|ed|ing)|note|notez|stars?|etoiles?|bewert\w*|valor\w*|avali\w*|vot[oi])\b"
 )
 """Words in the header of a rating."""
-OF_ANSWERING = re.compile(
-    r"progress|finished|completed|status|response type|(?:duration|temps|time taken).*"
-)
+OF_ANSWERING = re.compile(r"progress|finished|status|response type|duration\b.*|time taken")
 """Header of a fact of the answering, which rates nothing."""
 MIN_ANSWERS, MAX_ANSWERS = 50, 5
 """Rows, and rows for each contact on average, above which they are no answers about contacts."""
