@@ -58,7 +58,8 @@ class ImportOptions:
     value means, `only` fields to the one value that all rows of the file have; pairs
     will do as well. `yes` accepts implausible figures, `confirm` the reading of a layout.
     `is_stated`: a person has said beforehand how such files are read, by an `import.toml` or
-    a confirmed layout. `is_of_source`: the time zone is a source's. Raises Misuse when a value could not be meant.
+    a confirmed layout. `is_of_source`: the time zone is a source's. Raises Misuse
+    when a value could not be meant.
     """
 
     system: str | None = declare_option(
