@@ -84,19 +84,30 @@ class Confirmation:
         return staged
 
     def _require_effect(self, staged: Staged) -> None:
-        """Raise Refusal for a unit or a scale of the person that no column is read by."""
+        """Raise Refusal for an option of the person that nothing in the file is read by."""
+        given, idle = self.given, staged.without_effect
         columns = {*staged.mapping, *staged.mapping.values(), ALL_CRITERIA}
         rated = {*(scales := staged.settled.get("scales", {})), *map(staged.mapping.get, scales)}
-        rated |= {"nps"} if self.given.scales.get("nps") == "0-10" else set()  # on no other
-        known = {"unit": columns, "scale": columns if staged.kind == "evaluations" else rated}
-        given = {"unit": self.given.units, "scale": self.given.scales}
-        for option, name in ((option, name) for option, names in given.items() for name in names):
-            if name not in known[option] and not self.given.is_stated:
+        rated |= {"nps"} if given.scales.get("nps") == "0-10" else set()  # on no other
+        rated |= columns if staged.kind == "evaluations" else set()
+        # Words that a layout has kept may be of its other files.
+        unseen = set(idle.get("word", ())) - {
+            *map(simplify, self.layout.options.get("words", ()) if self.layout else ())
+        }
+        pairs = [("unit", name) for name in given.units if name not in columns]
+        pairs += [("scale", name) for name in given.scales if name not in rated]
+        pairs += [("word", text) for text in given.words if simplify(text) in unseen]
+        if idle.get("timezone") and not given.is_of_source:
+            pairs.append(("timezone", given.timezone))
+        pairs.append(("purpose", given.purpose if staged.kind != "recordings" else None))
+        pairs.append(("pattern", given.pattern))  # of recordings without a manifest
+        for option, name in pairs:
+            if name and not given.is_stated:
                 staged.discard()
                 raise Refusal(
                     "no_effect",
-                    "{option} {field} has no effect: no column of this file is read by it.",
-                    options=(f"--map {name}=COLUMN",),
+                    "{option} {field} has no effect: nothing in this file is read by it.",
+                    options=(f"--map {name}=COLUMN",) if option in ("unit", "scale") else (),
                     option=f"--{option}",
                     field=name,
                 )

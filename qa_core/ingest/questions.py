@@ -15,6 +15,7 @@ from qa_core.files.options import ImportOptions
 from qa_core.ingest.columns import header_matching, vocabulary
 from qa_core.ingest.load import layouts, reused_ids
 from qa_core.ingest.matching import machines
+from qa_core.ingest.profiles import surveys
 from qa_core.ingest.reading import plausibility
 from qa_core.ingest.reading.reading import (
     MAX_ANSWERS,
@@ -263,7 +264,11 @@ def _are_different(staged: Staged) -> bool:
 
 
 def _is_other_field(name: str, header: str) -> bool:
-    """Return whether a header names another field of a contact, such as the advisor, not an id."""
+    """Return whether a header names another field of a contact, such as the advisor, not an id,
+    or a fact of the answering, not a rating.
+    """
+    if name in surveys.RATINGS:
+        return bool(surveys.OF_ANSWERING.fullmatch(simplify(header)))
     if name not in _IDS:
         return False
     if name == "contact_id" and _ANSWER.search(simplify(header)):

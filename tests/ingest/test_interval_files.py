@@ -304,6 +304,17 @@ def test_a_file_known_already_is_recognised(centre: Path) -> None:
     assert (again.recognised, again.tally.unchanged, again.batch_id) == (True, 3, first.batch_id)
 
 
+def test_a_service_level_that_is_not_read_is_listed_as_left_out(centre: Path) -> None:
+    text = DATED.splitlines()
+    columns = ("Niveau de service 20s", "Service level 20s", "SL 80/20")
+    lines = [",".join((text[0], *columns)), *(f"{line},75,75,75" for line in text[1:])]
+
+    report = bring(centre, "intervals", "\n".join(lines) + "\n")
+
+    unused = report.as_json()["reading"]["unused"]
+    assert {*columns} <= {item["column"] for item in unused}
+
+
 @pytest.mark.parametrize("zone", ["America/New_York", "UTC"])
 def test_a_day_is_a_day_wherever_the_report_was_made(centre: Path, zone: str) -> None:
     bring(centre, "intervals", DATED, timezone=zone)

@@ -28,6 +28,13 @@ QUALTRICS = (
     + "\n2026-05-04 10:00:00,2026-05-04 10:01:00,100,True,c0,4,1\n"
     "2026-05-05 10:00:00,2026-05-05 10:01:00,100,True,c1,2,1\n"
 )
+SURVEYMONKEY = (
+    "Respondent ID,End Date,call_id,How satisfied were you with our service?,"
+    "Was your issue resolved?,,What could we do better?\n"
+    ",,,Response,Response,Other (please specify),Open-Ended Response\n"
+    "118001,05/13/2026 10:03:00 AM,c0,5,Yes,,Nothing\n"
+    "118002,05/14/2026 10:02:00 AM,c1,2,No,I called twice,\n"
+)
 UNCLEAR = (
     "call_id,Satisfaction with the first agent,Satisfaction with the second agent,Comment\n"
     "c0,1,2,Fine\nc1,2,3,\nc2,3,4,\n"
@@ -115,3 +122,69 @@ def test_the_id_of_a_contact_is_looked_for_among_ids(bring) -> None:
 
     [question] = report.reading.questions
     assert [answer.option for answer in question.answers] == ["--map contact_id=Reference no"]
+
+
+def test_the_titles_of_answers_under_the_questions_are_no_answer(bring) -> None:
+    report = bring(SURVEYMONKEY)
+
+    assert report.refusal is None, report.as_text()
+    assert (report.tally.read, report.tally.updated, report.tally.rejected) == (3, 2, 0)
+    assert report.tally.skipped_kinds == {"header": 1}
+    assert "line 2 is a second header row" in report.as_text()
+    assert measure("csat_mean") == (2, 3.5)
+
+
+def test_the_columns_of_one_question_are_told_apart_by_their_choices(bring) -> None:
+    """Satisfaction with the speed is not taken for satisfaction: which one counts is asked."""
+    report = bring(
+        "Respondent ID,call_id,How satisfied were you with our service?,\n,,Speed,Agent\n"
+        "118001,c0,5,1\n118002,c1,4,2\n"
+    )
+
+    [question] = report.reading.questions
+    assert {answer.option for answer in question.answers[:2]} == {
+        "--map csat=Speed",
+        "--map csat=Agent",
+    }
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        "118000,,,4,Yes,,Fine",  # an id
+        ",05/12/2026 09:00:00 AM,,4,Yes,,Fine",  # a date
+        ",,,4,Yes,,Fine",  # a rating
+        ",,,,,,Fine",  # nothing that says it is the title of an answer
+        ",,,,,c0,Fine",  # something like an id
+    ],
+)
+def test_an_answer_right_under_the_questions_is_not_left_out(bring, first: str) -> None:
+    head, _titles, *answers = SURVEYMONKEY.splitlines()
+    report = bring("\n".join([head, first, *answers, ""]))
+
+    assert "header" not in report.tally.skipped_kinds, report.as_text()
+    assert report.tally.reasons == {"missing_key": 1} or report.tally.skipped_kinds == {"note": 1}
+
+
+def test_a_question_of_two_lines_is_no_answer_either(bring) -> None:
+    two_lines = "How satisfied are you\noverall? (1-5)"
+    report = bring(QUALTRICS.replace("How satisfied are you overall? (1-5)", f'"{two_lines}"'))
+
+    assert report.tally.skipped_kinds == {"header": 2}, report.as_text()
+    assert report.mapping["csat"] == "How satisfied are you overall? (1-5)"
+    assert measure("csat_mean") == (2, 3.0)
+
+
+def test_how_far_an_answer_got_is_no_rating(bring) -> None:
+    columns = "Status,Progress,Duration (in seconds),Finished,call_id,RecordedDate"
+    rows = "".join(f"0,{60 + n},{40 + n},1,c{n},2026-05-04 10:0{n}:00,{n + 3}\n" for n in range(3))
+    report = bring(f"{columns},Last call\n{rows}")
+
+    [question] = report.reading.questions
+    assert [answer.option for answer in question.answers] == ["--map csat=Last call"]
+
+
+def test_an_answer_without_a_rating_is_not_asked_about_for_its_progress(bring) -> None:
+    report = bring("Progress,Duration (in seconds),call_id,Comment\n100,61,c0,Good\n40,52,c1,Bad\n")
+
+    assert report.tally.updated == 2, report.as_text()

@@ -36,8 +36,11 @@ _DATE_PARTS = (
     ("jahr", "monat", "tag"), ("anno", "mese", "giorno"),
 )  # fmt: skip
 """Headers of a date in three columns; joined they are a header of `date`."""
-QUESTION_ID = '{"ImportId":'
+_QUESTION_ID = re.compile(r'\{ ?"ImportId" ?:')
 """Beginning of each cell of the third row of a survey tool's export (Qualtrics)."""
+_RESPONSES = ("Response", "Open-Ended Response")
+"""Cells under questions that have one answer (SurveyMonkey); under others are their choices."""
+_QUESTION, _ID = re.compile(r"\S+(?:\s+\S+){3}|.*\?$", re.DOTALL), re.compile(r"\S*\d\S*")
 MIN_ROWS_APART = 2
 MIN_DENSITY = 0.9
 
@@ -65,24 +68,31 @@ def complete_header(
     """Add to the header what the rows above and below say; a row below that does so is no data."""
     raw_names = list(header.raw)
     cells_by_line = {line: [cell.strip() for cell in row] for line, row in sample}
-    above, below = cells_by_line.get(header.line - 1, []), cells_by_line.get(header.line + 1, [])
+    above = cells_by_line.get(header.line - 1, [])
+    # A row of several lines, as questions may be, has the number of its last one.
+    after = [(line, cells) for line, cells in cells_by_line.items() if line > header.line]
+    (line, below), (next_line, third) = (*after, (0, []), (0, []))[:2]
     decisions: list[Decision] = []
     second_rows: dict[int, str] = {}
     kind, names = _read_second(raw_names, below, vocabulary)
-    third = cells_by_line.get(header.line + 2, [])
+    if kind is None and _are_answer_titles(raw_names, below, [row for _line, row in after[1:]]):
+        choices = ["" if cell in _RESPONSES else cell for cell in below]
+        kind, names = "header", _combine(raw_names, choices, vocabulary)
     if _are_question_ids(below):
-        second_rows[header.line + 1] = "header"
+        second_rows[line] = "header"
     elif _are_question_ids(third):
         names = [
-            name if find_field(parse_header(name), vocabulary) else question or name
+            name
+            if find_field(parse_header(name), vocabulary)
+            else " ".join(question.split()) or name
             for name, question in zip(raw_names, below, strict=False)
         ]
-        second_rows = dict.fromkeys((header.line + 1, header.line + 2), "header")
+        second_rows = dict.fromkeys((line, next_line), "header")
         message = N_("the two lines under the headers are no data: questions, and their ids")
         decisions.append(Decision.of("file", message, _format_cells(below)))
     elif kind:
-        second_rows[header.line + 1] = kind
-        message, line = N_("line {line} is a second header row, not data"), header.line + 1
+        second_rows[line] = kind
+        message = N_("line {line} is a second header row, not data")
         decisions.append(Decision.of("file", message, _format_cells(below), line=line))
     if _are_groups(above, names):
         names, ungrouped = _combine(above, names, vocabulary), names
@@ -97,7 +107,24 @@ def complete_header(
 
 def _are_question_ids(cells: list[str]) -> bool:
     filled = [*filter(None, cells)]
-    return bool(filled) and all(cell.startswith(QUESTION_ID) for cell in filled)
+    return bool(filled) and all(map(_QUESTION_ID.match, filled))
+
+
+def _are_answer_titles(names: list[str], below: list[str], rows: list[list[str]]) -> bool:
+    """Return whether the row below has the titles of answers: texts under questions and their
+    choices, and none in a column that the other rows fill, such as the id of an answer.
+    """
+    pairs = [*zip([*names, *[""] * len(below)], below, strict=False)]
+    texts = [pair for pair in pairs if pair[1] not in ("", *_RESPONSES)]
+    untitled = [at for at, name in enumerate(names) if name and not "".join(below[at : at + 1])]
+    return (
+        all(not name or _QUESTION.match(name) for name, _text in texts)
+        and not any(
+            table_bounds.looks_like_data([text]) or _ID.fullmatch(text) for _, text in texts
+        )
+        and any(text in _RESPONSES or (text and not name) for name, text in pairs)
+        and any(2 * sum(any(row[at : at + 1]) for row in rows) > len(rows) for at in untitled)
+    )
 
 
 def _read_second(

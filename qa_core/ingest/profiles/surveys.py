@@ -28,6 +28,8 @@ RATED = re.compile(
     r"\b(?:rat(?:e|ed|ing)|note|notez|stars?|etoiles?|bewert\w*|valor\w*|avali\w*|vot[oi])\b"
 )
 """Words in the header of a rating."""
+OF_ANSWERING = re.compile(r"progress|finished|status|response type|duration\b.*|time taken")
+"""Header of a fact of the answering, which rates nothing."""
 MIN_ANSWERS, MAX_ANSWERS = 50, 5
 """Rows, and rows for each contact on average, above which they are no answers about contacts."""
 FIELDS = build_fields(
@@ -99,13 +101,18 @@ def _require_answers(context: FileContext) -> None:
 
 def _require_ratings(context: FileContext) -> None:
     """Raise Refusal where nobody rated anything, and a column that is not used has ratings."""
+    marked = [
+        evidence
+        for evidence in context.unread.values()
+        if evidence.seen
+        and all(map(IS_RATING.fullmatch, evidence.seen))
+        and not OF_ANSWERING.fullmatch(simplify(evidence.column))
+    ]
     if any(map(context.has, RATINGS)):
         rated = [
             evidence.column
-            for evidence in context.unread.values()
-            if evidence.seen
-            and all(map(IS_RATING.fullmatch, evidence.seen))
-            and (STARS.match(next(iter(evidence.seen))) or RATED.search(simplify(evidence.column)))
+            for evidence in marked
+            if STARS.match(next(iter(evidence.seen))) or RATED.search(simplify(evidence.column))
         ]
         if rated and not context.has("csat"):
             raise Refusal(
@@ -116,11 +123,7 @@ def _require_ratings(context: FileContext) -> None:
                 ),
                 columns=", ".join(rated),
             )
-        return
-    if any(
-        evidence.seen and all(map(IS_RATING.fullmatch, evidence.seen))
-        for evidence in context.unread.values()
-    ):
+    elif marked:
         raise refuse_missing_column("missing_column", "surveys", context.headers, *RATINGS)
 
 
