@@ -58,8 +58,7 @@ class ImportOptions:
     value means, `only` fields to the one value that all rows of the file have; pairs
     will do as well. `yes` accepts implausible figures, `confirm` the reading of a layout.
     `is_stated`: a person has said beforehand how such files are read, by an `import.toml` or
-    a confirmed layout. `is_of_source`: the time zone is a source's. Raises Misuse
-    when a value could not be meant.
+    a confirmed layout. Raises Misuse when a value could not be meant.
     """
 
     system: str | None = declare_option(
@@ -107,7 +106,6 @@ class ImportOptions:
     confirm: str | None = declare_option("Confirm the reading printed for this layout.", "LAYOUT")
     yes: bool = declare_flag("Accept figures that look implausible.")
     is_stated: bool = False
-    is_of_source: bool = False
     purpose: str | None = declare_option(
         "Purposes of recordings, separated by commas, where no column has them.",
         choices=PURPOSES,
@@ -180,8 +178,7 @@ class ImportOptions:
 
     def as_reading_options(self) -> dict[str, Any]:
         """Collect the options that change what is read: same digest and options, same import."""
-        flags = ("is_stated", "is_of_source")
-        silent = ("dry_run", "save_mapping", "yes", "expect", "confirm", *flags)
+        silent = ("dry_run", "save_mapping", "yes", "expect", "confirm", "is_stated")
         names = [item.name for item in fields(self) if item.name not in silent]
         values = ((name, getattr(self, name)) for name in names)
         return {name: _as_plain(value) for name, value in values if value not in (None, {}, ())}

@@ -85,20 +85,12 @@ class Confirmation:
 
     def _require_effect(self, staged: Staged) -> None:
         """Raise Refusal for an option of the person that nothing in the file is read by."""
-        given, idle = self.given, staged.without_effect
-        columns = {*staged.mapping, *staged.mapping.values(), ALL_CRITERIA}
+        given, columns = self.given, {*staged.mapping, *staged.mapping.values(), ALL_CRITERIA}
         rated = {*(scales := staged.settled.get("scales", {})), *map(staged.mapping.get, scales)}
         rated |= {"nps"} if given.scales.get("nps") == "0-10" else set()  # on no other
         rated |= columns if staged.kind == "evaluations" else set()
-        # Words that a layout has kept may be of its other files.
-        unseen = set(idle.get("word", ())) - {
-            *map(simplify, self.layout.options.get("words", ()) if self.layout else ())
-        }
         pairs = [("unit", name) for name in given.units if name not in columns]
         pairs += [("scale", name) for name in given.scales if name not in rated]
-        pairs += [("word", text) for text in given.words if simplify(text) in unseen]
-        if idle.get("timezone") and not given.is_of_source:
-            pairs.append(("timezone", given.timezone))
         pairs.append(("purpose", given.purpose if staged.kind != "recordings" else None))
         pairs.append(("pattern", given.pattern))  # of recordings without a manifest
         for option, name in pairs:

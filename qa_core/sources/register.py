@@ -64,7 +64,6 @@ class SourceEntry:
             system=self.system,
             profile=self.options.get("profile") or self.declared.profile,
             timezone=self.options.get("timezone"),
-            is_of_source=True,
             dry_run=dry_run,
         )
 

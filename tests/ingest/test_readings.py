@@ -185,7 +185,6 @@ def test_a_file_in_the_words_of_the_design_is_read_by_itself_beside_a_narrow_lay
         ({"start_date": date(2026, 5, 4)}, "given_twice"),
         ({"units": {"hold_seconds": "min"}}, "no_effect"),
         ({"scales": {"nps": "1-5"}}, "no_effect"),
-        ({"words": {"outcome:lost": "abandoned"}}, "no_effect"),
         ({"purpose": "quality"}, "no_effect"),
         ({"pattern": "{date}_{contact_id}"}, "no_effect"),
     ],
@@ -201,16 +200,6 @@ def test_an_option_that_does_not_fit_the_file_is_refused(
     asked = {question.refusal.code for question in report.reading.questions}
     assert report.is_refused and code in {report.refusal.code, *asked}
     assert lake.span() is None
-
-
-def test_a_time_zone_beside_times_with_their_own_is_refused(centre: Path) -> None:
-    fixed = CALLS.replace(":00,", ":00+01:00,")
-    report = read(centre, fixed, timezone="America/New_York")
-    assert report.refusal.code == "no_effect", report.as_text()
-    assert report.refusal.params["option"] == "--timezone"
-    assert read(centre, fixed).tally.new == 3
-    one_without = CALLS.replace("09:00:00,", "09:00:00+01:00,")
-    assert read(centre, one_without, timezone="America/New_York").reading.headline["received"] == 3
 
 
 def test_a_word_that_a_layout_has_kept_need_not_be_in_a_later_file(centre: Path) -> None:

@@ -567,7 +567,6 @@ def stage_platform(
             {*undeclared, *(("started_at",) if export.notes.get("local_dates") else ())}
         ),
         words=undeclared,
-        without_effect={"timezone": not export.notes.get("without_zone")},
         pseudonymised=(platform.mapping["customer"],) if "customer" in platform.mapping else (),
         legs=legs,
     )

@@ -172,7 +172,6 @@ def to_clocks(
     context: FileContext, own_moment: np.ndarray, fixed: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Convert moments to UTC, and to the centre's clock; those marked `fixed` are UTC already."""
-    context.notes.setdefault("fixed", set()).update(fixed[~np.isnat(own_moment)].tolist())
     if fixed.all() and len(fixed):
         utc = own_moment
     else:

@@ -164,8 +164,6 @@ def _stage_table(
         staged.inferred = frozenset(context.find_inferred() | named)
         staged.time_missing = context.notes.get("time_missing", 0)
         staged.words, staged.settled = context.find_covered_words(), context.find_settled()
-        unseen = [simplify(f"{header.names[index]}:{word}") for index, word in rows.unseen]
-        staged.without_effect = {"word": unseen, "timezone": context.notes.get("fixed") == {True}}
     return staged
 
 
@@ -354,15 +352,11 @@ class _RowReader:
         """Read every value of the columns to infer, then decide. Raises Refusal."""
         context = self.context
         context.start_evidence()
-        self.unseen = {(index, word) for index in context.taught for word in context.taught[index]}
         seen = 0
         for block in self._read_blocks(0):
             seen += len(block.lines)
             for name in context.evidence:
                 context.add_evidence(name, block.cells[context.columns[name].index])
-            for index in context.taught:
-                words = block.cells[index].unique().to_pylist()
-                self.unseen -= {(index, simplify(word or "")) for word in words}
             context.look_at_unread(block.cells)
             context.add_sample(block.lines, block.cells)
         if not seen:

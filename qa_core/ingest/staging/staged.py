@@ -59,8 +59,6 @@ class Staged:
     """Words of the columns of outcome, direction, yes or no, by column."""
     settled: dict[str, Any] = field(default_factory=dict)
     """Date order, units and scales that were inferred, as options of an import."""
-    without_effect: dict[str, Any] = field(default_factory=dict)
-    """Taught words that no cell has, simplified, and whether no moment is read by a time zone."""
     time_missing: int = 0
     """Number of contacts with a date and no time of day."""
     repeated_ids: tuple[Any, ...] | None = None
