@@ -86,7 +86,7 @@ class Account(Base, holds=data.Stored((data.ACCOUNT,), "closed_accounts", "close
     advisor_id: Mapped[data.OwnAdvisorId | None] = reference(ADVISOR, onupdate="CASCADE")
     sees_unassigned: Mapped[bool] = mapped_column(default=False)
     """True: a manager also sees contacts without a team and teams without a site."""
-    dismissed: Mapped[data.Codes] = mapped_column(sa.JSON, default=list)
+    dismissed: Mapped[data.Codes] = mapped_column(sa.JSON, default=list, server_default="[]")
     """Codes of the notices that this person has read and closed."""
     created_at: Mapped[datetime] = mapped_column(default=now)
     closed_at: Mapped[datetime | None]
@@ -206,10 +206,10 @@ class ServiceToken(
     role: Mapped[data.Code]
     teams: Mapped[data.Codes]
     sites: Mapped[data.Codes]
-    sees_unassigned: Mapped[bool] = mapped_column(default=False)
+    sees_unassigned: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
     """True: a manager's token with sites also reads contacts without a team."""
     kpis: Mapped[data.Codes]
-    is_display: Mapped[bool] = mapped_column(default=False)
+    is_display: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
     """True: it opens the wallboard and nothing else."""
     created_by: Mapped[data.Username]
     created_at: Mapped[datetime] = mapped_column(default=now)

@@ -206,7 +206,7 @@ class SubjectRequest(Numbered, holds=data.Stored(data.PERSONS, "requests", "answ
     answered_on: Mapped[date | None]
     answered_by: Mapped[data.Username | None]
     answer: Mapped[RequestText | None]
-    is_refused: Mapped[bool] = mapped_column(default=False)
+    is_refused: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
     """True: the answer refuses what is asked (art. 12(4))."""
     audio_confirmed_by: Mapped[data.Username | None]
     """The second person who agreed that audio is handed out."""
