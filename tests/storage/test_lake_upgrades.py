@@ -74,7 +74,7 @@ def merge(name: str, batch: str, **changes: object) -> lake.MergeResult:
 def forget_column(name: str) -> Path:
     """Write the table anew as the earlier version had it; returns its folder."""
     folder = tables.snapshot(name).folder
-    with lake.working() as connection:
+    with lake.working(others={name}) as connection:
         rows = connection.sql(f"SELECT * EXCLUDE ({ADDED[name]}) FROM {name}").to_arrow_table()
     shutil.rmtree(folder)
     write_deltalake(folder, rows, partition_by=["month"])
@@ -82,7 +82,7 @@ def forget_column(name: str) -> Path:
 
 
 def read(name: str, *columns: str) -> list[tuple]:
-    with lake.working() as connection:
+    with lake.working(others={name}) as connection:
         return connection.execute(
             f"SELECT {', '.join(columns)} FROM {name} ORDER BY ALL"
         ).fetchall()
@@ -100,7 +100,7 @@ def test_a_column_that_an_old_lake_has_not_reads_as_missing_in_its_type(
     folder = forget_column(name)
     before = columns_in_lake(folder)
     assert read(name, ADDED[name]) == [(None,)]
-    with lake.working() as connection:
+    with lake.working(others={name}) as connection:
         (kind,) = connection.execute(f"SELECT typeof({ADDED[name]}) FROM {name}").fetchone()
     assert kind == tables.sql_type(tables.TABLES[name].columns[ADDED[name]])
     assert columns_in_lake(folder) == before, "reading changes nothing"

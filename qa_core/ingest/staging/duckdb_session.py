@@ -29,7 +29,7 @@ def open_session(staged: Staged) -> Iterator[duckdb.DuckDBPyConnection]:
     and the view `staged`. It spills into the folder of the staged file, and writes nowhere else.
     """
     rows = f"read_parquet({tables.quote(str(staged.rows))})"
-    others = {staged.kind} & tables.TABLES.keys() - {"contacts"}
+    others = {staged.kind} & tables.TABLES.keys()
     with lake.working(staged.accepted, staged.folder / "spill", others) as connection:
         connection.execute(f"CREATE TEMP VIEW staged AS SELECT * FROM {rows}")
         yield connection

@@ -83,7 +83,7 @@ def working(
     """
     rows += tables.snapshot("contacts").rows
     with damage.explaining_damage(), tables.scratch(rows, spill_folder) as connection:
-        for name in ("contacts", *others):
+        for name in {"contacts", *others}:
             connection.execute(
                 f"CREATE TEMP VIEW {name} AS {tables.select_from_files(name, files(name))}"
             )
