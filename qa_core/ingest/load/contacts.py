@@ -165,9 +165,14 @@ def register_shared_numbers(
         "SELECT s.customer_key, CAST(s.local_start AS DATE) AS day FROM staged s JOIN keyed "
         "USING (line)"
     )
+    # Few contacts keep a number beside: the millions of the file and of its numbers are looked
+    # up among theirs, and not the other way round, which would not fit into the memory.
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE known_shared AS SELECT DISTINCT c.{source_key} AS "
-        f"customer_key FROM contacts c {others} c.{source_key} {in_file}"
+        "CREATE OR REPLACE TEMP TABLE known_shared AS WITH beside AS MATERIALIZED (SELECT "
+        f"source_system, contact_id, {source_key} AS customer_key FROM contacts WHERE "
+        f"{source_key} IS NOT NULL), kept AS MATERIALIZED (SELECT DISTINCT customer_key FROM "
+        f"beside c ANTI JOIN keyed k ON {KEY_JOIN}) SELECT DISTINCT s.customer_key FROM staged s "
+        "SEMI JOIN kept ON s.customer_key = kept.customer_key"
     )
     connection.execute(
         rules.make_shared(
