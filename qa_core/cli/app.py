@@ -19,6 +19,8 @@ from qa_core.cli.output import DONE, REFUSED, WRONG_USAGE, print_json
 from qa_core.cli.registry import ROOT
 
 LOG_BYTES = 1_000_000
+FAILED = "command failed"
+"""Entry of the log about a failure; on stderr the command says it in a sentence."""
 FAMILIES = (
     "stores", "imports", "kpis", "settings", "alerts", "people", "compliance", "scorecards",
     "sampling", "subjects", "deliveries", "sources",
@@ -64,7 +66,7 @@ def run(arguments: Sequence[str]) -> int:
             text = i18n.format_refusal(refusal)
             return _refuse(refusal.code, text, refusal.options, as_json, exit_code)
         # The detail goes to the operator's log; the person gets a sentence, no traceback.
-        logging.getLogger("qa_core").debug("command failed", exc_info=True)
+        logging.getLogger("qa_core").error(FAILED, exc_info=True)
         message = _(
             "This failed unexpectedly ({kind}: {detail}). No partial work was kept.",
             kind=type(error).__name__,
@@ -96,6 +98,7 @@ def _log_failures() -> None:
     """Log in one line on stderr; tracebacks go to `errors.log` beside the records."""
     on_stderr = logging.StreamHandler()
     on_stderr.setFormatter(_OneLine())
+    on_stderr.addFilter(lambda entry: entry.msg != FAILED)
     kept = logging.handlers.RotatingFileHandler(
         environment.current().folder / "errors.log", "a", LOG_BYTES, 1, "utf-8", delay=True
     )

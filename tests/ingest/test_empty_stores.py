@@ -103,3 +103,18 @@ def test_a_failure_after_an_import_is_one_line_and_the_rows_are_in(
     assert lake.snapshot("contacts").rows == 3
     assert run_command(["import", "contacts", path]) == 0
     assert run_command(["batches", "list"]) == 0
+
+
+def test_a_command_that_fails_unexpectedly_says_one_sentence_and_logs_the_place(
+    centre: Path,
+) -> None:
+    assert run_command(["import", "contacts", str(write(centre, "c.csv", CALLS))]) == 0
+    break_alerts()
+    command = [sys.executable, "-m", "qa_core", "alerts", "evaluate"]
+    done = subprocess.run(command, cwd=environment.PROJECT, capture_output=True, text=True)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert (
+        done.stderr.startswith("This failed unexpectedly (KeyError") and "\nThis" not in done.stderr
+    )
+    log = (centre / "errors.log").read_text()
+    assert "command failed\nTraceback" in log and "KeyError" in log
