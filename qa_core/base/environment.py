@@ -58,7 +58,7 @@ class Environment:
 
     @property
     def has_cluster(self) -> bool:
-        """Whether the facts are counted on other machines than this."""
+        """Return whether a cluster counts the facts."""
         return self.engine_url != DUCKDB
 
     @property

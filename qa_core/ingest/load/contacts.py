@@ -153,11 +153,10 @@ def register_shared_numbers(
         for part in base.parts
         if part.overlaps(first.date(), last.date())
     ]
-    others = f"ANTI JOIN keyed k ON {KEY_JOIN} WHERE"
-    in_file = "IN (SELECT customer_key FROM staged)"
     stored_rows = (
         f"SELECT {stored_key}, CAST(c.local_start AS DATE) FROM "
-        f"({select_from_files('contacts', files)}) c {others} {stored_key} {in_file} AND "
+        f"({select_from_files('contacts', files)}) c ANTI JOIN keyed k ON {KEY_JOIN} WHERE "
+        f"{stored_key} IN (SELECT customer_key FROM staged) AND "
         f"c.local_start >= DATE '{first:%Y-%m-%d}' AND "
         f"c.local_start < DATE '{last:%Y-%m-%d}' + INTERVAL 1 DAY"
     )
@@ -165,8 +164,8 @@ def register_shared_numbers(
         "SELECT s.customer_key, CAST(s.local_start AS DATE) AS day FROM staged s JOIN keyed "
         "USING (line)"
     )
-    # Few contacts keep a number beside: the millions of the file and of its numbers are looked
-    # up among theirs, and not the other way round, which would not fit into the memory.
+    # Look the numbers of the file up among those that contacts keep beside, which are few. A hash
+    # table of all numbers of the file would not fit into the memory.
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE known_shared AS WITH beside AS MATERIALIZED (SELECT "
         f"source_system, contact_id, {source_key} AS customer_key FROM contacts WHERE "

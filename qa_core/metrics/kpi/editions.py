@@ -6,7 +6,6 @@ whatever comes later: late contacts, merged names, undone imports, restrictions,
 """
 
 import hashlib
-import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -139,7 +138,7 @@ def publish(viewer: Viewer, months: Sequence[str] = ()) -> list[str]:
     viewer.require(Permission.MANAGE_IMPORTS)
     known = {schedule.month: schedule for schedule in edition_schedule.list_months()}
     for month in months:
-        if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", month, re.ASCII):
+        if not periods.MONTH.fullmatch(month):
             raise Misuse("bad_date", "{text} is not a month. Write it as 2026-10.", text=month)
         if month not in known or not known[month].is_old:
             raise Refusal(

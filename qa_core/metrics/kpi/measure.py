@@ -17,7 +17,6 @@ from qa_core.centre.settings import Settings
 from qa_core.metrics import kpis as declared
 from qa_core.metrics.kpi import (
     calibration_metrics,
-    caller_months,
     closed_months,
     distinct_customers,
     evaluation_table,
@@ -314,12 +313,12 @@ def _find_records(
         records = month_sums.collect(question, build, around, is_of_teams=of_teams, keeps=keeps)
         return _check_size(question, records, kpis)
     if subject == FactTable.CUSTOMERS:
-        records = caller_months.find_records(question, kpis)
+        records = distinct_customers.find_month_records(question, kpis)
         if records is not None:
             return records
     months = statements.months_of(question, subject)
     if question.cuts and all(kpi.kind == KpiKind.DISTINCT for kpi in kpis):
-        records = distinct_customers.find_records(question, build, **months)
+        records = distinct_customers.find_cut_records(question, build, **months)
         return _check_size(question, records, kpis)
     frame = current().run(build(question), beside_the_lake(subject, **months), **months)
     return _check_size(question, frame.to_dict("records"), kpis)

@@ -304,13 +304,6 @@ class _Contacts(_Evaluations):
     def _count_parts(self) -> int:
         return 1 + count_contacts(self.question) // CONTACTS_AT_ONCE
 
-    def _list_parts(self) -> list[sa.ColumnElement[bool]]:
-        """List the predicates of the parts that customers are counted by."""
-        number = self._count_parts()
-        of_customer = sa.func.coalesce(CONTACTS.c.customer_number, _ZERO)
-        part = of_customer % sa.literal_column(str(number), sa.BigInteger)
-        return [part == at for at in range(number)]
-
     def _name_advisor(self, columns: Any) -> sa.ColumnElement[str]:
         """Name the advisor; of a machine alone the group of its customer, so that as many groups
         are as many customers at least.
@@ -383,14 +376,14 @@ class _Contacts(_Evaluations):
             CONTACTS.c.customer_number.label("customer"),
             CONTACTS.c.advisor_id,
         ]
-        conditions = [COUNTED_DIRECTION, *statements.conditions_on(self.question)]
         statement = sa.select(*groups, sa.func.bool_or(came_back).label("came_back"))
-        statement = statement.where(CONTACTS.c.has_customer, *conditions).group_by(*groups)
+        statement = statement.where(CONTACTS.c.has_customer, COUNTED_DIRECTION).group_by(*groups)
         place_of = {cell: place for place, cell in enumerate(cells)}
-        found = [
-            self._find_customers(self._run(statement.where(is_of_part)), place_of, advisors)
-            for is_of_part in self._list_parts()
-        ]
+        found, parts = [], self._count_parts()
+        for part in range(parts):
+            conditions = statements.conditions_on(replace(self.question, customers=(part, parts)))
+            rows = self._run(statement.where(*conditions))
+            found.append(self._find_customers(rows, place_of, advisors))
         starts = np.cumsum([0, *(len(one.n) for one in found)])
         inside, n, is_back, took = (
             np.concatenate([getattr(one, name) for one in found])

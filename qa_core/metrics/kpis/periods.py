@@ -28,7 +28,7 @@ MONTHS: Mapping[str, str] = {
 DEFAULT = "28d"
 LATE_DAYS = 28
 """Days at the end of a longer period that are set against the days before them."""
-MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
+MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])", re.ASCII)
 COMPARISONS: Mapping[str, str] = {
     "previous": N_("Previous"),
     "year": N_("Year before"),

@@ -74,12 +74,12 @@ def borrow(
         with closing(database.cursor()) as connection:
             _set_options(connection)
             yield connection
-        is_clean = not spill_folder.exists()
+        is_clean = True
     except Refusal:  # of what was asked for; nothing of the database failed
-        is_clean = not spill_folder.exists()
+        is_clean = True
         raise
     finally:
-        if is_clean and not idle:
+        if is_clean and not spill_folder.exists() and not idle:
             database.execute("SET enable_external_file_cache = false")  # which empties it
             idle.append(database)
         else:

@@ -367,6 +367,8 @@ def _seal(key: bytes, column: str, text: str) -> str:
 
 def _to_frame(table: pa.Table, texts: Mapping[str, str]) -> pd.DataFrame:
     """Build the frame that DuckDB makes of the same result, tokens replaced by their texts."""
+    import duckdb
+
     histograms = {}
     for index, column in enumerate(table.schema):
         if pa.types.is_list(column.type) and pa.types.is_struct(column.type.value_type):
@@ -377,8 +379,6 @@ def _to_frame(table: pa.Table, texts: Mapping[str, str]) -> pd.DataFrame:
         elif texts and pa.types.is_string(column.type):
             values = [texts.get(value, value) for value in table[index].to_pylist()]
             table = table.set_column(index, column.name, pa.array(values, pa.string()))
-    import duckdb
-
     with duckdb.connect() as connection:
         frame = connection.from_arrow(table).df()
     for name, cells in histograms.items():

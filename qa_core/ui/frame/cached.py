@@ -47,8 +47,8 @@ Result = TypeVar("Result")
 Read = Callable[Concatenate[Viewer, Given], Result]
 _READS: dict[str, Callable[..., Any]] = {}
 READS_AT_ONCE = 2
-"""Reads that a process counts at once; others wait for their turn. Side by side, each takes as
-long as all together: fifty people who came within half a minute waited five times as long.
+"""Reads that a process counts at once; others wait. When all run at once, each is as slow as
+their sum: fifty people who came within half a minute waited five times as long.
 """
 _turns = threading.Semaphore(READS_AT_ONCE)
 MAX_WARMED = 40
@@ -108,7 +108,7 @@ def _cached(
     """
     function = read.func if isinstance(read, functools.partial) else read
     name, signature = f"{function.__module__}.{function.__qualname__}", inspect.signature(read)
-    # One that is made of cached reads takes no turn, as each of these waits for its own.
+    # A read made of cached reads takes no turn: each of them takes one.
     _READS[name] = _take_turns(read) if read is function else read
 
     @functools.wraps(function)
