@@ -279,13 +279,14 @@ def _work_unattended() -> None:
     from qa_core.metrics.kpi import editions
     from qa_core.upkeep import after_import, integrity, purge
 
+    forgotten = 0
     try:
+        forgotten = audit_report.find_last(audit_report.DELETIONS)  # nothing is kept so far
         ingest.resume()
     except Exception as error:  # such as records that are held by others: the rest goes on
         system_errors.log_failure(LOG, "the end of what was interrupted", error)
     # What only pages need, and the sign-in form does not wait for, is there for the first.
     importlib.import_module("qa_core.ui.page_frame")
-    forgotten = 0
     while True:
         after_import.do_due(after_import.QUICK)
         purge.purge_daily(_work_beside)
