@@ -36,7 +36,7 @@ COLUMNS = {
 
 
 CONTACT_COLUMNS = {
-    "local_start": N_("Start"), "channel": N_("Channel"), "queue": N_("Queue"),
+    "local_start": N_("Started"), "channel": N_("Channel"), "queue": N_("Queue"),
     "reason": N_("Reason"), "team": N_("Team"), "advisor": N_("Advisor"),
     "outcome": N_("Outcome"),
     "wait_seconds": N_("Wait"), "talk_seconds": N_("Talk"), "csat": N_("Rating"),

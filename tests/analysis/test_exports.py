@@ -186,7 +186,7 @@ def test_a_file_of_contacts_has_the_list_in_its_order_with_what_the_reader_may_s
         "Bob",
     ]
     first = dict(zip(head, lines[above + 2], strict=True))
-    assert (first["Start"], first["Queue"], first["Customer"]) == (
+    assert (first["Started"], first["Queue"], first["Customer"]) == (
         "2026-05-04 09:30:00",
         "'=care",
         "•• ne",
@@ -318,7 +318,7 @@ def test_a_workbook_of_contacts_has_moments_numbers_and_no_formula(listened: Pat
     (head, *body), _about = open_workbook(content).values()
 
     first = dict(zip(head, body[0], strict=True))
-    assert first["Start"] == datetime(2026, 5, 7, 8, 0, 5) and first["Wait (seconds)"] == 2.5
+    assert first["Started"] == datetime(2026, 5, 7, 8, 0, 5) and first["Wait (seconds)"] == 2.5
     assert (first["Queue"], first["Campaign"], first["Reason"]) == (
         "=1+1",
         "@cmd|' /C calc'!A0",

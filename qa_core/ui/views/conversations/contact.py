@@ -282,7 +282,7 @@ def _show_table(viewer: Viewer, history: CustomerHistory, here: ChainContact) ->
 
     text = tables.text_column
     columns = (
-        tables.moment_column(_("Start"), lambda link: link.local_start, pinned=True),
+        tables.moment_column(_("Started"), lambda link: link.local_start, pinned=True),
         text(_("Time between"), distance, 120),
         text(
             _("Direction"),
