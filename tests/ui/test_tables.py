@@ -40,3 +40,4 @@ def test_a_table_that_needs_more_than_a_small_screen_wraps_and_others_stay_as_th
     assert long.row_height == 66
     assert sum(widths.values()) + 75 <= 930  # the number beside them is of the small width
     assert widths["Change"] > 120 and abs(widths["Goal"] - widths["Criteria"]) <= 1
+    assert widths["Goal"] >= 200  # its 84 letters fit three lines, which the row has room for

@@ -15,8 +15,12 @@ from qa_core.ui.frame.filter_bar import FilterState
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import cards, explain_link
 
-ROW_HEIGHT, TWO_LINES = 36, 66
-"""Height of a row; Streamlit wraps texts only in a row above 64 pixels."""
+ROW_HEIGHT, HEIGHTS = 36, {3: 66, 4: 84}
+"""Height of a row, and of one with so many lines of text; Streamlit wraps texts only in a row
+above 64 pixels.
+"""
+LOOSE = 1.15
+"""Share of a line that words fill when a text is wrapped, as its inverse."""
 FULL = 930
 """Pixels for the columns of a table as wide as the page, on a screen of 1,280."""
 IN_SECTION = 895
@@ -196,8 +200,7 @@ def show(
     frame = pd.DataFrame(
         [{column.heading: column.value(line) for column in shown} for line in lines]
     )
-    widths = _find_widths(shown, frame, room)
-    row_height = TWO_LINES if widths else ROW_HEIGHT
+    widths, row_height = _find_widths(shown, frame, room)
     fits = height is None or row_height * len(lines) + ROW_HEIGHT <= height
     usual = {
         "on_select": (lambda: _open(key, lines, on_line)) if on_line else "ignore",
@@ -221,32 +224,43 @@ def show(
 
 def _find_widths(
     columns: Sequence[TableColumn], frame: pd.DataFrame, room: int
-) -> dict[str, dict[str, int]]:
-    """Return widths of the columns of text that fit the room: at least their longest word,
-    and the room that is left shared out. Empty where all columns have room as they are.
+) -> tuple[dict[str, dict[str, int]], int]:
+    """Return widths of the columns of text that fit the room, and the height of a row: at least
+    the longest word and what three lines need, else four, and the room that is left shared out.
+    No widths where all columns have room as they are.
     """
-    fixed, needed, least = 0.0, {}, {}
+    fixed, needed, words, texts_of = 0.0, {}, {}, {}
     for column in columns:
         config, values = column.config or {}, list(frame.get(column.heading, ()))
         texts = [column.heading, *(value for value in values if isinstance(value, str))]
+        length = max(map(_measure, texts))
         width = config.get("width")
-        width = WIDTHS.get(width, width) or min(LARGEST, max(map(_measure, texts)))
+        width = WIDTHS.get(width, width) or min(LARGEST, length)
         kind = (config.get("type_config") or {"type": "text"})["type"]
         if kind == "text" and (len(texts) > 1 or all(map(formatting.is_missing, values))):
             needed[column.heading] = width
-            words = (word for text in texts for word in text.split(" "))
-            word = max(SMALLEST, *map(_measure, words))
-            least[column.heading] = min(width, MAX_WORD, word)
+            word = max(_measure(word) for text in texts for word in text.split(" "))
+            words[column.heading] = min(width, MAX_WORD, max(SMALLEST, word))
+            texts_of[column.heading] = min(length, 3 * LARGEST) - PADDING
         else:
             fixed += width
     if fixed + sum(needed.values()) <= room:
-        return {}
+        return {}, ROW_HEIGHT
+    for lines in HEIGHTS:
+        least = {
+            heading: min(width, max(words[heading], texts_of[heading] * LOOSE / lines + PADDING))
+            for heading, width in needed.items()
+        }
+        if fixed + sum(least.values()) <= room:
+            break
+    else:
+        least = words
     left, widths = max(0.0, room - fixed - sum(least.values())), {}
     for index, heading in enumerate(sorted(needed, key=lambda name: needed[name] - least[name])):
         more = min(needed[heading] - least[heading], left / (len(needed) - index))
         widths[heading] = {"width": int(least[heading] + more)}
         left -= more
-    return widths
+    return widths, HEIGHTS[lines]
 
 
 def _measure(text: str) -> float:
