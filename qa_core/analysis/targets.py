@@ -314,14 +314,19 @@ def parse_value(kpi: Kpi, text: str) -> float:
 
 
 def require_place(session: Session, dimension: str | None, name: str | None) -> None:
-    """Refuse an unknown team, site or queue."""
+    """Refuse an unknown team or site, and a value that no contact has."""
     if dimension == "team" and session.get(Team, name) is None:
         raise Refusal("unknown_team", "There is no team {name}.", name=name)
     if dimension == "site" and session.get(Site, name) is None:
         raise Refusal("unknown_site", "There is no site {name}.", name=name)
-    if dimension == "queue" and name not in dict(query.find_values(Viewer.SYSTEM, "queue")):
+    if dimension in (None, "team", "site"):
+        return
+    if name not in {str(value) for value, _count in query.find_values(Viewer.SYSTEM, dimension)}:
         raise Refusal(
-            "unknown_queue", "No contact is in a queue {name}. Check the name.", name=name
+            "unknown_value",
+            "No contact has the {dimension} {name}. Check the name.",
+            dimension=dimension,
+            name=name,
         )
 
 
@@ -344,7 +349,7 @@ def find_managed_sites(session: Session, viewer: Viewer) -> ManagedSites:
 
 def _check_scope(kpi: Kpi, dimension: str | None, period: Period) -> None:
     if dimension is not None:
-        message = N_("A target covers the whole centre, or one of: {known}.")
+        message = N_("Choose the whole centre, or one of: {known}.")
         require_known(dimension, SCOPES, "bad_scope", message)
         kpi.require_cut(dimension)
     if kpi.is_amount and not period.is_bounded:

@@ -54,7 +54,7 @@ def kpi(
     yield _format_rows(answer.rows)
     through = answer.data_through
     yield (
-        _("Data through {moment}.", moment=formatting.moment(through))
+        _("Data through {moment}", moment=formatting.moment(through))
         if through
         else _("No data yet.")
     )

@@ -72,7 +72,7 @@ BY_KEY: Mapping[str, Kpi] = {kpi.key: kpi for kpi in ALL}
 
 def get_kpi(key: str) -> Kpi:
     """Return the declaration of that KPI. Raises Misuse for an unknown name."""
-    require_known(key, BY_KEY, "unknown_kpi", N_("There is no KPI {name}. Known: {known}."))
+    require_known(key, BY_KEY, "unknown_kpi")
     return BY_KEY[key]
 
 

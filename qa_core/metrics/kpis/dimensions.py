@@ -54,8 +54,7 @@ BY_KEY: Mapping[str, Dimension] = {dimension.key: dimension for dimension in DIM
 
 def get_dimension(key: str) -> Dimension:
     """Return the dimension of that name. Raises Misuse for an unknown one."""
-    message = N_("There is no dimension {name}. Known: {known}.")
-    require_known(key, BY_KEY, "unknown_dimension", message)
+    require_known(key, BY_KEY, "unknown_dimension")
     return BY_KEY[key]
 
 

@@ -10,7 +10,6 @@ import sqlalchemy as sa
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base import masking
 from qa_core.base.errors import AccessDenied, Refusal, require_known
-from qa_core.base.i18n import N_
 from qa_core.metrics import kpis as declared
 from qa_core.metrics.kpi import dimension_sql, month_sums
 from qa_core.metrics.kpi.dimension_sql import Names
@@ -99,8 +98,7 @@ def find_contacts(
     columns_read = tuple(columns) if columns is not None else allowed_columns
     if set(columns_read) - set(allowed_columns):
         raise AccessDenied()
-    message = N_("There is no order {name}. Known: {known}.")
-    require_known(order, ORDERS, "unknown_order", message)
+    require_known(order, ORDERS, "unknown_order")
     conditions, names = _conditions(
         viewer, where, behind, overrides, with_advisors="advisor" in columns_read
     )
