@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from qa_core.access.roles import GRANTS, Role
 from qa_core.base.errors import require_known
-from qa_core.base.i18n import N_
 from qa_core.metrics.kpis import (
     call_statistics,
     first_contact,
