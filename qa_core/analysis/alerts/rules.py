@@ -174,8 +174,7 @@ def _may_manage(viewer: Viewer, rule: Rule, reach: targets.ManagedSites) -> bool
         return True
     if not viewer.can(get_kpi(rule.kpi).needs):
         return False
-    managed = {"team": viewer.managed_teams, "site": reach.sites}.get(rule.dimension or "", ())
-    return reach.is_whole or (rule.name is not None and rule.name in managed)
+    return reach.covers((rule.dimension, rule.name))
 
 
 def _may_see(viewer: Viewer, rule: Rule) -> bool:

@@ -82,6 +82,12 @@ class Period:
     def days(self) -> int:
         return (self.last_day - self.first_day).days + 1
 
+    def meets(self, first: date, last: date) -> bool:
+        """Return whether some day from `first` to `last` lies in the period."""
+        return (self.first_day is None or self.first_day <= last) and (
+            self.last_day is None or first <= self.last_day
+        )
+
     def previous(self) -> Period:
         """Return the period of the same length just before, moved back by whole weeks
         so that weekdays agree; before whole months, as many whole months.
