@@ -56,7 +56,7 @@ def kpi(
     yield (
         _("Data through {moment}", moment=formatting.moment(through))
         if through
-        else _("No data yet.")
+        else _("No data yet")
     )
     yield from _describe_populations(answer.rows)
     for explanation in answer.explanations or ():
