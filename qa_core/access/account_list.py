@@ -187,7 +187,7 @@ def _count_known(rows: list[list[str]]) -> int:
 def _read_terms(text: str, cells: dict[str, str], advisors: list[tuple[str, str]]) -> AccountTerms:
     word = header_text.simplify(text)
     if word not in ROLES:
-        require_known(text, Role, "unknown_role", N_("{name} is not a role. Known: {known}."))
+        require_known(text, Role, "unknown_role")
     role = ROLES[word]
     terms = AccountTerms(
         role, cells.get("display", ""), since=parse_day(cells.get("since") or None)

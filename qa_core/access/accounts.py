@@ -19,7 +19,7 @@ from qa_core.access.roles import GRANTS, Permission, Role, TeamSpan, Viewer
 from qa_core.access.usernames import normalise_username, parse_username, require_unlike
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal, require_known
-from qa_core.base.i18n import LANGUAGES, N_
+from qa_core.base.i18n import LANGUAGES
 from qa_core.base.row_values import build_from_row, read_fields
 from qa_core.storage import audit_log, name_merges
 from qa_core.storage.records import store
@@ -395,8 +395,7 @@ def decline(viewer: Viewer, request_id: int) -> None:
 def set_language(viewer: Viewer, language: str | None) -> None:
     """Set the language of one's own pages; None follows the browser."""
     if language is not None:
-        message = N_("{name} is not an available language. Known: {known}.")
-        require_known(language, LANGUAGES, "unknown_language", message)
+        require_known(language, LANGUAGES, "unknown_language")
     with store.writing() as session:
         account = session.get(Account, viewer.username)
         if account is None or not account.active:
@@ -743,7 +742,7 @@ def _find_or_make_advisor(session: Session, text: str) -> str:
 
 def parse_role(role: Role | str) -> Role:
     """Parse a role by its name. Raises Misuse."""
-    require_known(role, Role, "unknown_role", N_("{name} is not a role. Known: {known}."))
+    require_known(role, Role, "unknown_role")
     return Role(role)
 
 

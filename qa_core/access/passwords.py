@@ -9,6 +9,7 @@ import unicodedata
 import bcrypt
 
 from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_
 
 ROUNDS = 12
 MAXIMUM_BYTES = 72
@@ -18,6 +19,10 @@ BESIDE_NAME = 8
 """Least number of characters beside the username in a password that contains it."""
 
 ALL_CLASSES_LENGTH, THREE_CLASSES_LENGTH, PASSPHRASE_WORDS = 12, 14, 7
+RULE = N_(
+    "Choose 12 characters with small and capital letters, digits and signs. Or choose 14 with "
+    "three of these kinds, or seven different words."
+)
 
 # Words that people often choose as passwords, in French and English.
 COMMON_WORDS = frozenset(
@@ -58,11 +63,7 @@ def check_policy(password: str, username: str) -> None:
         or len({word.casefold() for word in words}) >= PASSPHRASE_WORDS
     )
     if not long_enough:
-        raise Refusal(
-            "weak_password",
-            "Choose 12 characters with small and capital letters, digits and signs. Or choose "
-            "14 with three of these kinds, or seven different words.",
-        )
+        raise Refusal("weak_password", RULE)
     if username.casefold() in password.casefold() and len(password) - len(username) < BESIDE_NAME:
         raise Refusal(
             "password_is_name", "The password is too close to your username. Choose another one."

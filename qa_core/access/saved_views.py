@@ -111,12 +111,8 @@ def find_sharings(viewer: Viewer) -> list[str]:
 def _check(viewer: Viewer, name: str, shared_with: str | None) -> str:
     if shared_with is not None:
         viewer.require(Permission.SHARE_VIEWS)
-        require_known(
-            shared_with,
-            find_sharings(viewer),
-            "unknown_sharing",
-            N_("You cannot share a view with {name}. Known: {known}."),
-        )
+        message = N_("You cannot share a view with {name}. Known: {known}.")
+        require_known(shared_with, find_sharings(viewer), "unknown_sharing", message)
     name = " ".join(name.split())
     if not 0 < len(name) <= MAX_NAME:
         raise Misuse("bad_view_name", "Name the view with 1 to {n} characters.", n=MAX_NAME)

@@ -222,9 +222,7 @@ def _check(session: Session, terms: AccountTerms, days: int) -> None:
     for table, names in ((Team, terms.teams), (Site, terms.sites)):
         known = session.scalars(sa.select(table.name).order_by(table.name)).all()
         for name in names:
-            require_known(
-                name, known, "unknown_bound", N_("There is no team or site {name}. Known: {known}.")
-            )
+            require_known(name, known, "unknown_bound")
     if not 1 <= days <= MAX_TOKEN_DAYS:
         raise Misuse("bad_days", "A token lasts from 1 to {most} days.", most=MAX_TOKEN_DAYS)
 

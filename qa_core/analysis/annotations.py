@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Role, Viewer
-from qa_core.analysis.targets import CENTRE, Scope, find_sites_of_teams
+from qa_core.analysis.targets import Scope, find_sites_of_teams, list_scopes
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse
 from qa_core.base.row_values import build_from_row
@@ -17,7 +17,6 @@ from qa_core.metrics import query
 from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
-from qa_core.storage.records.people import Site
 from qa_core.storage.records.targets import Annotation
 
 MAX_TITLE = 120
@@ -61,7 +60,7 @@ def find(viewer: Viewer, where: Filters = Filters()) -> tuple[DayNote, ...]:
     kept = [
         row
         for row in rows
-        if _overlaps(row, where.period)
+        if where.period.meets(row.starts_on, row.ends_on)
         and _concerns(row, chosen, note_scopes.site_of)
         and note_scopes.may_see(_scope(row))
     ]
@@ -74,17 +73,7 @@ def find_scopes(viewer: Viewer) -> tuple[Scope, ...]:
         return ()
     with store.reading() as session:
         note_scopes = _NoteScopes(viewer, find_sites_of_teams(session))
-        sites = session.scalars(sa.select(Site.name).order_by(Site.name)).all()
-    named = (
-        ("site", sites),
-        ("team", sorted(note_scopes.site_of)),
-        ("queue", sorted(note_scopes.queues)),
-    )
-    scopes: list[Scope] = [
-        CENTRE,
-        *((dimension, name) for dimension, names in named for name in names),
-    ]
-    return tuple(scope for scope in scopes if note_scopes.may_write(scope))
+    return tuple(filter(note_scopes.may_write, list_scopes(note_scopes.reader)))
 
 
 def add(
@@ -144,11 +133,14 @@ class _NoteScopes:
     viewer: Viewer
     site_of: Mapping[str, str | None]
 
+    @property
+    def reader(self) -> Viewer:
+        return Viewer.SYSTEM if self.viewer.role == Role.ADMIN else self.viewer
+
     @functools.cached_property
     def queues(self) -> frozenset[str]:
-        reader = Viewer.SYSTEM if self.viewer.role == Role.ADMIN else self.viewer
         return frozenset(
-            name for name, _count in query.find_values(reader, "queue") if name is not None
+            name for name, _count in query.find_values(self.reader, "queue") if name is not None
         )
 
     def may_see(self, scope: Scope) -> bool:
@@ -174,12 +166,6 @@ class _NoteScopes:
 
 def _scope(row: Annotation) -> Scope:
     return row.dimension, row.dimension_value
-
-
-def _overlaps(row: Annotation, period: Period) -> bool:
-    return (period.first_day is None or period.first_day <= row.ends_on) and (
-        period.last_day is None or row.starts_on <= period.last_day
-    )
 
 
 def _concerns(

@@ -143,7 +143,7 @@ def conclude(worse: Sequence[Any], better: Sequence[Any], was_tried: bool) -> Ch
     if better:
         return ChartTitle(_("What stands out"), "better")
     if was_tried:
-        return ChartTitle(_("Nothing stands out"))
+        return ChartTitle(_("Nothing stands out in this period"))
     return ChartTitle(_("Too little data to see what stands out"))
 
 

@@ -16,7 +16,7 @@ from qa_core.analysis.series import Series, build_series
 from qa_core.analysis.targets import TargetStep
 from qa_core.base import environment
 from qa_core.base.errors import require_known
-from qa_core.base.i18n import N_, _, ngettext
+from qa_core.base.i18n import _, ngettext
 from qa_core.metrics import query
 from qa_core.metrics.kpis import Kpi, formatting, get_kpi, periods
 from qa_core.metrics.kpis.dimensions import Filters, Period
@@ -111,7 +111,7 @@ def find_figures(viewer: Viewer, choice: str = DEFAULT) -> BoardFigures | None:
     that the viewer may see. None while no month is over. Needs SEE_BOARD.
     """
     viewer.require(Permission.SEE_BOARD)
-    require_known(choice, periods.MONTHS, "unknown_period", N_("No period {name}: {known}."))
+    require_known(choice, periods.MONTHS, "unknown_period")
     span = query.data_span(viewer)
     end = span and periods.last_closed_day(span[1], environment.today())
     if span is None or end < span[0]:

@@ -89,8 +89,7 @@ def settle(viewer: Viewer, key: str, state: str | None) -> None:
     """
     viewer.require(Permission.HANDLE_CALLBACKS)
     if state is not None:
-        message = N_("There is no state {name}. Possible: {known}.")
-        require_known(state, tuple(CallBackState), "unknown_state", message)
+        require_known(state, tuple(CallBackState), "unknown_state")
     item = next((one for one in find_all(viewer) if one.caller.tries[0] == key), None)
     if item is None:
         raise AccessDenied(N_("This caller does not wait for a call-back in your queues."))

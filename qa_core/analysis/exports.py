@@ -43,7 +43,6 @@ CONTACT_COLUMNS = {
     "campaign": N_("Campaign"), "customer": N_("Customer"),
 }  # fmt: skip
 """Columns of a list of contacts; the viewer's permissions limit them."""
-WAIT = CONTACT_COLUMNS["wait_seconds"]
 MAX_CONTACTS = 5000
 """Maximum contacts of a file; it is for reading, not for bulk extraction."""
 
@@ -68,12 +67,14 @@ def build_contact_parameters(
     behind: str | None,
     order: str,
     overrides: Mapping[str, str] | None = None,
-    waited: query.WaitRange | None = None,
 ) -> dict[str, Any]:
     """Return a list of contacts as plain values, for its download link."""
-    more = {"overrides": dict(overrides or {}), "waited": list(waited or ())}
-    more = {name: value for name, value in more.items() if value}
-    return {"behind": behind or "", "order": order, **_filters(where), **more}
+    return {
+        "behind": behind or "",
+        "order": order,
+        **_filters(where),
+        **({"overrides": dict(overrides)} if overrides else {}),
+    }
 
 
 def build_number_parameters(period: Period) -> dict[str, Any]:
@@ -133,12 +134,10 @@ def build_contacts(
     last_day: str,
     values: list[list[Any]],
     overrides: Mapping[str, str] = {},
-    waited: Sequence[float | None] = (),
     form: str = "csv",
 ) -> downloads.Download:
     """Build a file of the first `MAX_CONTACTS` contacts the viewer sees; durations in seconds."""
     where, kpis = read_filters(first_day, last_day, values), (get_kpi(behind),) if behind else ()
-    within = (waited[0], waited[1]) if waited else None
     allowed = query.contact_columns(viewer)
     columns = [name for name in CONTACT_COLUMNS if name in allowed]
     frame = query.find_contacts(
@@ -149,11 +148,9 @@ def build_contacts(
         order=order,
         behind=behind or None,
         overrides=overrides,
-        wait_range=within,
     )
-    every = query.count_contacts(viewer, where, behind or None, overrides, within)
+    every = query.count_contacts(viewer, where, behind or None, overrides)
     counted = [_("Contacts"), len(frame), _("of"), every]
-    wait_note = [[_(WAIT), formatting.wait_range(*within)]] if within else []
     titles = [_(CONTACT_COLUMNS[name]) for name in columns]
     header = [
         _("{title} (seconds)", title=title) if name.endswith("_seconds") else title
@@ -164,7 +161,7 @@ def build_contacts(
         for record in frame.to_dict("records")
     )
     name = "-".join(["ecoute-contacts", first_day, last_day]).strip("-")
-    about = [*wait_note, *describe_file(viewer, where, kpis, overrides), counted]
+    about = [*describe_file(viewer, where, kpis, overrides), counted]
     return make_file(Sheet(name, header, rows, about), form)
 
 

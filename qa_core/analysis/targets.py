@@ -57,9 +57,7 @@ class TargetValue:
         return self.dimension, self.name
 
     def holds_on(self, day: date) -> bool:
-        return (self.starts_on is None or self.starts_on <= day) and (
-            self.ends_on is None or day <= self.ends_on
-        )
+        return Period(self.starts_on, self.ends_on).meets(day, day)
 
     def as_json(self) -> dict[str, Any]:
         """Return the target as `targets list --json` shows it."""
@@ -206,17 +204,18 @@ def find_scopes(viewer: Viewer) -> tuple[Scope, ...]:
         return ()
     with store.reading() as session:
         reach = find_managed_sites(session, viewer)
-        names_of = {"site": session.scalars(sa.select(Site.name).order_by(Site.name)).all()}
-        names_of["team"] = session.scalars(sa.select(Team.name).order_by(Team.name)).all()
     reader = viewer if viewer.can(Permission.SEE_CALL_STATISTICS) else Viewer.SYSTEM
-    names_of["queue"] = sorted(
-        name for name, _count in query.find_values(reader, "queue") if name is not None
-    )
-    scopes: list[Scope] = [
-        CENTRE,
-        *((dimension, name) for dimension, names in names_of.items() for name in names),
-    ]
-    return tuple(scope for scope in scopes if _may_set(viewer, scope, reach))
+    return tuple(scope for scope in list_scopes(reader) if _may_set(viewer, scope, reach))
+
+
+def list_scopes(reader: Viewer) -> list[Scope]:
+    """List the centre, its sites and teams, and the queues that a reader sees."""
+    with store.reading() as session:
+        sites = session.scalars(sa.select(Site.name).order_by(Site.name)).all()
+        teams = session.scalars(sa.select(Team.name).order_by(Team.name)).all()
+    queues = sorted(name for name, _count in query.find_values(reader, "queue") if name is not None)
+    named = (("site", sites), ("team", teams), ("queue", queues))
+    return [CENTRE, *((dimension, name) for dimension, names in named for name in names)]
 
 
 def set_target(
@@ -314,37 +313,49 @@ def parse_value(kpi: Kpi, text: str) -> float:
 
 
 def require_place(session: Session, dimension: str | None, name: str | None) -> None:
-    """Refuse an unknown team, site or queue."""
+    """Refuse an unknown team or site, and a value that no contact has."""
     if dimension == "team" and session.get(Team, name) is None:
         raise Refusal("unknown_team", "There is no team {name}.", name=name)
     if dimension == "site" and session.get(Site, name) is None:
         raise Refusal("unknown_site", "There is no site {name}.", name=name)
-    if dimension == "queue" and name not in dict(query.find_values(Viewer.SYSTEM, "queue")):
+    if dimension in (None, "team", "site"):
+        return
+    if name not in {str(value) for value, _count in query.find_values(Viewer.SYSTEM, dimension)}:
         raise Refusal(
-            "unknown_queue", "No contact is in a queue {name}. Check the name.", name=name
+            "unknown_value",
+            "No contact has the {dimension} {name}. Check the name.",
+            dimension=dimension,
+            name=name,
         )
 
 
 @dataclass(frozen=True)
 class ManagedSites:
-    """Sites of a manager's teams. `is_whole`: they are the whole centre."""
+    """Teams of a manager, and their sites. `is_whole`: they are the whole centre."""
 
+    teams: frozenset[str]
     sites: frozenset[str]
     is_whole: bool
+
+    def covers(self, scope: Scope) -> bool:
+        dimension, name = scope
+        managed = {"team": self.teams, "site": self.sites}.get(dimension, frozenset())
+        return self.is_whole or name in managed
 
 
 def find_managed_sites(session: Session, viewer: Viewer) -> ManagedSites:
     site_of = find_sites_of_teams(session)
-    managed = set(viewer.managed_teams)
+    managed = frozenset(viewer.managed_teams)
     sites = frozenset(
         site for name, site in site_of.items() if name in managed and site is not None
     )
-    return ManagedSites(sites, bool(site_of) and viewer.sees_unassigned and set(site_of) <= managed)
+    is_whole = bool(site_of) and viewer.sees_unassigned and set(site_of) <= managed
+    return ManagedSites(managed, sites, is_whole)
 
 
 def _check_scope(kpi: Kpi, dimension: str | None, period: Period) -> None:
     if dimension is not None:
-        message = N_("A target covers the whole centre, or one of: {known}.")
+        message = N_("Choose the whole centre, or one of: {known}.")
         require_known(dimension, SCOPES, "bad_scope", message)
         kpi.require_cut(dimension)
     if kpi.is_amount and not period.is_bounded:
@@ -366,16 +377,11 @@ def _may_see(viewer: Viewer, target: TargetValue) -> bool:
 
 
 def _may_set(viewer: Viewer, scope: Scope, reach: ManagedSites) -> bool:
-    dimension, name = scope
     if not viewer.can(Permission.EDIT_TARGETS):
         return False
     if viewer.role == Role.MANAGER:
-        return (
-            reach.is_whole
-            or (dimension == "team" and name in viewer.managed_teams)
-            or (dimension == "site" and name in reach.sites)
-        )
-    return viewer.role != Role.EXECUTIVE or dimension is None or viewer.can_cut_by(dimension)
+        return reach.covers(scope)
+    return viewer.role != Role.EXECUTIVE or scope[0] is None or viewer.can_cut_by(scope[0])
 
 
 def find_sites_of_teams(session: Session) -> dict[str, str | None]:

@@ -7,6 +7,7 @@ from typing import TypeVar
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from qa_core.access.roles import TeamSpan
 from qa_core.storage import name_merges
 from qa_core.storage.records import store
 from qa_core.storage.records.people import IS_PERSON, MACHINE, Advisor, Membership
@@ -76,9 +77,7 @@ def find_teams(session: Session, day: date) -> dict[str, frozenset[str]]:
     teams_by_advisor: dict[str, frozenset[str]] = {}
     for row in session.scalars(sa.select(Membership)):
         advisor = kept_ids.get(row.advisor_id, row.advisor_id)
-        holds = (row.starts_on is None or row.starts_on <= day) and (
-            row.ends_on is None or row.ends_on > day
-        )
+        holds = TeamSpan(row.team_name, row.starts_on, row.ends_on).holds_on(day)
         teams_by_advisor[advisor] = teams_by_advisor.get(advisor, frozenset()) | (
             {row.team_name} if holds else frozenset()
         )

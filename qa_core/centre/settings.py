@@ -24,7 +24,6 @@ from sqlalchemy.orm import Session
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import Misuse, require_known
-from qa_core.base.i18n import N_
 from qa_core.storage import audit_log
 from qa_core.storage.records import due_work, store
 from qa_core.storage.records.imports import CENTRE_RULES, PURGE
@@ -140,8 +139,7 @@ class Settings:
 
 def get_setting(name: str) -> Setting:
     """Get the declaration of that setting. Raises Misuse for an unknown name."""
-    message = N_("There is no setting {name}. Known: {known}.")
-    require_known(name, sorted(BY_NAME), "unknown_setting", message)
+    require_known(name, sorted(BY_NAME), "unknown_setting")
     return BY_NAME[name]
 
 

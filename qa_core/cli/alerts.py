@@ -48,7 +48,7 @@ def list_alerts(
         "alerts": [event.as_json() for event in events],
     }
     for rule in rules:
-        scope = f"{rule.dimension} {rule.name or '*'}" if rule.dimension else _("the whole centre")
+        scope = f"{rule.dimension} {rule.name or '*'}" if rule.dimension else _("The whole centre")
         yield f"{rule.id:5} {rule.kpi:32} {rule.grain:5}  {scope}: {alerts.describe_rule(rule)}"
     for event in events:
         yield f"      {event.state}: {alerts.describe_slice(event)}: {alerts.describe(event)}"

@@ -246,23 +246,6 @@ def _imports() -> tuple[str, str]:
     return OK, str(count)
 
 
-def _marks() -> tuple[str, str]:
-    from qa_core.ingest.matching import evaluation_rows
-
-    with store.reading() as session:
-        criteria = evaluation_rows.find_unlikely_criteria(session)
-    if criteria:
-        return WARN, _(
-            "{criteria} exceed every scale. They are not scores, perhaps phone numbers or "
-            "durations. Remove them with: {commands}",
-            criteria=", ".join(sorted({criterion for _batch, criterion in criteria})[:SHOWN]),
-            commands=" · ".join(
-                f"python -m qa_core batches undo {batch}" for batch in dict(criteria)
-            ),
-        )
-    return OK, _("all columns are scores")
-
-
 def _alerts() -> tuple[str, str]:
     with store.reading() as session:
         count = session.scalar(sa.select(sa.func.count()).where(AlertRule.ended_at.is_(None)))
@@ -391,7 +374,6 @@ _CHECKS: tuple[tuple[str, Callable[[], tuple[str, str]], bool], ...] = (
     ("deep check", _stores, True),
     ("engine", lambda: (OK, engine_check.describe_engine()), False),
     ("imports", _imports, True),
-    ("marks of evaluations", _marks, True),
     ("alert rules", _alerts, True),
     ("work after imports", _due_work, True),
     ("host names", _hosts, False),

@@ -37,9 +37,9 @@ def _read_text(file: Path) -> str:
     except OSError as error:
         raise Misuse(
             "no_file",
-            "{file} cannot be read: {detail}",
-            file=str(file),
-            detail=error.strerror or "",
+            "{name} cannot be opened: {reason}.",
+            name=str(file),
+            reason=error.strerror or "",
         ) from error
     except UnicodeDecodeError as error:
         raise Refusal("bad_encoding", "{file} is not UTF-8 text.", file=file.name) from error

@@ -54,9 +54,9 @@ def kpi(
     yield _format_rows(answer.rows)
     through = answer.data_through
     yield (
-        _("Data through {moment}.", moment=formatting.moment(through))
+        _("Data through {moment}", moment=formatting.moment(through))
         if through
-        else _("No data yet.")
+        else _("No data yet")
     )
     yield from _describe_populations(answer.rows)
     for explanation in answer.explanations or ():

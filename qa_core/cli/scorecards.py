@@ -51,9 +51,9 @@ def import_scorecard(
     except OSError as error:
         raise Refusal(
             "no_such_file",
-            "{file} cannot be read: {detail}",
-            file=str(file),
-            detail=error.strerror or str(error),
+            "{name} cannot be opened: {reason}.",
+            name=str(file),
+            reason=error.strerror or str(error),
         ) from error
     made = files.import_file(Viewer.SYSTEM, file.name, content, key)
     version = None

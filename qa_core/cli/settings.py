@@ -92,7 +92,7 @@ def list_targets() -> Output:
     rows = targets.find_all(Viewer.SYSTEM)
     yield [target.as_json() for target in rows]
     for target in rows:
-        scope = f"{target.dimension} {target.name}" if target.dimension else _("the whole centre")
+        scope = f"{target.dimension} {target.name}" if target.dimension else _("The whole centre")
         days = f"{target.starts_on or '…'} – {target.ends_on or '…'}"
         value = formatting.value(target.value, BY_KEY[target.kpi].unit)
         yield f"{target.id:5} {target.kpi:32} {value:>12}  {scope}  {days}"

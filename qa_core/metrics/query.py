@@ -30,7 +30,6 @@ from qa_core.metrics.rows.callbacks import (
 )
 from qa_core.metrics.rows.comments import find_remarks, may_read_remarks
 from qa_core.metrics.rows.contacts import (
-    WaitRange,
     contact_columns,
     count_contacts,
     find_all_values,
@@ -58,8 +57,4 @@ from qa_core.metrics.rows.repeat_chains import (
 from qa_core.metrics.rows.rule_changes import Change, find_changes
 from qa_core.metrics.rows.satisfaction_drivers import Drivers, find_drivers
 from qa_core.metrics.rows.tracking import find_currencies, find_number_uses
-from qa_core.metrics.rows.waits import (
-    MAX_WAIT,
-    find_service_levels,
-    find_waits,
-)
+from qa_core.metrics.rows.waits import find_service_levels, find_waits

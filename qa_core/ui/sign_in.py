@@ -6,7 +6,7 @@ import segno
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from qa_core.access import accounts, identity, second_factor, sessions
+from qa_core.access import accounts, identity, passwords, second_factor, sessions
 from qa_core.access.roles import Viewer
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import _
@@ -169,14 +169,10 @@ def show_password_form() -> bool:
     if signed_in is None:
         st.stop()
     with st.form("password", clear_on_submit=True, border=True):
-        rule = _(
-            "12 characters with small and capital letters, digits and signs. Or 14 with three "
-            "of these kinds. Or seven words."
-        )
         known = {"type": "password", "max_chars": 200, "autocomplete": "current-password"}
         chosen = known | {"autocomplete": "new-password"}
         current = st.text_input(_("Current password"), **known)
-        new = st.text_input(_("New password"), help=rule, **chosen)
+        new = st.text_input(_("New password"), help=_(passwords.RULE), **chosen)
         again = st.text_input(_("New password again"), **chosen)
         if not st.form_submit_button(_("Change password"), type="primary"):
             return False

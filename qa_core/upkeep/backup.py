@@ -89,8 +89,8 @@ def back_up(viewer: Viewer, path: Path) -> Backup:
         message = N_("{file} would be next to the stores in {folder}. Choose another place.")
         raise Misuse("backup_beside_stores", message, file=str(path), folder=str(folder))
     if not path.parent.is_dir():
-        message = N_("There is no folder {folder}.")
-        raise Misuse("no_folder", message, folder=str(path.parent))
+        message = N_("There is no folder {path}.")
+        raise Misuse("no_folder", message, path=str(path.parent))
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         # Held to the end: the records, the lake and the recordings are of one moment, and
@@ -129,9 +129,9 @@ def opening(path: Path) -> Iterator[tuple[Backup, tarfile.TarFile]]:
     try:
         opened = path.open("rb")
     except OSError as error:
-        detail = error.strerror or ""
-        message = N_("{file} cannot be read: {detail}")
-        raise Misuse("no_file", message, file=str(path), detail=detail) from error
+        message = N_("{name} cannot be opened: {reason}.")
+        reason = error.strerror or ""
+        raise Misuse("no_file", message, name=str(path), reason=reason) from error
     with opened as file, _explaining_damage(path):
         format_, _, check = file.readline(200).decode("ascii", "replace").strip().rpartition(" ")
         if format_ != FIRST_LINE:

@@ -200,32 +200,6 @@ def test_a_file_of_contacts_has_the_list_in_its_order_with_what_the_reader_may_s
     assert "Customer" not in led[led.index([]) + 1] and len(led) == led.index([]) + 4
 
 
-def test_a_file_of_contacts_that_waited_so_long_has_those_alone_and_says_so(centre: Path) -> None:
-    land(
-        [
-            contact("2026-05-04 09:30", team="Nord", wait_seconds=wait, queue=f"{wait:g}")
-            for wait in (5.0, 6.0, 10.0, 11.0)
-        ]
-    )
-    asked = exports.build_contact_parameters(
-        Filters(MAY), "average_speed_of_answer", "longest_wait", waited=(5, 10)
-    )
-
-    lines = read(exports.build_contacts(MANAGER, **asked).content)
-
-    above = lines.index([])
-    assert lines[0] == ["Wait", "5\u00a0s – 10\u00a0s"] and lines[above - 1] == [
-        "Contacts",
-        "2",
-        "of",
-        "2",
-    ]
-    assert [
-        dict(zip(lines[above + 1], line, strict=True))["Wait (seconds)"]
-        for line in lines[above + 2 :]
-    ] == ["10.0", "6.0"]
-
-
 def test_a_file_of_contacts_is_capped_and_says_so(
     listened: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -288,7 +288,7 @@ def test_a_target_taken_away_is_gone_and_both_acts_stand_in_the_journal(two_site
         ("average_handle_time", "-1", None, None, "bad_target"),
         ("average_handle_time", "inf", None, None, "bad_target"),
         ("answer_rate", "0.8", "channel", "phone", "bad_scope"),
-        ("answer_rate", "0.8", "queue", "nowhere", "unknown_queue"),
+        ("answer_rate", "0.8", "queue", "nowhere", "unknown_value"),
         ("answer_rate", "0.8", "team", "nowhere", "unknown_team"),
         ("answer_rate", "0.8", "site", "nowhere", "unknown_site"),
         ("cost_per_contact", "3", "team", "Nord", "cannot_cut"),

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from builders.health import find_check
 from builders.import_files import bring, describe_question, find_contacts, run_confirmed, write
 from builders.listening_centre import allow_evaluations
 
@@ -233,30 +232,6 @@ def test_an_only_that_there_is_not_is_a_misuse(centre: Path) -> None:
     for only in ({"outcome": "red"}, {"colour": "red"}):
         with pytest.raises(Misuse):
             ingest.run(Viewer.SYSTEM, "contacts", [path], ImportOptions(only=only))
-
-
-def test_doctor_finds_phone_numbers_that_were_stored_as_marks(centre: Path) -> None:
-    allow_evaluations("Ann")
-    bring(
-        centre,
-        "evaluations",
-        "Agent,Evaluation date,Evaluator,Greeting /2\nAnn,2026-03-20,Eve,2\n",
-    )
-    assert find_check("marks of evaluations")[0] == "ok"
-    with store.writing() as session:
-        evaluation = session.query(Evaluation).one()
-        session.add(
-            EvaluationAnswer(
-                evaluation_id=evaluation.id,
-                criterion="Line",
-                earned=612345678,
-                possible=698765432,
-                applied_weight=0.5,
-            )
-        )
-        batch = evaluation.batch_id
-    state, detail = find_check("marks of evaluations")
-    assert state == "warn" and "Line" in detail and f"undo {batch}" in detail
 
 
 MARKS = """Contact ID,Agent,Evaluator,Evaluated at,Welcome,Listening,Solution,Score /15

@@ -522,7 +522,9 @@ def test_the_page_shows_an_evaluator_the_way_to_score_and_the_marks_of_others_on
         submit(username, first, greeting=greeting, answer=3)
     app = open_app("eve", "calibration")
 
-    assert not app.exception and "1 contact to score" in text_of(app) and "Max" not in text_of(app)
+    assert (
+        not app.exception and "1 contact to evaluate" in text_of(app) and "Max" not in text_of(app)
+    )
     calibration.close_session(viewer_of("mona"), opened)
     app = open_app("eve", "calibration")
     assert not app.exception and "Eve (you)" in text_of(app) and "Max" in text_of(app)

@@ -241,7 +241,6 @@ EQUIVALENT: dict[str, str] = {
             "qa_core/ui/views/performance/explain.py: _show_settings: "
             "viewer.can(Permission.MANAGE_SETTINGS)",
             "qa_core/ui/views/performance/overview.py: read: viewer.can(get_kpi(key).needs)",
-            "qa_core/ui/views/performance/survey_response.py: show_marks: viewer.needs_suppression",
             "qa_core/ui/views/quality/calibration.py: _show_open: "
             "viewer.can(Permission.MANAGE_CALIBRATIONS)",
             "qa_core/ui/views/quality/calibration.py: show: "

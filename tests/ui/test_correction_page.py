@@ -81,7 +81,7 @@ def has_control(app) -> bool:
 
 def test_its_evaluator_corrects_it_and_sees_first_what_that_does(submitted: int, open_app) -> None:
     app = correcting(open_app, submitted)
-    assert "Nothing is changed yet" in said(app)
+    assert "Nothing has changed" in said(app)
 
     set_answer(app, submitted, "close", "2")
     assert "Score 96.0 → 100.0" in said(app) and "1 → 2" in said(app)
@@ -157,7 +157,7 @@ def test_what_the_advisor_disputes_stays_as_it_is(submitted: int, open_app, add_
     app.run()
     assert app.segmented_control(
         key=f"correct_{submitted}_answer_close"
-    ).disabled and "Nothing is changed yet" in said(app)
+    ).disabled and "Nothing has changed" in said(app)
     disputes.decide(viewer_of("mona"), dispute_id, "accept", reason="At minute 2")
     app.run()
     assert app.segmented_control(key=f"correct_{submitted}_answer_close").value == "2"

@@ -263,7 +263,7 @@ def test_messages_are_in_the_language_of_the_request(two_teams: None) -> None:
     secret = add_token("manager")
     message = ask(secret, ("kpi", "x"), **{"accept-language": "fr-FR,fr;q=0.9"})[1]["error"]
 
-    assert message["message"].startswith("Il n’existe pas")
+    assert message["message"].startswith("x est inconnu ici")
     message = ask(secret, ("kpi", "recieved"))[1]["error"]["message"]
     assert message.endswith("Did you mean received?")
 

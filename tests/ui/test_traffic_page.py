@@ -16,7 +16,6 @@ from builders.shown_texts import text_of
 from streamlit.testing.v1 import AppTest
 
 from qa_core.access.roles import Role, Viewer
-from qa_core.analysis.charts import traffic as charts
 from qa_core.base.errors import AccessDenied, Misuse
 from qa_core.metrics import query
 from qa_core.metrics.kpis import half_hours
@@ -24,7 +23,7 @@ from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.metrics.kpis.half_hours import ClockChange
 from qa_core.metrics.query import Recovery
 from qa_core.ui.frame import menu
-from qa_core.ui.views.performance import traffic, waiting_times
+from qa_core.ui.views.performance import traffic
 
 SYSTEM, EXECUTIVE = Viewer.SYSTEM, Viewer("rex", Role.EXECUTIVE)
 BACK, FORWARD = date(2026, 10, 25), date(2026, 3, 29)
@@ -135,96 +134,6 @@ def test_a_wait_of_the_threshold_itself_stands_with_those_within(centre: Path) -
         "answered": [1, 0, 1, 1, 1],
         "abandoned": [0, 1, 0, 0, 0],
     }
-
-
-def test_bars_of_waits_end_with_the_threshold_and_count_what_lies_beyond() -> None:
-    waits = pd.DataFrame(
-        {
-            "second": [0, 5, 6, 20, 21, 900],
-            "answered": [40, 20, 20, 15, 3, 1],
-            "abandoned": [0, 0, 0, 1, 0, 0],
-        }
-    )
-
-    bars, width, beyond = waiting_times.split_waits(waits, 20)
-
-    assert (width, beyond, len(bars)) == (5, 1, 8)
-    assert bars.head(5).to_dict("list") == {
-        "until": [5, 10, 15, 20, 25],
-        "answered": [60, 20, 0, 15, 3],
-        "abandoned": [0, 0, 0, 1, 0],
-    }
-
-
-def test_the_contacts_of_a_bar_are_those_it_counts(centre: Path) -> None:
-    waits = (0.0, 5.0, 5.1, 10.0, 10.1, 1700.0, 5000.0, None)
-    land(
-        [
-            contact("2026-05-04 09:00", f"w{place}", wait_seconds=wait)
-            for place, wait in enumerate(waits)
-        ]
-        + [waited(7.0, "abandoned")]
-    )
-
-    def listed(
-        above: float, until: float | None, behind: str | None = "average_speed_of_answer"
-    ) -> list[str]:
-        found = query.find_contacts(
-            SYSTEM, columns=("contact_id",), behind=behind, wait_range=(above, until)
-        )
-        assert query.count_contacts(SYSTEM, behind=behind, wait_range=(above, until)) == len(found)
-        return sorted(found["contact_id"])
-
-    assert listed(0, 5) == ["w0", "w1"]
-    assert listed(5, 10) == ["w2", "w3"]
-    assert listed(1680, None) == ["w5", "w6"]
-    assert listed(5, 10, "average_time_to_abandon") == ["c8"]
-    assert listed(5, 10, None) == ["c8", "w2", "w3"]
-
-
-@pytest.mark.parametrize(
-    ("said", "n"), [("5-10", 2), ("10-", 3), ("0-5", 2), ("10-5", 7), ("short", 7), ("", 7)]
-)
-def test_the_address_of_a_bar_of_waits_opens_its_contacts_and_what_is_no_wait_is_passed_over(
-    centre: Path,
-    open_app: Callable[..., AppTest],
-    add_person: Callable[..., str],
-    said: str,
-    n: int,
-) -> None:
-    add_people({}, {"Nord": "Lille"})
-    land(
-        [
-            contact("2026-05-04 09:00", wait_seconds=wait, team="Nord")
-            for wait in (0.0, 5.0, 5.1, 10.0, 10.1, 1700.0, 5000.0, None)
-        ]
-    )
-
-    app = open_app(add_person("max", "manager", sites=("Lille",)), "contacts")
-    for name, value in {
-        "period": "all",
-        "behind": "average_speed_of_answer",
-        "waited": said,
-    }.items():
-        app.query_params[name] = value
-    app = app.run()
-
-    assert not app.exception
-    assert f"##### {n} contacts" in [text.value for text in app.markdown]
-    assert bool([button for button in app.button if button.key == "remove_waited"]) == (n < 7)
-
-
-def test_bars_of_waits_carry_what_a_click_on_them_opens() -> None:
-    bars = pd.DataFrame({"until": [5, 10], "answered": [60, 20], "abandoned": [0, 1]})
-
-    answered, abandoned = (
-        list(map(list, bar.customdata))
-        for bar in charts.build_waits(bars, 5, 20).data
-        if bar.type == "bar"
-    )
-
-    assert answered == [["answered", 0, 5], ["answered", 5, 10]]
-    assert abandoned == [["abandoned", 0, 5], ["abandoned", 5, 10]]
 
 
 def test_the_service_level_of_every_threshold_follows_the_formula_in_force(centre: Path) -> None:

@@ -9,10 +9,9 @@ from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.analysis import targets
-from qa_core.base.errors import AccessDenied, Misuse, Refusal, require_known
+from qa_core.base.errors import AccessDenied, Misuse, require_known
 from qa_core.base.i18n import N_
 from qa_core.base.row_values import build_from_row, read_fields
-from qa_core.metrics import query
 from qa_core.metrics.kpis import BY_KEY, get_kpi
 from qa_core.storage import audit_log
 from qa_core.storage.records import due_work, store
@@ -125,7 +124,7 @@ def add(viewer: Viewer, rule: Rule) -> Rule:
         if not _may_manage(viewer, rule, targets.find_managed_sites(session, viewer)):
             raise AccessDenied()
         if rule.name is not None:
-            _require_place(session, rule.dimension, rule.name)
+            targets.require_place(session, rule.dimension, rule.name)
         return _insert(session, viewer, rule)
 
 
@@ -175,8 +174,7 @@ def _may_manage(viewer: Viewer, rule: Rule, reach: targets.ManagedSites) -> bool
         return True
     if not viewer.can(get_kpi(rule.kpi).needs):
         return False
-    managed = {"team": viewer.managed_teams, "site": reach.sites}.get(rule.dimension or "", ())
-    return reach.is_whole or (rule.name is not None and rule.name in managed)
+    return reach.covers((rule.dimension, rule.name))
 
 
 def _may_see(viewer: Viewer, rule: Rule) -> bool:
@@ -189,12 +187,10 @@ def _may_see(viewer: Viewer, rule: Rule) -> bool:
 
 def _check(rule: Rule) -> None:
     kpi = get_kpi(rule.kpi)
-    require_known(rule.kind, RuleKind, "bad_rule", N_("A rule has one of these kinds: {known}."))
-    require_known(
-        rule.grain, GRAINS, "bad_grain", N_("A rule checks one of these periods: {known}.")
-    )
+    require_known(rule.kind, RuleKind, "bad_rule")
+    require_known(rule.grain, GRAINS, "bad_grain")
     if rule.dimension is not None:
-        message = N_("A rule covers the whole centre, or one of: {known}.")
+        message = N_("Choose the whole centre, or one of: {known}.")
         require_known(rule.dimension, DIMENSIONS, "bad_scope", message)
         kpi.require_cut(rule.dimension)
     if not (1 <= rule.periods <= MAX_PERIODS and 1 <= rule.clear_after <= MAX_PERIODS):
@@ -224,18 +220,6 @@ def _check(rule: Rule) -> None:
             "Neither a high nor a low {kpi} is better, so it cannot miss a target. "
             "Choose another kind of rule.",
             kpi=kpi.key,
-        )
-
-
-def _require_place(session: Session, dimension: str, name: str) -> None:
-    if dimension in ("team", "site", "queue"):
-        targets.require_place(session, dimension, name)
-    elif name not in {str(value) for value, _count in query.find_values(Viewer.SYSTEM, dimension)}:
-        raise Refusal(
-            "unknown_value",
-            "No contact has the {dimension} {name}. Check the name.",
-            dimension=dimension,
-            name=name,
         )
 
 

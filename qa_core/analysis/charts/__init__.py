@@ -6,7 +6,7 @@ series in Okabe–Ito order; never colour alone. Backgrounds are transparent, so
 figure serves the page and its cards.
 """
 
-from qa_core.analysis.charts.bars import build_shares, build_waterfall
+from qa_core.analysis.charts.bars import build_waterfall
 from qa_core.analysis.charts.dots import build_differences, build_dots, format_between
 from qa_core.analysis.charts.funnel import build_criteria, build_funnel_plot
 from qa_core.analysis.charts.labels import list_points

@@ -237,20 +237,7 @@ def build_curve(
     """Draw a value against a setting (`value`, `low`, `high`, in the order of `xs`),
     with the setting in force marked.
     """
-    tint = colours(dark)
-    return finish(draw_curve(xs, frame, unit, tint, here, x_label), tint, height)
-
-
-def draw_curve(
-    xs: Sequence[float],
-    frame: pd.DataFrame,
-    unit: str,
-    tint: Colours,
-    here: float | None = None,
-    x_label: str = "",
-) -> Sketch:
-    """Draw the curve of `build_curve`, still to be dressed."""
-    figure = Sketch()
+    tint, figure = colours(dark), Sketch()
     frame = frame.reset_index(drop=True)
     known = frame["low"].notna()
     if known.any():
@@ -278,7 +265,7 @@ def draw_curve(
         ticktext=[formatting.number(x) for x in xs],
         title={"text": x_label, "font": {"size": 11.5}, "standoff": 4},
     )
-    return figure
+    return finish(figure, tint, height)
 
 
 def _find_runs(known: pd.Series) -> list[tuple[int, int]]:

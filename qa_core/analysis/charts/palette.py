@@ -9,11 +9,9 @@ import plotly.graph_objects as go
 
 from qa_core.analysis.charts.sketch import Sketch
 
-SERIES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#666666")
 MAX_KEPT = 200
 """Charts kept as Plotly checked them: that takes most of the time of drawing one again."""
 FONT = "'Source Sans', sans-serif"
-LEGEND = {"orientation": "h", "traceorder": "normal", "yanchor": "bottom"}
 
 
 @dataclass(frozen=True)

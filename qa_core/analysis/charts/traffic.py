@@ -15,15 +15,13 @@ from qa_core.analysis.charts.labels import (
     cut,
     find_range,
     format_point,
-    format_tick,
     list_values,
     plain,
 )
-from qa_core.analysis.charts.lines import date_axis, draw_curve
-from qa_core.analysis.charts.palette import LEGEND, Colours, colours, finish
+from qa_core.analysis.charts.lines import date_axis
+from qa_core.analysis.charts.palette import colours, finish
 from qa_core.analysis.charts.sketch import Sketch
-from qa_core.base.i18n import N_, _
-from qa_core.metrics.kpis import Unit, formatting
+from qa_core.metrics.kpis import formatting
 
 MIN_SPREAD = 0.1
 """Minimum range of rates for the full colour scale."""
@@ -184,73 +182,6 @@ def build_lines(
     return finish(figure, tint, height, hovermode="closest", margin_r=margin)
 
 
-def build_waits(
-    frame: pd.DataFrame, width: int, threshold: float, *, dark: bool = False
-) -> go.Figure:
-    """Draw waiting times as bars, answered and abandoned stacked, with the threshold of
-    the service level.
-
-    `frame`: `until` (last second of a bar of `width` seconds), `answered`, `abandoned`.
-    Bars carry which of the two they are, and their seconds.
-    """
-    tint, figure = colours(dark), Sketch()
-    for name, label, colour, shape in (
-        ("answered", N_("Answered"), tint.accent, ""),
-        ("abandoned", N_("Abandoned"), tint.attention, "/"),
-    ):
-        spans = [f"{until - width}–{until}{formatting.NO_BREAK}s" for until in frame["until"]]
-        figure.add_bar(
-            x=frame["until"] - width / 2,
-            y=frame[name],
-            width=width * 0.86,
-            name=_(label),
-            marker={
-                "color": colour,
-                "pattern": {
-                    "shape": shape,
-                    "size": 5,
-                    "fgcolor": tint.paper,
-                    "solidity": 0.3,
-                    "fillmode": "overlay",
-                },
-                "line": {"width": 0},
-            },
-            customdata=[[name, int(until - width), int(until)] for until in frame["until"]],
-            hovertext=[
-                f"<b>{_(label)}</b><br>{span}<br>n = {formatting.number(n)}"
-                for span, n in zip(spans, frame[name], strict=True)
-            ],
-            hoverinfo="text",
-        )
-    _mark_threshold(figure, threshold, tint)
-    longest = float(frame["until"].max())
-    figure.update_xaxes(**build_value_axis(0, longest, Unit.SECONDS), showgrid=False)
-    most = float((frame["answered"] + frame["abandoned"]).max())
-    counts = formatting.nice_ticks(0, most * 1.05, Unit.COUNT)
-    figure.update_yaxes(
-        range=[0, most * 1.05],
-        tickvals=counts,
-        ticktext=[formatting.number(tick) for tick in counts],
-    )
-    legend = LEGEND | {"x": 1, "xanchor": "right", "y": 1, "bgcolor": "rgba(0,0,0,0)"}
-    return finish(figure, tint, 270, barmode="stack", showlegend=True, legend=legend, margin_t=30)
-
-
-def build_threshold_curve(frame: pd.DataFrame, here: float, *, dark: bool = False) -> go.Figure:
-    """Draw the share answered within x seconds: `threshold`, `value`, `low`, `high`,
-    `n`, with the threshold in force marked.
-    """
-    tint, xs = colours(dark), frame["threshold"].tolist()
-    figure = draw_curve(xs, frame, Unit.RATE, tint, x_label=_("seconds"))
-    _mark_threshold(figure, here, tint)
-    ticks = formatting.nice_ticks(0, max(xs), Unit.SECONDS)
-    texts = [format_tick(tick, Unit.SECONDS, None, ticks) for tick in ticks]
-    figure.update_xaxes(
-        tickvals=ticks, ticktext=texts, range=[0, max(xs) * 1.02], title=None, showgrid=False
-    )
-    return finish(figure, tint, 270)
-
-
 def build_shares(parts: Sequence[tuple[str, int, str]], *, dark: bool = False) -> go.Figure:
     """Draw parts of a whole as bars with number and share: (label, count, severity);
     severity as in a chart title, or `reference`.
@@ -289,13 +220,6 @@ def list_times(values: Sequence[Hashable], grain: str) -> list[Hashable]:
         int(value[:2]) * 2 + int(value[3:]) // 30 for value in (min(values), max(values))
     )
     return [f"{position // 2:02d}:{position % 2 * 30:02d}" for position in range(first, last + 1)]
-
-
-def _mark_threshold(figure: Sketch, threshold: float, tint: Colours) -> None:
-    figure.add_vline(x=threshold, line={"color": tint.ink, "width": 1.2, "dash": "dash"})
-    position = {"x": threshold, "xanchor": "left", "xshift": 4, "yref": "paper", "y": 1}
-    font, text = {"size": 12, "color": tint.ink}, formatting.duration(threshold)
-    figure.add_annotation(text=text, font=font, yanchor="top", **position)
 
 
 def _name_ends(figure: Sketch, ends: list[tuple[float, str, str]], apart: float) -> None:

@@ -52,7 +52,7 @@ def _find_changes(
 
 
 def _describe(title: str, before: object, now: object) -> str:
-    return _("{what}: {before} → {now}", what=_(title), before=before, now=now)
+    return _("{what}: {before} → {after}", what=_(title), before=before, after=now)
 
 
 def _count_new_listeners(session: Session, consulted: GateValue) -> int:

@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -28,9 +28,7 @@ from qa_core.metrics.law.legal_obstacles import LegalAct
 from qa_core.quality import evaluations
 from qa_core.quality.evaluations import ImportedAnswer, ImportedEvaluation
 from qa_core.storage import name_merges
-from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.facts.schema import RESTRAINTS, Handler
-from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer
 from qa_core.storage.records.imports import WaitingRow
 from qa_core.storage.records.store import Session
 
@@ -40,8 +38,6 @@ LEGAL_COLUMNS = (*RESTRAINTS, "recording_purpose", "tracking_number", "handled_b
 CHECKED_COLUMNS = ("source_system", "contact_id", "advisor_id", "local_start", *LEGAL_COLUMNS)
 """Columns of its contact that an evaluation needs, and those that the law asks for."""
 _WAITING = sa.select(WaitingRow).where(WaitingRow.kind == "evaluations")
-MAX_MARK = 1_000
-"""Greatest mark that any criterion has."""
 
 
 @dataclass
@@ -254,7 +250,7 @@ def join_arrived(
                 if other.batch_id == row.batch_id
             ]
             importers[row.batch_id] = evaluations.EvaluationImporter(session, row.batch_id, keys)
-        importers[row.batch_id].import_one(_complete(row.content["values"], draft.contact, teams))
+        importers[row.batch_id].import_one(build(draft, advisor_ids, teams))
         joined_ids.setdefault(arrived_batch or row.batch_id, []).append(row.id)
     session.flush()
     for batch_id, ids in joined_ids.items():
@@ -263,7 +259,7 @@ def join_arrived(
 
 
 def _recall(row: WaitingRow) -> EvaluationRow:
-    """Recall an evaluation that waited, as far as it is matched and judged."""
+    """Recall the rows of an evaluation that waited."""
     values = row.content["values"]
     moment, day = (values[name] for name in ("evaluated_at", "local_day"))
     first = {
@@ -273,8 +269,13 @@ def _recall(row: WaitingRow) -> EvaluationRow:
         "evaluator": values["evaluator"],
         "evaluated_at": datetime.fromisoformat(moment) if moment else None,
         "local_start": datetime.fromisoformat(day) if day else None,
+        "grid": values["scorecard"],
+        "score": values["score"],
+        "comment": values["comment"],
+        "tags": ",".join(values.get("tags") or ()),
     }
-    return EvaluationRow(values["external_key"], [first], [])
+    rows = [first | mark for mark in values["marks"]] or [first]
+    return EvaluationRow(values["external_key"], rows, [])
 
 
 def release(session: Session, arrived_batch: str) -> None:
@@ -285,30 +286,6 @@ def release(session: Session, arrived_batch: str) -> None:
         by_batch.setdefault(row.batch_id, []).append(row.content["values"]["external_key"])
     for batch_id, keys in by_batch.items():
         evaluations.restore(session, batch_id, keys)
-
-
-def _complete(
-    values: dict[str, Any], contact: dict[str, Any] | None, teams: advisors.MembershipSpans
-) -> ImportedEvaluation:
-    """Complete an evaluation that waited, as if its contact had been there first."""
-    contact = contact or {}
-    local_start, moment = contact.get("local_start"), values["evaluated_at"]
-    day = local_start.date() if local_start else date.fromisoformat(values["local_day"])
-    advisor_id = values["advisor_id"] or contact.get("advisor_id")
-    evaluated_at = datetime.fromisoformat(moment) if moment else contact.get("started_at")
-    return ImportedEvaluation(
-        **values
-        | {
-            "source_system": contact.get("source_system"),
-            "contact_id": contact.get("contact_id") or values["contact_id"],
-            "advisor_id": advisor_id,
-            "team": contact.get("team") or advisors.find_team(teams, advisor_id, day),
-            "local_day": day,
-            "evaluated_at": evaluated_at and evaluated_at.replace(tzinfo=UTC),
-            "marks": tuple(ImportedAnswer(**mark) for mark in values["marks"]),
-            "tags": tuple(values.get("tags") or ()),
-        }
-    )
 
 
 def _list_distinct(texts: Iterable[str | None]) -> tuple[str, ...]:
@@ -373,20 +350,3 @@ def _find_contacts(
     for number, reason in connection.execute("SELECT line, reason FROM doubtful").fetchall():
         drafts[number].reason = reason
     connection.unregister("incoming")
-
-
-def find_unlikely_criteria(session: Session) -> list[tuple[str, str]]:
-    """Find (batch, criterion) of marks beyond any scale, such as phone numbers or durations."""
-    statement = (
-        sa.select(Evaluation.batch_id, EvaluationAnswer.criterion)
-        .join(EvaluationAnswer.evaluation)
-        .where(Evaluation.batch_id.is_not(None), EvaluationAnswer.possible > MAX_MARK)
-        .distinct()
-        .order_by(Evaluation.batch_id, EvaluationAnswer.criterion)
-    )
-    query = Unscoped(
-        statement,
-        "The operator checks the whole store for mistakes of imports. Only batches and names of "
-        "criteria are read.",
-    )
-    return [(batch, criterion) for batch, criterion in session.execute(query)]

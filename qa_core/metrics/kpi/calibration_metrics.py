@@ -206,7 +206,8 @@ def find_marked(question: MetricQuery) -> list[CriterionMarks]:
                     for name in row.evaluators
                 }
                 present = {name: of for name, of in marks_by_evaluator.items() if of is not None}
-                if not present or not _is_within(question, contact.local_start):
+                day = contact.local_start.date()
+                if not present or not question.where.period.meets(day, day):
                     continue
                 for section in plan.sections:
                     for criterion in section.criteria:
@@ -257,13 +258,6 @@ def _read_marks(
     for number, criterion, earned, applies in session.execute(on_marks(of_these.where(*handed_in))):
         marks[places[number]][criterion] = earned if applies else None
     return marks
-
-
-def _is_within(question: MetricQuery, start: datetime) -> bool:
-    period = question.where.period
-    return (period.first_day is None or period.first_day <= start.date()) and (
-        period.last_day is None or start.date() <= period.last_day
-    )
 
 
 def _names_one(question: MetricQuery) -> bool:

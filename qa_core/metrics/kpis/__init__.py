@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from qa_core.access.roles import GRANTS, Role
 from qa_core.base.errors import require_known
-from qa_core.base.i18n import N_
 from qa_core.metrics.kpis import (
     call_statistics,
     first_contact,
@@ -72,7 +71,7 @@ BY_KEY: Mapping[str, Kpi] = {kpi.key: kpi for kpi in ALL}
 
 def get_kpi(key: str) -> Kpi:
     """Return the declaration of that KPI. Raises Misuse for an unknown name."""
-    require_known(key, BY_KEY, "unknown_kpi", N_("There is no KPI {name}. Known: {known}."))
+    require_known(key, BY_KEY, "unknown_kpi")
     return BY_KEY[key]
 
 

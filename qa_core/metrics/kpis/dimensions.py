@@ -54,8 +54,7 @@ BY_KEY: Mapping[str, Dimension] = {dimension.key: dimension for dimension in DIM
 
 def get_dimension(key: str) -> Dimension:
     """Return the dimension of that name. Raises Misuse for an unknown one."""
-    message = N_("There is no dimension {name}. Known: {known}.")
-    require_known(key, BY_KEY, "unknown_dimension", message)
+    require_known(key, BY_KEY, "unknown_dimension")
     return BY_KEY[key]
 
 
@@ -82,6 +81,12 @@ class Period:
     @property
     def days(self) -> int:
         return (self.last_day - self.first_day).days + 1
+
+    def meets(self, first: date, last: date) -> bool:
+        """Return whether some day from `first` to `last` lies in the period."""
+        return (self.first_day is None or self.first_day <= last) and (
+            self.last_day is None or first <= self.last_day
+        )
 
     def previous(self) -> Period:
         """Return the period of the same length just before, moved back by whole weeks

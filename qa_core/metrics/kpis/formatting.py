@@ -79,15 +79,6 @@ def duration(seconds: float) -> str:
     return f"{sign}{number(seconds / 3600)}{NO_BREAK}h"
 
 
-def wait_range(above: float, until: float | None) -> str:
-    """0, 5 → up to 5 s; 5, 10 → 5 s – 10 s; 1680, None → more than 28 min 00 s."""
-    if until is None:
-        return _("more than {wait}", wait=duration(above))
-    if above:
-        return f"{duration(above)} – {duration(until)}"
-    return _("up to {wait}", wait=duration(until))
-
-
 def money(amount: float, currency: str | None) -> str:
     """7.4 EUR → €7.40 or 7,40 €; no cents from a thousand on; bare without a currency."""
     from babel.numbers import format_currency

@@ -10,7 +10,6 @@ import sqlalchemy as sa
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base import masking
 from qa_core.base.errors import AccessDenied, Refusal, require_known
-from qa_core.base.i18n import N_
 from qa_core.metrics import kpis as declared
 from qa_core.metrics.kpi import dimension_sql, month_sums
 from qa_core.metrics.kpi.dimension_sql import Names
@@ -37,10 +36,6 @@ NEEDS: dict[str, Permission] = {
     **dict.fromkeys(TRACKING, Permission.SEE_TRACKING),
     **dict.fromkeys(SURVEY, Permission.SEE_SATISFACTION),
 }
-WaitRange = tuple[float, float | None]
-"""Longer than so many seconds (from 0: no wait at all too) and at most as long as so
-many, without an end where there is None; as bars of waits are cut.
-"""
 NEVER_LISTED = (
     *NEIGHBOURS,
     *AS_GIVEN.values(),
@@ -92,23 +87,20 @@ def find_contacts(
     order: str = "newest",
     behind: str | None = None,
     overrides: Mapping[str, str] | None = None,
-    wait_range: WaitRange | None = None,
 ) -> pd.DataFrame:
     """Find the contacts in the viewer's scope that match, one row each; may be empty.
 
     `columns`: some of `contact_columns` (default: all). `order`: newest, oldest,
     longest_wait, longest_talk or lowest_csat. `behind`: only the rows that a KPI on
-    contacts counts in its denominator, with settings replaced by `overrides`. `wait_range`:
-    only those whose wait is known and lies within.
+    contacts counts in its denominator, with settings replaced by `overrides`.
     """
     allowed_columns = contact_columns(viewer)
     columns_read = tuple(columns) if columns is not None else allowed_columns
     if set(columns_read) - set(allowed_columns):
         raise AccessDenied()
-    message = N_("There is no order {name}. Known: {known}.")
-    require_known(order, ORDERS, "unknown_order", message)
+    require_known(order, ORDERS, "unknown_order")
     conditions, names = _conditions(
-        viewer, where, behind, overrides, wait_range, with_advisors="advisor" in columns_read
+        viewer, where, behind, overrides, with_advisors="advisor" in columns_read
     )
     key = (CONTACTS.c.source_system, CONTACTS.c.contact_id)
     page = (
@@ -164,10 +156,9 @@ def count_contacts(
     where: Filters = Filters(),
     behind: str | None = None,
     overrides: Mapping[str, str] | None = None,
-    wait_range: WaitRange | None = None,
 ) -> int:
     viewer.require(Permission.SEE_CONTACTS)
-    conditions, _ = _conditions(viewer, where, behind, overrides, wait_range)
+    conditions, _ = _conditions(viewer, where, behind, overrides)
     statement = sa.select(sa.func.count()).select_from(CONTACTS).where(*conditions)
     frame = engine.current().run(Scoped(statement, viewer), **dimension_sql.months(where.period))
     return int(frame.iloc[0, 0])
@@ -299,7 +290,6 @@ def _conditions(
     where: Filters,
     behind: str | None,
     overrides: Mapping[str, str] | None,
-    wait_range: WaitRange | None,
     *,
     with_advisors: bool = False,
 ) -> tuple[list[sa.ColumnElement[bool]], Names]:
@@ -314,11 +304,6 @@ def _conditions(
     question = build_query(viewer, ("advisor",) if with_advisors else (), where, overrides)
     question = replace(question, by=())  # the names are read, nothing is cut
     conditions = conditions_on(question)
-    if wait_range is not None:
-        (above, until), wait = wait_range, CONTACTS.c.wait_seconds
-        conditions.append(wait > sa.literal(float(above)) if above else wait >= sa.literal(0.0))
-        if until is not None:
-            conditions.append(wait <= sa.literal(float(until)))
     if behind is not None:
         kpi = declared.get_kpi(behind)
         viewer.require(kpi.needs)

@@ -63,7 +63,7 @@ def find_changes(
         *_of_settings(pieces, declarations),
         *(_of_grids(grids, declarations) if viewer.can(Permission.SEE_SCORES) else ()),
     ]
-    inside = (change for change in changes if _contains(period, change.day))
+    inside = (change for change in changes if period.meets(change.day, change.day))
     return tuple(sorted(inside, key=lambda change: (change.day, change.name)))
 
 
@@ -103,9 +103,3 @@ def _of_grids(grids: Sequence[Any], kpis: Sequence[Kpi]) -> list[Change]:
         )
         for before, after in pairs
     ]
-
-
-def _contains(period: Period, day: date) -> bool:
-    return (period.first_day is None or period.first_day <= day) and (
-        period.last_day is None or day <= period.last_day
-    )

@@ -44,6 +44,10 @@ MAX_GOAL, MAX_NOTE, MAX_SESSION = 500, 2000, 480
 """Characters, characters, minutes."""
 RECENT_DAYS = 28
 """Days before the newest data whose contacts place an advisor."""
+LEFT_TEAM = N_(
+    "The advisor has left the team {team}, so this plan can only be ended. Their present team "
+    "lead can open a new one."
+)
 
 
 class CoachingState(StrEnum):
@@ -164,11 +168,7 @@ def add_note(viewer: Viewer, plan_id: int, text: str, minutes: int | None = None
             raise AccessDenied()
         _require_open(plan)
         if _has_left(plan, members.find_teams(session, environment.today())):
-            message = N_(
-                "The advisor has left the team {team}, so this plan can only be ended. Their "
-                "present team lead can open a new one."
-            )
-            raise Refusal("left_team", message, team=plan.team)
+            raise Refusal("left_team", LEFT_TEAM, team=plan.team)
         plan.notes.append(CoachingNote(text=text, minutes=minutes, author=viewer.username))
         plan.version += 1
         kind = "remark" if minutes is None else "session"

@@ -20,7 +20,7 @@ def name_dimension(dimension: str) -> str:
 
 def name_value(dimension: str, value: str | None) -> str:
     if value is None:
-        return _("unknown")
+        return _("not known")
     if dimension in ("hour", "duration"):
         first, last = value.split("-")
         if dimension == "hour":

@@ -144,8 +144,8 @@ def _read_toml(name: str, content: bytes) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Refusal(
             "bad_toml",
-            "{name} cannot be read as a TOML file: {detail}",
-            name=name,
+            "{file} is not TOML: {detail}",
+            file=name,
             detail=str(error),
         ) from error
     if faults := find_faults(read):

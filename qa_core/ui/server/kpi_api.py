@@ -207,8 +207,7 @@ def _read(request: Request) -> kpi_question.KpiQuestion:
         raise Misuse("too_long", message, most=MAX_QUERY)
     given = request.query_params
     for name in given:
-        message = N_("There is no parameter {name}. Known: {known}.")
-        require_known(name, PARAMETERS, "unknown_parameter", message)
+        require_known(name, PARAMETERS, "unknown_parameter")
         if name not in REPEATABLE and len(given.getlist(name)) > 1:
             raise Misuse("repeated", "The parameter {name} occurs twice. Send it once.", name=name)
     if "kpi" not in given:

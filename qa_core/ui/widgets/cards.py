@@ -298,7 +298,7 @@ def _below(row: Any, kpi: Kpi, currency: str | None, extra: str) -> tuple[list[s
     if row.status == "small_sample":
         shown.append(_("small sample"))
     if "provisional_spend" in row.notes:
-        rest.append(_("spend provisional"))
+        rest.append(_("Provisional spend"))
     # Whom a value leaves out is said beside it, however long the line becomes.
     shown += [*note_texts.describe_populations([row]), *filter(None, [extra])]
     return shown, rest

@@ -44,13 +44,11 @@ def to_contacts(
     values: dict[str, Any],
     behind: str | None = None,
     window: str | None = None,
-    waited: str | None = None,
 ) -> None:
     """Callback: open the contacts with these values of dimensions.
 
     `behind`: KPI that counts them. `window`: days of its repeat window, if other
-    than in the settings. `waited`: seconds, `5-10` for more than 5 and at most
-    10, `1680-` for more than 1680.
+    than in the settings.
     """
     filters = menu.find_page("contacts").filters
     row = {dimension: value for dimension, value in values.items() if dimension in filters}
@@ -60,7 +58,7 @@ def to_contacts(
         for dimension, value in values.items()
         if dimension not in row
     }
-    named = {"behind": behind, "window": window, "waited": waited}
+    named = {"behind": behind, "window": window}
     parameters |= {name: value for name, value in named.items() if value}
     st.session_state[_TARGET] = ("contacts", parameters | _filters_of("contacts"))
 

@@ -74,7 +74,7 @@ def describe_lately(
 def _describe_late(row: Any, spread: float) -> str:
     unit = get_kpi(row.kpi).unit
     interval = control_charts.interval_of_change(row, spread)
-    change = _("no clear change")
+    change = _("no statistically clear change")
     if interval is None:
         change = _("too few to compare")
     elif interval[0] > 0 or interval[1] < 0:

@@ -22,7 +22,7 @@ LISTED, LISTS = "accounts_listed", "account_lists"
 STATES = {
     "new": N_("new account"),
     "waits": N_("needs a second person"),
-    "asked": N_("waits for a second person"),
+    "asked": N_("awaiting a second person"),
     "unchanged": N_("there already"),
     "refused": N_("refused"),
     "added": N_("added"),

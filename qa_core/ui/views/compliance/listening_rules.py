@@ -160,7 +160,7 @@ def _show_exceeded(proportions: proportionality.Proportions) -> None:
             "{team}: {rate} of the answered contacts are recorded. This is permanent recording.",
             team=_("The whole centre")
             if share == proportions.centre
-            else share.team or _("no team"),
+            else share.team or _("without a team"),
             rate=formatting.percent(share.rate, 0),
         )
         who = _(

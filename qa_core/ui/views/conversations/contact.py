@@ -122,7 +122,7 @@ def show_details(viewer: Viewer, contact: Contact) -> None:
             _show_evaluations(viewer, contact["evaluations"])
         _show_facts(
             _("Record"),
-            ((N_("System"), contact["source_system"]), (N_("Id"), contact["contact_id"])),
+            ((N_("System"), contact["source_system"]), (N_("Contact ID"), contact["contact_id"])),
         )
 
 

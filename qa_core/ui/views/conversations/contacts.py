@@ -1,6 +1,5 @@
 """The Contacts page: the list behind a figure, page by page."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +22,6 @@ from qa_core.ui.widgets import cards, download_links, drill, explain_link, table
 PAGE = 100
 """Contacts on one page of the list."""
 WINDOW = "first_contact_days"
-WAITED = re.compile(r"(?P<above>\d{1,5})-(?P<until>\d{1,5})?")
 WIDTHS = {
     "queue": 145,
     "reason": 120,
@@ -54,7 +52,6 @@ class ContactsQuery:
     behind: str | None
     window: str | None = None
     """Days of a repeat window other than the one of the settings."""
-    waited: query.WaitRange | None = None
 
     @property
     def overrides(self) -> dict[str, str] | None:
@@ -76,9 +73,8 @@ def read_address(viewer: Viewer, state: FilterState) -> ContactsQuery:
         kpi = None
     window = st.query_params.get("window", "")
     has_window = kpi is not None and WINDOW in kpi.settings and _is_window(window)
-    waited = _read_waits(st.query_params.get("waited", ""))
     behind = None if kpi is None else kpi.key
-    return ContactsQuery(where, extra, behind, window if has_window else None, waited)
+    return ContactsQuery(where, extra, behind, window if has_window else None)
 
 
 def _is_window(text: str) -> bool:
@@ -88,16 +84,9 @@ def _is_window(text: str) -> bool:
         return False
 
 
-def _read_waits(text: str) -> query.WaitRange | None:
-    match = WAITED.fullmatch(text)
-    if not match or (match["until"] and int(match["until"]) <= int(match["above"])):
-        return None
-    return float(match["above"]), float(match["until"]) if match["until"] else None
-
-
 def show_query(asked: ContactsQuery) -> None:
     """Show the filters of a clicked figure as buttons that remove them."""
-    if not asked.extra and not asked.behind and not asked.waited:
+    if not asked.extra and not asked.behind:
         return
     with layout.row("xsmall"):
         if asked.behind:
@@ -107,16 +96,13 @@ def show_query(asked: ContactsQuery) -> None:
             title = _(settings.get_setting(WINDOW).title)
             days = formatting.days(float(asked.window))
             url_state.show_removable("window", f"{title}: {days}")
-        if asked.waited:
-            waits = formatting.wait_range(*asked.waited)
-            url_state.show_removable("waited", f"{_(exports.WAIT)}: {waits}")
         explain_link.show_extra(asked.extra)
-        if asked.behind and not asked.waited:
+        if asked.behind:
             explain_link.show_link(asked.behind, dict(asked.extra), _("Explain this number"))
 
 
 def count(viewer: Viewer, asked: ContactsQuery) -> int:
-    return query.count_contacts(viewer, asked.where, asked.behind, asked.overrides, asked.waited)
+    return query.count_contacts(viewer, asked.where, asked.behind, asked.overrides)
 
 
 def show_list(viewer: Viewer, asked: ContactsQuery, total: int) -> None:
@@ -140,7 +126,6 @@ def show_list(viewer: Viewer, asked: ContactsQuery, total: int) -> None:
         "order": order,
         "behind": asked.behind,
         "overrides": asked.overrides,
-        "wait_range": asked.waited,
     }
     frame = open_once.read(
         "contacts_read",
@@ -162,7 +147,7 @@ def show_list(viewer: Viewer, asked: ContactsQuery, total: int) -> None:
         note.caption(_("The file has the first {most} in this order.", most=most))
     with export:
         parameters = exports.build_contact_parameters(
-            asked.where, asked.behind, order, asked.overrides, asked.waited
+            asked.where, asked.behind, order, asked.overrides
         )
         download_links.show_download("contacts", **parameters)
 

@@ -35,7 +35,7 @@ def show(viewer: Viewer, state: FilterState) -> tuple[ActionEntry, ...]:
     late = sum(entry.is_late for entry in entries)
     text = ngettext("Action list: {n} open", "Action list: {n} open", count)
     if late:
-        text += " · " + ngettext("{n} late", "{n} late", late)
+        text += " · " + ngettext("{n} overdue", "{n} overdue", late)
     hint = _("Eight weeks before and eight weeks since it was taken in hand, within your scope.")
     with cards.card(ChartTitle(text, "attention" if late else ""), hint):
         _show_table(viewer, entries)

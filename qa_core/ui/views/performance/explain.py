@@ -56,7 +56,7 @@ def _show_value(viewer: Viewer, state: FilterState, explanation: Explanation, ex
             )
             between = formatting.interval(row.low, row.high, kpi.unit, currency)
             st.caption(
-                _("95 % confidence interval: {interval}", interval=between)
+                _("95 % confidence interval {interval}", interval=between)
                 if between
                 else formatting.period(explanation.where.period)
             )

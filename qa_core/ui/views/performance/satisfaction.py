@@ -20,7 +20,6 @@ from qa_core.ui.views.performance import satisfaction_drivers, survey_response
 from qa_core.ui.widgets import (
     cards,
     download_links,
-    sections,
     segmented_choice,
     tables,
     trend_cards,
@@ -64,13 +63,6 @@ def show_why(viewer: Viewer, state: FilterState) -> None:
     with right:
         _show_year_over_year(viewer, state)
         survey_response.show(viewer, state)
-    sections.show("answers", _("Answers month by month"), lambda: _show_answers(viewer, state))
-
-
-def _show_answers(viewer: Viewer, state: FilterState) -> None:
-    for column, key in zip(st.columns(2, gap="small"), ("csat", "nps"), strict=True):
-        with column:
-            survey_response.show_marks(viewer, state, key)
 
 
 def _read_year_before(

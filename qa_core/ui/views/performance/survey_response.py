@@ -1,4 +1,4 @@
-"""Surveys: possible effect of non-respondents on satisfaction, and the answers."""
+"""Surveys: possible effect of non-respondents on satisfaction."""
 
 from typing import Any
 
@@ -6,10 +6,8 @@ import pandas as pd
 
 from qa_core.access.roles import Viewer
 from qa_core.analysis import charts
-from qa_core.base.i18n import N_, _
-from qa_core.metrics.kpi.ratings import MARKS
+from qa_core.base.i18n import _
 from qa_core.metrics.kpis import Unit, formatting, get_kpi
-from qa_core.metrics.kpis.dimensions import Period
 from qa_core.ui.frame import cached, styles
 from qa_core.ui.frame.filter_bar import FilterState
 from qa_core.ui.widgets import cards, tables, trend_cards
@@ -17,11 +15,6 @@ from qa_core.ui.widgets import cards, tables, trend_cards
 CUTS = ("queue", "channel", "reason")
 RATES = ("csat", "nps", "ces", "response_rate")
 WHOLE = (*RATES, "csat_mean", "csat_if_silent_unhappy", "csat_if_silent_happy")
-NAMES = {
-    "detractor": N_("Detractors (0–6)"),
-    "passive": N_("Passives (7–8)"),
-    "promoter": N_("Promoters (9–10)"),
-}
 
 
 def read_whole(viewer: Viewer, state: FilterState) -> dict[str, Any]:
@@ -74,42 +67,4 @@ def _conclude(response: Any, low: float | None, high: float | None) -> str:
         share=share,
         low=formatting.percent(low, 0),
         high=formatting.percent(high, 0),
-    )
-
-
-def show_marks(viewer: Viewer, state: FilterState, kpi: str) -> None:
-    """Show stacked bars of `csat` or `nps`; unanswered or hidden months have none."""
-    period = Period(state.trend.period.first_day.replace(day=1), state.trend.period.last_day)
-    frame = cached.find_ratings(viewer, kpi, state.trend.with_period(period))
-    title = cards.title_of(get_kpi(kpi))
-    if frame.empty:
-        trend_cards.show_nothing(title)
-        return
-    names = {mark: _(NAMES[mark]) if mark in NAMES else mark for mark in MARKS[kpi]}
-    finding = _("{what}: {text}", what=title, text=_describe_last(frame, kpi))
-    figure = charts.build_shares(frame, names, dark=styles.is_dark())
-    cards.show_chart(figure, finding, _("Share of answers by month"), f"answers_{kpi}")
-
-
-def _describe_last(frame: pd.DataFrame, kpi: str) -> str:
-    """Describe the ends of the scale in the last month shown."""
-    last = frame["month"].max()
-    counts = frame[frame["month"] == last].set_index("mark")["n"]
-
-    def share(*marks: str) -> str:
-        return formatting.percent(sum(counts.get(mark, 0) for mark in marks) / counts.sum(), 0)
-
-    month = formatting.month(last)
-    if kpi == "nps":
-        return _(
-            "{promoters} promoters, {detractors} detractors in {month}",
-            promoters=share("promoter"),
-            detractors=share("detractor"),
-            month=month,
-        )
-    return _(
-        "{best} gave a 5, {worst} a 1 or 2 in {month}",
-        best=share("5"),
-        worst=share("1", "2"),
-        month=month,
     )

@@ -1,4 +1,4 @@
-"""Waiting: percentiles, the distribution of waits, and missed callers."""
+"""Waiting: percentiles, and missed callers."""
 
 from typing import Any
 
@@ -6,11 +6,10 @@ import pandas as pd
 import streamlit as st
 
 from qa_core.access.roles import Viewer
-from qa_core.analysis import chart_titles, note_texts
+from qa_core.analysis import chart_titles
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.charts import traffic as charts
 from qa_core.base.i18n import N_, _, ngettext
-from qa_core.metrics import query
 from qa_core.metrics.kpis import Unit, formatting, get_kpi
 from qa_core.metrics.query import Recovery
 from qa_core.ui.frame import cached, styles
@@ -19,8 +18,6 @@ from qa_core.ui.views.performance import traffic
 from qa_core.ui.views.performance.traffic import MIN, WAIT, Clock
 from qa_core.ui.widgets import cards, download_links, drill, trend_cards
 
-WAITS_OF = {"answered": WAIT, "abandoned": "average_time_to_abandon"}
-"""KPI that counts the contacts of each kind of bar: those with a known wait."""
 PERCENTILES = {
     "p95": ("attention", "dot"),
     "p90": ("accent", "solid"),
@@ -28,11 +25,6 @@ PERCENTILES = {
 }
 MIN_FOR_TAIL = 100
 """Waits from which on the longest tenth is at least ten people."""
-THRESHOLDS = (*range(5, 61, 5), *range(70, 121, 10), 150, 180, 240, 300)
-GOAL = 0.8
-"""Share that planners usually ask for: "80 % within 20 seconds"."""
-WIDTHS = (5, 10, 15, 30, 60, 120)
-MAX_BARS = 36
 NO_WAITS = N_("No wait of single contacts is known")
 FEW_WAITS = N_("Too few contacts to say when waits are longest")
 
@@ -49,13 +41,6 @@ def show(viewer: Viewer, state: FilterState, clock: Clock) -> None:
         _show_day(viewer, state, clock)
     with right:
         _show_trend(viewer, state)
-    waits = cached.find_waits(viewer, state.where)
-    if not waits.empty:
-        left, right = st.columns(2, gap="small")
-        with left:
-            _show_distribution(viewer, state, waits)
-        with right:
-            _show_thresholds(viewer, state)
     recovery = cached.find_recovery(viewer, state.where)
     if recovery.missed_contacts:
         _show_recovery(viewer, state, recovery)
@@ -138,99 +123,6 @@ def _lines(values: dict[str, pd.Series], n: pd.Series) -> list[charts.ChartLine]
         )
         for name, (tone, dash) in PERCENTILES.items()
     ]
-
-
-def _show_distribution(viewer: Viewer, state: FilterState, waits: pd.DataFrame) -> None:
-    """Show the distribution of waits, answered and abandoned."""
-    threshold = cached.current_settings().service_level_seconds
-    bars, width, beyond = split_waits(waits, threshold)
-    gone = waits[waits["abandoned"] > 0]
-    early = int(gone.loc[gone["second"] <= threshold, "abandoned"].sum())
-    total = int(gone["abandoned"].sum())
-    of_abandoned = cached.headline(viewer, (WAITS_OF["abandoned"],), state.where).values()
-    finding = " ".join(note_texts.describe_populations(of_abandoned)) or _(
-        "Too few abandoned contacts to say how long callers wait"
-    )
-    if total >= MIN:
-        median = int(gone["second"][gone["abandoned"].cumsum() >= total / 2].iloc[0])
-        finding = _(
-            "Half of the abandoned contacts had waited {wait} or more",
-            wait=formatting.duration(median),
-        )
-    caption = _(
-        "Contacts by their wait. Dashed: the service level threshold, with {share} of abandons "
-        "within it",
-        share=formatting.percent(early / total, 0) if total else "–",
-    )
-    if beyond:
-        caption += ". " + ngettext(
-            "{count} longer wait is not shown",
-            "{count} longer waits are not shown",
-            beyond,
-            count=formatting.number(beyond),
-        )
-    figure = charts.build_waits(bars, width, threshold, dark=styles.is_dark())
-    on_select = _open_waits if drill.is_open_to(viewer) else None
-    cards.show_chart(figure, finding, caption, "waits_spread", on_select=on_select)
-
-
-def _open_waits() -> None:
-    """Callback: open the contacts of the bar that was clicked."""
-    if clicked := drill.clicked("waits_spread"):
-        outcome, above, until = clicked
-        # The last bar has all waits from the longest counted one on.
-        upper = until if until < query.MAX_WAIT else ""
-        drill.to_contacts({}, WAITS_OF[outcome], waited=f"{above}-{upper}")
-
-
-def split_waits(waits: pd.DataFrame, threshold: float) -> tuple[pd.DataFrame, int, int]:
-    """Return bars of equal width (`until`, `answered`, `abandoned`) that reach as far as 99
-    of 100 waits, their width in seconds, and how many waits lie beyond.
-
-    Waits of 0 are in the first bar; a bar holds its last second, as the threshold does.
-    """
-    both = waits["answered"] + waits["abandoned"]
-    reach = max(
-        float(waits["second"][both.cumsum() >= 0.99 * both.sum()].iloc[0]), 2 * threshold, 30
-    )
-    width = next((width for width in WIDTHS if reach / width <= MAX_BARS), WIDTHS[-1])
-    places = (waits["second"].clip(lower=1) + width - 1) // width
-    count = min(-int(-reach // width), MAX_BARS)
-    bars = (
-        waits.groupby(places)[["answered", "abandoned"]]
-        .sum()
-        .reindex(range(1, count + 1), fill_value=0)
-    )
-    bars.insert(0, "until", bars.index * width)
-    return bars.reset_index(drop=True), width, int(both[places > count].sum())
-
-
-def _show_thresholds(viewer: Viewer, state: FilterState) -> None:
-    """Show the service level as it would be with every other threshold."""
-    here = cached.current_settings().service_level_seconds
-    thresholds = tuple(sorted({*map(float, THRESHOLDS), float(here)}))
-    frame = cached.find_service_levels(viewer, thresholds, state.where)
-    if frame["value"].isna().all():
-        row = cached.headline(viewer, ("service_level",), state.where)["service_level"]
-        cards.show_missing(_("No service level by threshold"), [row])
-        return
-    level = frame[frame["threshold"] == here].iloc[0]["value"]
-    reached = frame[frame["value"] >= GOAL]
-    finding = _describe_within(level, here)
-    if not reached.empty and reached["threshold"].iloc[0] != here:
-        wanted = _describe_within(GOAL, reached["threshold"].iloc[0])
-        finding = _("{first}; {second}", first=finding, second=wanted)
-    caption = _(
-        "Answered within x seconds, by the service level formula in the settings; single contacts "
-        "only. Dashed: the threshold in force"
-    )
-    figure = charts.build_threshold_curve(frame, here, dark=styles.is_dark())
-    cards.show_chart(figure, finding, caption, "thresholds", kpi="service_level")
-
-
-def _describe_within(share: float, seconds: float) -> str:
-    level, threshold = formatting.percent(share), formatting.duration(seconds)
-    return _("{level} within {here}", level=level, here=threshold)
 
 
 def _show_recovery(viewer: Viewer, state: FilterState, recovery: Recovery) -> None:

@@ -74,7 +74,7 @@ def _show_tasks(tasks: Sequence[Task]) -> None:
     left = [task for task in tasks if task.state != "done"]
     if not left:
         return
-    text = ngettext("{n} contact to score", "{n} contacts to score", len(left))
+    text = ngettext("{n} contact to evaluate", "{n} contacts to evaluate", len(left))
     is_late = any(task.is_overdue for task in left)
     with cards.card(ChartTitle(text, "attention" if is_late else ""), gap="xsmall"):
         for task in left:
@@ -115,7 +115,7 @@ def _show_list(sessions: Sequence[CalibrationSession]) -> None:
     if count := sum(item.is_open for item in sessions):
         title = ngettext("{n} session is open", "{n} sessions are open", count)
     columns = (
-        tables.name_column(_("Calibration session"), lambda item: item.title, 220),
+        tables.name_column(_("Calibration"), lambda item: item.title, 220),
         tables.text_column(_("Scorecard"), lambda item: describe_text(item.scorecard.text)),
         tables.count_column(_("Contacts"), lambda item: len(item.contacts)),
         tables.text_column(_("Evaluations"), finished),

@@ -100,13 +100,7 @@ def _show_notes(plan: CoachingPlanView) -> None:
     if plan.may_note:
         _ask_note(plan)
     elif plan.has_left and plan.state == CoachingState.OPEN:
-        message = _(
-            "{name} has left the team {team}, so this plan can only be ended. Their present team "
-            "lead can open a new one.",
-            name=plan.advisor,
-            team=plan.team,
-        )
-        st.caption(escape(message))
+        st.caption(escape(_(plans.LEFT_TEAM, team=plan.team)))
 
 
 def _ask_note(plan: CoachingPlanView) -> None:
@@ -203,7 +197,7 @@ def _ask_content(
     evaluations = layout.select_many(st, label, titles, f"coaching_heard_{key}")
     today = environment.today()
     with st.container(horizontal=True, gap="small"):
-        starts_on = layout.ask_day(st, _("Starts"), today, f"coaching_starts_{key}", width=180)
+        starts_on = layout.ask_day(st, _("Start"), today, f"coaching_starts_{key}", width=180)
         usual = today + timedelta(weeks=DEFAULT_WEEKS)
         due_on = layout.ask_day(st, _("Due"), usual, f"coaching_due_{key}", width=180)
     return goal, criteria, evaluations, starts_on, due_on

@@ -140,7 +140,7 @@ def show_history(evaluation: EvaluationView) -> None:
 
 
 def _show_change(label: str, before: str, after: str) -> None:
-    text = _("{criterion}: {before} → {after}", criterion=label, before=before, after=after)
+    text = _("{what}: {before} → {after}", what=label, before=before, after=after)
     st.caption(escape(text))
 
 

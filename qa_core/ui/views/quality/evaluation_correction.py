@@ -86,7 +86,7 @@ def _show_changes(evaluation: Draft, given: dict[str, Any]) -> None:
     with cards.card():
         changes = list(scorecard_form.find_differences(evaluation, given))
         if not changes:
-            st.caption(_("Nothing is changed yet."))
+            st.caption(_("Nothing has changed."))
             return
         text = _("An answer is missing")
         if not finalise.find_missing(evaluation.scorecard, given["answers"]):
@@ -94,8 +94,8 @@ def _show_changes(evaluation: Draft, given: dict[str, Any]) -> None:
             text = _describe_scores(evaluation.result, after)
         st.markdown(f"**{escape(text)}**")
         for _kind, _key, label, before, after in changes:
-            change = {"criterion": label, "before": before, "after": after}
-            st.caption(escape(_("{criterion}: {before} → {after}", **change)))
+            text = _("{what}: {before} → {after}", what=label, before=before, after=after)
+            st.caption(escape(text))
 
 
 def _describe_scores(before: scoring.Result, after: scoring.Result) -> str:

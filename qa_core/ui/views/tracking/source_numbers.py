@@ -43,7 +43,7 @@ def show(viewer: Viewer, state: FilterState) -> None:
             tables.text_column(_("Campaign"), lambda span: span.campaign or "", 166),
             tables.text_column(_("Source"), _name_source, 136),
             tables.day_text_column(_("From"), lambda span: span.first_day, 88, _("always")),
-            tables.day_text_column(_("Until"), lambda span: span.last_day, 88, _("ongoing")),
+            tables.day_text_column(_("Until"), lambda span: span.last_day, 88, _("open")),
             tables.count_column(_("Contacts"), lambda span: span.contacts, 66),
             tables.text_column(
                 _("Known"), lambda span: _("assigned") if span.is_assigned else _("seen"), 80
