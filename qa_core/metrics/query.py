@@ -10,7 +10,6 @@ from qa_core.metrics.kpi.measure import measure, measure_cuts, measure_under
 from qa_core.metrics.kpi.metric_query import count_machine_contacts
 from qa_core.metrics.kpi.populations import BEFORE_INCOMPLETE, find_out_of_scope, is_incomplete
 from qa_core.metrics.kpi.publication import is_published, may_cut
-from qa_core.metrics.kpi.ratings import find_ratings
 from qa_core.metrics.kpi.result_rows import to_json
 from qa_core.metrics.law.recording_flags import RecordedContact, find_recorded
 from qa_core.metrics.rows.advisors import (
@@ -57,4 +56,3 @@ from qa_core.metrics.rows.repeat_chains import (
 from qa_core.metrics.rows.rule_changes import Change, find_changes
 from qa_core.metrics.rows.satisfaction_drivers import Drivers, find_drivers
 from qa_core.metrics.rows.tracking import find_currencies, find_number_uses
-from qa_core.metrics.rows.waits import find_service_levels, find_waits

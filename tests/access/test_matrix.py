@@ -365,7 +365,6 @@ def list_arguments_of_nobody() -> dict[str, tuple[Any, ...]]:
         "grid_id": (1,),
         "plan": ("demo-2026-10", "demo-2026-11"),
         "name": ("works_council", "records_of_processing"),
-        "thresholds": ((20,),),
         "find_overdue": (lambda: {},),
     } | dict.fromkeys(("advisor_id", "source_system", "contact_id", "evaluation_id", "plan_id"), ())
 

@@ -694,9 +694,6 @@ def _ask_elsewhere(
             yield "explain", (kpi, name, value), _number(explained.row.n), "n"
             for said in (explained.universe, *explained.excluded, *explained.variants):
                 yield "explain's rest", (kpi, name, value), said, None
-        marks = query.find_ratings(EXECUTIVE, "csat", within)["n"].sum()
-        # Marks are published for the month as a whole.
-        yield "ratings", ("csat", name, value), int(marks), None if name else "n"
     for driver in query.find_drivers(EXECUTIVE, where).drivers:
         if driver.factor in dimensions:
             yield "drivers", ("csat", driver.factor, driver.level), driver.n, "n"

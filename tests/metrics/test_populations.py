@@ -135,7 +135,6 @@ def test_what_is_made_of_missed_contacts_elsewhere_is_not_said_either(centre: Pa
     land_missed("Nord", 3, "2026-05-07", customer_key="carl")
 
     assert query.find_recovery(LEAD) == Recovery(0, 0, 0, 0, 0, 0)
-    assert query.find_service_levels(LEAD, (20,))["value"].isna().all()
     for key in NEEDING:
         one = query.explain(LEAD, key)
         assert (one.universe, one.counted, one.excluded, one.is_hidden) == (None, None, (), True)

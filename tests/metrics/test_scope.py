@@ -33,8 +33,6 @@ EVERY_DAY = Period(date(2026, 5, 1), date(2026, 5, 31))
 Rows = dict[str, dict[str, Any]]
 
 QUESTIONS: dict[str, Callable[[Viewer, Filters], Any]] = {
-    "waiting": query.find_waits,
-    "ratings": lambda viewer, where: query.find_ratings(viewer, "csat", where),
     "drivers": query.find_drivers,
     "remarks": query.find_remarks,
     **{
@@ -184,7 +182,6 @@ def test_what_a_role_may_not_ask_is_denied(two_teams: Rows) -> None:
         lambda: query.data_span(Viewer("x", None)),
         lambda: query.find_contacts(ADVISOR, behind="attribution_rate"),
         lambda: query.count_contacts(ADVISOR, BY_TEAM),
-        lambda: query.find_waits(ADVISOR, BY_TEAM),
     ):
         with pytest.raises(AccessDenied):
             ask()

@@ -164,13 +164,8 @@ def test_a_cluster_whose_files_hold_something_else_is_refused_with_both_values(
 EXPLAINED = ("service_level", "returning_callers", "recovered_rate", "evaluation_score")
 LISTS: dict[str, Callable[[Period], Any]] = {
     "contacts": lambda period: query.find_contacts(SYSTEM, where=Filters().with_period(period)),
-    "waiting": lambda period: query.find_waits(SYSTEM, Filters().with_period(period)),
-    "levels": lambda period: query.find_service_levels(
-        SYSTEM, [10, 20.5], Filters().with_period(period)
-    ),
     "chains": lambda period: query.find_chains(SYSTEM, Filters().with_period(period)),
     "recovery": lambda period: query.find_recovery(SYSTEM, Filters().with_period(period)),
-    "ratings": lambda period: query.find_ratings(SYSTEM, "csat", Filters().with_period(period)),
     "remarks": lambda period: query.find_remarks(SYSTEM, Filters().with_period(period)),
     "drivers": lambda period: query.find_drivers(SYSTEM, Filters().with_period(period)),
     "freshness": lambda period: query.find_freshness(SYSTEM),

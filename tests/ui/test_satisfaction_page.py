@@ -175,68 +175,8 @@ def test_what_an_executive_sees_is_not_adjusted_for_other_factors(centre: Path) 
 
 
 def test_who_may_not_see_satisfaction_gets_none_of_it(centre: Path) -> None:
-    for ask in (
-        lambda: query.find_drivers(Viewer("dora", Role.DPO)),
-        lambda: query.find_ratings(Viewer("dora", Role.DPO), "csat"),
-    ):
-        with pytest.raises(AccessDenied):
-            ask()
-
-
-def test_ratings_are_counted_by_month_on_one_scale(centre: Path) -> None:
-    ten = [
-        contact("2026-06-03 10:00", csat=mark, csat_scale="1-10", nps=nps)
-        for mark, nps in ((10.0, 9.0), (1.0, 6.0), (5.5, 7.0))
-    ]
-    land_only([contact("2026-05-03 10:00", csat=4.0, csat_scale="1-5", nps=10.0)], ten)
-
-    csat = {
-        (row.month, row.mark): row.n
-        for row in query.find_ratings(Viewer.SYSTEM, "csat").itertuples()
-    }
-    nps = {
-        (row.month, row.mark): row.n
-        for row in query.find_ratings(Viewer.SYSTEM, "nps").itertuples()
-    }
-
-    assert csat == {
-        ("2026-05", "4"): 1,
-        ("2026-06", "1"): 1,
-        ("2026-06", "3"): 1,
-        ("2026-06", "5"): 1,
-    }
-    assert nps == {
-        ("2026-05", "promoter"): 1,
-        ("2026-06", "detractor"): 1,
-        ("2026-06", "passive"): 1,
-        ("2026-06", "promoter"): 1,
-    }
-
-
-def test_an_executive_sees_the_ratings_of_the_months_that_are_published(centre: Path) -> None:
-    summer = Filters(Period(date(2026, 5, 1), date(2026, 7, 31)))
-    land_all(
-        rated("A", 100, 60),
-        rated("A", 100, 95, advisors=4, month="2026-06"),
-        rated("A", 100, 50, month="2026-07"),
-    )
-
-    frame = query.find_ratings(EXECUTIVE, "csat", summer)
-    assert {(row.month, row.mark): row.n for row in frame.itertuples()} == {
-        ("2026-05", "2"): 40,
-        ("2026-05", "5"): 60,
-        ("2026-07", "2"): 50,
-        ("2026-07", "5"): 50,
-    }
-    # A mark of one queue would be a finer cut than a table.
-    of_queue = Filters.of(summer.period, {"queue": ("A",)})
-    assert query.find_ratings(EXECUTIVE, "csat", of_queue).empty
-    with pytest.raises(Refusal, match="one breakdown or one filter"):
-        query.find_ratings(
-            EXECUTIVE,
-            "csat",
-            Filters.of(summer.period, {"queue": ("A",), "channel": ("phone",)}),
-        )
+    with pytest.raises(AccessDenied):
+        query.find_drivers(Viewer("dora", Role.DPO))
 
 
 def test_only_months_whose_year_before_lies_whole_in_the_data_are_compared() -> None:

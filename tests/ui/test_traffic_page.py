@@ -95,74 +95,16 @@ def test_totals_belong_to_a_half_hour_only_when_they_are_no_longer_than_one(cent
     assert values("received", "hour") == {9: 7}
 
 
-def test_executives_see_no_half_hours_no_spread_of_waits_and_no_single_recoveries(
+def test_executives_see_no_half_hours_and_no_single_recoveries(
     centre: Path,
 ) -> None:
     where = Filters(Period(date(2026, 5, 1), date(2026, 5, 31)))
     for ask in (
         lambda: query.measure(EXECUTIVE, ("received",), ("half_hour",), where),
-        lambda: query.find_waits(EXECUTIVE, where),
-        lambda: query.find_service_levels(EXECUTIVE, (20,), where),
         lambda: query.find_recovery(EXECUTIVE, where),
     ):
         with pytest.raises(AccessDenied):
             ask()
-
-
-def waited(seconds: float | None, outcome: str = "answered", **more) -> dict:
-    return contact("2026-05-04 09:00", wait_seconds=seconds, outcome=outcome, **more)
-
-
-def test_a_wait_of_the_threshold_itself_stands_with_those_within(centre: Path) -> None:
-    land(
-        [
-            waited(0.0),
-            waited(20.0),
-            waited(20.1),
-            waited(5000.0),
-            waited(None),
-            waited(3.0, "abandoned"),
-            waited(2.0, "voicemail"),
-            waited(1.0, direction="outbound"),
-        ]
-    )
-
-    found = query.find_waits(SYSTEM)
-
-    assert found.to_dict("list") == {
-        "second": [0, 3, 20, 21, 1800],
-        "answered": [1, 0, 1, 1, 1],
-        "abandoned": [0, 1, 0, 0, 0],
-    }
-
-
-def test_the_service_level_of_every_threshold_follows_the_formula_in_force(centre: Path) -> None:
-    # Short abandons (5 s and less) are left out: of 10, 20 and 40 s answered and one
-    # abandoned after 15 s, four count.
-    land(
-        [
-            waited(10.0),
-            waited(20.0),
-            waited(40.0),
-            waited(15.0, "abandoned"),
-            waited(2.0, "abandoned"),
-        ]
-    )
-
-    found = query.find_service_levels(SYSTEM, (10, 20, 60))
-
-    assert found["value"].tolist() == [1 / 4, 2 / 4, 3 / 4]
-    assert found["n"].tolist() == [4, 4, 4]
-    at_20 = query.measure(SYSTEM, ("service_level",)).iloc[0]
-    assert (at_20["value"], at_20["low"], at_20["high"]) == tuple(
-        found.loc[1, ["value", "low", "high"]]
-    )
-
-
-def test_without_a_known_wait_there_is_no_service_level_at_any_threshold(centre: Path) -> None:
-    land([waited(None), waited(None, "abandoned")])
-
-    assert query.find_service_levels(SYSTEM, (10, 20))["value"].isna().all()
 
 
 def test_missed_callers_are_told_apart_by_who_reached_them(centre: Path) -> None:

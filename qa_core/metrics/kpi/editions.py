@@ -30,7 +30,7 @@ from qa_core.metrics.kpi import closed_months, edition_schedule, published_table
 from qa_core.metrics.kpi.edition_schedule import Scheduled
 from qa_core.metrics.kpi.measure import collect, find_costs, measure
 from qa_core.metrics.kpi.metric_query import build_query
-from qa_core.metrics.kpi.publication import MARKS, Cells, Sums, load, read_cells
+from qa_core.metrics.kpi.publication import Cells, Sums, load, read_cells
 from qa_core.metrics.kpi.published_families import (
     COSTS,
     COUNTED_WITH_SOURCE,
@@ -41,8 +41,6 @@ from qa_core.metrics.kpi.published_families import (
     family_of,
 )
 from qa_core.metrics.kpi.published_tables import Cell, Table, Tables
-from qa_core.metrics.kpi.ratings import MARKS as RATED
-from qa_core.metrics.kpi.ratings import find_ratings
 from qa_core.metrics.kpi.shared_cuts import SharedCuts
 from qa_core.metrics.kpi.statements import MetricQuery
 from qa_core.metrics.kpis import ALL, FactTable, Kpi, KpiKind, periods
@@ -310,12 +308,14 @@ def make_content(month: str, salt: str) -> EditionContent:
             for value in values:
                 if not _is_shown(tables, kpi.key, (dimension, value)):
                     cells[dimension].setdefault(value, {})[kpi.key] = None
-    content = EditionContent(cells | {MARKS: _find_marks(question, cells[""])}, tables)
+    content = EditionContent(cells, tables)
     if is_empty:
         _OF_EMPTY_MONTHS.append(content)
     return content
 
 
+EARLIER = "mark"
+"""Dimension of the answers of customers, which earlier versions published too."""
 _OF_EMPTY_MONTHS: list[EditionContent] = []
 """Content of months without any row, once it is worked out: it is the same for all."""
 
@@ -433,16 +433,6 @@ def _find_sums_of(record: Mapping[str, Any]) -> dict[str, Sums]:
     return {kpi: sums for kpi, sums in found.items() if any(sums.values())}
 
 
-def _find_marks(question: MetricQuery, whole: Cells) -> Cells:
-    marks: Cells = {}
-    for kpi in RATED:
-        if whole.get(None, {}).get(kpi):
-            frame = find_ratings(Viewer.SYSTEM, kpi, question.where)
-            for mark, n in zip(frame["mark"], frame["n"], strict=True):
-                marks.setdefault(mark, {})[kpi] = {"n": int(n)}
-    return marks
-
-
 def _may_correct(edition: Edition, before: Mapping[str, Cells], content: EditionContent) -> bool:
     """Return whether somebody who has the edition, and is given this content too, finds out
     about few people: the same cells are shown and hidden, and in each, and in what is left
@@ -478,7 +468,7 @@ def _may_correct(edition: Edition, before: Mapping[str, Cells], content: Edition
         return _add_up(new.get(place) or {}) - _add_up(known.get(place) or {})
 
     for (dimension, value, kpi), sums in known.items():
-        if sums is None or dimension == MARKS or kpi in ALWAYS_SHOWN:
+        if sums is None or dimension == EARLIER or kpi in ALWAYS_SHOWN:
             continue
         by_cell = [
             changes.get((family_of(kpi), *cell), zero)

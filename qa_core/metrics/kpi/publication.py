@@ -11,7 +11,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import pandas as pd
 import sqlalchemy as sa
 
 from qa_core.access.roles import EXECUTIVE_DIMENSIONS, Viewer
@@ -29,8 +28,6 @@ from qa_core.storage.records.editions import Edition, EditionTable
 Sums = dict[str, Any]
 Cells = dict[str | None, dict[str, Sums | None]]
 """Value of a dimension → KPI → sums, as `metrics.kpi.statements` names them; None: hidden."""
-MARKS = "mark"
-"""Dimension of the answers of customers to one KPI, of the month as a whole."""
 
 
 def close_period(where: Filters) -> Filters:
@@ -207,20 +204,3 @@ def _read_money(kpi: Kpi, parts: Sequence[Sums]) -> list[Row]:
         finish_row(row)
         rows.append(row)
     return rows
-
-
-def find_marks(kpi: str, where: Filters) -> pd.DataFrame:
-    """Find the published answers of customers, as `find_ratings` returns them; none under a
-    filter, where a mark would be a finer cut.
-    """
-    require_one_table((), where)
-    where = close_period(where)
-    is_filtered = any(name != "month" for name, _values in where.values)
-    tables = {} if is_filtered else load(MARKS, _list_months(where))
-    rows = [
-        (month, mark, sums[kpi]["n"])
-        for month, cells in sorted(tables.items())
-        for mark, sums in sorted(cells.items(), key=lambda cell: str(cell[0]))
-        if sums.get(kpi)
-    ]
-    return pd.DataFrame(rows, columns=["month", "mark", "n"])

@@ -32,7 +32,6 @@ from qa_core.metrics.kpis.declaration import (
 )
 from qa_core.metrics.kpis.quality import ALIGNMENT
 from qa_core.metrics.kpis.rows import (
-    ABANDONED,
     ADVISOR_MEANS,
     ANSWERED,
     ATTRIBUTED,
