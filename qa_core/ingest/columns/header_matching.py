@@ -26,7 +26,7 @@ _UNITS = {
 _HOURS = ("h", "hr", "hrs", "heure", "heures", "hour", "hours")
 _LINKS = frozenset(("d", "de", "du", "des", "l", "la", "le", "les", "of", "the"))
 _TIMES = ("temps", "duree", "tps")
-"""French words for a time, of which tools write any: `Tps de parole`, `Durée de parole`."""
+"""French words for a time; tools write any of them: `Tps de parole`, `Durée de parole`."""
 _COUNTS = frozenset(("nb", "nbr", "nbre", "nombre", "number"))
 _RANGE = re.compile(r"\b(\d{1,3})\s*(?:-|–|à|to)\s*(\d{1,3})\b")
 _OUT_OF = re.compile(r"(?:/|\bsur |\bout of )\s*(\d{1,3})\b")

@@ -113,10 +113,9 @@ def _require_apart(
     if overlaps > MAX_OVERLAPPING * rows:
         raise Refusal(
             "rows_of_contacts",
-            "{count} of {rows} rows begin while the row before with the same {column} lasts, such "
-            "as the parts of a transferred call, and each would count as a contact. Export one row "
-            "per contact, name the column with the id of the contact, or name {column} if every "
-            "row is a contact.",
+            "{count} of {rows} rows begin while another with the same {column} lasts, such as the "
+            "parts of a transferred call. Each would count as a contact. Export one row per "
+            "contact, name the column with its id, or name {column} if every row is a contact.",
             options=(f"--map {name}={staged.mapping[name]}", "--map contact_id=COLUMN"),
             column=staged.mapping[name],
             count=overlaps,
@@ -155,8 +154,8 @@ def _require_whole(connection: duckdb.DuckDBPyConnection, staged: Staged, column
     if 2 * legs > ids:
         raise Refusal(
             "legs_of_contacts",
-            "In {column}, {ids} ids are on several rows with other starts or advisors, such as "
-            "the parts of a transferred call. Only the last row of each would count. The waits and "
+            "In {column}, {ids} ids are on rows with other starts or advisors, such as the parts "
+            "of a transferred call. Only the last row of each would count. The waits and "
             "talk times of the others would be lost. Export one row per contact, or say what a row "
             "is.",
             options=(f"--map contact_id={column}", f"--map ignore={column}"),

@@ -373,9 +373,9 @@ def _require_own_id(context: FileContext) -> None:
         if others and (others & set(ids) or max(counts.values()) > 1):
             raise Refusal(
                 "group_of_rows",
-                "{column} names the same contact on rows with different {own}, such as the parts "
-                "of a transferred call. Name {own} if every row is a contact. With {column}, only "
-                "the last row of each counts.",
+                "{column} is the same on rows with other {own}, such as the parts of a "
+                "transferred call. Name {own} if every row is a contact. With {column}, only the "
+                "last row of each counts.",
                 options=(
                     *([f"--map contact_id={text}"] if len(pairs) == len(ids) else []),
                     f"--map contact_id={own}",
@@ -394,9 +394,8 @@ def _require_one_advisor(context: FileContext) -> None:
     if context.compute_share(context.columns[name].index, r"\pL\s*[;|]\s*\pL"):
         raise Refusal(
             "several_advisors",
-            "{column} names several advisors on some contacts, and each such list would count as "
-            "an advisor of its own. Export the one who answered, leave the column aside, or name "
-            "it.",
+            "{column} names several advisors on some contacts, and each list would count as "
+            "another advisor. Export who answered, leave the column aside, or name it.",
             options=(f"--map {name}={column}", f"--map ignore={column}"),
             column=column,
         )
@@ -593,7 +592,7 @@ def _build_people(
 
 
 def _find_called(context: FileContext) -> str | None:
-    """Find the field of the number called, where the customer's number is that of the caller."""
+    """Find the field of the called number, where the customer's column holds the caller."""
     if not _CALLER.search(simplify(context.get_header("customer"))):
         return None
     if context.has("tracking_number") and context.get_header("tracking_number") == "DNIS":

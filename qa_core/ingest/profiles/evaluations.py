@@ -254,9 +254,8 @@ def _require_unweighted(context: FileContext) -> None:
         if np.nanmax(weights, initial=0) > 1.01 * np.nanmin(weights, initial=np.inf):
             raise Refusal(
                 "weights_apart",
-                "{column} weighs criteria otherwise than their points, and scores would be "
-                "computed without it. Import the score of each evaluation, or leave the column "
-                "aside.",
+                "{column} weighs criteria otherwise than their points. Scores would be computed "
+                "without it. Import the score of each evaluation, or leave the column aside.",
                 options=(f"--map ignore={text}",),
                 column=text,
             )

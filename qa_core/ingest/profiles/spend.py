@@ -76,9 +76,9 @@ def finish(context: FileContext) -> None:
         column = context.get_header("campaign")
         raise Refusal(
             "totals_among_rows",
-            "The rows without a value in {column} amount to as much as all the others, so they "
-            "are probably totals and would count twice. Remove them from the file, or name the "
-            "column if they are costs of their own.",
+            "Rows without a value in {column} amount to as much as all others. They are "
+            "probably totals and would count twice. Remove them, or name the column if they are "
+            "costs.",
             options=(f"--map campaign={column}",),
             column=column,
         )
