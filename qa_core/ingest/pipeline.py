@@ -199,8 +199,9 @@ def _load_staged(
                 if known is not None:
                     return known
             # A dry run goes on as if the likeliest answers were given.
-            given = confirmation.options if options.dry_run else options
-            job = batches.LoadJob(viewer, staged, given, report, progress, system=system)
+            answered = confirmation.options
+            given = answered if options.dry_run else options
+            job = batches.LoadJob(viewer, staged, given, report, progress, answered, system)
             load.load(job)
             if options.dry_run:
                 # Only here: it asks the questions of the pages, whose libraries take

@@ -102,14 +102,16 @@ def _require_apart(
     parts = (staged.select_column(f"{part}_seconds", kind="DOUBLE") for part in _PARTS)
     seconds = " + ".join(f"coalesce({part}, 0)" for part in parts)
     told = ", ".join(map(staged.select_column, _TOLD))
-    rows, overlaps = connection.execute(
+    counting = (
         "SELECT count(*), count(*) FILTER (local_start <= ended + INTERVAL 1 SECOND AND told IS "
         "DISTINCT FROM told_before AND local_start > date_trunc('day', local_start)) FROM (SELECT "
         f"local_start, ({told}) AS told, lag(({told})) OVER w AS told_before, "
         f"lag(local_start + to_seconds({seconds})) OVER w AS ended FROM staged "
         "WHERE customer_key IS NOT NULL WINDOW w AS (PARTITION BY customer_key ORDER BY "
         "local_start, line))"
-    ).fetchone()
+    )
+    staged.repeated_ids = staged.repeated_ids or connection.execute(counting).fetchone()
+    rows, overlaps = staged.repeated_ids
     if overlaps > MAX_OVERLAPPING * rows:
         raise Refusal(
             "rows_of_contacts",
