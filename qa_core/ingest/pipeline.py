@@ -198,7 +198,10 @@ def _load_staged(
                     known = _find_known_report(session, staged.kind, staged.digest, options, name)
                 if known is not None:
                     return known
-            job = batches.LoadJob(viewer, staged, options, report, progress, system=system)
+            # A dry run goes on as if the likeliest answers were given.
+            answered = confirmation.options
+            given = answered if options.dry_run else options
+            job = batches.LoadJob(viewer, staged, given, report, progress, answered, system)
             load.load(job)
             if options.dry_run:
                 # Only here: it asks the questions of the pages, whose libraries take

@@ -392,3 +392,18 @@ def test_rows_that_come_twice_count_once_in_the_reading_too(centre: Path) -> Non
     report = bring(centre, "intervals", text)
     assert report.tally.duplicates == 1
     assert report.reading.headline == {"received": 15, "answered": 13, "abandoned": 2}
+
+
+def test_a_service_level_in_seconds_is_the_threshold_of_the_level(centre: Path) -> None:
+    report = bring(
+        centre,
+        "intervals",
+        "CSQ Name,Interval Start Time,Service Level (Sec),Calls Presented,Calls Handled,"
+        "Calls Abandoned,Calls Handled < Svc Lvl\n"
+        "Care,2026-03-20 08:00,20,12,10,2,8\nCare,2026-03-20 08:30,20,6,5,1,4\n",
+    )
+    assert report.refusal is None
+    assert stored("received", "answered_in_threshold", "threshold_seconds") == [
+        (12, 8, 20.0),
+        (6, 4, 20.0),
+    ]

@@ -130,6 +130,15 @@ def test_later_answers_overwrite_earlier_ones_also_when_both_had_waited(centre: 
     assert find_contacts("csat", "nps") == [("C1", 5.0, 2.0), ("C2", 1.0, 5.0), ("C3", 5.0, 6.0)]
 
 
+def test_rows_that_wait_are_kept_once_however_often_their_file_comes(centre: Path) -> None:
+    bring(centre, "contacts", CALLS, system="north")
+    bring(centre, "contacts", CALLS, system="south")
+    # C1 and C2 are rejected, so the file is read again; C9 waits.
+    counts = [bring(centre, "surveys", SURVEYS).tally.skipped_kinds for _time in range(3)]
+    assert counts == [{"unmatched": 1}] * 3
+    assert find_waiting() == [("surveys", "C9")]
+
+
 def test_an_id_known_in_two_systems_is_rejected_unless_the_system_is_named(centre: Path) -> None:
     bring(centre, "contacts", CALLS, system="north")
     bring(centre, "contacts", CALLS, system="south")

@@ -148,3 +148,52 @@ def test_a_profile_can_be_asked_for_and_an_unknown_one_is_refused(centre: Path) 
     with pytest.raises(Refusal) as refused:
         stage(centre, "log.csv", LOG, profile="4cx")
     assert refused.value.code == "unknown_profile" and "--profile 3cx" in refused.value.options
+
+
+def test_the_customer_of_an_outgoing_call_is_the_number_called(centre: Path) -> None:
+    """Only a caller is in `Numéro appelant` and `ANI`: the centre itself, where it calls."""
+    find_key = Pseudonyms.current().find_key
+    for caller, called in (("Numéro appelant", "Numéro appelé"), ("ANI", "DNIS")):
+        _staged, rows = stage(
+            centre,
+            "calls.csv",
+            f"Call ID,Start time,Direction,{caller},{called}\n"
+            "C1,2026-03-20 09:00:00,Inbound,0612345601,0187654321\n"
+            "C2,2026-03-20 09:10:00,Outbound,0187654321,0612345602\n",
+        )
+        assert [row["customer_key"] for row in rows] == [
+            find_key("0612345601"),
+            find_key("0612345602"),
+        ]
+        assert "612345602" not in str(rows)
+
+
+def test_numbers_under_the_header_source_are_callers(centre: Path) -> None:
+    _staged, rows = stage(
+        centre,
+        "calls.csv",
+        "Date,Source,Destination,Statut,Sens,Agent\n"
+        "2026-03-20 09:00:00,0612345601,0187654321,Décroché,Entrant,Ann\n"
+        "2026-03-20 09:10:00,0612345602,0187654321,Manqué,Entrant,\n",
+    )
+    assert rows[0]["customer_key"] == Pseudonyms.current().find_key("0612345601")
+    assert "612345601" not in str(rows)
+
+
+def test_the_reason_of_a_missed_call_says_how_it_ended(centre: Path) -> None:
+    """As Aircall exports calls; `via` is no channel there."""
+    _staged, rows = stage(
+        centre,
+        "calls.csv",
+        "datetime (offset incl.),direction,from,to,answered,missed_call_reason,user,via,call_id\n"
+        "2026-03-20T09:00:01+01:00,inbound,+33612345601,+33187654321,Yes,,Ann,App,1\n"
+        "2026-03-20T09:10:01+01:00,inbound,+33612345602,+33187654321,No,abandoned_in_ivr,,,2\n"
+        "2026-03-20T09:20:01+01:00,inbound,+33612345603,+33187654321,No,out_of_opening_hours,,,3\n"
+        "2026-03-20T09:30:01+01:00,inbound,+33612345604,+33187654321,No,no_available_agent,,,4\n",
+    )
+    assert pick(rows, "outcome", "channel") == [
+        ("answered", None),
+        ("abandoned", None),
+        ("closed", None),
+        ("unanswered", None),
+    ]

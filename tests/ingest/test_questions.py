@@ -349,3 +349,19 @@ def test_a_status_that_says_completed_of_all_leaves_the_outcome_to_another_colum
     }
     bring(centre, "contacts", WEAK, columns={"outcome": "Completion status"}, words=words)
     assert [row[1] for row in find_contacts("outcome")] == ["answered", *["abandoned"] * 3]
+
+
+def test_an_answer_about_parts_of_calls_holds_for_later_files(centre: Path) -> None:
+    rows = (
+        "Call Time,Call ID,From,To,Direction,Status,Ringing,Talking\n"
+        "2026-03-20 09:00:00,1,0612345601,Ann Lee (101),Inbound,Unanswered,00:00:15,00:00:00\n"
+        "2026-03-20 09:00:15,1,0612345601,Bob Roe (102),Inbound,Answered,00:00:04,00:03:10\n"
+    )
+    asked = refuse(centre, rows)
+    assert asked["error"]["code"] == "legs_of_contacts"
+    layout = asked["reading"]["layout"]
+    columns = {"contact_id": "Call ID"}
+    assert bring(centre, "contacts", rows, columns=columns, confirm=layout).tally.new == 1
+    later = rows.replace("03-20", "03-21").replace(",1,0", ",2,0")
+    [report] = ingest.run(Viewer.SYSTEM, "contacts", [write(centre, "later.csv", later)])
+    assert (report.refusal, report.tally.new, report.tally.duplicates) == (None, 1, 1)

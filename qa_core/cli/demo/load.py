@@ -71,7 +71,7 @@ def load_staged(viewer: Viewer, staged: Staged) -> None:
     )
     try:
         options = ImportOptions(system=staged.system)
-        job = batches.LoadJob(viewer, staged, options, report, progress=ignore_progress)
+        job = batches.LoadJob(viewer, staged, options, report, ignore_progress, options)
         with store.one_import_at_a_time():
             recovery.finish_interrupted()
             load.load(job)

@@ -233,6 +233,11 @@ class FileContext:
         """Places of the columns that the person wants left aside."""
         return header_matching.find_ignored(self.headers, self.options.ignored)
 
+    def find_unused(self) -> list[tuple[int, str]]:
+        """Find place and header of the columns without a field, but those to leave aside."""
+        used = {column.index for column in self.columns.values()} | self.ignored
+        return [(at, text) for at, text in enumerate(self.headers) if text and at not in used]
+
     def start_evidence(self) -> None:
         """Start the evidence of every column that is inferred from all its cells."""
         ignored = self.ignored

@@ -25,6 +25,8 @@ _UNITS = {
 }
 _HOURS = ("h", "hr", "hrs", "heure", "heures", "hour", "hours")
 _LINKS = frozenset(("d", "de", "du", "des", "l", "la", "le", "les", "of", "the"))
+_TIMES = ("temps", "duree", "tps")
+"""French words for a time; tools write any of them: `Tps de parole`, `Durée de parole`."""
 _COUNTS = frozenset(("nb", "nbr", "nbre", "nombre", "number"))
 _RANGE = re.compile(r"\b(\d{1,3})\s*(?:-|–|à|to)\s*(\d{1,3})\b")
 _OUT_OF = re.compile(r"(?:/|\bsur |\bout of )\s*(\d{1,3})\b")
@@ -97,6 +99,10 @@ def build_vocabulary(fields: tuple[Field, ...]) -> dict[str, Hit]:
             vocabulary.setdefault(simplify(spelling), (field, OTHER_LANGUAGE))
     for words, hit in list(vocabulary.items()):
         vocabulary.setdefault(_drop_links(words), hit)
+        kind, _space, rest = words.partition(" ")
+        if kind in _TIMES and rest and hit[0].value_type == ValueType.DURATION:
+            for other in _TIMES:
+                vocabulary.setdefault(_drop_links(f"{other} {rest}"), hit)
     for words, hit in list(vocabulary.items()):
         if len(words) >= MIN_JOINED:
             vocabulary.setdefault(words.replace(" ", ""), hit)
@@ -226,6 +232,7 @@ _CLOCK_CELL = re.compile(r"\d{1,2}:\d{2}")
 _MOMENT = re.compile(r"\d{1,2}:\d{2}|\d{4}-\d{2}-\d{2}|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}")
 _WORDS = re.compile(r"[A-Za-zÀ-ÿ]{4,}")
 _AMOUNT = re.compile(r"0|[2-9]\d?|\d{2,}")
+_PHONE = re.compile(r"[+0]?[\d .()-]{8,}")
 _SENTENCE = re.compile(r"\S+\s+\S+\s+\S+")
 _REFITS = (
     ("handled_by", lambda cell: simplify(cell) not in vocabulary.HANDLERS, "advisor"),
@@ -235,6 +242,7 @@ _REFITS = (
     ("hour", _MOMENT.search, "time"),
     *((name, _AMOUNT.fullmatch, "") for name in ("answered", "abandoned", "missed", "voicemail")),
     ("wrap_seconds", _WORDS.search, "reason"),
+    ("source", _PHONE.fullmatch, "caller"),
     ("csat", _SENTENCE.search, "survey_comment"),
     ("date", parse_period, "period"),
     ("start", parse_period, "period"),
@@ -326,7 +334,8 @@ def _require_needed(profile: Profile, headers: list[str], columns: Mapping[str, 
     if profile.kind == "contacts" and "advisor" in columns and (shown := find_states(headers)):
         raise Refusal("not_contacts", ADVISOR_TIME, columns=", ".join(shown))
     code = "missing_column" if columns else "unknown_headers"
-    raise refuse_missing_column(code, profile.kind, headers, *(group[0] for group in missing))
+    names = (group if profile.kind == "tracking" else group[:1] for group in missing)
+    raise refuse_missing_column(code, profile.kind, headers, *itertools.chain(*names))
 
 
 def refuse_missing_column(code: str, kind: str, headers: list[str], *fields: str) -> Refusal:

@@ -127,6 +127,7 @@ class NumberEvidence(ColumnEvidence):
                 self.comma_decimal += count
             else:
                 self.comma_three += count
+                self.example = plain
         elif "." in digits:
             head, _dot, tail = digits.rpartition(".")
             three = (
@@ -153,8 +154,9 @@ def read_plain(values: pa.Array) -> np.ndarray | None:
 
 
 def strip_decoration(text: str) -> str:
-    """Remove currency, per cent sign and spaces from a number."""
-    return _SPACES.sub("", _DECORATION.sub(r"\1", text.strip())).translate(_MINUS)
+    """Remove currency, per cent sign and spaces from a number; brackets make it negative."""
+    plain = _SPACES.sub("", _DECORATION.sub(r"\1", text.strip())).translate(_MINUS)
+    return f"-{plain[1:-1]}" if plain[:1] + plain[-1:] == "()" else plain
 
 
 def parse_number(plain: str, decimal: str) -> float | None:

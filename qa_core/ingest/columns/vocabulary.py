@@ -109,7 +109,7 @@ _OUTCOME_HEADER = re.compile(
     r"\b(outcomes?|dispositions?|abandon\w*|missed|manqu\w*|unanswered|answered|repondu\w*|"
     r"decroch\w*|voice ?mail|messagerie|repondeur|hang ?up|hung up|raccroch\w*|perdus?|perdues?|"
     r"lost calls?|termination|completion status|(?:end|hang ?up|release) (?:reason|cause)|"
-    r"call status|call result|atendid\w*|contestad\w*|verpasst\w*|"
+    r"call status|call result|dissuad\w*|debord\w*|overflow\w*|atendid\w*|contestad\w*|verpasst\w*|"
     r"perdid\w*|abbandon\w*)\b"
 )
 

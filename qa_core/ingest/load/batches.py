@@ -395,8 +395,9 @@ def save_mapping(
 
 @dataclass
 class LoadJob:
-    """Loading of one file. `system`: the one that was named for it; its contacts are
-    then looked for in no other.
+    """Loading of one file. `answered`: its options with the answers that are kept with its
+    layout. `system`: the one that was named for it; its contacts are then looked for in no
+    other.
     """
 
     viewer: Viewer
@@ -404,6 +405,7 @@ class LoadJob:
     options: ImportOptions
     report: FileReport
     progress: Progress
+    answered: ImportOptions
     system: str | None = None
     trial: Callable[[], lake.MergeResult] | None = None
     """In a dry run, the merge that the import would do, to be tried on a copy of the

@@ -67,7 +67,7 @@ def load_contacts(job: LoadJob) -> None:
     staged, tally = job.staged, job.tally
     version = lake.version("contacts")
     with open_session(staged) as connection:
-        scope, decision = reused_ids.find_key_scope(connection, staged, job.options)
+        scope, decision = reused_ids.find_key_scope(connection, staged, job.answered)
         if decision:
             job.report.decisions.append(decision)
         tally.duplicates = contacts.deduplicate_keys(connection, staged, scope)

@@ -24,6 +24,11 @@ MAX_REUSED_SHARE = 0.01
 """Share of rows with ids of several contacts up to which ids are taken for unique."""
 MAX_IDS = 0.9
 HOURS_APART = 20
+MAX_OVERLAPPING = 0.05
+"""Share of rows without an id that may overlap with another of the same customer."""
+_NUMBERS, _PARTS = ("customer", "caller", "from_party"), ("wait", "talk")
+_TOLD = ("advisor", "queue", "outcome", "wait_seconds", "talk_seconds")
+"""Columns in which rows differ that are no copies."""
 
 
 def find_key_scope(
@@ -34,6 +39,7 @@ def find_key_scope(
     belong to several contacts and others to one.
     """
     if staged.kind != "contacts" or "contact_id" not in staged.columns:
+        _require_apart(connection, staged, options)
         return None, None
     known_scope = _find_known_scope(connection, staged)
     if staged.repeated_ids is None:
@@ -47,7 +53,7 @@ def find_key_scope(
     is_mixed = is_reused and other_ids < MAX_IDS * ids
     scope = BY_START if known_scope == BY_START or same_day else BY_DAY
     others = _find_other_ids(staged) if repeats else []
-    is_guess = staged.profile == "generic" and not options.is_stated and column != "contact_id"
+    is_guess = _is_guess(staged, options, "contact_id")
     is_merged = is_guess and is_reused and _has_repeats(connection, scope)
     is_open = known_scope is None and "contact_id" not in options.columns
     if is_open and (is_mixed or (is_guess and others) or is_merged):
@@ -79,6 +85,46 @@ def find_key_scope(
     return scope, decision
 
 
+def _is_guess(staged: Staged, options: ImportOptions, name: str) -> bool:
+    """Return whether a field of a table was recognised by its header, not named as ours."""
+    is_table = not registry.is_platform(staged.profile) and not options.is_stated
+    return is_table and staged.mapping.get(name, name) != name
+
+
+def _require_apart(
+    connection: duckdb.DuckDBPyConnection, staged: Staged, options: ImportOptions
+) -> None:
+    """Raise Refusal where many rows without an id overlap, with one customer: parts of contacts."""
+    name = next((name for name in _NUMBERS if _is_guess(staged, options, name)), None)
+    is_stated = name in options.columns or bool(options.ignored)
+    if name is None or is_stated or "customer_key" not in staged.columns:
+        return
+    parts = (staged.select_column(f"{part}_seconds", kind="DOUBLE") for part in _PARTS)
+    seconds = " + ".join(f"coalesce({part}, 0)" for part in parts)
+    told = ", ".join(map(staged.select_column, _TOLD))
+    counting = (
+        "SELECT count(*), count(*) FILTER (local_start <= ended + INTERVAL 1 SECOND AND told IS "
+        "DISTINCT FROM told_before AND local_start > date_trunc('day', local_start)) FROM (SELECT "
+        f"local_start, ({told}) AS told, lag(({told})) OVER w AS told_before, "
+        f"lag(local_start + to_seconds({seconds})) OVER w AS ended FROM staged "
+        "WHERE customer_key IS NOT NULL WINDOW w AS (PARTITION BY customer_key ORDER BY "
+        "local_start, line))"
+    )
+    staged.repeated_ids = staged.repeated_ids or connection.execute(counting).fetchone()
+    rows, overlaps = staged.repeated_ids
+    if overlaps > MAX_OVERLAPPING * rows:
+        raise Refusal(
+            "rows_of_contacts",
+            "{count} of {rows} rows begin while another with the same {column} lasts, such as the "
+            "parts of a transferred call. Each would count as a contact. Export one row per "
+            "contact, name the column with its id, or name {column} if every row is a contact.",
+            options=(f"--map {name}={staged.mapping[name]}", "--map contact_id=COLUMN"),
+            column=staged.mapping[name],
+            count=overlaps,
+            rows=rows,
+        )
+
+
 def _find_known_scope(connection: duckdb.DuckDBPyConnection, staged: Staged) -> str | None:
     """Find what stored keys of this system include, once per version of the lake."""
     state = (staged.system, lake.version("contacts"), tables.lake_folder())
@@ -98,20 +144,22 @@ def _find_known_scope(connection: duckdb.DuckDBPyConnection, staged: Staged) -> 
 
 
 def _require_whole(connection: duckdb.DuckDBPyConnection, staged: Staged, column: str) -> None:
-    """Raise Refusal where rows of one id are parts of a contact, each with its own talk."""
-    if "talk_seconds" not in staged.columns or "updated_at" in staged.columns:
+    """Raise Refusal where rows of one id are parts of a contact, with other starts or advisors."""
+    if "updated_at" in staged.columns:
         return
+    advisors = f"count(DISTINCT {staged.select_column('advisor')})"
     ids, legs = connection.execute(
-        "SELECT count(*), count(*) FILTER (starts > 1 AND talks > 1) FROM (SELECT count(*) AS rows,"
-        " count(DISTINCT local_start) AS starts, count(*) FILTER (talk_seconds > 0) AS talks "
+        "SELECT count(*), count(*) FILTER (starts > 1 OR advisors > 1) FROM (SELECT count(*) AS "
+        f"rows, count(DISTINCT local_start) AS starts, {advisors} AS advisors "
         "FROM staged WHERE contact_id IS NOT NULL GROUP BY contact_id) WHERE rows > 1"
     ).fetchone()
     if 2 * legs > ids:
         raise Refusal(
             "legs_of_contacts",
-            "In {column}, {ids} ids are on several rows with other starts, such as the parts of a "
-            "transferred call. Only the last row of each would count. The waits and talk times of "
-            "the others would be lost. Export one row per contact, or say what a row is.",
+            "In {column}, {ids} ids are on rows with other starts or advisors, such as the parts "
+            "of a transferred call. Only the last row of each would count. The waits and "
+            "talk times of the others would be lost. Export one row per contact, or say what a row "
+            "is.",
             options=(f"--map contact_id={column}", f"--map ignore={column}"),
             column=column,
             ids=legs,

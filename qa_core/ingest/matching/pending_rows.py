@@ -20,13 +20,32 @@ WRITE_AT_ONCE = 5_000
 
 
 def store_rows(session: Session, batch_id: str, rows: list[dict[str, Any]]) -> None:
-    """Store pending rows of that batch; `row_key` is unique within it."""
+    """Store pending rows of that batch; `row_key` is unique within it. Rows that wait since an
+    earlier import of the same file are not stored again.
+    """
+    known = _find_waiting(session, batch_id)
+    rows = [row for row in rows if known.get(row["row_key"]) != row["content"]]
     for first in range(0, len(rows), WRITE_AT_ONCE):
         chunk = rows[first : first + WRITE_AT_ONCE]
         of_batch = [
             row | {"batch_id": batch_id, "row_key": f"{batch_id}:{row['row_key']}"} for row in chunk
         ]
         session.execute(sa.insert(WaitingRow), of_batch)
+
+
+def _find_waiting(session: Session, batch_id: str) -> dict[str, Any]:
+    """Find what waits since earlier imports of the same surveys, tracking or evaluations, by its
+    key.
+    """
+    digest = sa.select(ImportBatch.digest).where(ImportBatch.id == batch_id).scalar_subquery()
+    query = (
+        sa.select(WaitingRow.batch_id, WaitingRow.row_key, WaitingRow.content)
+        .join(ImportBatch, ImportBatch.id == WaitingRow.batch_id)
+        .where(ImportBatch.digest == digest, ImportBatch.id != batch_id)
+        .where(WaitingRow.joined_by.is_(None), WaitingRow.kind != "contacts")
+    )
+    rows = session.execute(unscoped_import_rows(query))
+    return {key.removeprefix(f"{batch}:"): content for batch, key, content in rows}
 
 
 def build_part_name(waiting_batch: str, arrived_batch: str) -> str:

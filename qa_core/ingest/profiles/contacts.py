@@ -1,6 +1,7 @@
 """Contacts as any telephony platform lists them, one row each, recognised by headers."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -87,6 +88,9 @@ DIRECTION = re.compile(
     r"\b(?:direc\w*|direz\w*|richt\w*|sens|sentido|e s|inout|inbound outbound|in out)\b"
 )
 """Header of a column that says nothing but the direction."""
+_CALLER = re.compile(r"\b(?:appelante?|ani|cli|present\w+|calling|caller|chiamante|llamante)\b")
+"""Header of the customer's number that holds the centre's own where the centre calls."""
+_FROM_US = (Direction.OUTBOUND, Direction.INTERNAL)
 _BRACKETED = re.compile(r"^.*<([^<>]*)>$")
 _WAYS = {
     (False, True): Direction.INBOUND,
@@ -120,6 +124,13 @@ MIN_EARLY, MAX_EARLY = 3, 0.05
 """Number and share of moments before what they follow from which on a file asks."""
 ZERO_COLUMNS = ("wait_seconds", "hold_seconds", "wrap_seconds", "csat", "nps", "ces")
 """Columns with 0 where nobody answered; see `table_reader.null_out_zero_placeholders`."""
+
+_OF_GROUP = re.compile(
+    r"linkedid|(?:master|parent|root|original|initial|linked|correlation)"
+    r"(?: (?:calls?|contact|interaction|conversation|session|leg))? (?:s|uu|gu)?id"
+)
+"""Header of a column that names the contact to which a row belongs."""
+MAX_EXAMPLES = 3
 
 DESTROYED = r"^\d(?:[.,]\d+)?[eE]\+?\d+$"
 """Number in scientific notation, as a spreadsheet without room for its digits exports it."""
@@ -185,12 +196,19 @@ def decide_columns(context: FileContext) -> None:
     starts.decide_start(context)
     context.drop_empty("answered_at", "ended_at", "updated_at")
     outcomes.decide_outcome(context)
+    _require_own_id(context)
     _decide_system(context)
     _decide_direction(context)
+    _require_one_advisor(context)
     if context.has("handled_by"):
         evidence = context.evidence["handled_by"]
         if sum(evidence.unknown.values()) > outcomes.MAX_UNKNOWN * evidence.total:
             raise context.refuse_words("handled_by")
+    if context.has("channel") and context.columns["channel"].header.words == "via":
+        cells = context.sample_cells(context.columns["channel"].index).unique().to_pylist()
+        if not any(simplify(cell) in CHANNELS for cell in cells):
+            message = N_("the column {column} is left aside: its words do not fit this field")
+            context.drop_column("channel", message, ", ".join(cells[:MAX_EXAMPLES]))
     if not context.has("channel"):
         context.defaults["channel"] = "phone"
         context.decide("channel", "phone", NO_COLUMN)
@@ -293,10 +311,11 @@ def _require_inbound(context: FileContext) -> None:
         meanings = {DIRECTIONS.get(simplify(word)) for word in evidence.seen}
         if meanings and None not in meanings and meanings != {Direction.INTERNAL}:
             raise _refuse_unread(context.headers[index], evidence, ("direction", "ignore"))
+    dialled = context.columns["tracking_number"].index if context.has("tracking_number") else None
     signs = [
         text
         for index, text in enumerate(context.headers)
-        if OUTGOING.search(simplify(text)) and len(context.sample_cells(index))
+        if OUTGOING.search(simplify(text)) and len(context.sample_cells(index)) and index != dialled
     ]
     different = {
         name: len(context.sample_cells(context.columns[name].index).unique())
@@ -336,6 +355,50 @@ def _decide_times(context: FileContext) -> None:
     _end, context.notes["sample_span"] = _build_after(context, sample, "ended_at", own_start)
     wait = sample.read_number("wait_seconds") if context.has("wait_seconds") else answer_seconds
     decide_times(context, sample, wait)
+
+
+def _require_own_id(context: FileContext) -> None:
+    """Raise Refusal where a column beside the id names one contact on several of its rows."""
+    options = context.options
+    if not context.has("contact_id") or "contact_id" in options.columns or options.is_stated:
+        return
+    cells, own = context.take_sample().cells, context.get_header("contact_id")
+    ids = cells[context.columns["contact_id"].index].to_pylist()
+    for index, text in context.find_unused():
+        if not _OF_GROUP.fullmatch(simplify(text)):
+            continue
+        pairs = [pair for pair in zip(cells[index].to_pylist(), ids, strict=True) if pair[0]]
+        counts = Counter(group for group, _id in pairs)
+        others = {group for group, own_id in pairs if group != own_id}
+        if others and (others & set(ids) or max(counts.values()) > 1):
+            raise Refusal(
+                "group_of_rows",
+                "{column} is the same on rows with other {own}, such as the parts of a "
+                "transferred call. Name {own} if every row is a contact. With {column}, only the "
+                "last row of each counts.",
+                options=(
+                    *([f"--map contact_id={text}"] if len(pairs) == len(ids) else []),
+                    f"--map contact_id={own}",
+                ),
+                column=text,
+                own=own,
+            )
+
+
+def _require_one_advisor(context: FileContext) -> None:
+    """Raise Refusal where cells name several advisors, which would be one more advisor."""
+    name = "advisor" if context.has("advisor") else "advisor_name"
+    if not context.has(name) or name in context.options.columns or context.options.is_stated:
+        return
+    column = context.get_header(name)
+    if context.compute_share(context.columns[name].index, r"\pL\s*[;|]\s*\pL"):
+        raise Refusal(
+            "several_advisors",
+            "{column} names several advisors on some contacts, and each list would count as "
+            "another advisor. Export who answered, leave the column aside, or name it.",
+            options=(f"--map {name}={column}", f"--map ignore={column}"),
+            column=column,
+        )
 
 
 def _decide_system(context: FileContext) -> None:
@@ -506,8 +569,19 @@ def _build_people(
         columns[name] = pc.if_else(nobody, pa.scalar(None, pa.string()), cells)
     if context.has("advisor_name") and not context.has("advisor"):
         columns["advisor"] = columns.pop("advisor_name")
+    elif context.has("advisor_name"):
+        columns["advisor"] = pc.coalesce(columns["advisor"], columns["advisor_name"])
     if context.has("customer"):
         customer = _read_party(context, batch, "customer")
+        if name := _find_called(context):
+            ways = context.options.only.get("direction") if direction is None else direction
+            is_from_us = np.isin(np.full(len(batch), ways, object), _FROM_US)
+            called = map_texts(
+                lambda text: text if _is_number(text) else None, batch.read_text(name)
+            )
+            customer = pc.if_else(is_from_us, called, customer)
+            if name in columns:
+                columns[name] = pc.if_else(is_from_us, pa.scalar(None, pa.string()), columns[name])
         columns["customer_key"] = context.pseudonyms.find_keys(customer)
     elif context.has("caller") or context.has("called"):
         customer, extension = _find_parties(context, batch, direction)
@@ -515,6 +589,15 @@ def _build_people(
         if "advisor" not in columns:
             columns["advisor"] = extension
     return customer
+
+
+def _find_called(context: FileContext) -> str | None:
+    """Find the field of the called number, where the customer's column holds the caller."""
+    if not _CALLER.search(simplify(context.get_header("customer"))):
+        return None
+    if context.has("tracking_number") and context.get_header("tracking_number") == "DNIS":
+        return "tracking_number"
+    return "called" if context.has("called") else None
 
 
 def _read_party(context: FileContext, batch: RowBatch, name: str) -> pa.Array:
@@ -536,7 +619,7 @@ def _find_parties(
     stated = context.options.only.get("direction")
     ways = [stated] * len(batch) if direction is None else direction
     for caller, other, way in zip(callers, called, ways, strict=True):
-        is_from_us = way in (Direction.OUTBOUND, Direction.INTERNAL)
+        is_from_us = way in _FROM_US
         parties = (other, caller) if is_from_us else (caller, other)
         customers.append(None if way == Direction.INTERNAL else _find_outside(*parties))
         inside = (party for party in reversed(parties) if party and "/" not in party)

@@ -62,6 +62,9 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
         tuple(field for field in contacts.FIELDS if field.name not in _LIKE_CRITERIA)
     )
     used = {column.index for column in columns.values()}
+    if "criterion" not in columns and {"score", "points"} <= columns.keys():
+        for name in {"points", "possible"} & columns.keys():  # the sums behind the score
+            del columns[name]
     for index, text in enumerate(headers):
         header = parse_header(text)
         hit = find_field(header, vocabulary)
@@ -237,15 +240,32 @@ def _decide_long(context: FileContext) -> None:
     context.notes["possible"] = (
         {"": _decide_possible(context, "points", None, None)} if not context.has("possible") else {}
     )
+    _require_unweighted(context)
+
+
+def _require_unweighted(context: FileContext) -> None:
+    """Raise Refusal where criteria have weights of their own, which scores would be without."""
+    sample = context.take_sample()
+    possible = sample.read_number("possible") if context.has("possible") else np.ones(len(sample))
+    for index, text in context.find_unused():
+        if not _WEIGHT.search(simplify(text)):
+            continue
+        weights = NumberReading().read(sample.cells[index])[0] / possible
+        if np.nanmax(weights, initial=0) > 1.01 * np.nanmin(weights, initial=np.inf):
+            raise Refusal(
+                "weights_apart",
+                "{column} weighs criteria otherwise than their points. Scores would be computed "
+                "without it. Import the score of each evaluation, or leave the column aside.",
+                options=(f"--map ignore={text}",),
+                column=text,
+            )
 
 
 def _claim_weight(context: FileContext) -> None:
     """Use the column of the weights as the points of criteria that are answered by yes or no."""
-    used = {column.index for column in context.columns.values()} | context.ignored
-    for index, text in enumerate(context.headers):
-        is_free = index not in used and not context.has("possible")
+    for index, text in context.find_unused():
         if (
-            is_free
+            not context.has("possible")
             and _WEIGHT.search(simplify(text))
             and context.compute_share(index, _NUMBER) == 1
         ):

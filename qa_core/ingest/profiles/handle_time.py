@@ -21,12 +21,15 @@ WITHIN_SECONDS = 1.01
 MAX_ROWS, SOME_ROWS = 0.95, 0.02
 MIN_ROWS = 3
 MAX_DIFFERENCE = 0.05
+_QUEUE = (
+    r"wait\w*|queue\w*|attente|att|file|oczekiwan\w*|kolej\w*|warte\w*|espera|cola|attesa|coda|"
+    r"fila|wacht\w*"
+)
+_RINGING = r"ring\w*|sonnerie|klingel\w*|squillo|toque|beltijd"
 _UNREAD = {
     "talk_seconds": r"talk\w*|spoken|conversation\w*|conv|handl\w*|parole|communication|comm?|"
     r"traitement|rozmow\w*|agent time|gesprach\w*|conversacion|conversa|conversazione|gesprek\w*",
-    "wait_seconds": r"wait\w*|queue\w*|ring\w*|answer\w*|attente|att|file|sonnerie|decroche|"
-    r"oczekiwan\w*|kolej\w*|warte\w*|klingel\w*|espera|cola|atencion|attesa|coda|squillo|fila|"
-    r"toque|wacht\w*|beltijd",
+    "wait_seconds": rf"{_QUEUE}|{_RINGING}|answer\w*|decroche|atencion",
     "hold_seconds": r"holds?|held|mise en attente|garde|halte\w*|retencion|retencao",
     "wrap_seconds": r"wrap\w*|acw|after\w*|post\w*|qualif\w*|nach\w*|pos atendimento|nawerk\w*",
 }
@@ -67,7 +70,11 @@ def decide_times(context: FileContext, batch: RowBatch, wait: np.ndarray | None)
     _require_one_column(context, times)
     for name in _UNREAD:
         if times.keys().isdisjoint((name, "handle_seconds" if name != "wait_seconds" else name)):
-            _require_read(context, name)
+            _require_read(context, name, _UNREAD[name])
+    wait_header = context.get_header("wait_seconds") if context.has("wait_seconds") else ""
+    is_stated = "wait_seconds" in context.options.columns
+    if not is_stated and re.search(rf"\b(?:{_RINGING})\b", simplify(wait_header)):
+        _require_read(context, "wait_seconds", _QUEUE)
     for name in ("handle_seconds", "duration", "call_seconds"):
         if "talk_seconds" in times and name in times:
             _decide_beside_talk(context, plan, name, times)
@@ -114,11 +121,13 @@ def _require_units(context: FileContext, times: dict[str, np.ndarray]) -> None:
 
 def _require_one_column(context: FileContext, times: Iterable[str]) -> None:
     """Raise Refusal where another column has the header of a time."""
-    used = {column.index for column in context.columns.values()} | context.ignored
-    for name in times:
-        header = context.get_header(name) if context.has(name) else ""
-        for index, text in enumerate(context.headers):
-            if header and index not in used and _REPEATED.sub("", text) == header:
+    for name in filter(context.has, times):
+        own = context.columns[name].header
+        for index, text in context.find_unused():
+            other = parse_header(text)
+            is_part = {own.unit, other.unit} == {"min", "s"} and other.words == own.words
+            is_part &= context.compute_share(index, r"^[0-5]?\d$") == 1
+            if is_part or _REPEATED.sub("", text) == own.text:
                 raise Refusal(
                     "repeated_header",
                     "Two columns have the header {column}. Say what the second is.",
@@ -127,20 +136,18 @@ def _require_one_column(context: FileContext, times: Iterable[str]) -> None:
                         for field in ("talk_seconds", "wait_seconds", "ignore")
                         if not context.has(field)
                     ),
-                    column=header,
+                    column=own.text,
                 )
 
 
-def _require_read(context: FileContext, name: str) -> None:
+def _require_read(context: FileContext, name: str, pattern: str) -> None:
     """Raise Refusal where an unread column may be the time of that field."""
-    used = {column.index for column in context.columns.values()} | context.ignored
-    words = re.compile(rf"\b(?:{_UNREAD[name]})\b")
+    words = re.compile(rf"\b(?:{pattern})\b")
     is_talk = name == "talk_seconds"
     unread_columns = [
         text
-        for index, text in enumerate(context.headers)
-        if index not in used
-        and words.search(simplify(text))
+        for index, text in context.find_unused()
+        if words.search(simplify(text))
         and context.compute_share(index, _DURATION) == 1
         and (is_talk or _is_time(context, index, text))
     ]

@@ -122,6 +122,11 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
         if name in columns and _is_average(columns[name].header.text):
             column = columns.pop(name)
             columns.setdefault(average, replace(column, field=PROFILE.get_field(average)))
+    level = columns.get("service_level")
+    if level and level.header.unit and find_seconds(level.header.text) is None:
+        # `Service Level (Sec)` is the threshold of the level.
+        field = PROFILE.get_field("threshold_seconds")
+        columns.setdefault(field.name, replace(columns.pop("service_level"), field=field))
     waits, parsed = columns.get("average_wait"), [*map(header_matching.parse_header, headers)]
     others = [index for index, header in enumerate(parsed) if header.words == "tme"]
     if waits and waits.header.words == header_matching.UNCLEAR and others:

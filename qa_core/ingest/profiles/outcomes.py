@@ -239,16 +239,17 @@ def _rank_direction(context: FileContext, plan: OutcomePlan) -> None:
     }:
         return
     words = context.words["direction"]
-    ranks = {}
+    ranks, flagged = {}, {Direction.INBOUND}
     for word in context.evidence["direction"].seen:
         direction, outcome = vocabulary.read_compound(word)
         if outcome is not None and (direction is None or len(simplify(word).split()) > 1):
             words[simplify(word)] = direction or Direction.INBOUND
+            flagged.add(words[simplify(word)])
             ranks[simplify(word)] = _CODES[outcome]
     if not ranks:
         return
     for word, direction in words.items():
-        ranks.setdefault(word, NOT_FLAGGED if direction == Direction.INBOUND else NOT_SAID)
+        ranks.setdefault(word, NOT_FLAGGED if direction in flagged else NOT_SAID)
     plan.ranks["direction"] = ranks
     if not {"outcome", "answered", "missed"} & set(plan.ranks) and not plan.by_answer:
         plan.not_flagged = ANSWERED
@@ -290,20 +291,21 @@ def _require_read(context: FileContext, is_open: bool) -> int | None:
         plain = {meaning for word, meaning in known.items() if vocabulary.is_plain_outcome(word)}
         if Outcome.ANSWERED in plain and len(plain) > 1 and len(known) == len(evidence.seen):
             adopted.append(index)
-        elif plain or (is_named and len(evidence.seen) > 1):
+        elif plain or (is_named and (len(evidence.seen) > 1 or evidence.is_ticked)):
             asked.append((index, evidence))
     if len(adopted) == 1 and not asked and not context.has("outcome"):
         return adopted[0]
     asked += [(index, context.unread[index]) for index in adopted]
     if asked:
         names = [context.headers[index] for index, _evidence in asked]
+        is_flag = all(evidence.is_ticked for _index, evidence in asked)
         raise Refusal(
             "unread_outcome",
             "{column} may say how contacts ended ({seen}), but is not recognised. Say what it is.",
             options=tuple(
                 f"--map {field_name}={name}"
                 for name in names
-                for field_name in ("outcome", *FLAGS, "ignore")
+                for field_name in (*(() if is_flag else ("outcome",)), *FLAGS, "ignore")
                 if not context.has(field_name) or (is_open and field_name == "outcome")
             ),
             column=", ".join(names),
@@ -321,7 +323,9 @@ def _repeats_outcome(context: FileContext, index: int) -> bool:
         answer = ~(np.isnat(moments.day) & np.isnat(moments.clock))
     outcome = build_outcome(context, sample, answer)
     flags, _unknown = vocabulary.read_words(sample.cells[index], vocabulary.YES_NO, None)
-    is_known = (outcome != None) & (flags != None)  # noqa: E711
+    if False in flags:  # else only the rows that are so have a cell
+        outcome = np.where(flags == None, None, outcome)  # noqa: E711
+    is_known = outcome != None  # noqa: E711
     same = (outcome == Outcome.ANSWERED)[is_known] == (flags == True)[is_known]  # noqa: E712
     return len(same) > 0 and (same.all() or not same.any())
 

@@ -10,10 +10,10 @@ import pyarrow.compute as pc
 from qa_core.base.errors import Refusal
 from qa_core.files.decision import NO_COLUMN
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
-from qa_core.ingest.staging.arrays import as_numbers
+from qa_core.ingest.staging.arrays import as_numbers, to_numpy
 from qa_core.ingest.staging.declaration import Profile, ValueType, build_fields
 
-CURRENCY = "EUR"
+CURRENCY, CENT = "EUR", 0.01
 _SIGNS = {"€": "EUR", "$": "USD", "£": "GBP"}
 FIELDS = build_fields(
     "spend",
@@ -57,6 +57,11 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     batch.reject(np.isnan(amount), "missing_amount")
     columns = {"day": pa.array(day.astype("M8[D]")), "amount": as_numbers(amount)}
     columns |= batch.read_texts("source", "medium", "campaign")
+    if "campaign" in columns:
+        is_named = to_numpy(columns["campaign"].is_valid()).astype(bool)
+        costs = np.where(np.isnat(day), 0, np.nan_to_num(amount))
+        sums = [costs[rows].sum() for rows in (is_named, ~is_named)]
+        context.notes["sums"] = context.notes.get("sums", np.zeros(2)) + sums
     if context.has("currency"):
         columns["currency"] = pc.fill_null(pc.utf8_upper(batch.read_text("currency")), CURRENCY)
     else:
@@ -64,4 +69,21 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     return columns
 
 
-PROFILE = Profile("generic", "spend", FIELDS, (("day",), ("amount",)), decide_columns, build)
+def finish(context: FileContext) -> None:
+    """Raise Refusal where rows without a campaign are as much as all others: totals of them."""
+    named, unnamed = context.notes.get("sums", (0, 0))
+    if unnamed and abs(named - unnamed) < CENT and "campaign" not in context.options.columns:
+        column = context.get_header("campaign")
+        raise Refusal(
+            "totals_among_rows",
+            "Rows without a value in {column} amount to as much as all others. They are "
+            "probably totals and would count twice. Remove them, or name the column if they are "
+            "costs.",
+            options=(f"--map campaign={column}",),
+            column=column,
+        )
+
+
+PROFILE = Profile(
+    "generic", "spend", FIELDS, (("day",), ("amount",)), decide_columns, build, finish
+)

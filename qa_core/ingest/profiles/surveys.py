@@ -56,7 +56,7 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
     overall = set()
     for index, text in enumerate(headers):
         words = simplify(text).split()
-        if index in used or len(words) < MIN_QUESTION_WORDS:
+        if index in used or len(words) < MIN_QUESTION_WORDS or words[-1] == "group":
             continue
         found = {
             name

@@ -102,7 +102,7 @@ PROFILE = Profile(
     "generic",
     "tracking",
     FIELDS,
-    (("contact_id", "tracking_number"),),
+    (("tracking_number", "contact_id"),),
     decide_columns,
     build,
     claim=claim,

@@ -71,7 +71,7 @@ class FileReport:
                 "options": list(self.refusal.options),
             }
             head = {"file": self.file, "verdict": self.verdict, "error": error}
-            return head | {"reading": self.reading.as_json()}
+            return head | {"reading": self.reading.as_json() | {"verdict": self.verdict}}
         return {
             "file": self.file,
             "verdict": self.verdict,

@@ -36,7 +36,7 @@ from qa_core.ingest.profiles.contacts import ZERO_COLUMNS
 from qa_core.ingest.reading import registry
 from qa_core.ingest.staging import quarantine
 from qa_core.ingest.staging.arrays import to_numpy
-from qa_core.ingest.staging.declaration import Profile
+from qa_core.ingest.staging.declaration import Profile, ValueType
 from qa_core.ingest.staging.excluded_lines import PARTIES, ExcludedLines
 from qa_core.ingest.staging.pseudonyms import Pseudonyms, mask_cell
 from qa_core.ingest.staging.staged import SCHEMAS, Staged, open_writer
@@ -292,6 +292,14 @@ class _RowReader:
     def _select_data(self, block: RowBlock, width: int, key: tuple[int, ...]) -> Iterator[RowBlock]:
         block = self._drop_header_rows(block)
         without_key = _is_blank(block.cells[key[0] if key else 0])
+        moments = {
+            column.index
+            for column in self.context.columns.values()
+            if column.field.value_type == ValueType.MOMENT
+        }
+        if moments & set(key[:1]):  # `Total` under a date is no value of the columns beside it
+            has_digit = pc.match_substring_regex(block.cells[key[0]], r"\d")
+            without_key |= ~to_numpy(pc.fill_null(has_digit, False)).astype(bool)
         if without_key.any():
             blank = np.logical_and.reduce([_is_blank(column) for column in block.cells])
             self._tally.skip("blank", blank.sum())
