@@ -50,7 +50,7 @@ def import_scorecard(
         content = file.read_bytes()
     except OSError as error:
         raise Refusal(
-            "no_such_file",
+            "no_file",
             "{file} cannot be read: {detail}",
             file=str(file),
             detail=error.strerror or str(error),
