@@ -16,8 +16,9 @@ from qa_core.ingest.staging.duckdb_session import write_rows
 from qa_core.ingest.staging.staged import Staged
 from qa_core.storage import lake, name_merges
 from qa_core.storage.facts.schema import AS_GIVEN
-from qa_core.storage.lake.erased_people import NAME, ErasedPeople
+from qa_core.storage.lake.erased_people import ErasedPeople
 from qa_core.storage.lake.tables import quote, select_from_files
+from qa_core.storage.replay_list import ADVISOR_NAME
 
 NOT_IN_LAKE = (
     "line", "source_system", "contact_id", "advisor", "advisor_name", "site", "updated_at", "team",
@@ -137,7 +138,9 @@ def find_forgotten(
     return {
         (text, name)
         for text, name, at in rows
-        if any(erased.is_gone(NAME, normalise_name(word), at) for word in (text, name) if word)
+        if any(
+            erased.is_gone(ADVISOR_NAME, normalise_name(word), at) for word in (text, name) if word
+        )
     }
 
 

@@ -11,14 +11,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from qa_core.storage import replay_list
-from qa_core.storage.facts.personal_data import CUSTOMER, ColumnContent, find_columns
+from qa_core.storage.facts.personal_data import ColumnContent, find_columns
 from qa_core.storage.facts.schema import CONTACT_KEY, CONTACTS
 from qa_core.storage.lake import tables
+from qa_core.storage.replay_list import ADVISOR_NAME, CONTACT, CUSTOMER
 
-CONTACT, NAME, TICKET = "contact", "advisor_name", "ticket"
-"""Kinds of entries of the replay list: a contact of an erased customer by its system and id, or
-its ticket, and a spelling of an erased advisor. They tell nobody what they were.
-"""
+TICKET = "ticket"
 BUCKET = 4
 """First digits of a plain digest before that of a contact: few rows of a file are compared."""
 SEPARATOR = chr(31)
@@ -33,8 +31,7 @@ class ErasedPeople:
     @staticmethod
     def load() -> "ErasedPeople":
         known = replay_list.find()
-        kinds = (CUSTOMER, CONTACT, NAME)
-        entries = [entry for entry in (known.entries if known else ()) if entry.kind in kinds]
+        entries = [e for e in (known.entries if known else ()) if e.kind in replay_list.OF_IMPORTS]
         return ErasedPeople({(entry.kind, entry.key): entry.at for entry in entries})
 
     def __bool__(self) -> bool:
@@ -78,7 +75,7 @@ def remember(
 
 def remember_names(names: Iterable[str]) -> None:
     """Remember these spellings as of an erased advisor, likewise."""
-    replay_list.add(NAME, *(replay_list.digest(NAME, name) for name in names))
+    replay_list.add(ADVISOR_NAME, *(replay_list.digest(ADVISOR_NAME, name) for name in names))
 
 
 def forget(rows: Path | pa.Table, is_import: bool = False) -> Path | pa.Table:
