@@ -144,12 +144,12 @@ def find_tokens(viewer: Viewer) -> list[dict[str, Any]]:
     sees_unassigned, kpis, is_display, state, created_by, created_at, expires_at, last_used_on.
     """
     viewer.require(Permission.MANAGE_ACCOUNTS)
-    names = ("name", "purpose", "role", "teams", "sites", "sees_unassigned", "kpis", "created_by")
-    names += ("is_display",)
+    names = ("name", "purpose", "role", "teams", "sites", "kpis", "created_by", "is_display")
     with store.reading() as session:
         return [
             read_fields(token, names)
             | {
+                "sees_unassigned": _sees_unassigned(token),
                 "state": _find_state(session, token),
                 "created_at": token.created_at.isoformat(timespec="seconds"),
                 "expires_at": token.expires_at.isoformat(timespec="seconds"),
@@ -245,19 +245,22 @@ def _is_administrator(session: Session, username: str) -> bool:
 
 
 def _build_viewer(session: Session, token: ServiceToken) -> Viewer:
-    is_manager = token.role == Role.MANAGER
-    sees_unassigned = is_manager and (token.sees_unassigned or not token.sites)
+    sees_unassigned = _sees_unassigned(token)
     return Viewer(
         username=TOKEN + token.name,
         role=Role(token.role),
         led_teams=tuple(TeamSpan(team) for team in token.teams),
         managed_teams=accounts.find_managed_teams(session, token.sites, sees_unassigned)
-        if is_manager
+        if token.role == Role.MANAGER
         else (),
         sees_unassigned=sees_unassigned,
         display_name=token.name,
         kpis=tuple(token.kpis),
     )
+
+
+def _sees_unassigned(token: ServiceToken) -> bool:
+    return token.role == Role.MANAGER and (token.sees_unassigned or not token.sites)
 
 
 def _digest(secret: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import lru_cache
@@ -148,8 +148,11 @@ def resolve_names(
     session: Session,
     pairs: Iterable[AdvisorReference],
     teams: Iterable[tuple[str, str | None]] = (),
+    forgotten: Collection[AdvisorReference] = (),
 ) -> ResolvedNames:
-    """Find or invent an id for each reference, and list the new teams; write nothing."""
+    """Find or invent an id for each reference, and list the new teams; write nothing. For
+    `forgotten` references, of erased advisors, none is invented.
+    """
     pairs = sorted(
         {pair for pair in pairs if pair[0] or pair[1]},
         key=lambda pair: (pair[0] or "", pair[1] or ""),
@@ -159,6 +162,8 @@ def resolve_names(
     directory, naming = Directory.load(session), ResolvedNames()
     for text, name in pairs:
         advisor_id = directory.find(text, name, shared_names)
+        if advisor_id is None and (text, name) in forgotten:
+            continue
         if advisor_id is None:
             advisor_id = text or name
             directory.add(advisor_id, name or advisor_id)

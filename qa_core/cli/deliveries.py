@@ -3,7 +3,7 @@
 from qa_core.access.roles import Viewer
 from qa_core.base.i18n import _, ngettext
 from qa_core.cli.output import Lines, Output, describe_done
-from qa_core.cli.registry import NAME, NUMBER, ROOT, flag, option
+from qa_core.cli.registry import NAME, NUMBER, ROOT, flag, option, record
 
 DELIVERIES = ROOT.add_group("deliveries", "What goes out by mail and webhook, and its outcome.")
 
@@ -48,7 +48,9 @@ def preview(
     """Print the mail that this person would get now; nothing is sent."""
     from qa_core.delivery import worker
 
-    yield from worker.preview(name, kind).splitlines()
+    text = worker.preview(name, kind)
+    record("acted_as", name)
+    yield from text.splitlines()
 
 
 @DELIVERIES.command("retry")

@@ -5,7 +5,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from qa_core.base.errors import Misuse, Refusal
+from qa_core.base.errors import Refusal
 
 
 def read_toml(file: Path, code: str) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def _read_text(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise Misuse(
+        raise Refusal(
             "no_file",
             "{name} cannot be opened: {reason}.",
             name=str(file),

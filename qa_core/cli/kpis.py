@@ -14,12 +14,14 @@ from qa_core.base.i18n import _
 from qa_core.base.row_values import read_fields
 from qa_core.cli.files import read_json, read_toml
 from qa_core.cli.output import DONE, REFUSED, CommandResult, Output, format_table
-from qa_core.cli.registry import AS_USERNAME, ROOT, argument, flag, option, read_as
+from qa_core.cli.registry import AS_USERNAME, ROOT, argument, flag, option, read_as, record
 
 if TYPE_CHECKING:
     from qa_core.metrics.query import Explanation
 
 SHOWN = 10
+PEOPLE = {"advisor", "evaluator"}
+"""Dimensions whose values are persons: such a question is in the audit log."""
 ENGINE = ROOT.add_group("engine", "The engine that answers questions.")
 FIELDS = ("month", "state", "edition", "published_at", "published_by", "settles_on")
 EDITIONS = ROOT.add_group("editions", "Months published to executives.")
@@ -50,6 +52,9 @@ def kpi(
         names, by or (), first, last, where or (), set_ or (), explained
     )
     answer = kpi_question.answer(read_as(as_), question)
+    cuts = {*(by or ()), *(text.partition("=")[0] for text in where or ())}
+    if people := sorted(cuts & PEOPLE):
+        record("kpis_of_people_asked", ", ".join(names), f"by {', '.join(people)}")
     yield answer.as_json()
     yield _format_rows(answer.rows)
     through = answer.data_through

@@ -2,8 +2,10 @@
 
 import contextlib
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from qa_core.access.roles import DEFAULT_TOKEN_DAYS, MAX_TOKEN_DAYS, TOKEN_ROLES, Role, Viewer
 from qa_core.base.arguments import parse_day
@@ -115,9 +117,17 @@ def list_accounts() -> Output:
     rows = accounts.find_accounts(Viewer.SYSTEM)
     yield rows
     for row in rows:
-        bound = ", ".join(filter(None, [*row["teams"], *row["sites"], row["advisor_id"]]))
+        bound = ", ".join([*_describe_bounds(row), *filter(None, [row["advisor_id"]])])
         state = _("active") if row["active"] else _("disabled")
         yield f"{row['username']:20} {row['role']:10} {state:9} {bound}"
+
+
+def _describe_bounds(row: Mapping[str, Any]) -> list[str]:
+    """List the teams and sites of an account or a token; a manager without sites has the rest."""
+    bounds = [*row["teams"], *row["sites"]]
+    if row["role"] == Role.MANAGER and not row["sites"]:
+        bounds.append(_("teams without a site"))
+    return [*bounds, _("without a team")] if row["sees_unassigned"] else bounds
 
 
 @JOURNAL.command("verify")
@@ -197,9 +207,8 @@ def list_tokens(as_: str | None = AS_USERNAME) -> Output:
     rows = service_tokens.find_tokens(read_as(as_))
     yield rows
     for row in rows:
-        unassigned = [_("without a team")] if row["sees_unassigned"] else []
         display = [_("wallboard")] if row["is_display"] else []
-        bounds = ", ".join([*row["teams"], *row["sites"], *unassigned, *row["kpis"], *display])
+        bounds = ", ".join([*_describe_bounds(row), *row["kpis"], *display])
         days = f"{row['expires_at'][:10]}  {row['last_used_on'] or '–':10}"
         title = service_tokens.STATE_TITLES[row["state"]]
         yield f"{row['name']:20} {row['role']:10} {days}  {_(title):9} {bounds}"

@@ -105,7 +105,9 @@ ROOT = CommandGroup("Écoute, the quality dashboard of a contact centre.")
 
 
 def read_as(username: str | None) -> Viewer:
-    """Build the viewer of that account (None: the system). Raises AccessDenied."""
+    """Build the viewer of that account (None: the system), and record in the audit log that the
+    operator reads or acts as it. Raises AccessDenied.
+    """
     if username is None:
         return Viewer.SYSTEM
     from qa_core.access import accounts
@@ -113,7 +115,18 @@ def read_as(username: str | None) -> Viewer:
 
     store.require_ready()
     with store.reading() as session:
-        return accounts.get_viewer(session, username)
+        viewer = accounts.get_viewer(session, username)
+    record("acted_as", username)
+    return viewer
+
+
+def record(act: str, subject: str, reason: str = "") -> None:
+    """Record in the audit log what an operator did."""
+    from qa_core.storage import audit_log
+    from qa_core.storage.records import store
+
+    with store.writing() as session:
+        audit_log.record(session, Viewer.SYSTEM.username, act, subject, reason)
 
 
 def _prepare(

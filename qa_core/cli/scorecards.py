@@ -50,7 +50,7 @@ def import_scorecard(
         content = file.read_bytes()
     except OSError as error:
         raise Refusal(
-            "no_such_file",
+            "no_file",
             "{name} cannot be opened: {reason}.",
             name=str(file),
             reason=error.strerror or str(error),

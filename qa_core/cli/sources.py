@@ -6,7 +6,7 @@ from typing import Any
 
 from qa_core.access.roles import Viewer
 from qa_core.base import arguments
-from qa_core.base.errors import Misuse
+from qa_core.base.errors import Misuse, Refusal
 from qa_core.base.i18n import _
 from qa_core.cli.output import DONE, REFUSED, Lines, Output, describe_done, print_json
 from qa_core.cli.registry import AS_JSON, NAME, ROOT, argument, flag, option
@@ -31,7 +31,7 @@ def add_source(
     from qa_core.sources import register
 
     if statement is not None and not statement.is_file():
-        raise Misuse("no_file", "There is no file {path}.", path=str(statement))
+        raise Refusal("no_file", "There is no file {path}.", path=str(statement))
     secret = None if sys.stdin.isatty() else sys.stdin.read().strip()
     options = {"system": system, "profile": profile, "timezone": timezone}
     text = statement.read_text(encoding="utf-8") if statement else None

@@ -16,13 +16,16 @@ from qa_core.base.errors import Refusal
 from qa_core.storage import audit_log
 
 FILE = "replay.json"
+CUSTOMER, CONTACT, ADVISOR_NAME = OF_IMPORTS = ("customer", "contact", "advisor_name")
+"""Kinds that imports ask for (`lake.erased_people`)."""
 
 
 @dataclass(frozen=True)
 class ReplayEntry:
     """One act to repeat: `kind` and `key`.
 
-    `customer`, `advisor`: erased, by `digest` · `objection`: what it is against, as JSON ·
+    `customer`, `advisor`: erased, by `digest` · `contact`, `advisor_name`: of erased ones, by
+    a digest likewise · `objection`: what it is against, as JSON ·
     `audio`: a contact whose audio was forbidden, as JSON, with the reason as `value` ·
     `exclusion`, `restriction`: what is left out, as JSON, with the reason as `value` ·
     `rectification`: a contact and its corrected field, as JSON; the value is in no list ·
@@ -82,12 +85,17 @@ def drop(kind: str, *keys: str) -> None:
         write(replace(known, number=known.number + 1, entries=tuple(kept)))
 
 
-def forget_before(moment: datetime) -> None:
-    """Drop the entries from before that moment; older backups cannot be restored then."""
+def forget_before(moment: datetime, erased_before: datetime) -> None:
+    """Drop the entries from before that moment; older backups cannot be restored then. What
+    keeps erased people out of later files stays until `erased_before`.
+    """
     known = find()
-    if known is not None and any(entry.at < moment for entry in known.entries):
-        kept = tuple(entry for entry in known.entries if entry.at >= moment)
-        write(replace(known, complete_since=moment, entries=kept))
+    ends = dict.fromkeys(OF_IMPORTS, min(moment, erased_before))
+    kept = (
+        [item for item in known.entries if item.at >= ends.get(item.kind, moment)] if known else []
+    )
+    if known is not None and len(kept) < len(known.entries):
+        write(replace(known, complete_since=max(moment, known.complete_since), entries=tuple(kept)))
 
 
 def find() -> ReplayList | None:

@@ -90,7 +90,7 @@ def back_up(viewer: Viewer, path: Path) -> Backup:
         raise Misuse("backup_beside_stores", message, file=str(path), folder=str(folder))
     if not path.parent.is_dir():
         message = N_("There is no folder {path}.")
-        raise Misuse("no_folder", message, path=str(path.parent))
+        raise Refusal("no_folder", message, path=str(path.parent))
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         # Held to the end: the records, the lake and the recordings are of one moment, and
@@ -123,16 +123,16 @@ def opening(path: Path) -> Iterator[tuple[Backup, tarfile.TarFile]]:
     Raises Refusal for a missing or other secret, for another kind of file and for damage.
     """
     refuse_special(path)
-    for name in (SECRET, "journal"):
-        if not environment.has_secret(name):
-            raise build_missing([name])
     try:
         opened = path.open("rb")
     except OSError as error:
         message = N_("{name} cannot be opened: {reason}.")
         reason = error.strerror or ""
-        raise Misuse("no_file", message, name=str(path), reason=reason) from error
+        raise Refusal("no_file", message, name=str(path), reason=reason) from error
     with opened as file, _explaining_damage(path):
+        for name in (SECRET, "journal"):
+            if not environment.has_secret(name):
+                raise build_missing([name])
         format_, _, check = file.readline(200).decode("ascii", "replace").strip().rpartition(" ")
         if format_ != FIRST_LINE:
             raise Refusal("no_backup", "{file} is not a backup.", file=str(path))

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied
+from qa_core.centre.advisors import normalise_name
 from qa_core.compliance import recordings, restrictions
 from qa_core.files import uploads
 from qa_core.ingest.load import recovery
@@ -39,6 +40,7 @@ from qa_core.storage.facts.personal_data import (
     ColumnContent,
     Datum,
 )
+from qa_core.storage.lake import erased_people
 from qa_core.storage.records import data_map, store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.data_map import StoredTable
@@ -155,6 +157,11 @@ def erase(viewer: Viewer, kind: str, identifier: str, actor: str = "system") -> 
     with store.one_import_at_a_time():
         recovery.finish_interrupted()
         replay_list.add(kind, replay_list.digest(kind, identifier))
+        with store.reading() as session:
+            person = find_person(session, kind, identifier)
+        erased_people.remember(person.contacts, person.tickets)
+        if kind == ADVISOR:
+            erased_people.remember_names(map(normalise_name, person.names))
         counts = erase_held(kind, identifier, actor=actor)
     lake.vacuum(at_once=True)
     return counts

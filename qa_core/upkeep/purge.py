@@ -183,8 +183,10 @@ def _note_for_backups(as_of: date) -> None:
             if entry.setting and period != noted.get(kind, str(entry.period)):
                 replay_list.add("period", kind, value=period)
         months = settings.current(session).backup_retention_months
-    oldest_day = add_months(environment.today(), -months)
-    replay_list.forget_before(retention.start_of(oldest_day))
+        # Files of that time would bring erased people again.
+        longest = max(months, retention.find_period(session, "contacts"))
+    days = [add_months(environment.today(), -number) for number in (months, longest)]
+    replay_list.forget_before(*map(retention.start_of, days))
 
 
 def _finish(number: int) -> Certificate:

@@ -4,19 +4,28 @@ else's contacts are touched.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+import sqlalchemy as sa
 from builders.erasure import ANN, BOB, CALLS, find_traces, forget
 from builders.import_files import bring, find_contacts, find_waiting
 
 from qa_core.access.roles import Role, Viewer
+from qa_core.base import environment
 from qa_core.base.errors import AccessDenied
 from qa_core.centre.settings import set_value
 from qa_core.ingest.staging.pseudonyms import Pseudonyms
 from qa_core.ingest.watch.queue_log import Follower
+from qa_core.quality.evaluations.imports import EvaluationImporter, ImportedEvaluation
+from qa_core.storage import replay_list
+from qa_core.storage.facts.personal_data import CUSTOMER, ColumnContent, find_columns
+from qa_core.storage.facts.schema import CONTACTS
+from qa_core.storage.lake import maintenance
 from qa_core.storage.records import store
+from qa_core.storage.records.imports import ImportBatch
 from qa_core.upkeep import erasure
 
 QUEUE_LOG = f"""{{at}}|1.1|600|NONE|ENTERQUEUE||{ANN}|1
@@ -140,6 +149,69 @@ def test_who_is_erased_while_a_piece_of_a_log_is_imported_stays_erased(
     assert forget(ann, monkeypatch)["events"] >= 1
     list(steps)
     assert ann not in pq.read_table(kept)["customer_key"].to_pylist()
+
+
+SAID = "unmistakable"
+FIELDS = {"survey_comment": "comment", "keyword": "keyword", "landing_page": "landing_page"}
+"""Headers of the columns that hold words of a customer, by column."""
+
+
+@pytest.mark.parametrize("is_contact_first", [True, False])
+def test_what_an_erased_customer_said_comes_with_no_later_file(
+    centre: Path, ann: str, monkeypatch: pytest.MonkeyPatch, is_contact_first: bool
+) -> None:
+    texts = find_columns(CONTACTS, ColumnContent.TEXT, CUSTOMER)
+    assert set(texts) == set(FIELDS), "bring each of them with the files below"
+    bring(centre, "contacts", CALLS)
+    forget(ann, monkeypatch)
+    # As the purge does where backups are kept for a short time.
+    now = environment.now()
+    replay_list.forget_before(now, now - timedelta(days=390))
+    head, first, *_others = CALLS.splitlines()
+    said = ",".join([SAID] * len(texts))
+    files = {
+        "contacts": f"{head},{','.join(texts)}\n{first},{said}\n",
+        "surveys": f"contact_id,ticket,customer,answered_at,csat,comment\n"
+        f"C1,,,2026-03-02 12:00:00,4,{SAID}\n,T3,,2026-03-06 12:00:00,4,{SAID}\n"
+        f",,{ANN},2026-03-02 13:00:00,5,{SAID}\n",
+        "tracking": f"contact_id,source,keyword,landing_page\nC1,web,{SAID},{SAID}\n",
+    }
+    kinds = list(files) if is_contact_first else reversed(files)
+    for kind in kinds:
+        bring(centre, kind, files[kind])
+    with store.writing() as session:
+        batch = session.scalars(sa.select(ImportBatch.id)).first()
+        importer = EvaluationImporter(session, batch, ["k"])
+        at = datetime(2026, 3, 3, 9, tzinfo=UTC)
+        of_contact = {"source_system": "generic", "contact_id": "C1", "score": 80.0}
+        spoken = {"comment": SAID, "tags": (SAID,)}
+        importer.import_one(ImportedEvaluation("k", at.date(), at, **of_contact, **spoken))
+    for path in centre.glob("*.csv"):
+        path.unlink()
+    assert find_traces(centre, SAID) == find_traces(centre, ann) == []
+    csat = find_contacts("csat", "customer_key", where="contact_id = 'C1'")
+    assert csat == [("C1", 4.0, None)], "it counts, without its customer"
+
+
+def test_contacts_from_before_an_erasure_do_not_name_the_advisor_again(
+    centre: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = (
+        "contact_id,started_at,advisor,outcome\nC1,2026-03-02 09:00:00,Diane Roux,answered\n"
+        "C2,2026-03-02 09:05:00,Becky Lane,answered\n"
+    )
+    bring(centre, "contacts", calls)
+    monkeypatch.setattr(maintenance, "READER_SECONDS", 0)
+    erasure.erase(Viewer.SYSTEM, "advisor", "Diane Roux")
+    bring(centre, "contacts", f"{calls}C3,2026-03-02 09:10:00,Diane  ROUX,answered\n")
+    for path in centre.glob("*.csv"):
+        path.unlink()
+    assert find_traces(centre, "Diane") == []
+    assert find_contacts("advisor_id") == [("C1", None), ("C2", "Becky Lane"), ("C3", None)]
+    later = environment.now() + timedelta(hours=1)
+    bring(centre, "contacts", f"{calls}C4,{later:%Y-%m-%d %H:%M:%S},Diane Roux,answered\n")
+    names = dict(find_contacts("advisor_id"))
+    assert names["C4"] == "Diane Roux", "who works here again is named again"
 
 
 def test_nobody_who_is_signed_in_erases_by_themselves(centre: Path, ann: str) -> None:

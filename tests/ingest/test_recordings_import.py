@@ -29,10 +29,12 @@ from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.errors import Misuse, Refusal
 from qa_core.centre import settings
+from qa_core.cli.app import run
 from qa_core.compliance import key_rotation, recordings
 from qa_core.compliance.recordings import vault
 from qa_core.files.options import ImportOptions
 from qa_core.ingest.reading.report import FileReport
+from qa_core.ingest.staging.pseudonyms import KEY_LENGTH
 from qa_core.storage import audit_log, lake
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
@@ -595,3 +597,22 @@ def test_pipes_and_devices_are_no_audio(open_centre: Path) -> None:
         )
     assert report.is_refused or report.tally.new == 0
     assert files() == []
+
+
+@pytest.mark.parametrize("because", ["by hand", "erased", "erased before it came"])
+def test_audio_that_was_deleted_for_good_does_not_come_again(
+    open_centre: Path, because: str
+) -> None:
+    land([contact(DAY, "c9", notice_played=True, customer_key="0" * KEY_LENGTH)], "third")
+    sounds.make(open_centre / "sent" / "one.wav")
+    path = write(open_centre, f"one.wav,c9,{DAY:%Y-%m-%d %H:%M},yes,quality")
+    if because != "erased before it came":
+        assert take(path).tally.new == 1
+    if because == "by hand":
+        command = ["subject", "delete-audio", "--contact", "c9", "--reason", "promised"]
+        assert run(command) == 0
+    else:
+        erasure.erase(Viewer.SYSTEM, "customer", "0" * KEY_LENGTH)
+        land([contact(DAY, "c9", notice_played=True)], "again")
+    assert take(path, yes=True).tally.reasons == {"deleted_before": 1}
+    assert stored() == [] and files() == []

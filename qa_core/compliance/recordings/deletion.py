@@ -181,6 +181,16 @@ def find_live(session: Session, contact_ids: Iterable[str] | None = None) -> lis
     ]
 
 
+def find_deleted(session: Session, contact_ids: Iterable[str]) -> set[Key]:
+    """Find the contacts whose audio was deleted by hand or with a person: it comes no more."""
+    gone = sa.select(Recording.source_system, Recording.contact_id).where(
+        Recording.file_name.is_(None), Recording.deleted_because.in_((BY_HAND, "erased"))
+    )
+    wanted = set(contact_ids)
+    keys = session.execute(_of_anybody(gone)).all()
+    return {(system, contact_id) for system, contact_id in keys if contact_id in wanted}
+
+
 def delete(session: Session, recording: Recording, because: str, actor: str) -> None:
     """Delete audio and waveform of a recording in the caller's transaction; log and say why."""
     drop(session, recording, because)

@@ -9,14 +9,16 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from qa_core.centre.advisors import AdvisorReference, ResolvedNames
+from qa_core.centre.advisors import AdvisorReference, ResolvedNames, normalise_name
 from qa_core.centre.rules.active_rules import ActiveRules, select_start, source_value
 from qa_core.centre.rules.number_assignments import BY_NUMBER
 from qa_core.ingest.staging.duckdb_session import write_rows
 from qa_core.ingest.staging.staged import Staged
 from qa_core.storage import lake, name_merges
 from qa_core.storage.facts.schema import AS_GIVEN
+from qa_core.storage.lake.erased_people import ErasedPeople
 from qa_core.storage.lake.tables import quote, select_from_files
+from qa_core.storage.replay_list import ADVISOR_NAME
 
 NOT_IN_LAKE = (
     "line", "source_system", "contact_id", "advisor", "advisor_name", "site", "updated_at", "team",
@@ -119,6 +121,27 @@ def find_advisors(connection: duckdb.DuckDBPyConnection, staged: Staged) -> list
         f"SELECT DISTINCT {staged.select_column('advisor')}, "
         f"{staged.select_column('advisor_name')} FROM staged"
     ).fetchall()
+
+
+def find_forgotten(
+    connection: duckdb.DuckDBPyConnection, staged: Staged, moment: str = "started_at"
+) -> set[AdvisorReference]:
+    """Find the references to erased advisors whom the file names before their erasure alone."""
+    erased = ErasedPeople.load()
+    if not erased or not {"advisor", "advisor_name"} & set(staged.columns):
+        return set()
+    last = f"max({staged.select_column(moment, kind='TIMESTAMP')})"
+    rows = connection.execute(
+        f"SELECT {staged.select_column('advisor')}, {staged.select_column('advisor_name')}, "
+        f"{last} FROM staged GROUP BY 1, 2"
+    ).fetchall()
+    return {
+        (text, name)
+        for text, name, at in rows
+        if any(
+            erased.is_gone(ADVISOR_NAME, normalise_name(word), at) for word in (text, name) if word
+        )
+    }
 
 
 def find_teams(connection: duckdb.DuckDBPyConnection, staged: Staged) -> dict[str, str | None]:

@@ -24,7 +24,6 @@ from qa_core.compliance.recordings import delete_forbidden
 from qa_core.ingest.load import (
     batches,
     contacts,
-    erased_customers,
     intervals,
     recordings,
     recovery,
@@ -47,6 +46,7 @@ from qa_core.ingest.staging.staged import Staged
 from qa_core.quality import evaluations
 from qa_core.storage import lake, name_merges
 from qa_core.storage.facts.schema import EXCLUDED_BY, INTERVAL_KEY, RESTRAINTS, SPEND_KEY
+from qa_core.storage.lake import erased_people
 from qa_core.storage.lake.tables import quote
 from qa_core.storage.records import due_work, store
 from qa_core.storage.records.imports import CENTRE_RULES
@@ -77,6 +77,7 @@ def load_contacts(job: LoadJob) -> None:
                 session,
                 contacts.find_advisors(connection, staged),
                 contacts.find_teams(connection, staged).items(),
+                contacts.find_forgotten(connection, staged),
             )
             memberships, rules = advisors.find_memberships(session), ActiveRules.load(session)
         _describe_created(job, resolved_names)
@@ -103,7 +104,7 @@ def load_contacts(job: LoadJob) -> None:
             due_work.request(session, CENTRE_RULES)
 
     batch_id = job.start(prepared.rows, write)
-    erased_customers.forget(prepared.path)
+    erased_people.forget(prepared.path, is_import=True)
     result = lake.merge_contacts(
         prepared.path,
         prepared.carried,
@@ -292,7 +293,9 @@ def load_evaluations(job: LoadJob) -> None:
         )
         with store.reading_or_empty() as session:
             resolved_names = advisors.resolve_names(
-                session, {(draft.first.get("advisor"), None) for draft in grouped.drafts}
+                session,
+                {(draft.first.get("advisor"), None) for draft in grouped.drafts},
+                forgotten=contacts.find_forgotten(connection, staged, "evaluated_at"),
             )
             spans = advisors.group_spans(advisors.find_memberships(session))
             evaluation_rows.reject_unlawful(session, grouped.drafts, resolved_names.ids)

@@ -32,6 +32,7 @@ from qa_core.ingest.staging.quarantine import RejectedRow
 from qa_core.ingest.staging.staged import Staged
 from qa_core.ingest.words.tables import index_words
 from qa_core.metrics.query import RecordedContact
+from qa_core.storage.lake.erased_people import ErasedPeople
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.listening import Recording
@@ -103,13 +104,18 @@ def load(job: LoadJob) -> None:
     for item in rows:
         item.result = _check_row(item, rules, job.options.purpose)
     _find_duplicates(rows)
+    contact_ids = {item.contact.contact_id for item in rows if item.contact}
     with store.reading_or_empty() as session:
         known_recordings = {
             _build_key(recording): recording
-            for recording in deletion.find_live(
-                session, {item.contact.contact_id for item in rows if item.contact}
-            )
+            for recording in deletion.find_live(session, contact_ids)
         }
+        deleted, erased = deletion.find_deleted(session, contact_ids), ErasedPeople.load()
+    for item in rows:
+        if item.result is None:
+            key = item.contact.source_system, item.contact.contact_id
+            is_gone = key in deleted or erased.names_contact(*key)
+            item.result = "deleted_before" if is_gone else None
     if not job.options.dry_run:
         recordings.delete_orphans()
     stored_rows: list[IncomingRecording] = []

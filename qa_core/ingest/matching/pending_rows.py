@@ -1,5 +1,7 @@
 """Rows that came before their contact, and join it then: files may come in any order."""
 
+import json
+import re
 from collections import defaultdict
 from datetime import UTC
 from typing import Any
@@ -10,19 +12,33 @@ import sqlalchemy as sa
 from qa_core.base import doors
 from qa_core.ingest.matching import attach, contact_match
 from qa_core.ingest.rules import apply
+from qa_core.ingest.staging.pseudonyms import KEY_LENGTH
 from qa_core.ingest.staging.staged import unscoped_import_rows
 from qa_core.storage import lake, name_merges
+from qa_core.storage.facts.personal_data import CUSTOMER, ColumnContent, find_columns
+from qa_core.storage.facts.schema import CONTACTS
+from qa_core.storage.lake.erased_people import ErasedPeople
 from qa_core.storage.records import store
+from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.imports import ImportBatch, WaitingRow
 from qa_core.storage.records.store import Session
 
 WRITE_AT_ONCE = 5_000
+TEXTS = {
+    name
+    for table in (CONTACTS, Evaluation.__table__)
+    for name in find_columns(table, ColumnContent.TEXT, CUSTOMER)
+}
+"""Values of a pending row that hold words of a customer, or about a contact."""
 
 
 def store_rows(session: Session, batch_id: str, rows: list[dict[str, Any]]) -> None:
     """Store pending rows of that batch; `row_key` is unique within it. Rows that wait since an
-    earlier import of the same file are not stored again.
+    earlier import of the same file are not stored again. Erased customers stay so: their own
+    rows are left out, rows about their contacts wait without texts.
     """
+    erased = ErasedPeople.load()
+    rows = [kept for row in rows if (kept := _forget(row, erased) if erased else row)]
     known = _find_waiting(session, batch_id)
     rows = [row for row in rows if known.get(row["row_key"]) != row["content"]]
     for first in range(0, len(rows), WRITE_AT_ONCE):
@@ -46,6 +62,20 @@ def _find_waiting(session: Session, batch_id: str) -> dict[str, Any]:
     )
     rows = session.execute(unscoped_import_rows(query))
     return {key.removeprefix(f"{batch}:"): content for batch, key, content in rows}
+
+
+def _forget(row: dict[str, Any], erased: ErasedPeople) -> dict[str, Any] | None:
+    content = row["content"]
+    keys = re.findall(rf"\b[0-9a-f]{{{KEY_LENGTH}}}\b", json.dumps(content, default=str))
+    if any(erased.is_gone(CUSTOMER, key, row["happened_at"]) for key in keys):
+        return None
+    if not erased.names_contact(content.get("system"), row["contact_id"], content.get("ticket")):
+        return row
+    values = {
+        name: ([] if isinstance(value, list | tuple) else None) if name in TEXTS else value
+        for name, value in content.get("values", {}).items()
+    }
+    return row | {"content": content | {"values": values}}
 
 
 def build_part_name(waiting_batch: str, arrived_batch: str) -> str:

@@ -44,6 +44,7 @@ REJECTED = {
     ),
     "unknown_purpose": N_("a purpose other than training, evaluation, quality"),
     "class_not_entered": N_("a class that the data protection officer has not entered"),
+    "deleted_before": N_("its audio was deleted by hand, or erased with a person"),
     "unknown_word": N_("an unknown word for this column"),
     "unlike_pattern": N_("a file name that does not fit the pattern"),
 }

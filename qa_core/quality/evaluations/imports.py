@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from qa_core.compliance.conditions.evaluators import EvaluationAuthors
 from qa_core.quality import scorecards
 from qa_core.quality.evaluations.finalise import ANSWER_FIELDS, read_result
 from qa_core.storage.facts.guard import Unscoped
+from qa_core.storage.lake.erased_people import ErasedPeople
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import (
     Evaluation,
@@ -76,6 +77,7 @@ class EvaluationImporter:
         self._scorecards: dict[str, ScorecardVersion] = {}
         self._parsed: dict[int, scoring.Scorecard | None] = {}
         self._evaluators = EvaluationAuthors(session)
+        self._erased = ErasedPeople.load()
         self._known: dict[str, Evaluation] = {}
         self._remembered: set[str] = set()
         amended = sa.select(EvaluationRevision.evaluation_id).distinct()
@@ -105,6 +107,8 @@ class EvaluationImporter:
 
         Raise Refusal when the marks do not fit the scorecard of that name.
         """
+        if self._erased.names_contact(item.source_system, item.contact_id):
+            item = replace(item, comment=None, tags=())
         evaluator = self._evaluators.find(item.evaluator)
         scorecard_row = (
             self._find_or_create_scorecard(item) if item.scorecard or item.marks else None

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
+from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.sources.protocol.declaration import (
     LISTING,
@@ -18,6 +19,14 @@ from qa_core.sources.protocol.declaration import (
 UNFINISHED = (".part", ".partial", ".filepart", ".tmp", ".temp", ".crdownload", ".swp", "~")
 STILL_SECONDS = 5.0
 """Seconds for which a file has not changed before it counts as written."""
+
+
+def check(address: str, _statement: str | None) -> str:
+    """Return the whole path of a folder. Raises Refusal for one that is not there."""
+    path = Path(address).absolute()
+    if not path.is_dir():
+        raise Refusal("no_folder", "There is no folder {path}.", path=str(path))
+    return str(path)
 
 
 def find_items(access: SourceAccess, span: Span) -> Items:
@@ -65,7 +74,7 @@ PLATFORM = SourcePlatform(
     basis=LISTING,
     settle=timedelta(days=1),
     asks=("address",),
-    check=lambda address, _statement: str(Path(address).absolute()),
+    check=check,
     find_items=find_items,
     fetch_items=fetch_items,
 )
