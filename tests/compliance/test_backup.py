@@ -597,7 +597,7 @@ def test_the_list_is_noted_in_a_second_place(
     assert (filled / "secrets" / replay_list.FILE).exists()
 
 
-def test_a_list_forgets_when_no_backup_needs_it_any_more(
+def test_a_list_forgets_when_neither_backups_nor_files_need_it_any_more(
     filled: Path, file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     environment.find_drill_file().touch()
@@ -610,8 +610,11 @@ def test_a_list_forgets_when_no_backup_needs_it_any_more(
         settings.set_value(session, SYSTEM, "backup_retention_months", "2")
     monkeypatch.setenv("QA_CLOCK", "2026-04-10")
     purge.purge(SYSTEM)
-    assert [entry.kind for entry in replay_list.find().entries] == ["customer"]
-    monkeypatch.setenv("QA_CLOCK", "2026-04-11")
+    # Files with contacts of that time would bring the customer again, as long as contacts are kept.
+    monkeypatch.setenv("QA_CLOCK", "2027-03-10")
+    purge.purge(SYSTEM)
+    assert {entry.kind for entry in replay_list.find().entries} == {"customer", "contact"}
+    monkeypatch.setenv("QA_CLOCK", "2027-03-11")
     purge.purge(SYSTEM)
     assert replay_list.find().entries == ()
 
