@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pyarrow.parquet as pq
 import pytest
@@ -208,7 +209,7 @@ def test_contacts_from_before_an_erasure_do_not_name_the_advisor_again(
         path.unlink()
     assert find_traces(centre, "Diane") == []
     assert find_contacts("advisor_id") == [("C1", None), ("C2", "Becky Lane"), ("C3", None)]
-    later = environment.now() + timedelta(hours=1)
+    later = (environment.now() + timedelta(minutes=1)).astimezone(ZoneInfo("Europe/Paris"))
     bring(centre, "contacts", f"{calls}C4,{later:%Y-%m-%d %H:%M:%S},Diane Roux,answered\n")
     names = dict(find_contacts("advisor_id"))
     assert names["C4"] == "Diane Roux", "who works here again is named again"
