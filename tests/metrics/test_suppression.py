@@ -511,7 +511,7 @@ def test_no_other_exit_says_more_than_the_tables_and_one_that_did_would_be_notic
     assert all("('received', None, None)" in one for one in found), found
     said = {one.partition(" 2026")[0] for one in found}
     assert said == {"measure", "kpi --json", "file", "explain"}
-    assert seen >= {*said, "filter", "targets", "ratings", "alerts"}
+    assert seen >= {*said, "filter", "targets", "alerts"}
 
 
 @pytest.mark.long
