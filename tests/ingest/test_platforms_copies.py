@@ -203,7 +203,8 @@ def test_columns_of_an_export_are_known_and_a_plain_table_must_be_asked_for(cent
     refusal = refuse(centre, text, columns={"queue": "To"})
     assert refusal.code == "columns_of_export" and refusal.options == ("--profile generic",)
     assert refuse(centre, text, units={"duration": "ms"}).code == "columns_of_export"
-    assert len(read(centre, text, columns={"queue": "To", "contact_id": "Sid"}, profile="generic")) == 2
+    columns = {"queue": "To", "contact_id": "Sid"}
+    assert len(read(centre, text, columns=columns, profile="generic")) == 2
 
 
 def test_moments_without_a_zone_are_on_the_clock_that_is_asked_for(centre: Path) -> None:
