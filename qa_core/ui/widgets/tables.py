@@ -229,7 +229,7 @@ def _find_widths(
     the longest word and what three lines need, else four, and the room that is left shared out.
     No widths where all columns have room as they are.
     """
-    fixed, needed, words, texts_of = 0.0, {}, {}, {}
+    fixed, needed, words, texts_of, cells = 0.0, {}, {}, {}, {}
     for column in columns:
         config, values = column.config or {}, list(frame.get(column.heading, ()))
         texts = [column.heading, *(value for value in values if isinstance(value, str))]
@@ -242,6 +242,7 @@ def _find_widths(
             word = max(_measure(word) for text in texts for word in text.split(" "))
             words[column.heading] = min(width, MAX_WORD, max(SMALLEST, word))
             texts_of[column.heading] = min(length, 3 * LARGEST) - PADDING
+            cells[column.heading] = max(map(_measure, texts[1:]), default=0.0)
         else:
             fixed += width
     if fixed + sum(needed.values()) <= room:
@@ -260,7 +261,8 @@ def _find_widths(
         more = min(needed[heading] - least[heading], left / (len(needed) - index))
         widths[heading] = {"width": int(least[heading] + more)}
         left -= more
-    return widths, HEIGHTS[lines]
+    has_long = any(cells[heading] > widths[heading]["width"] + 1 for heading in widths)
+    return widths, HEIGHTS[lines] if has_long else ROW_HEIGHT
 
 
 def _measure(text: str) -> float:
