@@ -17,7 +17,7 @@ from qa_core.storage import audit_log
 
 FILE = "replay.json"
 CUSTOMER, CONTACT, ADVISOR_NAME = OF_IMPORTS = ("customer", "contact", "advisor_name")
-"""Kinds that imports ask for (`lake.erased_people`)."""
+"""Kinds that imports ask for (`storage.erased_people`)."""
 
 
 @dataclass(frozen=True)

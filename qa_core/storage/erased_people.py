@@ -18,7 +18,7 @@ from qa_core.storage.replay_list import ADVISOR_NAME, CONTACT, CUSTOMER
 
 TICKET = "ticket"
 BUCKET = 4
-"""First digits of a plain digest before that of a contact: few rows of a file are compared."""
+"""Digits of a plain digest before the keyed one. Only rows with the same digits are compared."""
 SEPARATOR = chr(31)
 
 
