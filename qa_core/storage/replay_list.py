@@ -17,7 +17,7 @@ from qa_core.storage import audit_log
 
 FILE = "replay.json"
 CUSTOMER, CONTACT, ADVISOR_NAME = OF_IMPORTS = ("customer", "contact", "advisor_name")
-"""Kinds that imports ask for (`lake.erased_people`)."""
+"""Kinds that imports ask for (`storage.erased_people`)."""
 
 
 @dataclass(frozen=True)
@@ -90,12 +90,10 @@ def forget_before(moment: datetime, erased_before: datetime) -> None:
     keeps erased people out of later files stays until `erased_before`.
     """
     known = find()
-    ends = dict.fromkeys(OF_IMPORTS, min(moment, erased_before))
-    kept = (
-        [item for item in known.entries if item.at >= ends.get(item.kind, moment)] if known else []
-    )
-    if known is not None and len(kept) < len(known.entries):
-        write(replace(known, complete_since=max(moment, known.complete_since), entries=tuple(kept)))
+    if known is not None and any(entry.at < moment for entry in known.entries):
+        ends = dict.fromkeys(OF_IMPORTS, min(moment, erased_before))
+        kept = tuple(item for item in known.entries if item.at >= ends.get(item.kind, moment))
+        write(replace(known, complete_since=moment, entries=kept))
 
 
 def find() -> ReplayList | None:

@@ -22,7 +22,7 @@ from qa_core.files import uploads
 from qa_core.ingest.load import recovery
 from qa_core.ingest.matching import attach
 from qa_core.ingest.watch import queue_log
-from qa_core.storage import audit_log, lake, replay_list
+from qa_core.storage import audit_log, erased_people, lake, replay_list
 from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.facts.personal_data import (
     ACCOUNT,
@@ -40,7 +40,6 @@ from qa_core.storage.facts.personal_data import (
     ColumnContent,
     Datum,
 )
-from qa_core.storage.lake import erased_people
 from qa_core.storage.records import data_map, store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.data_map import StoredTable

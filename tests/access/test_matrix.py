@@ -44,6 +44,7 @@ from qa_core.metrics.kpis import get_kpi
 from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.storage.facts.guard import Scoped
 from qa_core.storage.records import store
+from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.listening import CoachingPlan, Recording
 from qa_core.storage.records.people import ManagedSite
 from qa_core.ui import asgi
@@ -447,7 +448,9 @@ def test_no_command_tells_a_person_a_row_of_somebody_else(
         asked["kpi"] += [["kpi", *(kpis or MEASURED), *rest] for rest in foreign]
         for command, lines in asked.items():
             for line in lines:
+                acts = count_acts(name)
                 code = run([*line, "--as", name, "--json"])
+                assert count_acts(name) - acts == (viewer is not None), "the audit log says who"
                 told = capsys.readouterr()
                 needs = find_permissions("commands", command)
                 if viewer is None or not any(map(viewer.can, needs)):
@@ -458,6 +461,13 @@ def test_no_command_tells_a_person_a_row_of_somebody_else(
     assert not ran.foreign, "\n".join(sorted(set(ran.foreign)))
     assert ran.cells == {"commands": 64}
     assert ran.own["manager"] and ran.own["team_lead"]
+
+
+def count_acts(username: str) -> int:
+    """Count the commands that an operator ran as that person, in the audit log."""
+    with store.reading() as session:
+        as_them = (JournalRow.action == "acted_as", JournalRow.object == username)
+        return session.scalar(sa.select(sa.func.count()).select_from(JournalRow).where(*as_them))
 
 
 def find_foreign_teams(centre: Centre, viewer: Viewer | None) -> list[str]:

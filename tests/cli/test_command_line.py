@@ -4,6 +4,7 @@ clear line, and the same numbers everywhere.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -311,6 +312,54 @@ def test_an_advisor_reads_their_own_rows_only(calls, capsys):
     assert code == 1
 
 
+def test_whose_figures_an_operator_reads_is_in_the_audit_log(calls, capsys):
+    ask(capsys, "import", "contacts", str(calls))
+    assert run(["people", "add", "diane", "--role", "advisor", "--advisor", "Diane"]) == 0
+    for cut in ([], ["--by", "advisor"], ["--where", "advisor=Diane"], ["--as", "diane"]):
+        assert run(["kpi", "received", *cut]) == 0
+    assert run(["deliveries", "preview", "diane"]) == 0
+    with store.reading() as session:
+        acts = ("acted_as", "kpis_of_people_asked")
+        rows = sa.select(JournalRow).where(JournalRow.action.in_(acts)).order_by(JournalRow.seq)
+        told = [(row.actor, row.action, row.object, row.reason) for row in session.scalars(rows)]
+    assert told == [
+        ("system", "kpis_of_people_asked", "received", "by advisor"),
+        ("system", "kpis_of_people_asked", "received", "by advisor"),
+        ("system", "acted_as", "diane", ""),
+        ("system", "acted_as", "diane", ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import contacts {none}",
+        "plan add {none}",
+        "people import {none}",
+        "score {none} {none}",
+        "grid import {none}",
+        "watch {none}",
+        "backup {none}/x.bak",
+        "sources add lines --platform folder --url {none}",
+        "sources add lines --platform sql --url sqlite:///x --statement {none}",
+    ],
+)
+def test_a_file_that_is_missing_is_no_wrong_usage(
+    centre, tmp_path_factory, monkeypatch, capsys, line
+):
+    none = tmp_path_factory.mktemp("elsewhere") / "none"
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    assert run(line.format(none=none).split()) == 1
+    said = capsys.readouterr().err
+    assert "none" in said and len(said.splitlines()) == 1
+
+
+def test_a_backup_that_is_missing_is_named_before_any_key(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("QA_HOME", str(tmp_path / "home"))
+    assert run(["restore", str(tmp_path / "none.bak")]) == 1
+    assert f"{tmp_path / 'none.bak'} cannot be read" in capsys.readouterr().err
+
+
 def test_a_setting_holds_from_its_day_on(calls, capsys):
     ask(capsys, "import", "contacts", str(calls))
     _, before = ask(capsys, "kpi", "service_level", "--by", "day")
@@ -507,7 +556,8 @@ def test_a_service_token_is_added_listed_and_revoked(
     code, waiting = ask(capsys, "token", "add", "other", "--role", "manager", "--as", "root")
     assert (code, waiting["state"]) == (0, "waiting")
     assert run(["token", "list"]) == 0
-    assert token["secret"] not in capsys.readouterr().out
+    listed = capsys.readouterr().out
+    assert token["secret"] not in listed and "teams without a site, without a team" in listed
 
     code, document = ask(capsys, "token", "revoke", "report")
     assert (code, document) == (0, {"name": "report", "state": "revoked"})

@@ -15,8 +15,8 @@ from qa_core.centre.rules.number_assignments import BY_NUMBER
 from qa_core.ingest.staging.duckdb_session import write_rows
 from qa_core.ingest.staging.staged import Staged
 from qa_core.storage import lake, name_merges
+from qa_core.storage.erased_people import ErasedPeople
 from qa_core.storage.facts.schema import AS_GIVEN
-from qa_core.storage.lake.erased_people import ErasedPeople
 from qa_core.storage.lake.tables import quote, select_from_files
 from qa_core.storage.replay_list import ADVISOR_NAME
 

@@ -44,9 +44,8 @@ from qa_core.ingest.staging.duckdb_session import RowComparison, compare, open_s
 from qa_core.ingest.staging.quarantine import RejectedRow
 from qa_core.ingest.staging.staged import Staged
 from qa_core.quality import evaluations
-from qa_core.storage import lake, name_merges
+from qa_core.storage import erased_people, lake, name_merges
 from qa_core.storage.facts.schema import EXCLUDED_BY, INTERVAL_KEY, RESTRAINTS, SPEND_KEY
-from qa_core.storage.lake import erased_people
 from qa_core.storage.lake.tables import quote
 from qa_core.storage.records import due_work, store
 from qa_core.storage.records.imports import CENTRE_RULES
@@ -186,6 +185,7 @@ def load_attachments(job: LoadJob) -> None:
 
     batch_id, result = job.start(attached.rows, write, ambiguous_rows), None
     if attached.rows:
+        erased_people.forget(attached.path)
         result = lake.merge_contacts(
             attached.path, attached.carried, batch_id, create=False, progress=job.progress
         )

@@ -32,7 +32,7 @@ from qa_core.ingest.staging.quarantine import RejectedRow
 from qa_core.ingest.staging.staged import Staged
 from qa_core.ingest.words.tables import index_words
 from qa_core.metrics.query import RecordedContact
-from qa_core.storage.lake.erased_people import ErasedPeople
+from qa_core.storage.erased_people import ErasedPeople
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.listening import Recording

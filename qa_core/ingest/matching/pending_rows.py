@@ -14,10 +14,10 @@ from qa_core.ingest.matching import attach, contact_match
 from qa_core.ingest.rules import apply
 from qa_core.ingest.staging.pseudonyms import KEY_LENGTH
 from qa_core.ingest.staging.staged import unscoped_import_rows
-from qa_core.storage import lake, name_merges
+from qa_core.storage import erased_people, lake, name_merges
+from qa_core.storage.erased_people import ErasedPeople
 from qa_core.storage.facts.personal_data import CUSTOMER, ColumnContent, find_columns
 from qa_core.storage.facts.schema import CONTACTS
-from qa_core.storage.lake.erased_people import ErasedPeople
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.imports import ImportBatch, WaitingRow
@@ -155,7 +155,7 @@ def _build_rows(kind: str, matches: list[tuple[Any, ...]]) -> tuple[pa.Table, tu
             values["tracking_match"] = method
         newest[(source_system, contact_id)] = apply.apply_merged_names(values, kept_names)
     carried = tuple(next(iter(newest.values())))
-    return attach.build_values_table(list(newest.items()), carried), carried
+    return erased_people.forget(attach.build_values_table(list(newest.items()), carried)), carried
 
 
 def mark_joined(session: Session, rows: list[int], arrived_batch: str) -> None:

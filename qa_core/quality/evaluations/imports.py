@@ -17,8 +17,8 @@ from qa_core.centre.advisors import normalise_name
 from qa_core.compliance.conditions.evaluators import EvaluationAuthors
 from qa_core.quality import scorecards
 from qa_core.quality.evaluations.finalise import ANSWER_FIELDS, read_result
+from qa_core.storage.erased_people import ErasedPeople
 from qa_core.storage.facts.guard import Unscoped
-from qa_core.storage.lake.erased_people import ErasedPeople
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import (
     Evaluation,

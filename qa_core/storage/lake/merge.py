@@ -14,7 +14,7 @@ from deltalake.transaction import Transaction
 
 from qa_core.base import environment
 from qa_core.base.progress import Progress, ignore_progress
-from qa_core.storage.lake import erased_people, tables
+from qa_core.storage.lake import tables
 from qa_core.storage.lake.before_images import (
     LOADED,
     current_commits,
@@ -148,7 +148,6 @@ def _merge(
         raise ValueError(f"{name} has no column {', '.join(sorted(unknown))}")
     written = (*columns, "batch_id") if create else columns
     with _spool(rows) as source:
-        source = erased_people.forget(source) if name == "contacts" else source
         result = commit_with_retries(
             name,
             lambda connection, base: _attempt(
