@@ -357,7 +357,7 @@ def test_a_file_that_is_missing_is_no_wrong_usage(
 def test_a_backup_that_is_missing_is_named_before_any_key(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("QA_HOME", str(tmp_path / "home"))
     assert run(["restore", str(tmp_path / "none.bak")]) == 1
-    assert f"{tmp_path / 'none.bak'} cannot be read" in capsys.readouterr().err
+    assert f"{tmp_path / 'none.bak'} cannot be opened" in capsys.readouterr().err
 
 
 def test_a_setting_holds_from_its_day_on(calls, capsys):
