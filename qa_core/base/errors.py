@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 N_ = str
@@ -73,6 +74,12 @@ def require_known(
         similar = difflib.get_close_matches(str(name).casefold(), names, n=1)
         refusal.suggestion = similar[0] if similar else None
         raise refusal
+
+
+def build_unopened(path: Path, error: OSError) -> Refusal:
+    """Build what to tell of a file that the system does not open."""
+    message, reason = N_("{name} cannot be opened: {reason}."), error.strerror or str(error)
+    return Refusal("no_file", message, name=str(path), reason=reason)
 
 
 class AccessDenied(Refusal):

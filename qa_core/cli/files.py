@@ -5,11 +5,11 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from qa_core.base.errors import Refusal
+from qa_core.base.errors import Refusal, build_unopened
 
 
 def read_toml(file: Path, code: str) -> dict[str, Any]:
-    """Read a TOML file. Raises Misuse `no_file`; Refusal `bad_encoding`, `code` for no TOML."""
+    """Read a TOML file. Raises Refusal `no_file`, `bad_encoding`, `code` for no TOML."""
     text = _read_text(file)
     try:
         return tomllib.loads(text)
@@ -35,12 +35,7 @@ def _read_text(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise Refusal(
-            "no_file",
-            "{name} cannot be opened: {reason}.",
-            name=str(file),
-            reason=error.strerror or "",
-        ) from error
+        raise build_unopened(file, error) from error
     except UnicodeDecodeError as error:
         raise Refusal("bad_encoding", "{file} is not UTF-8 text.", file=file.name) from error
 

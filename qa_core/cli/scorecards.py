@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from qa_core.access.roles import Viewer
-from qa_core.base.errors import Refusal
+from qa_core.base.errors import Refusal, build_unopened
 from qa_core.base.i18n import _
 from qa_core.base.row_values import read_fields
 from qa_core.cli.output import Output
@@ -49,12 +49,7 @@ def import_scorecard(
     try:
         content = file.read_bytes()
     except OSError as error:
-        raise Refusal(
-            "no_file",
-            "{name} cannot be opened: {reason}.",
-            name=str(file),
-            reason=error.strerror or str(error),
-        ) from error
+        raise build_unopened(file, error) from error
     made = files.import_file(Viewer.SYSTEM, file.name, content, key)
     version = None
     if publish:

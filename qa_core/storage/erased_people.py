@@ -24,7 +24,7 @@ SEPARATOR = chr(31)
 
 @dataclass(frozen=True)
 class ErasedPeople:
-    """What the replay list knows of erased people: kind and digest → moment of the erasure."""
+    """Erased people as the replay list knows them: kind and digest → moment of the erasure."""
 
     moments: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
 

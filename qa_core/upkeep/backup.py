@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
-from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.base.errors import AccessDenied, Misuse, Refusal, build_unopened
 from qa_core.base.i18n import N_
 from qa_core.compliance.recordings import vault
 from qa_core.files.archives import refuse_special
@@ -126,9 +126,7 @@ def opening(path: Path) -> Iterator[tuple[Backup, tarfile.TarFile]]:
     try:
         opened = path.open("rb")
     except OSError as error:
-        message = N_("{name} cannot be opened: {reason}.")
-        reason = error.strerror or ""
-        raise Refusal("no_file", message, name=str(path), reason=reason) from error
+        raise build_unopened(path, error) from error
     with opened as file, _explaining_damage(path):
         for name in (SECRET, "journal"):
             if not environment.has_secret(name):
