@@ -60,7 +60,7 @@ def _conclude(response: Any, low: float | None, high: float | None) -> str:
     if formatting.is_missing(response.value):
         return _("Number of surveys sent is not known")
     share = formatting.percent(response.value, 0)
-    if formatting.is_missing(low) or formatting.is_missing(high):
+    if formatting.is_missing(low) or formatting.is_missing(high) or low == high:
         return _("{share} of surveyed customers answered", share=share)
     return _(
         "{share} answered; non-respondents could put satisfaction anywhere from {low} to {high}",
