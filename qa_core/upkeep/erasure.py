@@ -22,7 +22,7 @@ from qa_core.files import uploads
 from qa_core.ingest.load import recovery
 from qa_core.ingest.matching import attach
 from qa_core.ingest.watch import queue_log
-from qa_core.storage import audit_log, erased_people, lake, replay_list
+from qa_core.storage import audit_log, erased_people, lake, name_merges, replay_list
 from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.facts.personal_data import (
     ACCOUNT,
@@ -122,6 +122,11 @@ class StoredPerson:
         return re.compile(rf"\b(?:{'|'.join(names)})\b", re.IGNORECASE) if names else None
 
 
+def find_identifiers(session: Session, kind: str, identifier: str) -> list[str]:
+    """Find all identifiers of that person: an advisor has those that were merged, too."""
+    return name_merges.find_same_advisors(session, identifier) if kind == ADVISOR else [identifier]
+
+
 def find_person(session: Session, kind: str, identifier: str) -> StoredPerson:
     """Find all that an erasure or a copy looks for, by pseudonym, advisor id or username."""
     if kind == CUSTOMER:
@@ -155,13 +160,15 @@ def erase(viewer: Viewer, kind: str, identifier: str, actor: str = "system") -> 
         raise AccessDenied()
     with store.one_import_at_a_time():
         recovery.finish_interrupted()
-        replay_list.add(kind, replay_list.digest(kind, identifier))
         with store.reading() as session:
-            person = find_person(session, kind, identifier)
-        erased_people.remember(person.contacts, person.tickets)
-        if kind == ADVISOR:
-            erased_people.remember_names(map(normalise_name, person.names))
-        counts = erase_held(kind, identifier, actor=actor)
+            identifiers = find_identifiers(session, kind, identifier)
+            people = [find_person(session, kind, name) for name in identifiers]
+        replay_list.add(kind, *(replay_list.digest(kind, name) for name in identifiers))
+        for person in people:
+            erased_people.remember(person.contacts, person.tickets)
+            if kind == ADVISOR:
+                erased_people.remember_names(map(normalise_name, person.names))
+        counts = erase_held(kind, *identifiers, actor=actor)
     lake.vacuum(at_once=True)
     return counts
 
