@@ -20,7 +20,12 @@ from deltalake import DeltaTable
 
 from qa_core.base import environment
 from qa_core.storage.facts import schema
-from qa_core.storage.facts.personal_data import ADVISOR, ColumnContent, find_columns
+from qa_core.storage.facts.personal_data import (
+    ADVISOR,
+    CUSTOMER,
+    ColumnContent,
+    find_columns,
+)
 from qa_core.storage.lake import month_sums, tables
 from qa_core.storage.lake.before_images import current_commits, image_folder, read_image, status_of
 from qa_core.storage.lake.damage import Damage, find_damage
@@ -179,7 +184,9 @@ def remove_comments(before: date) -> None:
     _change(condition, empty_values, _until(before), keeps_figures=True)
 
 
-ADVISORS = find_columns(schema.CONTACTS, ColumnContent.IDENTIFIER, ADVISOR)
+ADVISORS, CUSTOMERS = (
+    find_columns(schema.CONTACTS, ColumnContent.IDENTIFIER, whose) for whose in (ADVISOR, CUSTOMER)
+)
 """Columns that name an advisor."""
 
 
@@ -324,14 +331,14 @@ def mark(
     batch_id: str = "",
     days: Days = EVER,
 ) -> None:
-    """Set one of the `RESTRAINTS` on every contact of these customers, and on these contacts
-    (a system of None: of any system). With `batch_id`, only on those that it brought or
-    changed, which are of these `days`; no before-image holds any.
+    """Set one of the `RESTRAINTS` on every contact of these customers, also where their number
+    is shared, and on these contacts (a system of None: of any system). With `batch_id`, only on
+    those that it brought or changed, which are of these `days`; no before-image holds any.
     """
     ids: dict[str | None, list[str]] = {}
     for system, contact_id in contacts:
         ids.setdefault(system, []).append(contact_id)
-    tests = [_is_among("customer_key", customer_keys)] if customer_keys else []
+    tests = [_is_among(name, customer_keys) for name in CUSTOMERS if customer_keys]
     for system, numbers in ids.items():
         of_system = f" AND source_system = {tables.quote(system)}" if system else ""
         tests.append(f"({_is_among('contact_id', numbers)}{of_system})")
