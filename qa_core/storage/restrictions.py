@@ -41,6 +41,10 @@ class Restrictions:
             tests.append(f"(contact_id = {quote(contact_id)}{of_system})")
         return " OR ".join(tests)
 
+    def build_test(self) -> sa.ColumnElement[bool]:
+        """Build the predicate of the restricted contacts."""
+        return sa.literal_column(f"(({self.write_test() or 'false'}) IS TRUE)", sa.Boolean)
+
     def leave_out(self, rows: str) -> str:
         """Write a SELECT of contacts without the restricted ones."""
         return f"SELECT * FROM ({rows}) WHERE ({self.write_test()}) IS NOT TRUE"

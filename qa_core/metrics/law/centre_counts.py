@@ -155,9 +155,10 @@ def count_restricted(viewer: Viewer) -> int:
     restricted = restrictions.find_current()
     if not restricted or lake.span() is None:
         return 0
-    is_restricted = sa.literal_column(f"({restricted.write_test()})", sa.Boolean)
     query = Unscoped(
-        sa.select(sa.func.count().label("contacts")).select_from(CONTACTS).where(is_restricted),
+        sa.select(sa.func.count().label("contacts"))
+        .select_from(CONTACTS)
+        .where(restricted.build_test()),
         "The data protection officer sees the number of restricted contacts. Only that number is "
         "read.",
     )
