@@ -43,8 +43,9 @@ from qa_core.storage.facts.personal_data import (
 from qa_core.storage.records import data_map, store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.data_map import StoredTable
+from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.imports import BeforeImage, WaitingRow
-from qa_core.storage.records.listening import ConfirmedEvaluator, Recording
+from qa_core.storage.records.listening import ConfirmedEvaluator, DrawnContact, Recording
 from qa_core.storage.records.people import Account, Advisor, AdvisorAlias
 from qa_core.storage.records.store import Session
 
@@ -207,6 +208,7 @@ def _erase_from_records(session: Session, person: StoredPerson, actor: str) -> C
     if kind == CUSTOMER:
         whole = {(system, number) for number, system in person.contacts if system}
         counts["recording"] = recordings.delete_of(session, whole, "erased", actor)
+        _withdraw(session, person)
     elif kind == ADVISOR:
         counts["recording"] = _drop_recordings(session, identifier)
         theirs = sa.select(Account.username).where(Account.advisor_id == identifier)
@@ -270,6 +272,15 @@ def _erase_imported(session: Session, person: StoredPerson) -> Mapping[str, int]
         if (content.get("contact_id"), content.get("source_system")) in person.contacts:
             image.content = _strip(content, texts)
     return {"rows": count}
+
+
+def _withdraw(session: Session, person: StoredPerson) -> None:
+    """Take a customer's contacts off the lists of their evaluators, with what they had begun."""
+    evaluations, drawn = (data_map.find_records()[name] for name in ("evaluation", "drawn_contact"))
+    begun = sa.delete(Evaluation).where(person.owns(evaluations), Evaluation.state == "draft")
+    session.execute(begun, execution_options=QUIETLY)
+    waits = sa.and_(person.owns(drawn), DrawnContact.state.in_(("waiting", "started")))
+    _update(session, drawn, waits, {"state": "replaced", "replaced_because": "private"})
 
 
 def _strip(value: Any, texts: Collection[str]) -> Any:

@@ -22,7 +22,7 @@ from streamlit.testing.v1 import AppTest
 from qa_core.access import accounts
 from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment
-from qa_core.base.errors import AccessDenied, Misuse
+from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.cli.app import run
 from qa_core.compliance import recordings, restrictions
 from qa_core.compliance.recordings import law
@@ -132,11 +132,9 @@ def test_restricted_audio_is_still_deleted_when_its_caller_objects(
         assert session.get(Recording, kept.id).deleted_because == "objected"
 
 
-@pytest.mark.parametrize("what", [CUSTOMER, ADVISOR, {"contact": ("generic", "a0")}])
-def test_what_was_drawn_before_waits_for_the_restriction_to_be_lifted(
-    busy: None, what: dict
-) -> None:
-    """Neither in the list of its evaluator, nor begun, nor gone on with."""
+@pytest.fixture
+def eve(busy: None) -> Viewer:
+    """Eve, for whom both contacts of Ann were drawn."""
     scorecards.publish_starter(SYSTEM, "customer-service")
     terms = {"from": RECENT.date(), "to": RECENT.date(), "grid": "customer-service"}
     terms |= {"per_advisor": 2, "maximum_per_advisor": 6, "evaluators": ["eve"]}
@@ -150,7 +148,14 @@ def test_what_was_drawn_before_waits_for_the_restriction_to_be_lifted(
         ]
         session.add(draw)
     with store.reading() as session:
-        eve = accounts.get_viewer(session, "eve")
+        return accounts.get_viewer(session, "eve")
+
+
+@pytest.mark.parametrize("what", [CUSTOMER, ADVISOR, {"contact": ("generic", "a0")}])
+def test_what_was_drawn_before_waits_for_the_restriction_to_be_lifted(
+    eve: Viewer, what: dict
+) -> None:
+    """Neither in the list of its evaluator, nor begun, nor gone on with."""
     [first, second] = sampling.find_worklist(eve)
     begun = drafts.start(eve, first.drawn_id)
 
@@ -162,9 +167,22 @@ def test_what_was_drawn_before_waits_for_the_restriction_to_be_lifted(
         with pytest.raises(AccessDenied):
             act(eve, number)
     subjects.lift(SYSTEM, restrictions.find_all(SYSTEM)[0].id, "settled")
-    assert sampling.find_worklist(eve) == [replace(first, state="started", evaluation_id=begun),
-                                           second]  # fmt: skip
+    first = replace(first, state="started", evaluation_id=begun)
+    assert sampling.find_worklist(eve) == [first, second]
     assert drafts.get_draft(eve, begun).state == "draft"
+
+
+def test_nobody_goes_on_to_evaluate_the_contact_of_an_erased_customer(eve: Viewer) -> None:
+    [first, second] = sampling.find_worklist(eve)
+    begun = drafts.start(eve, first.drawn_id)
+
+    subjects.erase(SYSTEM, customer=KEY)
+
+    assert sampling.find_worklist(eve) == [second]
+    with pytest.raises(Refusal, match="no longer assigned"):
+        drafts.start(eve, first.drawn_id)
+    with pytest.raises(AccessDenied):
+        drafts.get_draft(eve, begun)
 
 
 def test_months_that_are_over_and_were_measured_before_leave_them_out_too(busy: None) -> None:

@@ -187,7 +187,7 @@ def remove_comments(before: date) -> None:
 ADVISORS, CUSTOMERS = (
     find_columns(schema.CONTACTS, ColumnContent.IDENTIFIER, whose) for whose in (ADVISOR, CUSTOMER)
 )
-"""Columns that name an advisor."""
+"""Columns that name an advisor, and a customer."""
 
 
 def remove_advisors(*advisor_ids: str, names: Collection[str] = ()) -> None:
