@@ -10,6 +10,7 @@ import os
 import stat
 import zipfile
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -311,6 +312,16 @@ def test_an_objection_meets_the_contacts_of_a_shared_number_and_lifting_it_too(
     [entry] = list_objections(capsys)
     subjects.lift_objection(SYSTEM, entry["id"], "she agreed in writing")
     assert not any(objects for _name, objects in find_contacts("customer_objected"))
+
+
+def test_an_objection_stays_one_when_its_contacts_name_their_customer_no_more(
+    centre_of_two: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    subjects.object_to(SYSTEM, [subjects.find_customer(ANN)])
+    purge.purge(SYSTEM, date(2028, 1, 1))
+    assert find_contacts("customer_key", "customer_objected")[0] == ("C1", None, True)
+    purge.purge(SYSTEM)
+    assert len(list_objections(capsys)) == 1
 
 
 def test_a_contact_that_is_corrected_to_an_objecting_customer_loses_its_audio(

@@ -120,9 +120,10 @@ def keep_objections(actor: str, batch_id: str = "", path: Path | None = None) ->
     with lake.working() as connection:
         rows = f"read_parquet({quote(str(path))})" if path else "contacts"
         objecting = f"SELECT source_system, contact_id FROM {rows} c WHERE customer_objected"
-        if not path:  # there, objections of customers have marked their contacts
+        if not path:  # there, objections of customers have marked their contacts, old ones too
             key = source_value("customer_key")
-            objecting += f" AND ({key} IS NULL OR NOT list_contains(?, {key}))"
+            objecting += f" AND had_customer IS NOT TRUE AND ({key} IS NULL OR "
+            objecting += f"NOT list_contains(?, {key}))"
         contacts = connection.execute(objecting, [] if path else [customers]).fetchall()
     if contacts:
         with store.writing() as session:
