@@ -15,7 +15,8 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
-from qa_core.base.errors import AccessDenied
+from qa_core.base.errors import AccessDenied, Refusal
+from qa_core.base.i18n import N_
 from qa_core.centre.advisors import normalise_name
 from qa_core.compliance import recordings, restrictions
 from qa_core.files import uploads
@@ -148,6 +149,15 @@ def find_person(session: Session, kind: str, identifier: str) -> StoredPerson:
     return StoredPerson(kind, identifier, tuple(dict.fromkeys(names)))
 
 
+def find_names(session: Session) -> set[str]:
+    """Find the names of all advisors and accounts, with their ids."""
+    names: set[str] = set()
+    for column in (Advisor.advisor_id, Advisor.name, AdvisorAlias.alias, Account.username,
+                   Account.display_name):  # fmt: skip
+        names.update(session.scalars(exempt(sa.select(column))))
+    return names
+
+
 def erase(viewer: Viewer, kind: str, identifier: str, actor: str = "system") -> Mapping[str, int]:
     """Remove every trace of a person from the stores; can be repeated, also after an
     interruption. Returns items by kind. Only `Viewer.SYSTEM` may call it, after a decision.
@@ -200,6 +210,42 @@ def erase_held(kind: str, *identifiers: str, actor: str = "system") -> Mapping[s
     uploads.remove_pulled()
     lake.remove_dead_folders()
     return counts
+
+
+def erase_words(
+    viewer: Viewer, words: str, actor: str = "system", is_trial: bool = False
+) -> Mapping[str, int]:
+    """Replace words in every text of the stores, such as a caller's own name in a note of
+    coaching, which no erasure finds. Returns texts by table; with `is_trial`, they are only
+    counted. Only `Viewer.SYSTEM` may. The audit log and older backups keep them. Raises Refusal
+    for a name of the centre's people, who are erased as such, and for a word too short.
+    """
+    if not viewer.is_system:
+        raise AccessDenied()
+    person, counts = StoredPerson(CUSTOMER, "", (words,)), Counter[str]()
+    with store.one_import_at_a_time():
+        recovery.finish_interrupted()
+        with store.rehearsing() if is_trial else store.writing() as session:
+            known = map(str.casefold, find_names(session))
+            if not audit_log.is_telling(words) or words.casefold() in known:
+                message = N_("{words} is too short, or names somebody of the centre.")
+                raise Refusal("bad_words", message, words=words)
+            for entry in data_map.find_records().values():
+                for what in (TEXT, RECORD, WORDING) if " " in words else (TEXT, RECORD):
+                    for column, datum in entry.find(what):
+                        if datum.on_erasure != KEEP:
+                            where, change = names_any([column], person), person.forget
+                            counts[entry.name] += _rewrite(session, entry, column, where, change)
+            counts["contacts"] = lake.count_named(person.names)
+            if not is_trial:
+                total = str(counts.total())
+                audit_log.record(session, actor, "words_erased", reason=total)
+        if not is_trial:
+            lake.remove_names(person.names)
+            _rewrite_quarantine(person)
+            store.empty_log()
+            lake.vacuum(at_once=True)
+    return +counts
 
 
 def _erase_from_records(session: Session, person: StoredPerson, actor: str) -> Counter[str]:
@@ -376,18 +422,22 @@ def _rewrite(
     column: sa.Column[Any],
     where: sa.ColumnElement[bool],
     change: Callable[[Any], Any],
-) -> None:
+) -> int:
+    """Change a column where it may be needed. Returns the number of rows that changed."""
+    changed = 0
     keys = list(entry.table.primary_key.columns)
     rows = session.execute(exempt(sa.select(*keys, column).where(where))).all()
     for *key, value in rows:
         fresh = change(value)
         if fresh != value:
+            changed += 1
             here = sa.and_(*(name == part for name, part in zip(keys, key, strict=True)))
             if fresh is None:
                 gone = sa.delete(entry.model).where(here)
                 session.execute(gone, execution_options=QUIETLY)
             else:
                 _update(session, entry, here, {column.name: fresh})
+    return changed
 
 
 def _replace_names(session: Session, entry: StoredTable, person: StoredPerson) -> int:

@@ -25,7 +25,7 @@ from qa_core.storage.records import data_map, store
 from qa_core.storage.records.base import UtcDateTime
 from qa_core.storage.records.data_map import StoredTable
 from qa_core.storage.records.listening import Recording
-from qa_core.storage.records.people import Account, Advisor, AdvisorAlias
+from qa_core.storage.records.people import Account
 from qa_core.storage.records.store import Session
 from qa_core.upkeep import erasure
 from qa_core.upkeep.erasure import StoredPerson, exempt
@@ -130,12 +130,8 @@ def _find_rows(entry: StoredTable, person: StoredPerson) -> sa.ColumnElement[boo
 
 def _hide_others(session: Session, own_names: set[str], tables: dict[str, Rows]) -> dict[str, Rows]:
     """Replace the names of the centre's other people in texts and lists."""
-    names: set[str] = set()
-    for column in (Advisor.advisor_id, Advisor.name, AdvisorAlias.alias):
-        names.update(session.scalars(exempt(sa.select(column))))
-    for column in (Account.username, Account.display_name):
-        names.update(session.scalars(exempt(sa.select(column))))
-    others = StoredPerson(ADVISOR, "", tuple(filter(audit_log.is_telling, names - own_names)))
+    names = erasure.find_names(session) - own_names
+    others = StoredPerson(ADVISOR, "", tuple(filter(audit_log.is_telling, names)))
     who = {
         column.name: others.in_full if what == ColumnContent.WORDING else others
         for what in (ColumnContent.WORDING, ColumnContent.TEXT, ColumnContent.RECORD)

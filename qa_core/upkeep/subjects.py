@@ -149,6 +149,14 @@ def erase(
     return erasure.erase(Viewer.SYSTEM, *subject, viewer.username)
 
 
+def erase_words(viewer: Viewer, words: str, is_final: bool = False) -> Mapping[str, int]:
+    """Replace words in every text, likewise: what names a person by no number and no id. Returns
+    texts by table; without `is_final`, they are only counted.
+    """
+    viewer.require(Permission.MANAGE_COMPLIANCE)
+    return erasure.erase_words(Viewer.SYSTEM, words.strip(), viewer.username, not is_final)
+
+
 def erase_and_count(viewer: Viewer, **who: str) -> "ActOutcome":
     """Erase a person likewise, and return the contacts and recordings that went."""
     viewer.require(Permission.MANAGE_COMPLIANCE)

@@ -8,7 +8,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -198,14 +198,35 @@ def remove_advisors(*advisor_ids: str, names: Collection[str] = ()) -> None:
     values = {name: f"CASE WHEN {name} NOT IN {who} THEN {name} END" for name in ADVISORS}
     condition = " OR ".join(f"{name} IN {who}" for name in ADVISORS)
     _change(condition, values, keeps_figures=True)
+    remove_names(names)
+
+
+def remove_names(names: Collection[str]) -> None:
+    """Delete these names from the texts of all contacts and of the before-images."""
+    for texts, named in _find_naming(names):
+        values = {x: rf"regexp_replace({x}, {named}, '\1…\2', 'gi')" for x in texts}
+        _change(" OR ".join(f"regexp_matches({x}, {named}, 'i')" for x in texts), values)
+
+
+def count_named(names: Collection[str]) -> int:
+    """Count the contacts in whose texts one of these names stands."""
+    tests = [
+        f"regexp_matches({x}, {named}, 'i')" for texts, named in _find_naming(names) for x in texts
+    ]
+    rows = tables.select_from_files("contacts", tables.snapshot("contacts").files())
+    with tables.scratch(0) as connection:
+        count = f"SELECT count(*) FROM ({rows}) WHERE {' OR '.join(tests)}"
+        return connection.execute(count).fetchone()[0]
+
+
+def _find_naming(names: Collection[str]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Find the columns in which a name may stand, and the pattern of the names there (SQL)."""
     in_full = [name for name in names if " " in name]
     for what, some in ((ColumnContent.TEXT, names), (ColumnContent.WORDING, in_full)):
         if some:
             of_names = "|".join(map(re.escape, some))
             named = tables.quote(rf"(^|[^\pL\pN_])(?:{of_names})($|[^\pL\pN_])")
-            texts = find_columns(schema.CONTACTS, what)
-            values = {x: rf"regexp_replace({x}, {named}, '\1…\2', 'gi')" for x in texts}
-            _change(" OR ".join(f"regexp_matches({x}, {named}, 'i')" for x in texts), values)
+            yield find_columns(schema.CONTACTS, what), named
 
 
 def key_ids() -> DueContacts | None:
