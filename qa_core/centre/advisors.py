@@ -469,8 +469,8 @@ def _find_referred(session: Session) -> set[str]:
         if any(key.target_fullname == ADVISOR for key in column.foreign_keys)
     )
     named = sa.union(*(sa.select(column).where(column.is_not(None)) for column in columns))
-    reason = "Advisors whom something refers to stay when an import is undone. Only ids are read."
-    return set(session.scalars(Unscoped(named, reason)))
+    query = Unscoped(named, "Whom something refers to stays when an import is undone. Only ids.")
+    return set(session.scalars(query))
 
 
 def find_later_batch(session: Session, batch_id: str, kind: str = "advisor") -> str | None:
