@@ -64,7 +64,12 @@ def find_current() -> Restrictions:
     if not store.is_ready():
         return Restrictions()
     with store.reading() as session:
-        return store.remember(session, "restrictions", _read_current)
+        return find_in_force(session)
+
+
+def find_in_force(session: Session) -> Restrictions:
+    """Read what is restricted, likewise."""
+    return store.remember(session, "restrictions", _read_current)
 
 
 def _read_current(session: Session) -> Restrictions:

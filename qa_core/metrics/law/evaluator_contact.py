@@ -64,7 +64,7 @@ def find_assigned(
         sa.select(
             *(CONTACTS.c[name] for name in SHOWN_COLUMNS),
             find_obstacle(LegalAct.EVALUATE, legal).label("against"),
-            restrictions.find_current().build_test().label("is_restricted"),
+            restrictions.find_in_force(session).build_test().label("is_restricted"),
         ).where(*key),
         "An evaluator has no contacts in scope. This one was drawn for them, or they are "
         "evaluating it, which is checked just before. Neither customer nor advisor is read.",
