@@ -274,10 +274,11 @@ def _erase_from_records(session: Session, person: StoredPerson, actor: str) -> C
 
 
 def _find_references(customer_key: str) -> tuple[References, References]:
-    """Find the customer's contacts, and their tickets."""
+    """Find the customer's contacts, those of a shared number too, and their tickets."""
     with lake.working() as connection:
         rows = connection.execute(
-            "SELECT source_system, contact_id, ticket FROM contacts WHERE customer_key = ?",
+            "SELECT source_system, contact_id, ticket FROM contacts WHERE ? IN (customer_key, "
+            "given_customer_key)",
             [customer_key],
         ).fetchall()
     contacts, tickets = set(), set()

@@ -314,6 +314,25 @@ def test_an_objection_meets_the_contacts_of_a_shared_number_and_lifting_it_too(
     assert not any(objects for _name, objects in find_contacts("customer_objected"))
 
 
+def test_who_called_so_often_that_their_number_counts_as_shared_is_erased_too(
+    centre_of_two: Path, tmp_path: Path
+) -> None:
+    with store.writing() as session:
+        set_value(session, SYSTEM, "shared_number_contacts_a_day", "2")
+    bring_call(tmp_path, *(f"D{minute},2026-11-09 09:0{minute}:00" for minute in range(3)))
+    bring(tmp_path, "surveys", "contact_id,answered_at,comment\nD1,2026-11-10,unmistakable rest\n")
+    key = subjects.find_customer(ANN)
+
+    assert subjects.erase(SYSTEM, customer=key)["contacts"] == 5
+
+    for path in tmp_path.glob("*.csv"):
+        path.unlink()
+    for word in (key, "unmistakable words", "unmistakable praise", "unmistakable rest"):
+        assert find_traces(centre_of_two, word) == [], word
+    assert live_audio() == ["C2"]
+    assert [name for (name,) in find_contacts()] == ["C1", "C2", "C3", "D0", "D1", "D2"]
+
+
 def test_an_objection_stays_one_when_its_contacts_name_their_customer_no_more(
     centre_of_two: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -47,6 +47,7 @@ READER_SECONDS = 600
 """Seconds that a replaced version stays on disk: longer than any statement takes."""
 
 SHARED_KEY = schema.AS_GIVEN["customer_key"]
+CUSTOMER_TEXTS = find_columns(schema.CONTACTS, ColumnContent.TEXT, CUSTOMER)
 """Column of the key of a shared number, on contacts that have no customer."""
 
 IMAGE_DAYS = 90
@@ -56,24 +57,23 @@ earlier one.
 
 
 def erase(customer_key: str) -> int:
-    """Remove every contact of that customer, their key from contacts of a shared
-    number, which identify nobody and so stay, and both from the before-images. Returns
-    the number of contacts removed.
+    """Remove every contact of that customer, their key and every text from contacts of a
+    shared number, which stay, and both from the before-images. Returns the number of contacts.
 
     Files of earlier versions still hold them until `vacuum` clears those away. Of the
     other stores, `ingest.erase_customer` takes care.
     """
 
     def attempt(connection: duckdb.DuckDBPyConnection, base: tables.Snapshot) -> int:
-        rewrite = Rewrite(connection, base, (SHARED_KEY,))
+        rewrite = Rewrite(connection, base, (SHARED_KEY, *CUSTOMER_TEXTS))
+        empty = ", ".join(f"CAST(NULL AS VARCHAR) AS {name}" for name in rewrite.columns)
         customer = tables.quote(customer_key)
         connection.execute(
             f"CREATE TEMP VIEW stored AS {tables.select_from_files('contacts', base.files())}"
         )
         connection.execute(f"""
             CREATE TEMP TABLE incoming AS
-            SELECT {rewrite.list_key("s")}, CAST(NULL AS VARCHAR) AS {SHARED_KEY} FROM stored s
-                WHERE {SHARED_KEY} = {customer}
+            SELECT {rewrite.list_key("s")}, {empty} FROM stored s WHERE {SHARED_KEY} = {customer}
         """)
         connection.execute(f"""
             CREATE TEMP TABLE row_status AS
@@ -103,16 +103,20 @@ def _erase_from_images(rewrite: Rewrite, customer: str) -> None:
             f"{read_image(image.name)})",
             "*",
         )
-        condition = is_touched = (
-            "EXISTS (SELECT 1 FROM row_status f WHERE f.status = 'deleted' AND "
-            f"{rewrite.match('f', 'i')})"
-        )
+        is_named = f"EXISTS (SELECT 1 FROM row_status f WHERE {rewrite.match('f', 'i')}"
+        condition = is_touched = f"{is_named} AND f.status = 'deleted')"
         if status_of(image.name) == "new":
             columns = rewrite.list_key("i")
         else:
             condition += f" OR customer_key = {customer}"
-            is_touched = f"{condition} OR {SHARED_KEY} = {customer}"
-            columns += f" REPLACE (nullif({SHARED_KEY}, {customer}) AS {SHARED_KEY})"
+            is_theirs = f"({is_named}) OR {SHARED_KEY} = {customer})"
+            is_touched = f"{condition} OR {is_theirs}"
+            kept = (
+                f"CASE WHEN NOT {is_theirs} THEN {name} END AS {name}" for name in CUSTOMER_TEXTS
+            )
+            columns += (
+                f" REPLACE (nullif({SHARED_KEY}, {customer}) AS {SHARED_KEY}, {', '.join(kept)})"
+            )
         if not rewrite.connection.execute(
             f"SELECT 1 FROM {source} i WHERE {is_touched} LIMIT 1"
         ).fetchone():
