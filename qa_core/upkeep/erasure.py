@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from qa_core.access.roles import Viewer
+from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_
@@ -352,11 +352,11 @@ def _drop_recordings(session: Session, advisor_id: str) -> int:
 
 def _add_stand_in(session: Session, person: StoredPerson) -> StoredPerson:
     """Add the anonymous account that what the erased one did is attributed to."""
-    account = session.scalar(exempt(sa.select(Account).where(Account.username == person.id)))
-    if account is None:
+    role = session.scalar(exempt(sa.select(Account.role).where(Account.username == person.id)))
+    if role is None and session.get(ConfirmedEvaluator, person.id) is None:
         raise AccessDenied()
     name = f"{STAND_IN}{secrets.token_hex(4)}"
-    stands = {"role": account.role, "active": False, "closed_at": now()}
+    stands = {"role": role or Role.EVALUATOR, "active": False, "closed_at": now()}
     session.add(Account(username=name, display_name=name, password_hash="", **stands))
     session.flush()
     return StoredPerson(person.kind, person.id, person.names, stand_in=name)

@@ -18,7 +18,7 @@ import pytest
 import sqlalchemy as sa
 from builders.erasure import find_traces
 from builders.import_files import bring, find_contacts, find_waiting
-from builders.listening_centre import allow_evaluations, keep_audio
+from builders.listening_centre import accredit_evaluators, allow_evaluations, keep_audio
 from builders.sounds import make
 
 from qa_core import ingest
@@ -154,6 +154,29 @@ def test_an_advisor_who_was_erased_leaves_contacts_without_a_name(centre_of_two:
     assert left == ["Yann"] and live_audio() == ["C2"]
     # The audit log names advisors by a pseudonym that the directory alone resolves.
     assert find_traces(centre_of_two, "Zelda") == []
+
+
+def test_who_evaluated_without_an_account_is_copied_and_erased_by_their_name(
+    centre_of_two: Path, tmp_path: Path
+) -> None:
+    name = "Ottilie Faraway"
+    accredit_evaluators(name)
+    bring(tmp_path, "evaluations", SCORES.replace("eve", name).replace("11-03", "11-04"))
+    out = tmp_path / "copy.zip"
+    assert run(["subject", "export", "--account", name, "--out", str(out)]) == 0
+    assert len(read(out.read_bytes())["evaluation"]) == 2
+
+    assert run(["subject", "erase", "--account", name]) == 0
+
+    out.unlink()
+    for path in tmp_path.glob("*.csv"):
+        path.unlink()
+    for word in (name, name.lower()):
+        assert find_traces(centre_of_two, word) == []
+    with store.reading() as session:
+        evaluators = session.scalars(Unscoped(sa.select(Evaluation.evaluator), "a test")).all()
+    assert sum(one.startswith("former-") for one in evaluators) == 2
+    assert run(["subject", "erase", "--account", name]) == 1
 
 
 def test_an_objection_deletes_the_audio_and_holds_for_what_comes_later(
