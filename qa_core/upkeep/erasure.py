@@ -351,14 +351,15 @@ def _drop_recordings(session: Session, advisor_id: str) -> int:
 
 
 def _add_stand_in(session: Session, person: StoredPerson) -> StoredPerson:
-    """Add the anonymous account that what the erased one did is attributed to."""
+    """Add the anonymous account that what the erased one did is attributed to; of who never had
+    one, a restored backup may hold the name alone.
+    """
     role = session.scalar(exempt(sa.select(Account.role).where(Account.username == person.id)))
-    if role is None and session.get(ConfirmedEvaluator, person.id) is None:
-        raise AccessDenied()
     name = f"{STAND_IN}{secrets.token_hex(4)}"
-    stands = {"role": role or Role.EVALUATOR, "active": False, "closed_at": now()}
-    session.add(Account(username=name, display_name=name, password_hash="", **stands))
-    session.flush()
+    if role is not None or session.get(ConfirmedEvaluator, person.id) is not None:
+        stands = {"role": role or Role.EVALUATOR, "active": False, "closed_at": now()}
+        session.add(Account(username=name, display_name=name, password_hash="", **stands))
+        session.flush()
     return StoredPerson(person.kind, person.id, person.names, stand_in=name)
 
 
