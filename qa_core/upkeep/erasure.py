@@ -129,10 +129,15 @@ def find_identifiers(session: Session, kind: str, identifier: str) -> list[str]:
     return name_merges.find_same_advisors(session, identifier) if kind == ADVISOR else [identifier]
 
 
-def find_person(session: Session, kind: str, identifier: str) -> StoredPerson:
-    """Find all that an erasure or a copy looks for, by pseudonym, advisor id or username."""
+def find_person(
+    session: Session, kind: str, identifier: str, is_copied: bool = False
+) -> StoredPerson:
+    """Find all that an erasure or a copy looks for, by pseudonym, advisor id or username. Of a
+    shared number, an erasure looks for all contacts; a copy would show what others said.
+    """
     if kind == CUSTOMER:
-        return StoredPerson(kind, identifier, (identifier,), *_find_references(identifier))
+        keys = ("customer_key",) if is_copied else ("customer_key", "given_customer_key")
+        return StoredPerson(kind, identifier, (identifier,), *_find_references(identifier, keys))
     if kind == ACCOUNT:
         # A name that is another's username means that one.
         shown = sa.select(Account.display_name).where(
@@ -273,12 +278,12 @@ def _erase_from_records(session: Session, person: StoredPerson, actor: str) -> C
     return counts
 
 
-def _find_references(customer_key: str) -> tuple[References, References]:
-    """Find the customer's contacts, those of a shared number too, and their tickets."""
+def _find_references(customer_key: str, columns: Collection[str]) -> tuple[References, References]:
+    """Find the contacts that name the customer in one of these columns, and their tickets."""
     with lake.working() as connection:
         rows = connection.execute(
-            "SELECT source_system, contact_id, ticket FROM contacts WHERE ? IN (customer_key, "
-            "given_customer_key)",
+            "SELECT source_system, contact_id, ticket FROM contacts WHERE ? IN "
+            f"({', '.join(columns)})",
             [customer_key],
         ).fetchall()
     contacts, tickets = set(), set()

@@ -42,7 +42,7 @@ def collect(kind: str, identifier: str) -> dict[str, Rows]:
     """Collect what the stores hold of a person, by table; names of others are left out."""
     with store.reading() as session:
         ids = erasure.find_identifiers(session, kind, identifier)
-        people = [erasure.find_person(session, kind, name) for name in ids]
+        people = [erasure.find_person(session, kind, name, is_copied=True) for name in ids]
         tables = {"contacts": _read_contacts(kind, ids)} if kind != ACCOUNT else {}
         if kind == ADVISOR:
             theirs = sa.select(Account.username).where(Account.advisor_id.in_(ids))
