@@ -243,7 +243,8 @@ def _compare(account: dict[str, Any], terms: AccountTerms) -> str:
             name=account["username"],
         )
     here = account["role"], account["teams"], account["sites"], account["advisor_id"]
-    if here != (terms.role, sorted(terms.teams), sorted(terms.sites), terms.advisor_id):
+    is_same = here == (terms.role, sorted(terms.teams), sorted(terms.sites), terms.advisor_id)
+    if not is_same or terms.sees_unassigned not in (None, account["sees_unassigned"]):
         raise Refusal(
             "account_differs",
             "There is an account {name} with another role or scope. Change it under People.",

@@ -16,10 +16,10 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
 from qa_core.storage import name_merges
-from qa_core.storage.records.evaluations import Evaluation
+from qa_core.storage.facts.guard import Unscoped
+from qa_core.storage.records.base import ADVISOR, Base
 from qa_core.storage.records.imports import BeforeImage
 from qa_core.storage.records.people import (
-    Account,
     Advisor,
     AdvisorAlias,
     ManagedSite,
@@ -399,14 +399,11 @@ def _read_state(session: Session, advisor_id: str) -> dict[str, Any] | None:
 def restore(session: Session, batch_id: str, in_lake: tuple[set[str], set[str]]) -> None:
     """Restore advisors, teams and sites to what they were before the batch.
 
-    Those referred to since stay: by contacts (`in_lake`: advisors and teams), by
-    evaluations or by accounts.
+    Those referred to since stay: by contacts (`in_lake`: advisors and teams), or by what
+    people entered, such as an evaluation, an account or an exclusion.
     """
     used_advisors, used_teams = in_lake
-    for column in (Evaluation.advisor_id, Account.advisor_id):
-        used_advisors = used_advisors | set(
-            session.scalars(sa.select(column).where(column.is_not(None)))
-        )
+    used_advisors = used_advisors | _find_referred(session)
     later = aliased(BeforeImage)
     is_later = sa.and_(
         later.object == BeforeImage.object,
@@ -460,6 +457,20 @@ def restore(session: Session, batch_id: str, in_lake: tuple[set[str], set[str]])
     used_sites = set(session.scalars(sa.union(of_teams, sa.select(ManagedSite.site_name))))
     created = {image.key for image in _find_images(session, batch_id, "site")}
     session.execute(sa.delete(Site).where(Site.name.in_(created - used_sites)))
+
+
+def _find_referred(session: Session) -> set[str]:
+    """Find the advisors to whom any table refers but those that imports write of them."""
+    columns = (
+        column
+        for table in Base.metadata.sorted_tables
+        if table not in (AdvisorAlias.__table__, Membership.__table__)
+        for column in table.columns
+        if any(key.target_fullname == ADVISOR for key in column.foreign_keys)
+    )
+    named = sa.union(*(sa.select(column).where(column.is_not(None)) for column in columns))
+    query = Unscoped(named, "Whom something refers to stays when an import is undone. Only ids.")
+    return set(session.scalars(query))
 
 
 def find_later_batch(session: Session, batch_id: str, kind: str = "advisor") -> str | None:

@@ -68,7 +68,7 @@ PLAN.act(
 def draw(
     plan: str = option("The plan to draw for.", "NAME", default=...),
     seed: int = option("The same plan, seed and contacts give the same list.", "N", default=...),
-    dry_run: bool = flag("Show what would be drawn; write nothing."),
+    dry_run: bool = flag("Show what would be drawn; write nothing but a row of the audit log."),
 ) -> Output:
     """Draw the contacts that a plan still lacks, and assign them to its evaluators."""
     from qa_core.metrics.law.sampling_frame import REASONS

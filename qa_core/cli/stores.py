@@ -195,6 +195,6 @@ def restore(
     if result.lost_corrections:
         yield _("Corrections to enter again: {items}.", items=", ".join(result.lost_corrections))
     yield _(
-        "Check what has changed since: closed accounts, accreditations, settings. Import the "
-        "files of that period again."
+        "Check what has changed since: closed accounts, revoked tokens, stopped mails, "
+        "accreditations, settings. Import the files of that period again."
     )

@@ -60,6 +60,25 @@ def erase(
     counts = subjects.erase(Viewer.SYSTEM, **_find(customer, advisor, account))
     yield {"erased": dict(counts)}
     yield from (f"{kind}: {count}" for kind, count in counts.items())
+    if customer:
+        yield _(
+            "Texts in which only the person’s name stands are not found. Erase these words too: "
+            "{command}",
+            command="subject erase-words",
+        )
+
+
+@SUBJECT.command("erase-words")
+def erase_words(
+    words: str = argument("WORDS", "Such as a caller's name, as somebody may have written it."),
+    dry_run: bool = flag("Count the texts that have them; change none."),
+) -> Output:
+    """Erase words from every text: an erasure finds no text in which only a name stands."""
+    from qa_core.upkeep import subjects
+
+    counts = subjects.erase_words(Viewer.SYSTEM, words, is_final=not dry_run)
+    yield {"texts": dict(counts)}
+    yield from (f"{kind}: {count}" for kind, count in counts.items())
 
 
 @SUBJECT.command("restrict")

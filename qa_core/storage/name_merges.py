@@ -30,6 +30,14 @@ def _read_kept_names(session: Session) -> dict[str, dict[str, str]]:
     }
 
 
+def find_same_advisors(session: Session, advisor_id: str) -> list[str]:
+    """Find the ids of all advisors who are one person with this one, this id first."""
+    kept = find_kept_names(session)["advisor"]
+    person = kept.get(advisor_id, advisor_id)
+    others = {person, *(name for name, target in kept.items() if target == person)}
+    return [advisor_id, *sorted(others - {advisor_id})]
+
+
 def follow(steps: dict[str, str], name: str) -> str:
     """Follow a name to its final one; decisions that would close a circle are refused when made."""
     while name in steps:

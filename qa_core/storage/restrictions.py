@@ -41,6 +41,10 @@ class Restrictions:
             tests.append(f"(contact_id = {quote(contact_id)}{of_system})")
         return " OR ".join(tests)
 
+    def build_test(self) -> sa.ColumnElement[bool]:
+        """Build the predicate of the restricted contacts."""
+        return sa.literal_column(f"(({self.write_test() or 'false'}) IS TRUE)", sa.Boolean)
+
     def leave_out(self, rows: str) -> str:
         """Write a SELECT of contacts without the restricted ones."""
         return f"SELECT * FROM ({rows}) WHERE ({self.write_test()}) IS NOT TRUE"
@@ -60,7 +64,12 @@ def find_current() -> Restrictions:
     if not store.is_ready():
         return Restrictions()
     with store.reading() as session:
-        return store.remember(session, "restrictions", _read_current)
+        return find_in_force(session)
+
+
+def find_in_force(session: Session) -> Restrictions:
+    """Read what is restricted, likewise."""
+    return store.remember(session, "restrictions", _read_current)
 
 
 def _read_current(session: Session) -> Restrictions:

@@ -13,16 +13,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from qa_core.access.roles import Viewer
+from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment
-from qa_core.base.errors import AccessDenied
+from qa_core.base.errors import AccessDenied, Refusal
+from qa_core.base.i18n import N_
 from qa_core.centre.advisors import normalise_name
 from qa_core.compliance import recordings, restrictions
 from qa_core.files import uploads
 from qa_core.ingest.load import recovery
 from qa_core.ingest.matching import attach
 from qa_core.ingest.watch import queue_log
-from qa_core.storage import audit_log, erased_people, lake, replay_list
+from qa_core.storage import audit_log, erased_people, lake, name_merges, replay_list
 from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.facts.personal_data import (
     ACCOUNT,
@@ -43,8 +44,9 @@ from qa_core.storage.facts.personal_data import (
 from qa_core.storage.records import data_map, store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.data_map import StoredTable
+from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.imports import BeforeImage, WaitingRow
-from qa_core.storage.records.listening import ConfirmedEvaluator, Recording
+from qa_core.storage.records.listening import ConfirmedEvaluator, DrawnContact, Recording
 from qa_core.storage.records.people import Account, Advisor, AdvisorAlias
 from qa_core.storage.records.store import Session
 
@@ -122,10 +124,20 @@ class StoredPerson:
         return re.compile(rf"\b(?:{'|'.join(names)})\b", re.IGNORECASE) if names else None
 
 
-def find_person(session: Session, kind: str, identifier: str) -> StoredPerson:
-    """Find all that an erasure or a copy looks for, by pseudonym, advisor id or username."""
+def find_identifiers(session: Session, kind: str, identifier: str) -> list[str]:
+    """Find all identifiers of that person: an advisor has those that were merged, too."""
+    return name_merges.find_same_advisors(session, identifier) if kind == ADVISOR else [identifier]
+
+
+def find_person(
+    session: Session, kind: str, identifier: str, is_copied: bool = False
+) -> StoredPerson:
+    """Find all that an erasure or a copy looks for, by pseudonym, advisor id or username. Of a
+    shared number, an erasure looks for all contacts; a copy would show what others said.
+    """
     if kind == CUSTOMER:
-        return StoredPerson(kind, identifier, (identifier,), *_find_references(identifier))
+        keys = ("customer_key",) if is_copied else ("customer_key", "given_customer_key")
+        return StoredPerson(kind, identifier, (identifier,), *_find_references(identifier, keys))
     if kind == ACCOUNT:
         # A name that is another's username means that one.
         shown = sa.select(Account.display_name).where(
@@ -142,6 +154,15 @@ def find_person(session: Session, kind: str, identifier: str) -> StoredPerson:
     return StoredPerson(kind, identifier, tuple(dict.fromkeys(names)))
 
 
+def find_names(session: Session) -> set[str]:
+    """Find the names of all advisors and accounts, with their ids."""
+    names: set[str] = set()
+    for column in (Advisor.advisor_id, Advisor.name, AdvisorAlias.alias, Account.username,
+                   Account.display_name):  # fmt: skip
+        names.update(session.scalars(exempt(sa.select(column))))
+    return names
+
+
 def erase(viewer: Viewer, kind: str, identifier: str, actor: str = "system") -> Mapping[str, int]:
     """Remove every trace of a person from the stores; can be repeated, also after an
     interruption. Returns items by kind. Only `Viewer.SYSTEM` may call it, after a decision.
@@ -155,13 +176,15 @@ def erase(viewer: Viewer, kind: str, identifier: str, actor: str = "system") -> 
         raise AccessDenied()
     with store.one_import_at_a_time():
         recovery.finish_interrupted()
-        replay_list.add(kind, replay_list.digest(kind, identifier))
         with store.reading() as session:
-            person = find_person(session, kind, identifier)
-        erased_people.remember(person.contacts, person.tickets)
-        if kind == ADVISOR:
-            erased_people.remember_names(map(normalise_name, person.names))
-        counts = erase_held(kind, identifier, actor=actor)
+            identifiers = find_identifiers(session, kind, identifier)
+            people = [find_person(session, kind, name) for name in identifiers]
+        replay_list.add(kind, *(replay_list.digest(kind, name) for name in identifiers))
+        for person in people:
+            erased_people.remember(person.contacts, person.tickets)
+            if kind == ADVISOR:
+                erased_people.remember_names(map(normalise_name, person.names))
+        counts = erase_held(kind, *identifiers, actor=actor)
     lake.vacuum(at_once=True)
     return counts
 
@@ -194,12 +217,49 @@ def erase_held(kind: str, *identifiers: str, actor: str = "system") -> Mapping[s
     return counts
 
 
+def erase_words(
+    viewer: Viewer, words: str, actor: str = "system", is_trial: bool = False
+) -> Mapping[str, int]:
+    """Replace words in every text of the stores, such as a caller's own name in a note of
+    coaching, which no erasure finds. Returns texts by table; with `is_trial`, they are only
+    counted. Only `Viewer.SYSTEM` may. The audit log and older backups keep them. Raises Refusal
+    for a name of the centre's people, who are erased as such, and for a word too short.
+    """
+    if not viewer.is_system:
+        raise AccessDenied()
+    person, counts = StoredPerson(CUSTOMER, "", (words,)), Counter[str]()
+    with store.one_import_at_a_time():
+        recovery.finish_interrupted()
+        with store.rehearsing() if is_trial else store.writing() as session:
+            known = map(str.casefold, find_names(session))
+            if not audit_log.is_telling(words) or words.casefold() in known:
+                message = N_("{words} is too short, or names somebody of the centre.")
+                raise Refusal("bad_words", message, words=words)
+            for entry in data_map.find_records().values():
+                for what in (TEXT, RECORD, WORDING) if " " in words else (TEXT, RECORD):
+                    for column, datum in entry.find(what):
+                        if datum.on_erasure != KEEP:
+                            where, change = names_any([column], person), person.forget
+                            counts[entry.name] += _rewrite(session, entry, column, where, change)
+            counts["contacts"] = lake.count_named(person.names)
+            if not is_trial:
+                total = str(counts.total())
+                audit_log.record(session, actor, "words_erased", reason=total)
+        if not is_trial:
+            lake.remove_names(person.names)
+            _rewrite_quarantine(person)
+            store.empty_log()
+            lake.vacuum(at_once=True)
+    return +counts
+
+
 def _erase_from_records(session: Session, person: StoredPerson, actor: str) -> Counter[str]:
     kind, identifier = person.kind, person.id
     counts = Counter(_erase_imported(session, person))
     if kind == CUSTOMER:
         whole = {(system, number) for number, system in person.contacts if system}
         counts["recording"] = recordings.delete_of(session, whole, "erased", actor)
+        _withdraw(session, person)
     elif kind == ADVISOR:
         counts["recording"] = _drop_recordings(session, identifier)
         theirs = sa.select(Account.username).where(Account.advisor_id == identifier)
@@ -218,11 +278,12 @@ def _erase_from_records(session: Session, person: StoredPerson, actor: str) -> C
     return counts
 
 
-def _find_references(customer_key: str) -> tuple[References, References]:
-    """Find the customer's contacts, and their tickets."""
+def _find_references(customer_key: str, columns: Collection[str]) -> tuple[References, References]:
+    """Find the contacts that name the customer in one of these columns, and their tickets."""
     with lake.working() as connection:
         rows = connection.execute(
-            "SELECT source_system, contact_id, ticket FROM contacts WHERE customer_key = ?",
+            "SELECT source_system, contact_id, ticket FROM contacts WHERE ? IN "
+            f"({', '.join(columns)})",
             [customer_key],
         ).fetchall()
     contacts, tickets = set(), set()
@@ -265,6 +326,15 @@ def _erase_imported(session: Session, person: StoredPerson) -> Mapping[str, int]
     return {"rows": count}
 
 
+def _withdraw(session: Session, person: StoredPerson) -> None:
+    """Take a customer's contacts off the lists of their evaluators, with what they had begun."""
+    evaluations, drawn = (data_map.find_records()[name] for name in ("evaluation", "drawn_contact"))
+    begun = sa.delete(Evaluation).where(person.owns(evaluations), Evaluation.state == "draft")
+    session.execute(begun, execution_options=QUIETLY)
+    waits = sa.and_(person.owns(drawn), DrawnContact.state.in_(("waiting", "started")))
+    _update(session, drawn, waits, {"state": "replaced", "replaced_because": "private"})
+
+
 def _strip(value: Any, texts: Collection[str]) -> Any:
     """Empty the free texts of a JSON value, by their keys."""
     if isinstance(value, list):
@@ -286,14 +356,15 @@ def _drop_recordings(session: Session, advisor_id: str) -> int:
 
 
 def _add_stand_in(session: Session, person: StoredPerson) -> StoredPerson:
-    """Add the anonymous account that what the erased one did is attributed to."""
-    account = session.scalar(exempt(sa.select(Account).where(Account.username == person.id)))
-    if account is None:
-        raise AccessDenied()
+    """Add the anonymous account that what the erased one did is attributed to; of who never had
+    one, a restored backup may hold the name alone.
+    """
+    role = session.scalar(exempt(sa.select(Account.role).where(Account.username == person.id)))
     name = f"{STAND_IN}{secrets.token_hex(4)}"
-    stands = {"role": account.role, "active": False, "closed_at": now()}
-    session.add(Account(username=name, display_name=name, password_hash="", **stands))
-    session.flush()
+    if role is not None or session.get(ConfirmedEvaluator, person.id) is not None:
+        stands = {"role": role or Role.EVALUATOR, "active": False, "closed_at": now()}
+        session.add(Account(username=name, display_name=name, password_hash="", **stands))
+        session.flush()
     return StoredPerson(person.kind, person.id, person.names, stand_in=name)
 
 
@@ -358,18 +429,22 @@ def _rewrite(
     column: sa.Column[Any],
     where: sa.ColumnElement[bool],
     change: Callable[[Any], Any],
-) -> None:
+) -> int:
+    """Change a column where it may be needed. Returns the number of rows that changed."""
+    changed = 0
     keys = list(entry.table.primary_key.columns)
     rows = session.execute(exempt(sa.select(*keys, column).where(where))).all()
     for *key, value in rows:
         fresh = change(value)
         if fresh != value:
+            changed += 1
             here = sa.and_(*(name == part for name, part in zip(keys, key, strict=True)))
             if fresh is None:
                 gone = sa.delete(entry.model).where(here)
                 session.execute(gone, execution_options=QUIETLY)
             else:
                 _update(session, entry, here, {column.name: fresh})
+    return changed
 
 
 def _replace_names(session: Session, entry: StoredTable, person: StoredPerson) -> int:

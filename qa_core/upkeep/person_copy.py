@@ -25,7 +25,7 @@ from qa_core.storage.records import data_map, store
 from qa_core.storage.records.base import UtcDateTime
 from qa_core.storage.records.data_map import StoredTable
 from qa_core.storage.records.listening import Recording
-from qa_core.storage.records.people import Account, Advisor, AdvisorAlias
+from qa_core.storage.records.people import Account
 from qa_core.storage.records.store import Session
 from qa_core.upkeep import erasure
 from qa_core.upkeep.erasure import StoredPerson, exempt
@@ -41,18 +41,19 @@ ENDINGS = {"audio/mpeg": "mp3", "audio/ogg": "ogg"}
 def collect(kind: str, identifier: str) -> dict[str, Rows]:
     """Collect what the stores hold of a person, by table; names of others are left out."""
     with store.reading() as session:
-        person = erasure.find_person(session, kind, identifier)
-        tables = {"contacts": _read_contacts(person)} if kind != ACCOUNT else {}
-        for entry in data_map.find_records().values():
-            if rows := _read_rows(session, entry, person):
-                tables[entry.name] = rows
+        ids = erasure.find_identifiers(session, kind, identifier)
+        people = [erasure.find_person(session, kind, name, is_copied=True) for name in ids]
+        tables = {"contacts": _read_contacts(kind, ids)} if kind != ACCOUNT else {}
         if kind == ADVISOR:
-            theirs = sa.select(Account.username).where(Account.advisor_id == identifier)
-            for username in session.scalars(exempt(theirs)).all():
-                for name, rows in collect(ACCOUNT, username).items():
-                    known = tables.setdefault(name, [])
+            theirs = sa.select(Account.username).where(Account.advisor_id.in_(ids))
+            accounts = session.scalars(exempt(theirs)).all()
+            people += [erasure.find_person(session, ACCOUNT, name) for name in accounts]
+        for person in people:
+            for entry in data_map.find_records().values():
+                if rows := _read_rows(session, entry, person):
+                    known = tables.setdefault(entry.name, [])
                     known += [row for row in rows if row not in known]
-        return _hide_others(session, person, tables)
+        return _hide_others(session, {name for one in people for name in one.names}, tables)
 
 
 def find_audio(tables: Mapping[str, Rows]) -> list[Recording]:
@@ -83,15 +84,14 @@ def find_shown(entry: StoredTable, kind: str) -> list[str]:
     ]
 
 
-def _read_contacts(person: StoredPerson) -> Rows:
+def _read_contacts(kind: str, ids: Sequence[str]) -> Rows:
     entry = data_map.LAKE["contacts"]
-    columns = ", ".join(find_shown(entry, person.kind))
-    keys = [column.name for column, _datum in entry.find(ColumnContent.IDENTIFIER, person.kind)]
-    condition = " OR ".join(f"{key} = ?" for key in keys)
+    columns = ", ".join(find_shown(entry, kind))
+    keys = [column.name for column, _datum in entry.find(ColumnContent.IDENTIFIER, kind)]
+    condition = " OR ".join(f"list_contains(?, {key})" for key in keys)
     query = f"SELECT {columns} FROM contacts WHERE {condition} ORDER BY started_at"
     with lake.working() as connection:
-        found = connection.sql(query, params=[person.id] * len(keys))
-        return found.to_arrow_table().to_pylist()
+        return connection.sql(query, params=[ids] * len(keys)).to_arrow_table().to_pylist()
 
 
 def _read_rows(session: Session, entry: StoredTable, person: StoredPerson) -> Rows:
@@ -128,18 +128,10 @@ def _find_rows(entry: StoredTable, person: StoredPerson) -> sa.ColumnElement[boo
     return sa.or_(*tests) if tests else None
 
 
-def _hide_others(
-    session: Session, person: StoredPerson, tables: dict[str, Rows]
-) -> dict[str, Rows]:
+def _hide_others(session: Session, own_names: set[str], tables: dict[str, Rows]) -> dict[str, Rows]:
     """Replace the names of the centre's other people in texts and lists."""
-    names: set[str] = set()
-    for column in (Advisor.advisor_id, Advisor.name, AdvisorAlias.alias):
-        names.update(session.scalars(exempt(sa.select(column))))
-    for column in (Account.username, Account.display_name):
-        names.update(session.scalars(exempt(sa.select(column))))
-    others = StoredPerson(
-        ADVISOR, "", tuple(filter(audit_log.is_telling, names - set(person.names)))
-    )
+    names = erasure.find_names(session) - own_names
+    others = StoredPerson(ADVISOR, "", tuple(filter(audit_log.is_telling, names)))
     who = {
         column.name: others.in_full if what == ColumnContent.WORDING else others
         for what in (ColumnContent.WORDING, ColumnContent.TEXT, ColumnContent.RECORD)

@@ -20,7 +20,7 @@ from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.base.row_values import read_fields
-from qa_core.centre import settings
+from qa_core.centre import members, settings
 from qa_core.compliance import recordings, restrictions, retention
 from qa_core.compliance.conditions import gates
 from qa_core.ingest.staging.pseudonyms import KEY_LENGTH
@@ -31,6 +31,7 @@ from qa_core.storage.lake import tables
 from qa_core.storage.records import data_map, store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.imports import BeforeImage, WaitingRow
+from qa_core.storage.records.people import Advisor
 from qa_core.storage.replay_list import ReplayEntry
 from qa_core.upkeep import backup, purge, subjects
 
@@ -117,6 +118,7 @@ def replay(viewer: Viewer, since: datetime, name: str, accept_gaps: bool = False
     for kind, identifiers in erased.items():
         for identifier in identifiers:
             subjects.erase(viewer, **{kind: identifier})
+    _ensure_advisors(by_kind)
     objections = [restrictions.read_key(entry.key) for entry in by_kind.get("objection", ())]
     subjects.object_to(
         viewer,
@@ -138,6 +140,18 @@ def replay(viewer: Viewer, since: datetime, name: str, accept_gaps: bool = False
     corrected = (json.loads(entry.key) for entry in by_kind.get("rectification", ()))
     lost = [f"{contact}: {column}" for _system, contact, column in corrected]
     return Restored(since, *counts, len(objections), deleted, lost)
+
+
+def _ensure_advisors(by_kind: dict[str, list[ReplayEntry]]) -> None:
+    """Add the advisors whom only files after the backup named, and for whom something was
+    entered since.
+    """
+    kinds = ("objection", "exclusion", "restriction")
+    acts = (restrictions.read_key(entry.key) for kind in kinds for entry in by_kind.get(kind, ()))
+    named = {what.get("advisor_id") for what in acts} - {None}
+    with store.writing() as session:
+        new = [name for name in sorted(named) if not members.is_known(session, name)]
+        session.add_all(Advisor(advisor_id=name, name=name) for name in new)
 
 
 def _leave_out(viewer: Viewer, by_kind: dict[str, list[ReplayEntry]]) -> None:

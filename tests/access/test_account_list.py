@@ -63,6 +63,10 @@ def test_a_list_is_rehearsed_added_and_recognised(
 
     assert states() == ["unchanged"] * 4 + refused
 
+    # Who is to see less than they do is not as in the list.
+    people.write_text(LIST.replace(";oui;", ";non;"), encoding="cp1252")
+    assert states() == ["refused"] + ["unchanged"] * 3 + refused
+
 
 def test_a_list_of_an_administrator_waits_where_a_second_person_confirms(people: Path) -> None:
     accounts.add(Viewer.SYSTEM, "root", Role.ADMIN)

@@ -19,6 +19,8 @@ OUTSIDER = "Eve Outside"
 """Person without an account whose evaluations are imported."""
 WRITTEN_NUMBER = "06 98 76 54 32"
 """Number that somebody writes into every free text."""
+CALLER = "Jeanne Duval"
+"""Name of a caller that somebody writes there too."""
 NOT_BY_HAND = ("journal", "journal_cut", "change_mark")
 """Tables whose rows are sealed, or no row of a person's."""
 
@@ -81,7 +83,7 @@ def _build(entry: StoredTable, rows: dict[str, Any], customer_key: str) -> dict[
 def _make(entry: StoredTable, column: sa.Column[Any], datum: Any, customer_key: str) -> Any:
     mark = f"mark:{entry.name}.{column.name}"
     persons = {CUSTOMER: customer_key, ADVISOR: ADVISOR_ID, ACCOUNT: USERNAME}
-    text = f"{mark} of {ADVISOR_NAME} by {ACCOUNT_NAME}"
+    text = f"{mark} of {ADVISOR_NAME} by {ACCOUNT_NAME} for {CALLER}"
     text += f" {WRITTEN_NUMBER}" if datum.what == ColumnContent.TEXT else ""
     if isinstance(column.type, sa.JSON):
         if datum.what == ColumnContent.IDENTIFIER:

@@ -44,8 +44,9 @@ from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.lake import tables
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
+from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import Recording
-from qa_core.storage.records.retention import Objection
+from qa_core.storage.records.retention import Objection, Restriction
 from qa_core.upkeep import backup, purge, restore, subjects
 
 pytestmark = pytest.mark.sqlite("backup refuses records in PostgreSQL")
@@ -513,6 +514,42 @@ def test_what_was_left_out_since_the_backup_is_left_out_again(filled: Path, file
     [restriction] = restrictions.find_all(SYSTEM)
     assert restriction.customer_key == "ann-customer"
     assert [item.reason for item in exclusions.find_all(SYSTEM)] == ["representative"]
+
+
+def test_what_was_entered_for_an_advisor_who_came_after_the_backup_is_entered_again(
+    filled: Path, file: Path
+) -> None:
+    backup.back_up(SYSTEM, file)
+    add_people({"new": "Newell Grey"})
+    subjects.exclude(SYSTEM, "representative", advisor="new")
+    subjects.object_to(SYSTEM, advisors=["new"])
+    subjects.restrict(SYSTEM, advisor="new")
+    lose_stores(filled)
+
+    assert run(["restore", str(file)]) == 0
+
+    with store.reading() as session:
+        assert exclusions.load(session).advisors == {"new"}
+    for kind in (Restriction, Objection):
+        assert [entry.advisor_id for entry in restrictions.find_all(SYSTEM, kind)] == ["new"]
+
+
+def test_an_account_that_came_after_the_backup_and_was_erased_is_erased_again(
+    filled: Path, file: Path, add_person: Callable[..., str]
+) -> None:
+    """An evaluation of the backup was made under their name elsewhere."""
+    with store.writing() as session:
+        session.execute(sa.update(Evaluation).values(evaluator="ottilie.far"))
+    backup.back_up(SYSTEM, file)
+    add_person("ottilie.far", "evaluator")
+    subjects.erase(SYSTEM, account="ottilie.far")
+    lose_stores(filled)
+
+    restore.restore(SYSTEM, file)
+
+    with store.reading() as session:
+        named = session.scalars(Unscoped(sa.select(Evaluation.evaluator), "a test")).all()
+    assert [name[:7] for name in named] == ["former-"]
 
 
 def test_a_restoration_names_the_corrections_made_since(

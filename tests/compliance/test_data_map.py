@@ -25,6 +25,7 @@ from builders.every_column import (
     ACCOUNT_NAME,
     ADVISOR_ID,
     ADVISOR_NAME,
+    CALLER,
     CONTACT,
     USERNAME,
     WRITTEN_NUMBER,
@@ -235,6 +236,31 @@ def test_who_is_erased_is_found_in_no_byte_of_any_store_nor_of_a_restored_backup
 
 
 @pytest.mark.sqlite("it counts in the file of the records by itself")
+def test_words_that_an_erasure_does_not_find_are_erased_in_every_text(
+    filled: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The name of a caller, in every text of the records, in a contact and in a quarantine."""
+    land([contact("2026-11-20 11:00", "K-said", survey_comment=f"I am {CALLER}.")], "third")
+    environment.write_private(filled / "quarantine" / "one.csv", f"line,{CALLER}\n".encode())
+    subjects.erase(SYSTEM, customer=subjects.find_customer(NUMBER))
+
+    def ask(words: str, *options: str) -> Any:
+        run(["subject", "erase-words", words, *options, "--json"])
+        return json.loads(capsys.readouterr().out)
+
+    found = ask(CALLER.lower(), "--dry-run")["texts"]
+    assert found["coaching_note"] == 1 and found["contacts"] == 1
+    assert find_traces(filled, CALLER)
+
+    assert ask(CALLER) == {"texts": found}
+
+    assert find_traces(filled, CALLER) == []
+    assert ask(CALLER, "--dry-run") == {"texts": {}}
+    assert ("K-said", "I am ….") in find_contacts("survey_comment")
+    for words in (ADVISOR_NAME, USERNAME, "Jo"):
+        assert ask(words)["error"]["code"] == "bad_words"
+
+
 def test_a_copy_has_every_row_that_names_its_person(filled: Path) -> None:
     def count(statement: str) -> int:
         with closing(sqlite3.connect(filled / "records.sqlite")) as connection:

@@ -482,6 +482,11 @@ def test_the_officer_does_each_act_on_the_page(
     said = act("erase", "", ("is_sure",), kind="customer", who=KEY)
     assert said.startswith("Done: 3 contacts")
     assert find_contacts() == [("d0",)]
+    subjects.rectify(SYSTEM, (None, "d0"), {"reason": "moves"}, "said Jeanne Duval")
+    assert act("erase_words", "", words="Jeanne Duval") == "Found in texts: Rectifications 1."
+    said = act("erase_words", "", ("is_final",), words="Jeanne Duval")
+    assert said == "Erased in texts: Rectifications 1."
+    assert act("erase_words", "", words="Jeanne Duval") == "No text has these words."
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,14 @@ import pytest
 import sqlalchemy as sa
 from builders.centres import add_people, contact, evaluation, land
 from builders.import_files import find_contacts
-from builders.listening_centre import accredit, inform, keep_audio, open_gates
+from builders.listening_centre import accredit, build_draw, inform, keep_audio, open_gates
 from builders.sounds import make
 from streamlit.testing.v1 import AppTest
 
+from qa_core.access import accounts
 from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment
-from qa_core.base.errors import AccessDenied, Misuse
+from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.cli.app import run
 from qa_core.compliance import recordings, restrictions
 from qa_core.compliance.recordings import law
@@ -28,11 +30,13 @@ from qa_core.metrics import query
 from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.metrics.law import sampling_frame
 from qa_core.metrics.law.centre_counts import count_restricted
+from qa_core.quality import sampling, scorecards
+from qa_core.quality.evaluations import drafts
 from qa_core.storage import lake
 from qa_core.storage.facts.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
-from qa_core.storage.records.listening import Recording
+from qa_core.storage.records.listening import DrawnContact, ListeningPlan, Recording
 from qa_core.upkeep import purge, subjects
 
 SYSTEM = Viewer.SYSTEM
@@ -126,6 +130,59 @@ def test_restricted_audio_is_still_deleted_when_its_caller_objects(
     assert subjects.object_to(SYSTEM, [KEY]).recordings == 1
     with store.reading() as session:
         assert session.get(Recording, kept.id).deleted_because == "objected"
+
+
+@pytest.fixture
+def eve(busy: None) -> Viewer:
+    """Eve, for whom both contacts of Ann were drawn."""
+    scorecards.publish_starter(SYSTEM, "customer-service")
+    terms = {"from": RECENT.date(), "to": RECENT.date(), "grid": "customer-service"}
+    terms |= {"per_advisor": 2, "maximum_per_advisor": 6, "evaluators": ["eve"]}
+    sampling.add_plan(SYSTEM, {"name": "m", "purpose": "evaluation"} | terms)
+    row = {"source_system": "generic", "local_start": RECENT, "team": "Nord", "evaluator": "eve"}
+    with store.writing() as session:
+        draw = build_draw("system", plan_id=session.scalar(sa.select(ListeningPlan.id)))
+        draw.contacts = [
+            DrawnContact(position=place, contact_id=name, advisor_id="A1", **row)
+            for place, name in enumerate(("a0", "a1"), 1)
+        ]
+        session.add(draw)
+    with store.reading() as session:
+        return accounts.get_viewer(session, "eve")
+
+
+@pytest.mark.parametrize("what", [CUSTOMER, ADVISOR, {"contact": ("generic", "a0")}])
+def test_what_was_drawn_before_waits_for_the_restriction_to_be_lifted(
+    eve: Viewer, what: dict
+) -> None:
+    """Neither in the list of its evaluator, nor begun, nor gone on with."""
+    [first, second] = sampling.find_worklist(eve)
+    begun = drafts.start(eve, first.drawn_id)
+
+    subjects.restrict(SYSTEM, **what)
+
+    left = [] if what == ADVISOR else ["a1"]
+    assert [item.contact_id for item in sampling.find_worklist(eve)] == left
+    for act, number in ((drafts.start, first.drawn_id), (drafts.get_draft, begun)):
+        with pytest.raises(AccessDenied):
+            act(eve, number)
+    subjects.lift(SYSTEM, restrictions.find_all(SYSTEM)[0].id, "settled")
+    first = replace(first, state="started", evaluation_id=begun)
+    assert sampling.find_worklist(eve) == [first, second]
+    assert drafts.get_draft(eve, begun).state == "draft"
+
+
+def test_nobody_goes_on_to_evaluate_the_contact_of_an_erased_customer(eve: Viewer) -> None:
+    [first, second] = sampling.find_worklist(eve)
+    begun = drafts.start(eve, first.drawn_id)
+
+    subjects.erase(SYSTEM, customer=KEY)
+
+    assert sampling.find_worklist(eve) == [second]
+    with pytest.raises(Refusal, match="no longer assigned"):
+        drafts.start(eve, first.drawn_id)
+    with pytest.raises(AccessDenied):
+        drafts.get_draft(eve, begun)
 
 
 def test_months_that_are_over_and_were_measured_before_leave_them_out_too(busy: None) -> None:

@@ -10,21 +10,25 @@ import os
 import stat
 import zipfile
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from builders.erasure import find_traces
-from builders.import_files import bring, find_contacts
-from builders.listening_centre import allow_evaluations, keep_audio
+from builders.import_files import bring, find_contacts, find_waiting
+from builders.listening_centre import accredit_evaluators, allow_evaluations, keep_audio
 from builders.sounds import make
 
 from qa_core import ingest
 from qa_core.access.roles import Role, Viewer
 from qa_core.base.errors import AccessDenied
+from qa_core.centre.rules import name_decisions
+from qa_core.centre.settings import set_value
 from qa_core.cli.app import run
 from qa_core.compliance.recordings import law
+from qa_core.ingest.load import recovery
 from qa_core.ingest.staging.pseudonyms import Pseudonyms
 from qa_core.metrics.law.legal_obstacles import LegalAct
 from qa_core.storage.facts.guard import Unscoped
@@ -33,7 +37,7 @@ from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import CoachingNote, CoachingPlan, Recording
-from qa_core.upkeep import subjects
+from qa_core.upkeep import purge, subjects
 
 SYSTEM = Viewer.SYSTEM
 ANN, BOB = "0612345601", "0612345602"
@@ -152,6 +156,29 @@ def test_an_advisor_who_was_erased_leaves_contacts_without_a_name(centre_of_two:
     assert find_traces(centre_of_two, "Zelda") == []
 
 
+def test_who_evaluated_without_an_account_is_copied_and_erased_by_their_name(
+    centre_of_two: Path, tmp_path: Path
+) -> None:
+    name = "Ottilie Faraway"
+    accredit_evaluators(name)
+    bring(tmp_path, "evaluations", SCORES.replace("eve", name).replace("11-03", "11-04"))
+    out = tmp_path / "copy.zip"
+    assert run(["subject", "export", "--account", name, "--out", str(out)]) == 0
+    assert len(read(out.read_bytes())["evaluation"]) == 2
+
+    assert run(["subject", "erase", "--account", name]) == 0
+
+    out.unlink()
+    for path in tmp_path.glob("*.csv"):
+        path.unlink()
+    for word in (name, name.lower()):
+        assert find_traces(centre_of_two, word) == []
+    with store.reading() as session:
+        evaluators = session.scalars(Unscoped(sa.select(Evaluation.evaluator), "a test")).all()
+    assert sum(one.startswith("former-") for one in evaluators) == 2
+    assert run(["subject", "erase", "--account", name]) == 1
+
+
 def test_an_objection_deletes_the_audio_and_holds_for_what_comes_later(
     centre_of_two: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -259,3 +286,115 @@ def test_an_advisor_objects_until_it_is_lifted(
     with store.reading() as session:
         [verdict] = law.judge(session, SYSTEM, LegalAct.EVALUATE, ["C1"])
         assert verdict.against is None
+
+
+OTHER = "0612345699"
+SCORE = "contact_id,evaluator,evaluated_at,grid,score\nC9,Eve,2026-11-10,Service,80\n"
+
+
+def bring_call(folder: Path, *rows: str) -> None:
+    header = "contact_id,started_at,advisor,team,customer,outcome,queue\n"
+    lines = (f"{row},Yann,North,{ANN},answered,Sales\n" for row in rows)
+    bring(folder, "contacts", header + "".join(lines))
+
+
+def test_what_waits_for_a_contact_is_judged_after_the_objection_of_its_customer(
+    centre_of_two: Path, tmp_path: Path
+) -> None:
+    """A waiting survey joins it first, a waiting evaluation never."""
+    subjects.object_to(SYSTEM, [subjects.find_customer(ANN)])
+    bring(tmp_path, "surveys", "contact_id,csat\nC9,4\n")
+    bring(tmp_path, "evaluations", SCORE)
+
+    bring_call(tmp_path, "C9,2026-11-09 09:00:00")
+
+    assert find_contacts("customer_objected", "csat")[-1] == ("C9", True, 4.0)
+    assert find_waiting() == [("evaluations", "C9")]
+    with store.reading() as session:
+        evaluated = session.scalars(Unscoped(sa.select(Evaluation.contact_id), "a test")).all()
+    assert sorted(evaluated) == ["C1", "C2"]
+
+
+def test_an_objection_meets_the_contacts_of_a_shared_number_and_lifting_it_too(
+    centre_of_two: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with store.writing() as session:
+        set_value(session, SYSTEM, "shared_number_contacts_a_day", "2")
+    busy = [f"D{minute},2026-11-09 09:0{minute}:00" for minute in range(3)]
+    bring_call(tmp_path, *busy)
+    key = subjects.find_customer(ANN)
+    assert find_contacts("customer_key", "given_customer_key")[-1] == ("D2", None, key)
+
+    met = subjects.object_to(SYSTEM, [key])
+
+    assert (met.contacts, met.recordings, live_audio()) == (5, 1, ["C2"])
+    bring_call(tmp_path, "E1,2026-11-09 09:30:00")
+    objecting = {name for name, objects in find_contacts("customer_objected") if objects}
+    assert objecting == {"C1", "C3", "D0", "D1", "D2", "E1"}
+    purge.purge(SYSTEM)  # which enters what files say
+    [entry] = list_objections(capsys)
+    subjects.lift_objection(SYSTEM, entry["id"], "she agreed in writing")
+    assert not any(objects for _name, objects in find_contacts("customer_objected"))
+
+
+def test_who_called_so_often_that_their_number_counts_as_shared_is_erased_too(
+    centre_of_two: Path, tmp_path: Path
+) -> None:
+    with store.writing() as session:
+        set_value(session, SYSTEM, "shared_number_contacts_a_day", "2")
+    bring_call(tmp_path, *(f"D{minute},2026-11-09 09:0{minute}:00" for minute in range(3)))
+    bring(tmp_path, "surveys", "contact_id,answered_at,comment\nD1,2026-11-10,unmistakable rest\n")
+    key = subjects.find_customer(ANN)
+    copy = read(subjects.export(SYSTEM, customer=key))
+    assert "recording" not in copy  # others may have called from there
+
+    assert subjects.erase(SYSTEM, customer=key)["contacts"] == 5
+
+    for path in tmp_path.glob("*.csv"):
+        path.unlink()
+    for word in (key, "unmistakable words", "unmistakable praise", "unmistakable rest"):
+        assert find_traces(centre_of_two, word) == [], word
+    assert live_audio() == ["C2"]
+    assert [name for (name,) in find_contacts()] == ["C1", "C2", "C3", "D0", "D1", "D2"]
+
+
+def test_an_objection_stays_one_when_its_contacts_name_their_customer_no_more(
+    centre_of_two: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    subjects.object_to(SYSTEM, [subjects.find_customer(ANN)])
+    purge.purge(SYSTEM, date(2028, 1, 1))
+    assert find_contacts("customer_key", "customer_objected")[0] == ("C1", None, True)
+    purge.purge(SYSTEM)
+    assert len(list_objections(capsys)) == 1
+
+
+def test_a_contact_that_is_corrected_to_an_objecting_customer_loses_its_audio(
+    centre_of_two: Path, tmp_path: Path
+) -> None:
+    subjects.object_to(SYSTEM, [subjects.find_customer(OTHER)])
+    who = ["--contact", "C2", "--reason", "another number"]
+    assert run(["subject", "rectify", f"customer={OTHER}", *who]) == 0
+    assert dict(find_contacts("customer_objected"))["C2"] is True and live_audio() == ["C1"]
+    header = OBJECTING.replace("objected", "customer_objected")
+    bring(tmp_path, "contacts", header + "C2,2026-11-02 09:05:00,Yann,answered,no\n")
+    assert dict(find_contacts("customer_objected"))["C2"] is True
+
+
+def test_advisors_who_were_merged_are_one_person_in_a_copy_and_an_erasure(
+    centre_of_two: Path, tmp_path: Path
+) -> None:
+    for path in tmp_path.glob("*.csv"):
+        path.unlink()
+    name_decisions.merge(SYSTEM, "advisor", "Yann", "Zelda")
+    recovery.apply_due_rules()
+
+    for name in ("Zelda", "Yann"):
+        found = read(subjects.export(SYSTEM, advisor=subjects.find_advisor(name)))
+        assert {row["advisor_id"] for row in found["advisor"]} == {"Zelda", "Yann"}
+        assert [row["contact_id"] for row in found["contacts"]] == ["C1", "C2", "C3"]
+        assert sorted(row["score"] for row in found["evaluation"]) == [70.0, 80.0]
+
+    subjects.erase(SYSTEM, advisor="Zelda")
+
+    assert find_contacts("advisor_id") == [("C1", None), ("C2", None), ("C3", None)]
+    assert find_traces(centre_of_two, "Zelda") == find_traces(centre_of_two, "Yann") == []

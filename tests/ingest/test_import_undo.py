@@ -29,17 +29,20 @@ from builders.import_files import (
     find_waiting,
     write,
 )
-from builders.listening_centre import allow_evaluations
+from builders.listening_centre import allow_evaluations, inform, open_gates
 from builders.long_seeds import leave_to_long
 
 from qa_core import ingest
 from qa_core.access.roles import Viewer
 from qa_core.base import i18n
 from qa_core.base.errors import Refusal
+from qa_core.compliance import restrictions
+from qa_core.compliance.conditions import exclusions, notices
 from qa_core.storage import audit_log, lake
 from qa_core.storage.records import store
 from qa_core.storage.records.imports import BeforeImage, ImportBatch, WaitingRow
 from qa_core.storage.records.people import Advisor, Site, Team
+from qa_core.storage.records.retention import Objection
 from qa_core.upkeep import subjects
 
 MARKS = (
@@ -150,6 +153,29 @@ def test_an_undo_that_would_lose_a_later_import_is_refused_and_changes_nothing(
     with pytest.raises(Refusal) as refused:
         ingest.undo(Viewer.SYSTEM, first.batch_id)
     assert refused.value.code == "changed_since" and everything() == before
+
+
+def test_what_was_entered_for_an_advisor_holds_when_their_first_file_is_undone(
+    centre: Path,
+) -> None:
+    """Diane came with the file: a restriction, an objection, an exclusion and her notice."""
+    first = bring(centre, "contacts", CALLS)
+    open_gates()
+    inform("Diane")
+    subjects.exclude(Viewer.SYSTEM, "representative", advisor="Diane")
+    subjects.object_to(Viewer.SYSTEM, advisors=["Diane"])
+    subjects.restrict(Viewer.SYSTEM, advisor="Diane")
+
+    ingest.undo(Viewer.SYSTEM, first.batch_id)
+
+    with store.reading() as session:
+        assert session.scalars(sa.select(Advisor.advisor_id)).all() == ["Diane"]
+        assert exclusions.load(session).advisors == {"Diane"}
+    assert [entry.advisor_id for entry in restrictions.find_all(Viewer.SYSTEM)] == ["Diane"]
+    [objection] = restrictions.find_all(Viewer.SYSTEM, Objection)
+    assert objection.advisor_id == "Diane"
+    [notice] = notices.find_all(Viewer.SYSTEM)
+    assert notice.informed_on is not None
 
 
 def test_contacts_that_were_evaluated_since_are_not_taken_away(centre: Path) -> None:

@@ -23,6 +23,7 @@ from qa_core.access.roles import Role, TeamSpan, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.cli import app
+from qa_core.compliance import audit_report
 from qa_core.compliance.conditions.listened import whole_months
 from qa_core.metrics.kpis.dimensions import Period
 from qa_core.metrics.law import sampling_frame as frames
@@ -333,6 +334,8 @@ def test_the_same_seed_gives_the_same_list_before_and_after_it_is_stored(listene
     other = sampling.draw(SYSTEM, "november", 6)
 
     assert tried.as_json() == drawn.as_json() == again.as_json()
+    entries = audit_report.find_entries(SYSTEM, action="draw_tried")
+    assert [(entry.object, entry.reason) for entry in entries] == [("november", "seed 5, 8/32")]
     assert again.draw_id == drawn.draw_id
     assert other.drawn == () and dict(other.excluded) == {"already_drawn": 8}
     # Three contacts of an advisor who had none then: only these are added.

@@ -112,16 +112,17 @@ def load_contacts(job: LoadJob) -> None:
         for_new=prepared.for_new,
         keys_absent_at_version=None if is_known else version,
     )
-    joined_rows = late_joins.join_arrived(batch_id) if result.new or result.updated else {}
-    if joined_rows:
-        joined = ", ".join(f"{count} {kind}" for kind, count in sorted(joined_rows.items()))
-        job.decide("file", "waiting rows were matched to these contacts", joined, joined=joined)
-    # Before the batch is done: what is killed until then is made up for.
-    recovery.apply_rules()
+    # Before the batch is done: what is killed until then is made up for. Before rows that wait
+    # join these contacts: evaluations are judged then, and joined contacts are of another batch.
     recovery.keep_objections(job.viewer.username, batch_id, prepared.path)
     if result.first_day and result.last_day:
         days = (result.first_day, result.last_day)
         recovery.apply_objections(job.viewer.username, batch_id, days, prepared.path)
+    joined_rows = late_joins.join_arrived(batch_id) if result.new or result.updated else {}
+    if joined_rows:
+        joined = ", ".join(f"{count} {kind}" for kind, count in sorted(joined_rows.items()))
+        job.decide("file", "waiting rows were matched to these contacts", joined, joined=joined)
+    recovery.apply_rules()
     _delete_forbidden(job, prepared)
     job.finish(result)
 

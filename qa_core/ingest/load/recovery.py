@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import sqlalchemy as sa
 
 from qa_core.base.errors import Refusal
+from qa_core.centre.rules.active_rules import source_value
 from qa_core.compliance import recordings, restrictions
 from qa_core.ingest.load import batches, rollback
 from qa_core.ingest.matching import late_joins
@@ -69,6 +70,8 @@ def _finish_or_fail(batch_id: str) -> None:
             batches.fail(session, session.get_one(ImportBatch, batch_id))
         return
     if kind == "contacts":
+        keep_objections("system")  # before evaluations that wait for these contacts are judged
+        apply_objections("system")
         late_joins.join_arrived(batch_id)
     if kind == "advisors":
         late_joins.fill_teams(batch_id)
@@ -116,9 +119,11 @@ def keep_objections(actor: str, batch_id: str = "", path: Path | None = None) ->
         customers, _contacts = restrictions.find_objecting(session)
     with lake.working() as connection:
         rows = f"read_parquet({quote(str(path))})" if path else "contacts"
-        objecting = f"SELECT source_system, contact_id FROM {rows} WHERE customer_objected"
-        if not path:  # there, objections of customers have marked their contacts
-            objecting += " AND (customer_key IS NULL OR NOT list_contains(?, customer_key))"
+        objecting = f"SELECT source_system, contact_id FROM {rows} c WHERE customer_objected"
+        if not path:  # there, objections of customers have marked their contacts, old ones too
+            key = source_value("customer_key")
+            objecting += f" AND had_customer IS NOT TRUE AND ({key} IS NULL OR "
+            objecting += f"NOT list_contains(?, {key}))"
         contacts = connection.execute(objecting, [] if path else [customers]).fetchall()
     if contacts:
         with store.writing() as session:

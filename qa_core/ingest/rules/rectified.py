@@ -10,7 +10,7 @@ from qa_core.base import doors, environment
 from qa_core.base.errors import Misuse, require_known
 from qa_core.base.i18n import N_
 from qa_core.centre.rules.active_rules import source_value
-from qa_core.compliance import retention
+from qa_core.compliance import restrictions, retention
 from qa_core.ingest.rules import apply, reattach
 from qa_core.ingest.staging.staged import create_batch_id
 from qa_core.storage import audit_log, lake
@@ -133,7 +133,9 @@ def keep() -> int:
     if changed:
         with store.writing() as session:
             due_work.request(session, CENTRE_RULES)
+            objecting, _contacts = restrictions.find_objecting(session)
         apply.apply_if_due()
+        lake.mark("customer_objected", objecting)
     return changed
 
 

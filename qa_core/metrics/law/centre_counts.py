@@ -17,7 +17,7 @@ from qa_core.metrics.law.recording_flags import text_or_none
 from qa_core.storage import engine, lake, restrictions
 from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.facts.personal_data import ColumnContent, find_columns
-from qa_core.storage.facts.schema import CONTACTS
+from qa_core.storage.facts.schema import AS_GIVEN, CONTACTS
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import QUALITY, Recording
 
@@ -155,9 +155,10 @@ def count_restricted(viewer: Viewer) -> int:
     restricted = restrictions.find_current()
     if not restricted or lake.span() is None:
         return 0
-    is_restricted = sa.literal_column(f"({restricted.write_test()})", sa.Boolean)
     query = Unscoped(
-        sa.select(sa.func.count().label("contacts")).select_from(CONTACTS).where(is_restricted),
+        sa.select(sa.func.count().label("contacts"))
+        .select_from(CONTACTS)
+        .where(restricted.build_test()),
         "The data protection officer sees the number of restricted contacts. Only that number is "
         "read.",
     )
@@ -171,8 +172,8 @@ def count_matching(
     **values: Sequence[str],
 ) -> int:
     """Count the stored contacts of the whole centre that are among these (system or None,
-    id), or have one of these values in one of these columns, or none in the column
-    `without`. No contact is shown.
+    id), or have one of these values in one of these columns, or had it in their source, or
+    none in the column `without`. No contact is shown.
     """
     viewer.require(Permission.SEE_COMPLIANCE)
     if lake.span() is None or not (contacts or without or any(values.values())):
@@ -183,7 +184,13 @@ def count_matching(
         for system, number in contacts
     )
     is_unknown = [c[without].is_(None)] if without else []
-    is_met = sa.or_(*is_one, *is_unknown, *(c[name].in_(some) for name, some in values.items()))
+    has_value = (
+        c[column].in_(some)
+        for name, some in values.items()
+        for column in (name, AS_GIVEN.get(name))
+        if column
+    )
+    is_met = sa.or_(*is_one, *is_unknown, *has_value)
     query = Unscoped(
         sa.select(sa.func.count().label("contacts")).select_from(CONTACTS).where(is_met),
         "The data protection officer sees how many contacts an act met. Only that number is read.",

@@ -11,7 +11,7 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied
 from qa_core.metrics.kpi.dimension_sql import plain_records
 from qa_core.metrics.law.legal_obstacles import LegalAct, LegalFacts, find_obstacle
-from qa_core.storage import engine
+from qa_core.storage import engine, restrictions
 from qa_core.storage.facts.guard import Scoped, Unscoped
 from qa_core.storage.facts.schema import CONTACTS
 from qa_core.storage.records.evaluations import Evaluation
@@ -52,7 +52,8 @@ def find_assigned(
     legal: LegalFacts,
 ) -> AssignedContact | None:
     """Find the contact of that day, drawn for the viewer or being evaluated by them;
-    None where the lake has it no more. Raises AccessDenied for any other.
+    None where the lake has it no more. Raises AccessDenied for any other, and while it is
+    restricted.
     """
     viewer.require(Permission.FILL_SCORECARDS)
     if not viewer.is_system and not _is_theirs(session, viewer, source_system, contact_id):
@@ -63,6 +64,7 @@ def find_assigned(
         sa.select(
             *(CONTACTS.c[name] for name in SHOWN_COLUMNS),
             find_obstacle(LegalAct.EVALUATE, legal).label("against"),
+            restrictions.find_in_force(session).build_test().label("is_restricted"),
         ).where(*key),
         "An evaluator has no contacts in scope. This one was drawn for them, or they are "
         "evaluating it, which is checked just before. Neither customer nor advisor is read.",
@@ -71,6 +73,8 @@ def find_assigned(
     if frame.empty:
         return None
     row = plain_records(frame)[0]
+    if row["is_restricted"]:
+        raise AccessDenied()
     start = row["local_start"].to_pydatetime()
     return AssignedContact(
         start,
@@ -86,7 +90,7 @@ def find_listed(
     viewer: Viewer, days: Mapping[tuple[str, str], date], legal: LegalFacts
 ) -> dict[tuple[str, str], ListedContact]:
     """Find how long each of these contacts lasted (system and id → their day), and
-    whether anybody may still listen to it; without those that the lake has no more.
+    whether anybody may listen to it now; without those that the lake has no more.
     """
     viewer.require(Permission.FILL_SCORECARDS)
     if not days:
@@ -97,6 +101,7 @@ def find_listed(
         sa.select(
             *(CONTACTS.c[name] for name in names),
             find_obstacle(LegalAct.EVALUATE, legal).label("against"),
+            restrictions.find_current().build_test().label("is_restricted"),
         ).where(CONTACTS.c.contact_id.in_([contact_id for _system, contact_id in days])),
         "An evaluator has no contacts in scope. For the contacts of their list, only the "
         "duration and the right to listen are read.",
@@ -106,7 +111,7 @@ def find_listed(
     )
     listed = {
         (row["source_system"], row["contact_id"]): ListedContact(
-            _sum_known(row), row["against"] is not None
+            _sum_known(row), row["against"] is not None or row["is_restricted"]
         )
         for row in plain_records(frame)
     }

@@ -91,7 +91,8 @@ class DrawVerification:
 
 
 def draw(viewer: Viewer, name: str, seed: int, dry_run: bool = False) -> DrawResult:
-    """Draw what the plan lacks of each advisor, and assign it to evaluators.
+    """Draw what the plan lacks of each advisor, and assign it to evaluators. A dry run writes
+    into the audit log alone.
 
     Deterministic for plan, seed and lake: with nothing more to draw, the earlier draw
     is returned. Raise Refusal: `gate_closed`, `purpose_not_entered`, `no_evaluator`,
@@ -108,9 +109,13 @@ def draw(viewer: Viewer, name: str, seed: int, dry_run: bool = False) -> DrawRes
         plan = _get_drawable(session, name)
         basis, result = _find_basis(session, plan), compute(session, viewer, plan, seed)
         if dry_run:
-            return _find_earlier_draw(session, viewer, plan, seed, result) or _assign_evaluators(
+            result = _find_earlier_draw(session, viewer, plan, seed, result) or _assign_evaluators(
                 session, plan, result
             )
+    if dry_run:  # it names contacts, and the right seed may be looked for
+        size = f"{len(result.drawn)}/{result.frame}"
+        audit_log.note_reading(viewer.username, "draw_tried", name, f"seed {seed}, {size}")
+        return result
     with store.writing() as session:
         plan = _get_drawable(session, name)
         # Compute again if the inputs changed; now nobody else can draw or

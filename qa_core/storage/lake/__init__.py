@@ -17,6 +17,7 @@ from qa_core.storage.lake.maintenance import (
     HAS_COMMENT,
     HAS_IDENTITY,
     TRIAL,
+    count_named,
     erase,
     find_advisors,
     find_due_contacts,
@@ -27,6 +28,7 @@ from qa_core.storage.lake.maintenance import (
     remove_comments,
     remove_dead_folders,
     remove_identities,
+    remove_names,
     touch,
     vacuum,
 )

@@ -8,7 +8,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -20,7 +20,12 @@ from deltalake import DeltaTable
 
 from qa_core.base import environment
 from qa_core.storage.facts import schema
-from qa_core.storage.facts.personal_data import ADVISOR, ColumnContent, find_columns
+from qa_core.storage.facts.personal_data import (
+    ADVISOR,
+    CUSTOMER,
+    ColumnContent,
+    find_columns,
+)
 from qa_core.storage.lake import month_sums, tables
 from qa_core.storage.lake.before_images import current_commits, image_folder, read_image, status_of
 from qa_core.storage.lake.damage import Damage, find_damage
@@ -42,6 +47,7 @@ READER_SECONDS = 600
 """Seconds that a replaced version stays on disk: longer than any statement takes."""
 
 SHARED_KEY = schema.AS_GIVEN["customer_key"]
+CUSTOMER_TEXTS = find_columns(schema.CONTACTS, ColumnContent.TEXT, CUSTOMER)
 """Column of the key of a shared number, on contacts that have no customer."""
 
 IMAGE_DAYS = 90
@@ -51,24 +57,23 @@ earlier one.
 
 
 def erase(customer_key: str) -> int:
-    """Remove every contact of that customer, their key from contacts of a shared
-    number, which identify nobody and so stay, and both from the before-images. Returns
-    the number of contacts removed.
+    """Remove every contact of that customer, their key and every text from contacts of a
+    shared number, which stay, and both from the before-images. Returns the number of contacts.
 
     Files of earlier versions still hold them until `vacuum` clears those away. Of the
     other stores, `ingest.erase_customer` takes care.
     """
 
     def attempt(connection: duckdb.DuckDBPyConnection, base: tables.Snapshot) -> int:
-        rewrite = Rewrite(connection, base, (SHARED_KEY,))
+        rewrite = Rewrite(connection, base, (SHARED_KEY, *CUSTOMER_TEXTS))
+        empty = ", ".join(f"CAST(NULL AS VARCHAR) AS {name}" for name in rewrite.columns)
         customer = tables.quote(customer_key)
         connection.execute(
             f"CREATE TEMP VIEW stored AS {tables.select_from_files('contacts', base.files())}"
         )
         connection.execute(f"""
             CREATE TEMP TABLE incoming AS
-            SELECT {rewrite.list_key("s")}, CAST(NULL AS VARCHAR) AS {SHARED_KEY} FROM stored s
-                WHERE {SHARED_KEY} = {customer}
+            SELECT {rewrite.list_key("s")}, {empty} FROM stored s WHERE {SHARED_KEY} = {customer}
         """)
         connection.execute(f"""
             CREATE TEMP TABLE row_status AS
@@ -98,16 +103,20 @@ def _erase_from_images(rewrite: Rewrite, customer: str) -> None:
             f"{read_image(image.name)})",
             "*",
         )
-        condition = is_touched = (
-            "EXISTS (SELECT 1 FROM row_status f WHERE f.status = 'deleted' AND "
-            f"{rewrite.match('f', 'i')})"
-        )
+        is_named = f"EXISTS (SELECT 1 FROM row_status f WHERE {rewrite.match('f', 'i')}"
+        condition = is_touched = f"{is_named} AND f.status = 'deleted')"
         if status_of(image.name) == "new":
             columns = rewrite.list_key("i")
         else:
             condition += f" OR customer_key = {customer}"
-            is_touched = f"{condition} OR {SHARED_KEY} = {customer}"
-            columns += f" REPLACE (nullif({SHARED_KEY}, {customer}) AS {SHARED_KEY})"
+            is_theirs = f"({is_named}) OR {SHARED_KEY} = {customer})"
+            is_touched = f"{condition} OR {is_theirs}"
+            kept = (
+                f"CASE WHEN NOT {is_theirs} THEN {name} END AS {name}" for name in CUSTOMER_TEXTS
+            )
+            columns += (
+                f" REPLACE (nullif({SHARED_KEY}, {customer}) AS {SHARED_KEY}, {', '.join(kept)})"
+            )
         if not rewrite.connection.execute(
             f"SELECT 1 FROM {source} i WHERE {is_touched} LIMIT 1"
         ).fetchone():
@@ -179,8 +188,10 @@ def remove_comments(before: date) -> None:
     _change(condition, empty_values, _until(before), keeps_figures=True)
 
 
-ADVISORS = find_columns(schema.CONTACTS, ColumnContent.IDENTIFIER, ADVISOR)
-"""Columns that name an advisor."""
+ADVISORS, CUSTOMERS = (
+    find_columns(schema.CONTACTS, ColumnContent.IDENTIFIER, whose) for whose in (ADVISOR, CUSTOMER)
+)
+"""Columns that name an advisor, and a customer."""
 
 
 def remove_advisors(*advisor_ids: str, names: Collection[str] = ()) -> None:
@@ -191,14 +202,35 @@ def remove_advisors(*advisor_ids: str, names: Collection[str] = ()) -> None:
     values = {name: f"CASE WHEN {name} NOT IN {who} THEN {name} END" for name in ADVISORS}
     condition = " OR ".join(f"{name} IN {who}" for name in ADVISORS)
     _change(condition, values, keeps_figures=True)
+    remove_names(names)
+
+
+def remove_names(names: Collection[str]) -> None:
+    """Delete these names from the texts of all contacts and of the before-images."""
+    for texts, named in _find_naming(names):
+        values = {x: rf"regexp_replace({x}, {named}, '\1…\2', 'gi')" for x in texts}
+        _change(" OR ".join(f"regexp_matches({x}, {named}, 'i')" for x in texts), values)
+
+
+def count_named(names: Collection[str]) -> int:
+    """Count the contacts in whose texts one of these names stands."""
+    tests = [
+        f"regexp_matches({x}, {named}, 'i')" for texts, named in _find_naming(names) for x in texts
+    ]
+    rows = tables.select_from_files("contacts", tables.snapshot("contacts").files())
+    with tables.scratch(0) as connection:
+        count = f"SELECT count(*) FROM ({rows}) WHERE {' OR '.join(tests)}"
+        return connection.execute(count).fetchone()[0]
+
+
+def _find_naming(names: Collection[str]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Find the columns in which a name may stand, and the pattern of the names there (SQL)."""
     in_full = [name for name in names if " " in name]
     for what, some in ((ColumnContent.TEXT, names), (ColumnContent.WORDING, in_full)):
         if some:
             of_names = "|".join(map(re.escape, some))
             named = tables.quote(rf"(^|[^\pL\pN_])(?:{of_names})($|[^\pL\pN_])")
-            texts = find_columns(schema.CONTACTS, what)
-            values = {x: rf"regexp_replace({x}, {named}, '\1…\2', 'gi')" for x in texts}
-            _change(" OR ".join(f"regexp_matches({x}, {named}, 'i')" for x in texts), values)
+            yield find_columns(schema.CONTACTS, what), named
 
 
 def key_ids() -> DueContacts | None:
@@ -324,14 +356,14 @@ def mark(
     batch_id: str = "",
     days: Days = EVER,
 ) -> None:
-    """Set one of the `RESTRAINTS` on every contact of these customers, and on these contacts
-    (a system of None: of any system). With `batch_id`, only on those that it brought or
-    changed, which are of these `days`; no before-image holds any.
+    """Set one of the `RESTRAINTS` on every contact of these customers, also where their number
+    is shared, and on these contacts (a system of None: of any system). With `batch_id`, only on
+    those that it brought or changed, which are of these `days`; no before-image holds any.
     """
     ids: dict[str | None, list[str]] = {}
     for system, contact_id in contacts:
         ids.setdefault(system, []).append(contact_id)
-    tests = [_is_among("customer_key", customer_keys)] if customer_keys else []
+    tests = [_is_among(name, customer_keys) for name in CUSTOMERS if customer_keys]
     for system, numbers in ids.items():
         of_system = f" AND source_system = {tables.quote(system)}" if system else ""
         tests.append(f"({_is_among('contact_id', numbers)}{of_system})")

@@ -18,7 +18,7 @@ from qa_core.storage.records.retention import Objection
 from qa_core.ui.frame import layout
 from qa_core.ui.widgets import act_form, state_filter, tables
 from qa_core.ui.widgets.act_form import ActField
-from qa_core.upkeep import subjects
+from qa_core.upkeep import person_copy, subjects
 
 KINDS = {
     "customer": N_("customer"),
@@ -56,6 +56,22 @@ def _erase(acting: Viewer, kind: str, who: str, **_is_sure: bool) -> str:
     return subjects.erase_and_count(acting, **{kind: subjects.FIND[kind](who)}).describe()
 
 
+def _erase_words(acting: Viewer, words: str, is_final: bool) -> str:
+    counts = subjects.erase_words(acting, words, is_final)
+    if not counts:
+        return _("No text has these words.")
+    tables_named = (
+        f"{person_copy.translate(person_copy.name_table(name))} {formatting.number(count)}"
+        for name, count in counts.items()
+    )
+    items = formatting.listing(list(tables_named))
+    return (
+        _("Erased in texts: {items}.", items=items)
+        if is_final
+        else _("Found in texts: {items}.", items=items)
+    )
+
+
 def _rectify(
     acting: Viewer, who: str, field: str, value: str, reason: str, request: int | None = None
 ) -> str:
@@ -81,6 +97,7 @@ PERFORM: Mapping[str, Callable[..., str]] = {
     "rectify": _rectify,
     "delete_audio": _delete_audio,
     "erase": _erase,
+    "erase_words": _erase_words,
 }
 """Function of each declared act; it returns the outcome in words."""
 CHOICES = {"reason": exclusions.REASONS, "field": {name: name for name in rectified.FIELDS}}
