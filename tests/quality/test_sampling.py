@@ -133,7 +133,7 @@ def keys(result: sampling.DrawResult) -> list[str]:
         ({"per_advisor": 0}, "per_advisor", "from 1 to"),
         ({"per_advisor": True}, "per_advisor", "whole number"),
         ({"maximum_per_advisor": 3}, "maximum_per_advisor", "at least 4 (per_advisor)"),
-        ({"from": LAST + timedelta(days=3)}, "to", "a day from 2026-11-03"),
+        ({"from": LAST + timedelta(days=3)}, "to", f"a day from {LAST + timedelta(days=3)}"),
         ({"to": "31/10/2026"}, "to", "a day, such as"),
         ({"strata": ["channel", "mood"]}, "strata", "mood is unknown"),
         ({"strata": "channel"}, "strata", "a list of texts"),
@@ -146,7 +146,7 @@ def keys(result: sampling.DrawResult) -> list[str]:
             "maximum_seconds",
             "at least 60 (minimum_seconds)",
         ),
-        ({"due": FIRST - timedelta(days=1)}, "due", "a day from 2026-10-01"),
+        ({"due": FIRST - timedelta(days=1)}, "due", f"a day from {FIRST}"),
     ],
 )
 def test_every_fault_of_a_plan_is_named_by_its_field(
