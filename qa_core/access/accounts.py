@@ -489,7 +489,7 @@ def _check_possible(
     if act != AccountAction.ADD and account is None:
         raise Refusal(
             "unknown_account",
-            "There is no account {name}. Check the spelling in the list of accounts.",
+            "{name} is not known here. Check the spelling.",
             ("python -m qa_core people list",),
             name=username,
         )
@@ -731,7 +731,7 @@ def _find_or_make_advisor(session: Session, text: str) -> str:
     if advisor_ids:
         raise Refusal(
             "ambiguous_advisor",
-            "Several advisors are called {name}. Enter the identifier of one of them: {ids}.",
+            "Several advisors are called {name}: {ids}. Give the id.",
             name=text,
             ids=", ".join(sorted(advisor_ids)),
         )

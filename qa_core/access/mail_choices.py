@@ -181,8 +181,9 @@ def check_address(address: str) -> str:
     if len(address) > MAX_ADDRESS or not ADDRESS.fullmatch(address):
         raise Refusal(
             "bad_address",
-            "{address} is not an e-mail address. Write one such as name@example.org.",
-            address=address,
+            "Write {name} like this: {example}.",
+            name=address,
+            example="name@example.org",
         )
     return address
 

@@ -105,9 +105,9 @@ def _build(*values: str | None) -> Environment:
     except (ZoneInfoNotFoundError, ValueError) as error:
         raise Refusal(
             "unknown_timezone",
-            "QA_TIMEZONE is {value}, which is not an IANA time zone. Write one such as "
-            "Europe/Paris.",
-            value=timezone,
+            "Write {name} like this: {example}.",
+            name=f"QA_TIMEZONE={timezone}",
+            example="QA_TIMEZONE=Europe/Paris",
         ) from error
     lake_url = (lake_url or str(folder / "lake")).removeprefix("file://")
     if "://" in lake_url:
@@ -169,8 +169,9 @@ def _read_shift(text: str, timezone: str) -> timedelta:
     except ValueError as error:
         raise Refusal(
             "bad_clock",
-            "QA_CLOCK is {value}; write a day or a moment, such as 2027-06-30T09:00.",
-            value=text,
+            "Write {name} like this: {example}.",
+            name=f"QA_CLOCK={text}",
+            example="QA_CLOCK=2027-06-30T09:00",
         ) from error
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=ZoneInfo(timezone))
@@ -278,8 +279,9 @@ def find_engine_seconds() -> int:
     if not text.isdecimal() or not int(text):
         raise Refusal(
             "bad_engine_seconds",
-            "QA_ENGINE_SECONDS is {value}; write a whole number of seconds, such as 300.",
-            value=text,
+            "Write {name} like this: {example}.",
+            name=f"QA_ENGINE_SECONDS={text}",
+            example="QA_ENGINE_SECONDS=300",
         )
     return int(text)
 

@@ -61,19 +61,24 @@ def require_known(
     name: object,
     known_names: Iterable[str],
     code: str,
-    message: str = N_("{name} is unknown here. Known: {known}."),
 ) -> None:
-    """Raise Misuse for a name that is not known, with the one that it resembles; its
-    message has places for `{name}` and all that are `{known}`.
-    """
+    """Raise Misuse for a name that is not known, with the one that it resembles."""
     names = list(known_names)
     if name not in names:
         import difflib
 
+        message = N_("{name} is unknown here. Known: {known}.")
         refusal = Misuse(code, message, name=name, known=", ".join(names))
         similar = difflib.get_close_matches(str(name).casefold(), names, n=1)
         refusal.suggestion = similar[0] if similar else None
         raise refusal
+
+
+def require_number(name: str, value: float | None, low: float, high: float, code: str) -> None:
+    """Raise Misuse for a number out of range, or none; `name` is in the reader's language."""
+    if value is None or not low <= value <= high:
+        message = N_("{name} must be a number from {low} to {high}.")
+        raise Misuse(code, message, name=name, low=f"{low:g}", high=f"{high:g}")
 
 
 def build_unopened(path: Path, error: OSError) -> Refusal:

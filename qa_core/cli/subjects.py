@@ -44,7 +44,7 @@ def export(
     else:
         content = subjects.export(Viewer.SYSTEM, **_find(customer, advisor, account))
     if not environment.write_private(out, content):
-        raise Misuse("file_exists", "{file} already exists. Choose another name.", file=str(out))
+        raise Misuse("file_exists", "{name} already exists. Choose another name.", name=str(out))
     yield _("Written to {file}. Give it to that person only.", file=out)
 
 

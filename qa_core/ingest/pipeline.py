@@ -118,7 +118,7 @@ def _load_file(
         return _load_staged(viewer, staged, name, options, progress, system, confirmation)
     refuse_special(path)
     if not path.exists():
-        raise Refusal("no_file", "There is no file {path}.", path=name)
+        raise Refusal("no_file", "There is no file or folder {path}.", path=name)
     digest = table_reader.compute_digest(path)
     with store.reading_or_empty() as session:
         known = _find_known_report(session, kind, digest, options, name)
@@ -278,9 +278,9 @@ def undo(viewer: Viewer, batch_id: str) -> dict[str, Any]:
             if batch is None:
                 raise Refusal(
                     "unknown_batch",
-                    "There is no import {batch}. Choose one from the list of imports.",
+                    "{name} is not known here. Check the spelling.",
                     ("python -m qa_core batches list",),
-                    batch=batch_id,
+                    name=batch_id,
                 )
             if batch.state != "done":
                 raise Refusal(

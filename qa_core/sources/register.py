@@ -118,7 +118,7 @@ def add(
     entry.build_options()  # raises Misuse
     entry = replace(entry, address=declared.check(address, statement))
     if find(name) is not None:
-        raise Refusal("known_source", "There is a source {name}. Remove it first.", name=name)
+        raise Refusal("known_source", "{name} already exists. Choose another name.", name=name)
     if secret:
         environment.write_private(_find_secret_file(name), secret.strip().encode(), overwrite=True)
     with store.writing() as session:
@@ -162,7 +162,7 @@ def get(name: str) -> SourceEntry:
     if entry is None:
         raise Refusal(
             "unknown_source",
-            "There is no source {name}.",
+            "{name} is not known here. Check the spelling.",
             ("python -m qa_core sources list",),
             name=name,
         )

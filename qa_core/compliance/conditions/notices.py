@@ -91,4 +91,4 @@ def get_advisor(directory: advisors.Directory, name: str) -> str:
             name=name,
             ids=", ".join(namesakes),
         )
-    raise AccessDenied(N_("There is no advisor {name}."), name=name)
+    raise AccessDenied(N_("{name} is not known here. Check the spelling."), name=name)

@@ -234,14 +234,14 @@ def require_only(only: Mapping[str, str]) -> None:
         if known is None or (known and value not in known):
             raise Misuse(
                 "bad_only",
-                N_("{value} is not a valid {field}. Use one of: {known}.")
+                N_("{name} is unknown here. Known: {known}.")
                 if known
                 else N_(
                     "{field} cannot have one value set for all rows. Possible fields: {known}."
                 ),
                 ("--only FIELD=VALUE",),
                 field=name,
-                value=value,
+                name=value,
                 known=", ".join(known or (*ONLY, *_TEXT_COLUMNS)),
             )
 

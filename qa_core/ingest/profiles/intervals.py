@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from qa_core.base.errors import Misuse, Refusal
+from qa_core.base.errors import Refusal, require_known
 from qa_core.base.i18n import N_
 from qa_core.files.decision import NO_COLUMN, SET_BY_PERSON
 from qa_core.ingest.columns import header_matching
@@ -268,10 +268,8 @@ def _decide_spacing(context: FileContext) -> None:
     Refusal where the days come once a week or a month and nobody has said what they are.
     """
     period, name = context.options.only.get("period"), context.notes.get("start", (None,))[0]
-    if period is not None and period not in PERIODS:
-        known = ", ".join(PERIODS)
-        message = N_("{value} is not a valid {field}. Use one of: {known}.")
-        raise Misuse("bad_only", message, field="period", value=period, known=known)
+    if period is not None:
+        require_known(period, PERIODS, "bad_only")
     context.notes["period"] = period or "day"
     if name is None or period is not None or context.options.is_stated:
         return

@@ -137,7 +137,9 @@ def publish(viewer: Viewer, months: Sequence[str] = ()) -> list[str]:
     known = {schedule.month: schedule for schedule in edition_schedule.list_months()}
     for month in months:
         if not periods.MONTH.fullmatch(month):
-            raise Misuse("bad_date", "{text} is not a month. Write it as 2026-10.", text=month)
+            raise Misuse(
+                "bad_date", "Write {name} like this: {example}.", name=month, example="2026-10"
+            )
         if month not in known or not known[month].is_old:
             raise Refusal(
                 "month_not_over",

@@ -59,7 +59,9 @@ def add_comment(
     with store.writing() as session:
         evaluation = _find_draft(session, viewer, evaluation_id)
         if criterion is not None and criterion not in _find_criteria(session, evaluation):
-            raise Refusal("unknown_criterion", "There is no criterion {name}.", name=criterion)
+            raise Refusal(
+                "unknown_criterion", "{name} is not known here. Check the spelling.", name=criterion
+            )
         comment = TimedComment(
             evaluation_id=evaluation_id,
             seconds=seconds,
