@@ -29,7 +29,7 @@ from qa_core.access.roles import (
 from qa_core.access.throttle import Browser
 from qa_core.base import environment
 from qa_core.base.errors import Misuse, Refusal, require_known, require_number
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import N_, _, capitalise
 from qa_core.base.row_values import read_fields
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
@@ -224,7 +224,7 @@ def _check(session: Session, terms: AccountTerms, days: int) -> None:
         known = session.scalars(sa.select(table.name).order_by(table.name)).all()
         for name in names:
             require_known(name, known, "unknown_bound")
-    require_number(_("Days"), days, 1, MAX_TOKEN_DAYS, "bad_days")
+    require_number(capitalise(_("days")), days, 1, MAX_TOKEN_DAYS, "bad_days")
 
 
 def _find_state(session: Session, token: ServiceToken) -> TokenState:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from qa_core.base.i18n import N_, NN_, _, ngettext
+from qa_core.base.i18n import N_, NN_, _, ngettext, uncapitalise
 from qa_core.metrics.kpis import formatting
 from qa_core.stats import CONFIDENCE, Comparison
 from qa_core.stats.control_charts import RUN, ControlLimits, Signals
@@ -103,8 +103,8 @@ def _judge_trend(
 
 def prefix(title: str, finding: ChartTitle) -> ChartTitle:
     """Return the finding as the rest of a sentence that begins with a title."""
-    text = finding.text[0].lower() + finding.text[1:]
-    return ChartTitle(_("{what}: {text}", what=title, text=text), finding.severity)
+    text = _("{what}: {text}", what=title, text=uncapitalise(finding.text))
+    return ChartTitle(text, finding.severity)
 
 
 def describe_change(

@@ -19,12 +19,12 @@ from qa_core.base.i18n import N_
 MASK = "•••"
 KINDS = {
     "phone": N_("phone number"),
-    "email": N_("e-mail address"),
+    "email": N_("E-mail address"),
     "card": N_("payment card"),
     "iban": N_("account number"),
     "social_security": N_("social security number"),
     "birth": N_("date of birth"),
-    "name": N_("name"),
+    "name": N_("Name"),
     "postal_address": N_("postal address"),
     "identity_document": N_("identity document, number plate or password"),
     "health": N_("health"),

@@ -9,7 +9,7 @@ from qa_core.access.roles import Viewer
 from qa_core.base import environment, i18n
 from qa_core.base.arguments import parse_day, parse_pairs
 from qa_core.base.errors import Misuse
-from qa_core.base.i18n import N_, _, ngettext
+from qa_core.base.i18n import N_, _, ngettext, uncapitalise
 from qa_core.cli.output import Lines, Output, describe_done
 from qa_core.cli.registry import ROOT, argument, flag, option
 
@@ -27,7 +27,7 @@ def list_gates() -> Output:
     """List every gate with its value and what it expects."""
     rows = _find_rows()
     yield rows
-    missing = _("missing")
+    missing = uncapitalise(_("Missing"))
     for act, of_act in groupby(rows, itemgetter("act")):
         yield f"[{act}]"
         for row in of_act:

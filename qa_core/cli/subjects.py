@@ -231,7 +231,7 @@ def list_requests() -> Output:
     entries = requests.find_all(Viewer.SYSTEM)
     yield [asdict(item) for item in entries]
     for item in entries:
-        state = item.answer or _("due on {day}", day=item.due_on.isoformat())
+        state = item.answer or _("due {day}", day=item.due_on.isoformat())
         state = f"{_('refused')}: {state}" if item.is_refused else state
         kind = _(requests.TITLES[item.kind])
         yield f"{item.id}  {item.received_on}  {kind}  {item.subject_kind}  {state}"

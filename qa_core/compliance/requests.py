@@ -23,17 +23,17 @@ from qa_core.storage.records.retention import SubjectRequest
 from qa_core.storage.records.store import Session
 
 KINDS = {
-    "access": N_("access"),
-    "rectification": N_("rectification"),
-    "objection": N_("objection"),
-    "erasure": N_("erasure"),
-    "restriction": N_("restriction"),
-    "portability": N_("portability"),
-    "contest": N_("contest of an evaluation"),
+    "access": N_("Access"),
+    "rectification": N_("Rectification"),
+    "objection": N_("Objection"),
+    "erasure": N_("Erasure"),
+    "restriction": N_("Restriction"),
+    "portability": N_("Portability"),
+    "contest": N_("Contest of an evaluation"),
 }
 EXCLUSION = "exclusion"
 """An advisor's request in the product: leave out one contact of theirs."""
-TITLES = {**KINDS, EXCLUSION: N_("exclusion of a contact")}
+TITLES = {**KINDS, EXCLUSION: N_("Exclusion of a contact")}
 TO_DESCRIBE = ("rectification", "objection", "contest")
 """Requests that mean nothing without words."""
 ALREADY_ASKED = N_("You have already made this request.")
@@ -153,7 +153,7 @@ def enter_objection(session: Session, viewer: Viewer, about: str) -> None:
     the data protection officer's copy, with its month.
     """
     viewer.require(Permission.SEE_OWN_QUALITY)
-    _enter_own(session, viewer, "objection", contact_id=about)
+    _enter_own(session, viewer, "Objection", contact_id=about)
 
 
 def _enter_own(session: Session, viewer: Viewer, kind: str, **more: str | None) -> int:

@@ -31,7 +31,7 @@ STATES = {
     ActionState.NEW: N_("New"),
     ActionState.LOOKED_AT: N_("Examined"),
     ActionState.IN_HAND: N_("In hand"),
-    ActionState.SOLVED: N_("Solved"),
+    ActionState.SOLVED: N_("Resolved"),
     ActionState.SET_ASIDE: N_("Set aside"),
 }
 _TITLES = {

@@ -211,7 +211,7 @@ def decide_columns(context: FileContext) -> None:
             context.drop_column("channel", message, ", ".join(cells[:MAX_EXAMPLES]))
     if not context.has("channel"):
         context.defaults["channel"] = "phone"
-        context.decide("channel", "phone", NO_COLUMN)
+        context.decide("channel", "Phone", NO_COLUMN)
     header_matching.require_clear(context.columns, context.options, "", "_seconds")
     _decide_times(context)
     if context.has("caller") or context.has("called"):
@@ -264,7 +264,7 @@ def _decide_direction(context: FileContext) -> None:
         return
     _require_inbound(context)
     context.defaults["direction"] = Direction.INBOUND.value
-    context.decide("direction", "inbound", NO_COLUMN)
+    context.decide("direction", "Inbound", NO_COLUMN)
 
 
 def _tell_ways(context: FileContext) -> bool:

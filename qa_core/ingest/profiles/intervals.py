@@ -204,7 +204,7 @@ def decide_columns(context: FileContext) -> None:
             header = context.get_header("average_handle")
             context.decide("wrap_seconds", "{other} minus talk and hold", other=header)
     if not context.has("channel"):
-        context.decide("channel", "phone", NO_COLUMN)
+        context.decide("channel", "Phone", NO_COLUMN)
 
 
 def _decide_periods(context: FileContext) -> bool:

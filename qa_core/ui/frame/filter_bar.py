@@ -410,7 +410,7 @@ def _name_chosen(title: str, chosen: Sequence[str]) -> str:
         return title
     first = escape(chosen[0] if len(chosen[0]) <= 24 else chosen[0][:23].rstrip() + "…")
     return _(
-        "{title}: {chosen}",
-        title=title,
-        chosen=f"**{first}**" + (f" +{len(chosen) - 1}" if len(chosen) > 1 else ""),
+        "{what}: {text}",
+        what=title,
+        text=f"**{first}**" + (f" +{len(chosen) - 1}" if len(chosen) > 1 else ""),
     )

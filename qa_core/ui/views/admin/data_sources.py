@@ -129,7 +129,7 @@ def _fill(*numbers: int) -> None:
 
 
 def _count_column(name: str) -> tables.TableColumn:
-    title = _(import_report.COUNTS[name])
+    title = import_report.name_count(name)
     return tables.count_column(title, lambda window: window.counts.get(name), width=80)
 
 

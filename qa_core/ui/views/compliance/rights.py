@@ -21,11 +21,11 @@ from qa_core.ui.widgets.act_form import ActField
 from qa_core.upkeep import subjects
 
 KINDS = {
-    "customer": N_("customer"),
-    "advisor": N_("advisor"),
-    "account": N_("account"),
-    "contact": N_("contact"),
-    "line": N_("line"),
+    "customer": N_("Customer"),
+    "advisor": N_("Advisor"),
+    "account": N_("Account"),
+    "contact": N_("Contact"),
+    "line": N_("Line"),
 }
 
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 from qa_core.access.roles import Viewer
 from qa_core.analysis import explanations, exports, note_texts
-from qa_core.base.i18n import _
+from qa_core.base.i18n import _, uncapitalise
 from qa_core.centre.settings import get_setting
 from qa_core.metrics.kpi.explain import Variant
 from qa_core.metrics.kpi.freshness import SOURCE_TITLES
@@ -122,7 +122,7 @@ def _show_variants(explanation: Explanation) -> None:
     title = _(get_setting(name).title)
 
     def describe(variant: Variant) -> str:
-        mark = f" ({_('in force')})" if variant.is_in_force else ""
+        mark = f" ({uncapitalise(_('In force'))})" if variant.is_in_force else ""
         return formatting.setting_value(name, variant.value) + mark
 
     def value(row: Any) -> str:

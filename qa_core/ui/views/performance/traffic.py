@@ -12,7 +12,7 @@ from qa_core.analysis import peers
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.charts import traffic as charts
 from qa_core.base import environment
-from qa_core.base.i18n import N_, _, ngettext
+from qa_core.base.i18n import N_, _, capitalise, ngettext
 from qa_core.metrics.kpis import Unit, dimensions, formatting, get_kpi, half_hours
 from qa_core.metrics.kpis.dimensions import Period
 from qa_core.metrics.kpis.half_hours import ClockChange
@@ -439,4 +439,4 @@ def _describe_clock(clock: Clock) -> list[str]:
             count=formatting.number(clock.left_out),
         )
         lines.append(text)
-    return [line[0].upper() + line[1:] for line in lines]
+    return list(map(capitalise, lines))

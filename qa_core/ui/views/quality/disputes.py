@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from qa_core.access.roles import Viewer
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import N_, _, uncapitalise
 from qa_core.metrics.kpis import formatting
 from qa_core.metrics.rows import scorecard_texts
 from qa_core.quality.evaluations import disputes
@@ -105,7 +105,7 @@ def _show_outcomes(
     caption = _(
         "All evaluations in {period}; other filters do not apply. Changed: share of decided "
         "disputes, 95 % confidence interval.",
-        period=state.period_title or _("all data"),
+        period=state.period_title or uncapitalise(_("All data")),
     )
     with cards.card(title, caption):
         tables.show(outcomes, columns, f"outcomes_{heading}", height=420)

@@ -350,7 +350,7 @@ def _show_needed(spread: power.Spread) -> None:
     )
     st.markdown(text)
     columns = (
-        tables.name_column(_("Difference"), lambda size: _("{n} points", n=size), 110),
+        tables.name_column(_("Difference"), lambda size: _("{points} points", points=size), 110),
         tables.count_column(
             _("Evaluations of each"), lambda size: power.count_needed(spread.deviation, size), 150
         ),
