@@ -39,11 +39,12 @@ def name(driver: Driver) -> str:
             what=_(dimensions.get_dimension(CRITERION).title),
             text=formatting.name(CRITERION, driver.level),
         )
-    level = (
-        formatting.name(factor.key, driver.level)
-        if factor.is_dimension
-        else _(factor.levels[driver.level])
-    )
+    if factor.is_dimension:
+        level = formatting.name(factor.key, driver.level)
+    elif factor.seconds:
+        level = formatting.time_band(*factor.seconds[driver.level])
+    else:
+        level = _(factor.levels[driver.level])
     return _("{what}: {text}", what=_(factor.title), text=level) if factor.title else level
 
 

@@ -254,6 +254,8 @@ def mask(text: str) -> str:
 def clean_text(text: str, limit: int, code: str, is_needed: bool = True) -> str:
     """Mask and strip what a person wrote. Refuse a longer text, and an empty one if needed."""
     text = mask(text).strip()
+    if code == "no_reason" and is_needed and not text:
+        raise Refusal(code, "Give a reason.")
     if len(text) > limit or (is_needed and not text):
         raise Refusal(code, "Write a text of 1 to {limit} characters.", limit=limit)
     return text

@@ -16,7 +16,7 @@ def read_toml(file: Path, code: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         # A number with thousands of digits is another ValueError.
         raise Refusal(
-            code, "{file} is not TOML: {detail}", file=file.name, detail=str(error)
+            code, "{name} cannot be opened: {reason}.", name=file.name, reason=str(error)
         ) from error
 
 
@@ -27,7 +27,7 @@ def read_json(file: Path, code: str) -> Any:
         return json.loads(text, object_pairs_hook=lambda pairs: _expect_distinct(file, code, pairs))
     except (ValueError, RecursionError) as error:
         raise Refusal(
-            code, "{file} is not JSON: {detail}", file=file.name, detail=str(error)
+            code, "{name} cannot be opened: {reason}.", name=file.name, reason=str(error)
         ) from error
 
 

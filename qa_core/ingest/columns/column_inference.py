@@ -210,7 +210,7 @@ class FileContext:
         """Stop using a column whose words do not fit that field."""
         self.drop_column(
             field_name,
-            "the column {column} is left aside: its words do not fit this field",
+            "the column {column} is left aside: its values do not fit this field",
             self.evidence[field_name].show() or "–",
         )
 
@@ -413,7 +413,7 @@ class FileContext:
                 raise evidence.refuse_unreadable("unreadable_numbers", evidence.odd_example, ignore)
             self.drop_column(
                 name,
-                "the column {column} is left aside: it holds no numbers",
+                "the column {column} is left aside: its values do not fit this field",
                 evidence.odd_example,
             )
         elif item.value_type == ValueType.MARK:

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from qa_core.base.i18n import N_
 from qa_core.files.decision import SET_BY_PERSON, Decision
 from qa_core.ingest.columns.numbers import (
+    CUT_BY_SPREADSHEET,
     NumberEvidence,
     decide_decimal,
     parse_cells,
@@ -180,10 +181,7 @@ def decide_reading(
     if evidence.total and evidence.unreadable > evidence.total / 2:
         refusal = evidence.refuse_unreadable("unreadable_durations", evidence.odd_example)
         if _DESTROYED.match(evidence.odd_example):
-            refusal.message = N_(
-                "A spreadsheet has cut values in the column {column}, such as {example}. Export "
-                "the file again from its source."
-            )
+            refusal.message = CUT_BY_SPREADSHEET
         raise refusal
     pair_is_minutes = _decide_pairs(evidence, requested, decisions) if evidence.pairs else True
     numbers = evidence.numbers
@@ -198,8 +196,7 @@ def decide_reading(
     elif numbers.fractions and numbers.lowest >= 0 and MAX_CALL_HOURS / 24 < numbers.highest < 1:
         raise evidence.refuse(
             "ambiguous_unit",
-            "Numbers in the column {column} go up to {high}. The unit may be minutes, days or "
-            "seconds. Choose one.",
+            "Numbers in the column {column} go up to {high}. Choose their unit.",
             options=tuple(f"--unit {evidence.field}={unit}" for unit in ("min", "day", "s")),
             high=f"{numbers.highest:g}",
         )
@@ -213,8 +210,7 @@ def decide_reading(
     ):
         raise evidence.refuse(
             "ambiguous_unit",
-            "Numbers in the column {column} go up to {high}, with decimals. The unit may be "
-            "minutes or seconds. Choose one.",
+            "Numbers in the column {column} go up to {high}. Choose their unit.",
             options=(f"--unit {evidence.field}=min", f"--unit {evidence.field}=s"),
             high=f"{numbers.highest:g}",
         )
@@ -228,8 +224,7 @@ def decide_reading(
     ):
         raise evidence.refuse(
             "ambiguous_unit",
-            "Numbers in the column {column} go up to {high}, which is more than five hours in "
-            "seconds. Choose seconds or milliseconds.",
+            "Numbers in the column {column} go up to {high}. Choose their unit.",
             options=(f"--unit {evidence.field}=ms", f"--unit {evidence.field}=s"),
             high=f"{numbers.highest:g}",
         )

@@ -520,7 +520,7 @@ def stage_platform(
     for name, value in options.only.items():
         export.decide(name, VALUE, SET_BY_PERSON, value=value)
     if export.notes.get("without_zone"):
-        export.decide("started_at", "times are in the time zone {zone}", zone=export.zone.name)
+        export.decide("started_at", "read by the clock of {zone}", zone=export.zone.name)
         export.zone.describe_changes(export.decide)
     if platform.finish:
         platform.finish(export)

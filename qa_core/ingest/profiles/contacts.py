@@ -188,7 +188,7 @@ def decide_columns(context: FileContext) -> None:
     _find_placeholders(context)
     if context.has("started_at", "local_start") and context.evidence["local_start"].total:
         context.zone = Zone("UTC")
-        context.decide("started_at", "read as UTC")
+        context.decide("started_at", "read by the clock of {zone}", zone="UTC")
     elif context.has("local_start") and not context.has("started_at"):
         for store in (context.columns, context.evidence, context.readings):
             store["started_at"] = store["local_start"]
@@ -207,7 +207,7 @@ def decide_columns(context: FileContext) -> None:
     if context.has("channel") and context.columns["channel"].header.words == "via":
         cells = context.sample_cells(context.columns["channel"].index).unique().to_pylist()
         if not any(simplify(cell) in CHANNELS for cell in cells):
-            message = N_("the column {column} is left aside: its words do not fit this field")
+            message = N_("the column {column} is left aside: its values do not fit this field")
             context.drop_column("channel", message, ", ".join(cells[:MAX_EXAMPLES]))
     if not context.has("channel"):
         context.defaults["channel"] = "phone"
@@ -296,10 +296,10 @@ def _read_ways(batch: RowBatch) -> np.ndarray:
 def _refuse_unread(column: str, evidence: WordEvidence, fields: tuple[str, ...]) -> Refusal:
     return Refusal(
         "unread_direction",
-        "{column} may say the direction ({seen}), but is not recognised. Say what it is.",
+        "{columns} may be {field}, but is not recognised. Say what it is.",
         options=tuple(f"--map {field}={column}" for field in fields),
-        column=column,
-        seen=evidence.show(),
+        columns=f"{column} ({evidence.show()})",
+        field="direction",
     )
 
 

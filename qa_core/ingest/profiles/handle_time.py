@@ -156,14 +156,12 @@ def _require_read(context: FileContext, name: str, pattern: str) -> None:
     fields = ("talk_seconds", "handle_seconds") if is_talk else (name,)
     raise Refusal(
         "unread_time",
-        N_("{columns} may hold the talk or handle time, but is not recognised. Say what it is.")
-        if is_talk
-        else N_("{columns} may be {field}, but is not recognised. Say what it is."),
+        "{columns} may be {field}, but is not recognised. Say what it is.",
         options=tuple(
             f"--map {field}={text}" for text in unread_columns for field in (*fields, "ignore")
         ),
         columns=", ".join(unread_columns),
-        field=name,
+        field=", ".join(fields),
     )
 
 

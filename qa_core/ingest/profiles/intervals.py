@@ -313,7 +313,7 @@ def _decide_length(context: FileContext) -> None:
     ):
         context.drop_column(
             "length_minutes",
-            "the column {column} is left aside: its numbers are not a length",
+            "the column {column} is left aside: its values do not fit this field",
             f"{evidence.lowest:g} – {evidence.highest:g}",
         )
     elif evidence.highest > DAY_MINUTES and evidence.lowest == evidence.highest:

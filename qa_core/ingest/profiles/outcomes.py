@@ -301,15 +301,15 @@ def _require_read(context: FileContext, is_open: bool) -> int | None:
         is_flag = all(evidence.is_ticked for _index, evidence in asked)
         raise Refusal(
             "unread_outcome",
-            "{column} may say how contacts ended ({seen}), but is not recognised. Say what it is.",
+            "{columns} may be {field}, but is not recognised. Say what it is.",
             options=tuple(
                 f"--map {field_name}={name}"
                 for name in names
                 for field_name in (*(() if is_flag else ("outcome",)), *FLAGS, "ignore")
                 if not context.has(field_name) or (is_open and field_name == "outcome")
             ),
-            column=", ".join(names),
-            seen=asked[0][1].show(),
+            columns=f"{', '.join(names)} ({asked[0][1].show()})",
+            field="outcome",
         )
     return None
 

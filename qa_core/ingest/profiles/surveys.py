@@ -117,11 +117,12 @@ def _require_ratings(context: FileContext) -> None:
         if rated and not context.has("csat"):
             raise Refusal(
                 "unread_rating",
-                "{columns} may hold satisfaction ratings, but is not recognised. Say what it is.",
+                "{columns} may be {field}, but is not recognised. Say what it is.",
                 options=tuple(
                     f"--map {name}={column}" for column in rated for name in ("csat", "ignore")
                 ),
                 columns=", ".join(rated),
+                field="csat",
             )
     elif marked:
         raise refuse_missing_column("missing_column", "surveys", context.headers, *RATINGS)

@@ -113,7 +113,7 @@ class Examination:
             )
         if self.dropped:
             yield _(
-                "Columns not kept: {columns}",
+                "Columns not used: {columns}",
                 columns=header_matching.format_headers(list(self.dropped), MAX_COLUMNS),
             )
 

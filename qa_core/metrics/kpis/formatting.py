@@ -79,6 +79,13 @@ def duration(seconds: float) -> str:
     return f"{sign}{number(seconds / 3600)}{NO_BREAK}h"
 
 
+def time_band(start: float, end: float | None) -> str:
+    """Format a band of times in seconds, its end open where it is None."""
+    if end is None:
+        return _("{duration} and more", duration=duration(start))
+    return _("{low} to {high}", low=duration(start), high=duration(end))
+
+
 def money(amount: float, currency: str | None) -> str:
     """7.4 EUR → €7.40 or 7,40 €; no cents from a thousand on; bare without a currency."""
     from babel.numbers import format_currency

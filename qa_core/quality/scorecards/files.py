@@ -148,9 +148,9 @@ def _read_toml(name: str, content: bytes) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Refusal(
             "bad_toml",
-            "{file} is not TOML: {detail}",
-            file=name,
-            detail=str(error),
+            "{name} cannot be opened: {reason}.",
+            name=name,
+            reason=str(error),
         ) from error
     if faults := find_faults(read):
         raise FaultyFile(name, [fault.refusal for fault in faults])
