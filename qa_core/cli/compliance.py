@@ -199,6 +199,9 @@ def _find_uninformed() -> list[str]:
     return [notice.advisor_id for notice in advisors if notice.informed_on is None]
 
 
+INFORM = "python -m qa_core inform ADVISOR --on DATE"
+
+
 def _describe_next() -> str:
     """Describe the first missing condition of listening, with the command that meets it."""
     from qa_core.compliance.conditions import gates
@@ -208,18 +211,22 @@ def _describe_next() -> str:
         missing = gates.find_missing(session)
     waiting = _find_uninformed()
     if missing:
-        return _(
-            "Listening is not open. Still missing: {names}. Next: {command}",
-            names=", ".join(missing),
-            command=gates.name_command(missing[0]),
+        closed = ngettext(
+            "Not yet: {n} gate is closed, so nobody draws, listens or evaluates. Missing: "
+            "{titles}.",
+            "Not yet: {n} gates are closed, so nobody draws, listens or evaluates. Missing: "
+            "{titles}.",
+            len(missing),
+            titles=", ".join(missing),
         )
+        return f"{closed} {_('Next: {command}', command=gates.name_command(missing[0]))}"
     if waiting:
-        return ngettext(
-            "Listening is open. {n} advisor is not yet informed and cannot be drawn. Next: "
-            "{command}",
-            "Listening is open. {n} advisors are not yet informed and cannot be drawn. Next: "
-            "{command}",
+        uninformed = ngettext(
+            "Every gate is open. {n} advisor is not informed yet, so none of their contacts is "
+            "drawn.",
+            "Every gate is open. {n} advisors are not informed yet, so none of their contacts is "
+            "drawn.",
             len(waiting),
-            command="python -m qa_core inform ADVISOR --on DATE",
         )
-    return _("Listening is open, and every advisor is informed.")
+        return f"{uninformed} {_('Next: {command}', command=INFORM)}"
+    return _("Every gate is open, and every advisor is informed.")

@@ -79,6 +79,6 @@ def describe_next(published_through: date | None = None) -> str:
         return _("{month} comes on {day}.", month=formatting.month(month), day=day)
     span = find_span()
     if span is None:
-        return _("There is no data yet.")
+        return _("No data yet")
     month = f"{max(span[0], published_through or span[0]):%Y-%m}"
     return _("{month} comes some days after its end.", month=formatting.month(month))

@@ -46,6 +46,11 @@ def name(choice: str) -> str:
     return ngettext("{n} day", "{n} days", count)
 
 
+def name_last(days: int) -> str:
+    """Return the title of the last days, such as `Last 28 days`."""
+    return ngettext("Last {n} day", "Last {n} days", days)
+
+
 def default(viewer: Viewer, usual: str = DEFAULT) -> str:
     """Return the usual period, or whole months for those who see no less."""
     return "3m" if viewer.needs_suppression else usual

@@ -85,7 +85,7 @@ def show_list(notes: list[DayNote], key: str) -> None:
         days = formatting.period(dimensions.Period(note.first_day, note.last_day))
         text = f"**{days}** {escape(describe(note))}"
         remove = (_remove, note.id) if note.is_mine_to_remove else None
-        layout.show_removable(text, f"note_remove_{key}_{note.id}", _("Remove the note"), remove)
+        layout.show_removable(text, f"note_remove_{key}_{note.id}", _("Remove"), remove)
 
 
 def describe(note: DayNote) -> str:

@@ -59,8 +59,6 @@ def show_notices(viewer: Viewer) -> None:
         len(entries),
         count=len(entries) - len(waiting),
     )
-    if waiting:
-        text += " " + _("Contacts of the other advisors are not drawn.")
     st.caption(text)
     left, right = st.columns(2, gap="medium")
     with left:

@@ -11,7 +11,7 @@ from qa_core.base.i18n import _, ngettext
 from qa_core.compliance import proportionality, retention
 from qa_core.compliance.conditions import accreditations, gates, notices
 from qa_core.metrics import query
-from qa_core.metrics.kpis import formatting
+from qa_core.metrics.kpis import formatting, periods
 from qa_core.metrics.kpis.dimensions import Period
 from qa_core.metrics.law.centre_counts import RecordedShare
 from qa_core.storage.records import store
@@ -118,7 +118,7 @@ def show_gates(viewer: Viewer) -> None:
 def show_proportions(viewer: Viewer) -> None:
     """Show how much was recorded and listened to lately or in a month, and who stands out."""
     st.subheader(_("Proportionality"), anchor=False)
-    titles = {"": _("the last {n} days", n=proportionality.DAYS)}
+    titles = {"": periods.name_last(proportionality.DAYS)}
     titles |= {month: formatting.month(month) for month in proportionality.find_months()}
     month = layout.select(st, _("Period"), titles, "proportion_month")
     proportions = proportionality.find(viewer, month or None)

@@ -87,7 +87,7 @@ def _describe_status(row: Any) -> list[str]:
 def _show_contacts_button(viewer: Viewer, explanation: Explanation, extra: Extra) -> None:
     can_list = all(len(values) == 1 and name in CONTACT_DIMENSIONS for name, values in extra)
     if explanation.contacts_behind and can_list and drill.is_open_to(viewer):
-        title, kept = _("See the contacts"), {name: values[0] for name, values in extra}
+        title, kept = _("Open the contacts"), {name: values[0] for name, values in extra}
         behind = (kept, explanation.contacts_behind)
         layout.show_button("arrow_forward", title, "explain_contacts", drill.to_contacts, *behind)
 

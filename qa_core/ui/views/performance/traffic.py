@@ -182,7 +182,7 @@ def show_hours(viewer: Viewer, state: FilterState, clock: Clock) -> None:
     frame = cached.measure(viewer, keys, ("hour",), state.where, state.compare)
     frame = frame[(frame["n"] >= MIN) & frame["value"].notna() & frame["hour"].notna()]
     if frame.empty:
-        cards.show_message(_("Too few contacts in any hour to compare service levels"))
+        cards.show_message(_("Too few contacts to compare times"))
         return
     at = charts.list_times(frame["hour"].tolist(), "hour")
     level, abandoned = (frame[frame["kpi"] == key].set_index("hour").reindex(at) for key in keys)

@@ -26,7 +26,7 @@ PERCENTILES = {
 MIN_FOR_TAIL = 100
 """Waits from which on the longest tenth is at least ten people."""
 NO_WAITS = N_("No wait of single contacts is known")
-FEW_WAITS = N_("Too few contacts to say when waits are longest")
+FEW_WAITS = N_("Too few contacts to compare times")
 
 
 def show(viewer: Viewer, state: FilterState, clock: Clock) -> None:
@@ -137,7 +137,7 @@ def _show_recovery(viewer: Viewer, state: FilterState, recovery: Recovery) -> No
             _show_not_judged(recovery, hours)
             if drill.is_open_to(viewer):
                 st.button(
-                    _("Open the missed contacts"),
+                    _("Open the contacts"),
                     icon=":material/arrow_forward:",
                     on_click=drill.to_contacts,
                     args=({}, "missed"),

@@ -45,10 +45,10 @@ def show_lists(viewer: Viewer) -> None:
             tables.text_column(_("Team"), lambda line: line.team),
             decided(tables.text_column(_("Decision"), _describe_decision)),
             decided(tables.text_column(_("Now"), lambda line: format_points(line.decided))),
-            decided(tables.text_column(_("Decided by"), lambda line: line.decided_by)),
+            decided(tables.text_column(_("By"), lambda line: line.decided_by)),
             decided(
                 tables.text_column(
-                    _("Decided on"),
+                    _("When"),
                     lambda line: line.decided_at and formatting.local_day(line.decided_at),
                 )
             ),
