@@ -87,6 +87,12 @@ def build_unopened(path: Path, error: OSError) -> Refusal:
     return Refusal("no_file", message, name=str(path), reason=reason)
 
 
+def build_misread(code: str, name: str, form: str, error: Exception) -> Refusal:
+    """Build what to tell of a file that is not of the form, such as TOML."""
+    message = N_("{name} is not {form}: {detail}")
+    return Refusal(code, message, name=name, form=form, detail=str(error))
+
+
 class AccessDenied(Refusal):
     """Forbidden or missing: only the audit log tells which."""
 

@@ -11,7 +11,7 @@ from typing import Any
 import tomli_w
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base.errors import Refusal
+from qa_core.base.errors import Refusal, build_misread
 from qa_core.base.i18n import N_, _, format_refusal, uncapitalise
 from qa_core.files import uploads, workbooks
 from qa_core.files.archives import open_content
@@ -146,12 +146,7 @@ def _read_toml(name: str, content: bytes) -> dict[str, Any]:
     try:
         read = tomllib.loads(content.decode("utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refusal(
-            "bad_toml",
-            "{name} cannot be opened: {reason}.",
-            name=name,
-            reason=str(error),
-        ) from error
+        raise build_misread("bad_toml", name, "TOML", error) from error
     if faults := find_faults(read):
         raise FaultyFile(name, [fault.refusal for fault in faults])
     return read
