@@ -104,7 +104,6 @@ PLAIN_TEXTS = {
     "server/open_metrics": ["sa.func.count()"],
     "views/admin/imports": ["field"],
     "views/admin/opening_hours": ["title"],
-    "views/performance/traffic": ["line"],
     "views/quality/advisors": [
         "' '.join(filter(None, (peers.describe_te",
         "peers.describe_test(group)",
@@ -116,10 +115,6 @@ PLAIN_TEXTS = {
         "_describe_fairness(entry)",
         "labels.name_dimension",
         "title",
-    ],
-    "views/quality/evaluate": [
-        "f'**{_describe_day(draft.local_day)}{sta",
-        "f'**{_describe_day(item.local_start.date",
     ],
     "views/quality/evaluation_answers": [
         "_colour(answer)",

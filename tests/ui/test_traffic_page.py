@@ -5,9 +5,8 @@ the clocks change, and what the page says of them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime, time
+from datetime import date, datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pytest
@@ -20,7 +19,6 @@ from qa_core.base.errors import AccessDenied, Misuse
 from qa_core.metrics import query
 from qa_core.metrics.kpis import half_hours
 from qa_core.metrics.kpis.dimensions import Filters, Period
-from qa_core.metrics.kpis.half_hours import ClockChange
 from qa_core.ui.frame import menu
 from qa_core.ui.views.performance import traffic
 
@@ -154,16 +152,6 @@ def test_half_hours_after_the_last_contact_have_not_come_yet() -> None:
     assert (counted.get((1, "10:00")), counted.get((1, "10:30"))) == (1, None)
 
 
-def test_days_of_23_and_25_hours_are_found() -> None:
-    assert half_hours.find_clock_changes(Period(date(2026, 1, 1), date(2026, 12, 31)), PARIS) == [
-        ClockChange(FORWARD, 23, time(2), time(3)),
-        ClockChange(BACK, 25, time(2), time(3)),
-    ]
-    assert half_hours.find_clock_changes(
-        Period(date(2026, 4, 24), date(2026, 4, 24)), ZoneInfo("Africa/Cairo")
-    ) == [ClockChange(date(2026, 4, 24), 23, time(0), time(1))]
-
-
 def rates(*pairs: tuple[int, int]) -> pd.DataFrame:
     return pd.DataFrame(
         {
@@ -240,7 +228,7 @@ def open_traffic(
 MANAGER = ("manager", {"sites": ("Lille",)})
 
 
-def test_the_page_says_when_most_stay_unanswered_and_that_an_hour_came_twice(
+def test_the_page_says_when_most_stay_unanswered(
     open_traffic: Callable[..., AppTest],
 ) -> None:
     busy_centre()
@@ -248,7 +236,6 @@ def test_the_page_says_when_most_stay_unanswered_and_that_an_hour_came_twice(
     said = text_of(open_traffic(*MANAGER, period="2026-10"))
 
     assert "Answer rate clearly worse: Friday at 10:30, 50.0" in said
-    assert "Sunday 25 October 2026 had 25 hours: the clocks changed at 02:00." in said
 
 
 def test_contacts_without_a_time_of_day_are_in_no_cell_and_the_page_says_how_many(

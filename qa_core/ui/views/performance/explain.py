@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from qa_core.access.roles import Viewer
-from qa_core.analysis import explanations, exports, note_texts
+from qa_core.analysis import explanations, note_texts
 from qa_core.base.i18n import _, uncapitalise
 from qa_core.centre.settings import get_setting
 from qa_core.metrics.kpi.explain import Variant
@@ -68,9 +68,7 @@ def _show_value(viewer: Viewer, state: FilterState, explanation: Explanation, ex
             st.caption(text)
         with layout.row():
             _show_contacts_button(viewer, explanation, extra)
-            download_links.show_download(
-                "explanation", **exports.build_figure_parameters((kpi.key,), (), explanation.where)
-            )
+            download_links.show_figures("explained", (kpi.key,), (), explanation.where)
 
 
 def _name_missing(row: Any) -> str:
