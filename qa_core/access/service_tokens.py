@@ -28,7 +28,7 @@ from qa_core.access.roles import (
 )
 from qa_core.access.throttle import Browser
 from qa_core.base import environment
-from qa_core.base.errors import Misuse, Refusal, require_known, require_number
+from qa_core.base.errors import Misuse, Refusal, build_unknown, require_known, require_number
 from qa_core.base.i18n import N_, _, capitalise
 from qa_core.base.row_values import read_fields
 from qa_core.storage import audit_log
@@ -128,9 +128,7 @@ def revoke(viewer: Viewer, name: str) -> None:
     with store.writing() as session:
         token = session.get(ServiceToken, accounts.normalise_username(name))
         if token is None or token.revoked_at is not None:
-            raise Refusal(
-                "unknown_token", "{name} is not known here. Check the spelling.", name=name
-            )
+            raise build_unknown("unknown_token", name)
         token.revoked_at, token.revoked_by = now(), viewer.username
         session.execute(
             sa.update(AccountRequest)

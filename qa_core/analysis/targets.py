@@ -18,7 +18,13 @@ from sqlalchemy.orm import Session
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base import environment
-from qa_core.base.errors import AccessDenied, Misuse, Refusal, require_known, require_number
+from qa_core.base.errors import (
+    AccessDenied,
+    Misuse,
+    build_unknown,
+    require_known,
+    require_number,
+)
 from qa_core.base.i18n import _
 from qa_core.base.row_values import build_from_row, read_fields
 from qa_core.metrics import query
@@ -309,13 +315,13 @@ def parse_value(kpi: Kpi, text: str) -> float:
 def require_place(session: Session, dimension: str | None, name: str | None) -> None:
     """Refuse an unknown team or site, and a value that no contact has."""
     if dimension == "team" and session.get(Team, name) is None:
-        raise Refusal("unknown_team", "{name} is not known here. Check the spelling.", name=name)
+        raise build_unknown("unknown_team", name)
     if dimension == "site" and session.get(Site, name) is None:
-        raise Refusal("unknown_site", "{name} is not known here. Check the spelling.", name=name)
+        raise build_unknown("unknown_site", name)
     if dimension in (None, "team", "site"):
         return
     if name not in {str(value) for value, _count in query.find_values(Viewer.SYSTEM, dimension)}:
-        raise Refusal("unknown_value", "{name} is not known here. Check the spelling.", name=name)
+        raise build_unknown("unknown_value", name)
 
 
 @dataclass(frozen=True)

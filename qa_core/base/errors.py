@@ -57,11 +57,7 @@ class Misuse(Refusal):
     """Malformed request: an unknown name, a bad date. The command line exits with 2."""
 
 
-def require_known(
-    name: object,
-    known_names: Iterable[str],
-    code: str,
-) -> None:
+def require_known(name: object, known_names: Iterable[str], code: str) -> None:
     """Raise Misuse for a name that is not known, with the one that it resembles."""
     names = list(known_names)
     if name not in names:
@@ -78,7 +74,26 @@ def require_number(name: str, value: float | None, low: float, high: float, code
     """Raise Misuse for a number out of range, or none; `name` is in the reader's language."""
     if value is None or not low <= value <= high:
         message = N_("{name} must be a number from {low} to {high}.")
-        raise Misuse(code, message, name=name, low=f"{low:g}", high=f"{high:g}")
+        least, most = (f"{end:g}" if isinstance(end, float) else end for end in (low, high))
+        raise Misuse(code, message, name=name, low=least, high=most)
+
+
+def build_unknown(code: str, name: object, *options: str) -> Refusal:
+    """Build what to tell of a name that nothing here has."""
+    message = N_("{name} is not known here. Check the spelling.")
+    return Refusal(code, message, options, name=name)
+
+
+def build_namesakes(name: str, ids: Iterable[str], code: str = "several_advisors") -> Refusal:
+    """Build what to tell of a name that several advisors have."""
+    message = N_("Several advisors are called {name}: {ids}. Give the id.")
+    return Refusal(code, message, name=name, ids=", ".join(ids))
+
+
+def build_malformed(code: str, text: str, example: str, *options: str) -> Misuse:
+    """Build what to tell of a text that is written in another way than it must be."""
+    message = N_("Write {name} like this: {example}.")
+    return Misuse(code, message, options, name=text, example=example)
 
 
 def build_unopened(path: Path, error: OSError) -> Refusal:

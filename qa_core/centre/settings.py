@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
-from qa_core.base.errors import Misuse, require_known, require_number
+from qa_core.base.errors import Misuse, build_malformed, require_known, require_number
 from qa_core.base.i18n import N_
 from qa_core.storage import audit_log
 from qa_core.storage.records import due_work, store
@@ -73,12 +73,7 @@ class Setting:
                 raise Misuse("bad_setting", message, limit=self.high)
             parts = (part.strip() for part in text.split(";"))
             if self.each and not all(re.fullmatch(self.each, part) for part in parts):
-                raise Misuse(
-                    "bad_setting",
-                    "Write {name} like this: {example}.",
-                    name=self.name,
-                    example=self.example,
-                )
+                raise build_malformed("bad_setting", self.name, self.example)
             return text
         try:
             value = int(text) if self.kind == "whole" else float(text.replace(",", "."))

@@ -16,7 +16,7 @@ from qa_core.base.arguments import (
     find_declared,
     parse_day,
 )
-from qa_core.base.errors import Misuse, require_known
+from qa_core.base.errors import Misuse, build_malformed, require_known
 
 KINDS = ("contacts", "tracking", "surveys", "spend", "intervals", "advisors", "evaluations")
 """Kinds of files of rows, as the command line names them."""
@@ -139,22 +139,17 @@ class ImportOptions:
             try:
                 ZoneInfo(self.timezone)
             except (ZoneInfoNotFoundError, ValueError) as error:
-                raise Misuse(
-                    "unknown_timezone",
-                    "Write {name} like this: {example}.",
-                    name=self.timezone,
-                    example="Europe/Paris",
-                ) from error
+                raise build_malformed("unknown_timezone", self.timezone, "Europe/Paris") from error
         if self.encoding is not None:
             try:
                 codecs.getincrementaldecoder(self.encoding)
             except LookupError as error:
-                raise Misuse(
+                raise build_malformed(
                     "unknown_encoding",
-                    "Write {name} like this: {example}.",
-                    ("--encoding utf-8", "--encoding cp1252"),
-                    name=self.encoding,
-                    example="utf-8",
+                    self.encoding,
+                    "utf-8",
+                    "--encoding utf-8",
+                    "--encoding cp1252",
                 ) from error
         for item, option in find_declared(type(self)):
             if option.choices:
@@ -164,22 +159,12 @@ class ImportOptions:
                     _require_one_of(name, part, option.choices)
         for text in self.words:
             if ":" not in text:
-                raise Misuse(
-                    "bad_word",
-                    "Write {name} like this: {example}.",
-                    name=text,
-                    example="COLUMN:VALUE=MEANING",
-                )
+                raise build_malformed("bad_word", text, "COLUMN:VALUE=MEANING")
         for unit in self.units.values():
             _require_one_of("--unit", unit, UNITS)
         for name, scale in self.scales.items():
             if parse_scale(scale) is None:
-                raise Misuse(
-                    "bad_scale",
-                    "Write {name} like this: {example}.",
-                    name=f"{name}={scale}",
-                    example=f"{name}=1-5",
-                )
+                raise build_malformed("bad_scale", f"{name}={scale}", f"{name}=1-5")
 
     def as_reading_options(self) -> dict[str, Any]:
         """Collect the options that change what is read: same digest and options, same import."""

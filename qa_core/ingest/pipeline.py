@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.base.errors import AccessDenied, Misuse, Refusal, build_unknown
 from qa_core.base.i18n import N_, _
 from qa_core.base.progress import Progress, ignore_progress
 from qa_core.compliance import recordings
@@ -276,12 +276,7 @@ def undo(viewer: Viewer, batch_id: str) -> dict[str, Any]:
         with store.reading() as session:
             batch = session.get(ImportBatch, batch_id)
             if batch is None:
-                raise Refusal(
-                    "unknown_batch",
-                    "{name} is not known here. Check the spelling.",
-                    ("python -m qa_core batches list",),
-                    name=batch_id,
-                )
+                raise build_unknown("unknown_batch", batch_id, "python -m qa_core batches list")
             if batch.state != "done":
                 raise Refusal(
                     "not_standing",

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base.errors import Misuse, Refusal, require_known
+from qa_core.base.errors import Misuse, Refusal, build_namesakes, build_unknown, require_known
 from qa_core.centre.rules import name_suggestions
 from qa_core.storage import audit_log, name_merges
 from qa_core.storage.records import due_work, store
@@ -162,10 +162,5 @@ def _find_name(session: Session, kind: str, text: str) -> str:
     if len(advisor_ids) == 1:
         return advisor_ids[0]
     if advisor_ids:
-        raise Refusal(
-            "several_advisors",
-            "Several advisors are called {name}: {ids}. Give the id.",
-            name=text,
-            ids=", ".join(sorted(advisor_ids)),
-        )
-    raise Refusal("unknown_advisor", "{name} is not known here. Check the spelling.", name=text)
+        raise build_namesakes(text, sorted(advisor_ids))
+    raise build_unknown("unknown_advisor", text)

@@ -207,8 +207,7 @@ def decide_columns(context: FileContext) -> None:
     if context.has("channel") and context.columns["channel"].header.words == "via":
         cells = context.sample_cells(context.columns["channel"].index).unique().to_pylist()
         if not any(simplify(cell) in CHANNELS for cell in cells):
-            message = N_("the column {column} is left aside: its values do not fit this field")
-            context.drop_column("channel", message, ", ".join(cells[:MAX_EXAMPLES]))
+            context.leave_aside("channel", ", ".join(cells[:MAX_EXAMPLES]))
     if not context.has("channel"):
         context.defaults["channel"] = "phone"
         context.decide("channel", "Phone", NO_COLUMN)

@@ -311,11 +311,7 @@ def _decide_length(context: FileContext) -> None:
         and "length_minutes" not in context.options.columns
         and not context.get_header("length_minutes").endswith("_minutes")
     ):
-        context.drop_column(
-            "length_minutes",
-            "the column {column} is left aside: its values do not fit this field",
-            f"{evidence.lowest:g} – {evidence.highest:g}",
-        )
+        context.leave_aside("length_minutes", f"{evidence.lowest:g} – {evidence.highest:g}")
     elif evidence.highest > DAY_MINUTES and evidence.lowest == evidence.highest:
         context.notes["length"] = minutes = int(evidence.highest / 60)
         seen = f"{evidence.highest:g}"

@@ -20,7 +20,14 @@ from qa_core.access import people
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base import environment, masking
 from qa_core.base.arguments import require_between
-from qa_core.base.errors import AccessDenied, Misuse, Refusal, require_number, require_version
+from qa_core.base.errors import (
+    AccessDenied,
+    Misuse,
+    Refusal,
+    build_unknown,
+    require_number,
+    require_version,
+)
 from qa_core.base.i18n import N_, _
 from qa_core.base.row_values import build_from_row
 from qa_core.centre import members
@@ -357,9 +364,7 @@ def _check_criteria(
 ) -> None:
     unknown = sorted(set(criteria) - _find_known_criteria(session, viewer, advisor_id).keys())
     if unknown:
-        raise Misuse(
-            "unknown_criterion", "{name} is not known here. Check the spelling.", name=unknown[0]
-        )
+        raise build_unknown("unknown_criterion", unknown[0])
 
 
 def _find_known_criteria(session: Session, viewer: Viewer, advisor_id: str) -> dict[str, None]:
