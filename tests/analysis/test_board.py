@@ -186,7 +186,7 @@ def test_an_executive_reads_the_sheet_and_its_download_is_in_the_journal(
     assert not app.exception and app.title[0].value == "Board sheet"
     assert "Dec 2025 · The whole centre." in said
     wide = text_of(open_app("rex", "board", months="12m"))
-    assert "Jan – Dec 2025; data starts on 1 Apr 2025 · Whole centre." in wide
+    assert "Jan – Dec 2025; data starts on 1 Apr 2025 · The whole centre." in wide
     assert "Customer satisfaction: below the limit for 1 month" in said
     assert app.metric[0].value == "35.0\u202f%"
 
