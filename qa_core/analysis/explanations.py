@@ -1,4 +1,4 @@
-"""Explanation of a value in words, on the page and in its file."""
+"""Explanation of a value in words."""
 
 from datetime import date, datetime
 from typing import Any
