@@ -9,7 +9,7 @@ from qa_core.access.roles import Viewer
 from qa_core.base import environment, i18n
 from qa_core.base.arguments import parse_day, parse_pairs
 from qa_core.base.errors import Misuse
-from qa_core.base.i18n import N_, _, ngettext, uncapitalise
+from qa_core.base.i18n import N_, _, uncapitalise
 from qa_core.cli.output import Lines, Output, describe_done
 from qa_core.cli.registry import ROOT, argument, flag, option
 
@@ -210,23 +210,8 @@ def _describe_next() -> str:
     with store.reading() as session:
         missing = gates.find_missing(session)
     waiting = _find_uninformed()
-    if missing:
-        closed = ngettext(
-            "Not yet: {n} gate is closed, so nobody draws, listens or evaluates. Missing: "
-            "{titles}.",
-            "Not yet: {n} gates are closed, so nobody draws, listens or evaluates. Missing: "
-            "{titles}.",
-            len(missing),
-            titles=", ".join(missing),
-        )
-        return f"{closed} {_('Next: {command}', command=gates.name_command(missing[0]))}"
-    if waiting:
-        uninformed = ngettext(
-            "Every gate is open. {n} advisor is not informed yet, so none of their contacts is "
-            "drawn.",
-            "Every gate is open. {n} advisors are not informed yet, so none of their contacts is "
-            "drawn.",
-            len(waiting),
-        )
-        return f"{uninformed} {_('Next: {command}', command=INFORM)}"
-    return _("Every gate is open, and every advisor is informed.")
+    state = gates.describe_listening(missing, len(waiting))
+    if not missing and not waiting:
+        return state
+    command = gates.name_command(missing[0]) if missing else INFORM
+    return f"{state} {_('Next: {command}', command=command)}"

@@ -47,26 +47,11 @@ def show_state(viewer: Viewer) -> None:
     ]
     if not any(item.holds for item in accreditations.find_all(viewer)):
         missing.append(_(gates.LISTENERS_GATE.title))
+    waiting = sum(notice.informed_on is None for notice in notices.find_all(viewer))
+    message = gates.describe_listening(missing, waiting)
     if missing:
-        message = ngettext(
-            "Not yet: {n} gate is closed, so nobody draws, listens or evaluates. Missing: "
-            "{titles}.",
-            "Not yet: {n} gates are closed, so nobody draws, listens or evaluates. Missing: "
-            "{titles}.",
-            len(missing),
-            titles=formatting.listing(missing),
-        )
         st.warning(message, icon=":material/lock:")
-        return
-    message = _("Every gate is open, and every advisor is informed.")
-    if waiting := sum(notice.informed_on is None for notice in notices.find_all(viewer)):
-        message = ngettext(
-            "Every gate is open. {n} advisor is not informed yet, so none of their contacts is "
-            "drawn.",
-            "Every gate is open. {n} advisors are not informed yet, so none of their contacts is "
-            "drawn.",
-            waiting,
-        )
+    elif waiting:
         st.warning(message, icon=":material/campaign:")
     elif proportionality.is_exceeded(proportionality.find(viewer)):
         beyond = _("But recording or listening is out of proportion: see “Proportionality”.")
