@@ -20,7 +20,6 @@ from qa_core.metrics.rows.advisors import (
     read_advisor,
 )
 from qa_core.metrics.rows.callbacks import (
-    CALL_BACK_DAYS,
     MissedCaller,
     find_missed_callers,
     find_own_queues,

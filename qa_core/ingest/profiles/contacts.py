@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from qa_core.base.errors import Misuse, Refusal
-from qa_core.base.i18n import N_
+from qa_core.base.i18n import N_, _, uncapitalise
 from qa_core.base.masking import mask_contact_details
 from qa_core.files.decision import NO_COLUMN, SET_BY_PERSON, VALUE
 from qa_core.files.header_text import simplify
@@ -295,10 +295,11 @@ def _read_ways(batch: RowBatch) -> np.ndarray:
 def _refuse_unread(column: str, evidence: WordEvidence, fields: tuple[str, ...]) -> Refusal:
     return Refusal(
         "unread_direction",
-        "{columns} may be {field}, but is not recognised. Say what it is.",
+        "{columns} may be {meaning}, but is not recognised. Say what it is.",
         options=tuple(f"--map {field}={column}" for field in fields),
+        column=column,
         columns=f"{column} ({evidence.show()})",
-        field="direction",
+        meaning=uncapitalise(_("Direction")),
     )
 
 

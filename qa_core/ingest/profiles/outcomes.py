@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_
+from qa_core.base.i18n import N_, _, uncapitalise
 from qa_core.files.decision import NO_COLUMN, SET_BY_PERSON
 from qa_core.files.header_text import simplify
 from qa_core.ingest.columns import vocabulary
@@ -301,15 +301,16 @@ def _require_read(context: FileContext, is_open: bool) -> int | None:
         is_flag = all(evidence.is_ticked for _index, evidence in asked)
         raise Refusal(
             "unread_outcome",
-            "{columns} may be {field}, but is not recognised. Say what it is.",
+            "{columns} may be {meaning}, but is not recognised. Say what it is.",
             options=tuple(
                 f"--map {field_name}={name}"
                 for name in names
                 for field_name in (*(() if is_flag else ("outcome",)), *FLAGS, "ignore")
                 if not context.has(field_name) or (is_open and field_name == "outcome")
             ),
+            column=", ".join(names),
             columns=f"{', '.join(names)} ({asked[0][1].show()})",
-            field="outcome",
+            meaning=uncapitalise(_("Outcome")),
         )
     return None
 
