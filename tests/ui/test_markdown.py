@@ -104,6 +104,7 @@ PLAIN_TEXTS = {
     "server/open_metrics": ["sa.func.count()"],
     "views/admin/imports": ["field"],
     "views/admin/opening_hours": ["title"],
+    "views/compliance/listening_rules": ["f'{message} {beyond}'", "message"],
     "views/quality/advisors": [
         "' '.join(filter(None, (peers.describe_te",
         "peers.describe_test(group)",
