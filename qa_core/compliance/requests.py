@@ -153,7 +153,7 @@ def enter_objection(session: Session, viewer: Viewer, about: str) -> None:
     the data protection officer's copy, with its month.
     """
     viewer.require(Permission.SEE_OWN_QUALITY)
-    _enter_own(session, viewer, "Objection", contact_id=about)
+    _enter_own(session, viewer, "objection", contact_id=about)
 
 
 def _enter_own(session: Session, viewer: Viewer, kind: str, **more: str | None) -> int:

@@ -110,7 +110,7 @@ def find_overdue(viewer: Viewer) -> list[Overdue]:
     """Count what is past its retention today in the whole centre, by kind."""
     viewer.require(Permission.SEE_COMPLIANCE)
     with store.reading() as session:
-        return store.remember(session, "Overdue", _find_overdue)
+        return store.remember(session, "overdue", _find_overdue)
 
 
 def _find_overdue(_session: store.Session) -> list[Overdue]:

@@ -321,7 +321,7 @@ _TOTALS = N_("totals: {received} received, {answered} answered, {abandoned} aban
 def _build_rows(staged: Staged) -> Fact:
     tally = staged.tally
     return Fact(
-        "Rows",
+        "rows",
         N_("{read} rows: {accepted} read, {rejected} rejected, {folded} folded, {skipped} skipped"),
         {
             "read": tally.read,
