@@ -32,7 +32,7 @@ with left:
     st.subheader(_("Where I am signed in"), anchor=False)
     own_sessions.show(gate.current_signed_in())
 
-    st.subheader(_("Changes of my account"), anchor=False)
+    st.subheader(_("Changes to your account"), anchor=False)
     account_requests.show_changes(accounts.find_own_changes(viewer), "own_changes")
 
 with right:

@@ -149,8 +149,8 @@ def create_table(path: Path) -> Iterator[TextIO]:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError as error:
-        message = N_("{path} exists already. Name a new file.")
-        raise Refusal("file_exists", message, path=path) from error
+        message = N_("{name} already exists. Choose another name.")
+        raise Refusal("file_exists", message, name=path) from error
     with os.fdopen(descriptor, "w", encoding="utf-8-sig", newline="") as file:
         write_passwords(file, ())
         yield file

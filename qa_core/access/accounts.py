@@ -18,7 +18,7 @@ from qa_core.access import passwords, second_factor
 from qa_core.access.roles import GRANTS, Permission, Role, TeamSpan, Viewer
 from qa_core.access.usernames import normalise_username, parse_username, require_unlike
 from qa_core.base import environment
-from qa_core.base.errors import AccessDenied, Refusal, require_known
+from qa_core.base.errors import AccessDenied, Refusal, build_namesakes, build_unknown, require_known
 from qa_core.base.i18n import LANGUAGES
 from qa_core.base.row_values import build_from_row, read_fields
 from qa_core.storage import audit_log, name_merges
@@ -487,12 +487,7 @@ def _check_possible(
     if act == AccountAction.ADD:
         require_unlike(username, session.scalars(sa.select(Account.username)))
     if act != AccountAction.ADD and account is None:
-        raise Refusal(
-            "unknown_account",
-            "There is no account {name}. Check the spelling in the list of accounts.",
-            ("python -m qa_core people list",),
-            name=username,
-        )
+        raise build_unknown("unknown_account", username, "python -m qa_core people list")
     if username == viewer.username:
         raise Refusal(
             "own_account", "You cannot do this to your own account. Ask another administrator."
@@ -729,12 +724,7 @@ def _find_or_make_advisor(session: Session, text: str) -> str:
     if len(advisor_ids) == 1:
         return advisor_ids[0]
     if advisor_ids:
-        raise Refusal(
-            "ambiguous_advisor",
-            "Several advisors are called {name}. Enter the identifier of one of them: {ids}.",
-            name=text,
-            ids=", ".join(sorted(advisor_ids)),
-        )
+        raise build_namesakes(text, sorted(advisor_ids), "ambiguous_advisor")
     session.add(Advisor(advisor_id=text, name=text))
     session.flush()
     return text

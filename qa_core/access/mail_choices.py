@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Role, Viewer
 from qa_core.base import signed_links
-from qa_core.base.errors import AccessDenied, Refusal
+from qa_core.base.errors import AccessDenied, Refusal, build_malformed
 from qa_core.base.i18n import N_
 from qa_core.base.row_values import build_from_row
 from qa_core.storage import audit_log
@@ -179,11 +179,7 @@ def _set_address(row: MailChoice, address: str | None) -> None:
 def check_address(address: str) -> str:
     """Return an address that may be written to. Raises Refusal."""
     if len(address) > MAX_ADDRESS or not ADDRESS.fullmatch(address):
-        raise Refusal(
-            "bad_address",
-            "{address} is not an e-mail address. Write one such as name@example.org.",
-            address=address,
-        )
+        raise build_malformed("bad_address", address, "name@example.org")
     return address
 
 

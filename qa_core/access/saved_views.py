@@ -90,7 +90,9 @@ def change(viewer: Viewer, number: int, name: str, shared_with: str | None) -> N
         row = _get_own(session, viewer, number)
         same = sa.select(SavedView.id).filter_by(username=viewer.username, name=name)
         if session.scalar(same.where(SavedView.id != number)) is not None:
-            raise Refusal("view_name_taken", "You have another view {name}.", name=name)
+            raise Refusal(
+                "view_name_taken", "{name} already exists. Choose another name.", name=name
+            )
         row.name, row.shared_with = name, shared_with
 
 
@@ -111,11 +113,10 @@ def find_sharings(viewer: Viewer) -> list[str]:
 def _check(viewer: Viewer, name: str, shared_with: str | None) -> str:
     if shared_with is not None:
         viewer.require(Permission.SHARE_VIEWS)
-        message = N_("You cannot share a view with {name}. Known: {known}.")
-        require_known(shared_with, find_sharings(viewer), "unknown_sharing", message)
+        require_known(shared_with, find_sharings(viewer), "unknown_sharing")
     name = " ".join(name.split())
     if not 0 < len(name) <= MAX_NAME:
-        raise Misuse("bad_view_name", "Name the view with 1 to {n} characters.", n=MAX_NAME)
+        raise Misuse("bad_view_name", "Write a text of 1 to {limit} characters.", limit=MAX_NAME)
     return name
 
 

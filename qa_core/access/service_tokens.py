@@ -28,8 +28,8 @@ from qa_core.access.roles import (
 )
 from qa_core.access.throttle import Browser
 from qa_core.base import environment
-from qa_core.base.errors import Misuse, Refusal, require_known
-from qa_core.base.i18n import N_
+from qa_core.base.errors import Misuse, Refusal, build_unknown, require_known, require_number
+from qa_core.base.i18n import N_, _, capitalise
 from qa_core.base.row_values import read_fields
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
@@ -128,7 +128,7 @@ def revoke(viewer: Viewer, name: str) -> None:
     with store.writing() as session:
         token = session.get(ServiceToken, accounts.normalise_username(name))
         if token is None or token.revoked_at is not None:
-            raise Refusal("unknown_token", "There is no token {name} to revoke.", name=name)
+            raise build_unknown("unknown_token", name)
         token.revoked_at, token.revoked_by = now(), viewer.username
         session.execute(
             sa.update(AccountRequest)
@@ -209,8 +209,7 @@ def note_use(viewer: Viewer, kpis: list[str], dimensions: list[str], refused: st
 
 
 def _check(session: Session, terms: AccountTerms, days: int) -> None:
-    message = N_("A token cannot have the role {name}. Possible: {known}.")
-    require_known(terms.role, TOKEN_ROLES, "unknown_role", message)
+    require_known(terms.role, TOKEN_ROLES, "unknown_role")
     if bool(terms.teams) != (terms.role == Role.TEAM_LEAD) or (
         (terms.sites or terms.sees_unassigned) and terms.role != Role.MANAGER
     ):
@@ -223,8 +222,7 @@ def _check(session: Session, terms: AccountTerms, days: int) -> None:
         known = session.scalars(sa.select(table.name).order_by(table.name)).all()
         for name in names:
             require_known(name, known, "unknown_bound")
-    if not 1 <= days <= MAX_TOKEN_DAYS:
-        raise Misuse("bad_days", "A token lasts from 1 to {most} days.", most=MAX_TOKEN_DAYS)
+    require_number(capitalise(_("days")), days, 1, MAX_TOKEN_DAYS, "bad_days")
 
 
 def _find_state(session: Session, token: ServiceToken) -> TokenState:

@@ -44,7 +44,7 @@ def require_unlike(username: str, known_names: Iterable[str]) -> None:
         if _find_shape(name) == shape:
             raise Refusal(
                 "username_taken",
-                "There is already an account {name}; choose another name.",
+                "{name} already exists. Choose another name.",
                 name=name,
             )
 

@@ -93,9 +93,7 @@ def add(
     viewer.require(Permission.EDIT_NOTES)
     title = " ".join(title.split())
     if not title or len(title) > MAX_TITLE:
-        raise Misuse(
-            "bad_note", "Describe what happened in 1 to {most} characters.", most=MAX_TITLE
-        )
+        raise Misuse("bad_note", "Write a text of 1 to {limit} characters.", limit=MAX_TITLE)
     period = Period(first_day, last_day or first_day)
     if (dimension, name) not in find_scopes(viewer):
         raise AccessDenied()

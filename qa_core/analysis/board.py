@@ -16,7 +16,7 @@ from qa_core.analysis.series import Series, build_series
 from qa_core.analysis.targets import TargetStep
 from qa_core.base import environment
 from qa_core.base.errors import require_known
-from qa_core.base.i18n import _, ngettext
+from qa_core.base.i18n import _, capitalise, ngettext
 from qa_core.metrics import query
 from qa_core.metrics.kpis import Kpi, formatting, get_kpi, periods
 from qa_core.metrics.kpis.dimensions import Filters, Period
@@ -89,8 +89,7 @@ class BoardLine:
             parts.append(_("small sample"))
         if not formatting.is_missing(row.pending) and row.pending:
             parts.append(_("{n} pending", n=formatting.number(row.pending)))
-        text = " · ".join(parts)
-        return text[0].upper() + text[1:]
+        return capitalise(" · ".join(parts))
 
     @property
     def target(self) -> ChartTitle:
@@ -98,7 +97,7 @@ class BoardLine:
         if formatting.is_missing(self.row.target):
             return ChartTitle(_("No target is set."))
         found = targets.describe(self.row, self.kpi.unit, self.currency)
-        return ChartTitle(found.text[0].upper() + found.text[1:], found.severity)
+        return ChartTitle(capitalise(found.text), found.severity)
 
     @property
     def notes(self) -> list[str]:
@@ -148,7 +147,7 @@ def describe_period(figures: BoardFigures) -> str:
 def describe_scope(figures: BoardFigures) -> str:
     """Say whose contacts the figures are of."""
     if figures.teams is None:
-        return _("Whole centre.")
+        return _("The whole centre") + "."
     if len(figures.teams) > MAX_TEAMS:
         return _("Your {n} teams.", n=formatting.number(len(figures.teams)))
     names = formatting.listing(team or _("without a team") for team in figures.teams)

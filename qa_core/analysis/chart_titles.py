@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from qa_core.base.i18n import N_, NN_, _, ngettext
+from qa_core.base.i18n import N_, _, ngettext, uncapitalise
 from qa_core.metrics.kpis import formatting
 from qa_core.stats import CONFIDENCE, Comparison
 from qa_core.stats.control_charts import RUN, ControlLimits, Signals
@@ -16,30 +16,17 @@ SIDES |= {"above": 1, "over_average": 1, "near_high": 1}
 TREND_TITLES = {
     "no_data": N_("No data in this period"),
     "restarted": N_("Too little data for control limits since the rules changed"),
-    ("short", "month"): N_("Too few months for control limits"),
-    ("short", "week"): N_("Too few weeks for control limits"),
-    ("below", "month"): NN_("Below the limit in the last month", "Below the limit for {n} months"),
-    ("below", "week"): NN_("Below the limit in the last week", "Below the limit for {n} weeks"),
-    ("above", "month"): NN_("Above the limit in the last month", "Above the limit for {n} months"),
-    ("above", "week"): NN_("Above the limit in the last week", "Above the limit for {n} weeks"),
-    ("under_average", "month"): NN_(
-        "Below its average for {n} month", "Below its average for {n} months"
-    ),
-    ("under_average", "week"): NN_(
-        "Below its average for {n} week", "Below its average for {n} weeks"
-    ),
-    ("over_average", "month"): NN_(
-        "Above its average for {n} month", "Above its average for {n} months"
-    ),
-    ("over_average", "week"): NN_(
-        "Above its average for {n} week", "Above its average for {n} weeks"
-    ),
+    "short": N_("Too little data for control limits"),
+    "below": N_("Below the limit for {duration}"),
+    "above": N_("Above the limit for {duration}"),
+    "under_average": N_("Below its average for {duration}"),
+    "over_average": N_("Above its average for {duration}"),
     "near_low": N_("Near its lower limit"),
     "near_high": N_("Near its upper limit"),
     "back": N_("Back within its usual range"),
     "usual": N_("Within its usual range"),
 }
-"""Titles by the state of the end of a series, some also by its grain (`_judge_trend`)."""
+"""Titles by the state of the end of a series (`_judge_trend`)."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +57,9 @@ def describe_trend(
     rules changed.
     """
     state, n = _judge_trend(control, signals, points, is_restarted)
-    title = TREND_TITLES.get(state) or TREND_TITLES[state, "month" if grain == "month" else "week"]
-    text = _(title) if isinstance(title, str) else ngettext(*title, n)
+    months = ngettext("{n} month", "{n} months", n)
+    duration = months if grain == "month" else ngettext("{n} week", "{n} weeks", n)
+    text = _(TREND_TITLES[state], duration=duration)
     return ChartTitle(text, severity_of(SIDES.get(state, 0), better))
 
 
@@ -103,8 +91,8 @@ def _judge_trend(
 
 def prefix(title: str, finding: ChartTitle) -> ChartTitle:
     """Return the finding as the rest of a sentence that begins with a title."""
-    text = finding.text[0].lower() + finding.text[1:]
-    return ChartTitle(_("{what}: {text}", what=title, text=text), finding.severity)
+    text = _("{what}: {text}", what=title, text=uncapitalise(finding.text))
+    return ChartTitle(text, finding.severity)
 
 
 def describe_change(

@@ -35,22 +35,23 @@ def name(driver: Driver) -> str:
     factor = BY_KEY.get(driver.factor)
     if driver.factor == CRITERION or factor is None:
         return _(
-            "{factor}: {level}",
-            factor=_(dimensions.get_dimension(CRITERION).title),
-            level=formatting.name(CRITERION, driver.level),
+            "{what}: {text}",
+            what=_(dimensions.get_dimension(CRITERION).title),
+            text=formatting.name(CRITERION, driver.level),
         )
-    level = (
-        formatting.name(factor.key, driver.level)
-        if factor.is_dimension
-        else _(factor.levels[driver.level])
-    )
-    return _("{factor}: {level}", factor=_(factor.title), level=level) if factor.title else level
+    if factor.is_dimension:
+        level = formatting.name(factor.key, driver.level)
+    elif factor.seconds:
+        level = formatting.time_band(*factor.seconds[driver.level])
+    else:
+        level = _(factor.levels[driver.level])
+    return _("{what}: {text}", what=_(factor.title), text=level) if factor.title else level
 
 
 def conclude(read: Drivers) -> str:
     """Say in one sentence what satisfaction goes with most."""
     if read.is_narrowed:
-        return _("Links with satisfaction: hidden under filters")
+        return _("{title}: hidden under a filter", title=_("Satisfaction"))
     if not read.drivers:
         return _("Too few ratings to see what is linked to satisfaction")
     strongest = next((driver for driver in read.drivers if driver.is_significant), None)

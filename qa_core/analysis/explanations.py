@@ -1,18 +1,11 @@
-"""Explanation of a value in words, on the page and in its file."""
+"""Explanation of a value in words."""
 
-from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Any
 
-from qa_core.access.roles import Permission, Viewer
-from qa_core.analysis import exports
 from qa_core.base.i18n import N_, _
-from qa_core.metrics import downloads, query
-from qa_core.metrics.kpi.freshness import SOURCE_TITLES
-from qa_core.metrics.kpis import FactTable, Kpi, KpiKind, Unit, formatting, get_kpi
-from qa_core.metrics.kpis.formatting import setting_value
+from qa_core.metrics.kpis import FactTable, Kpi, KpiKind, Unit, formatting
 from qa_core.metrics.query import Explanation
-from qa_core.metrics.spreadsheets import Sheet, make_file
 
 _ALL_CONTACTS, _COUNTED_CONTACTS = N_("All contacts, inbound and outbound"), N_("Counted contacts")
 UNIVERSES = {
@@ -88,59 +81,3 @@ def describe_moment(moment: datetime | date | None) -> str:
     if isinstance(moment, datetime):
         return formatting.moment(moment)
     return formatting.day(moment, year=True)
-
-
-def build_file(
-    viewer: Viewer,
-    kpis: list[str],
-    by: list[str],
-    first_day: str,
-    last_day: str,
-    values: list[list[Any]],
-    form: str = "csv",
-) -> downloads.Download:
-    """Build the explanation of one KPI within the viewer's scope, numbers unrounded."""
-    explanation = query.explain(
-        viewer, get_kpi(kpis[0]).key, exports.read_filters(first_day, last_day, values)
-    )
-    name = "-".join(["ecoute", explanation.kpi.key, first_day, last_day]).strip("-")
-    about = exports.describe_file(viewer, explanation.where, (explanation.kpi,))
-    return make_file(
-        Sheet(name, exports.build_figure_titles(), _rows(viewer, explanation), about), form
-    )
-
-
-def _rows(viewer: Viewer, explanation: Explanation) -> Iterator[list[Any]]:
-    only = exports.find_currency(viewer)
-    for row in explanation.rows:
-        yield exports.build_figure_cells(row, row.by.get("currency") or only)
-    yield []
-    yield from ([title, n] for title, n in build_rows(explanation))
-    yield []
-    for variant in explanation.variants:
-        yield [
-            setting_value(str(explanation.varied_setting), variant.value),
-            variant.row.value,
-            variant.row.n,
-        ]
-    yield []
-    yield [
-        _("Tool"),
-        _("Kind"),
-        _("Rows"),
-        _("Imports"),
-        _("Last import"),
-        _("Newest contact or day"),
-    ]
-    for source in explanation.sources:
-        yield [
-            source.system,
-            _(SOURCE_TITLES[source.kind]),
-            source.rows,
-            source.batches,
-            formatting.moment(source.imported_at),
-            describe_moment(source.newest),
-        ]
-
-
-downloads.declare("explanation", Permission.EXPORT_FIGURES, build_file)

@@ -6,7 +6,7 @@ from typing import Any
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis import note_texts, tracking_numbers
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import N_, _, capitalise
 from qa_core.centre.settings import get_setting
 from qa_core.metrics import downloads, query, spreadsheets
 from qa_core.metrics.kpis import Kpi, formatting, get_kpi
@@ -240,7 +240,7 @@ def describe_origin(viewer: Viewer) -> Iterator[list[Any]]:
     yield spreadsheets.describe_exporter(viewer)
     if viewer.needs_suppression:
         yield [
-            _("Hidden"),
+            capitalise(_("hidden")),
             _(
                 "Figures based on fewer than five advisors or ten contacts, and others that would "
                 "reveal them."

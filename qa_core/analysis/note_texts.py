@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from qa_core.base.i18n import N_, NN_, _, ngettext
+from qa_core.base.i18n import N_, NN_, _, ngettext, uncapitalise
 from qa_core.metrics.kpis import formatting
 
 POPULATIONS = {
@@ -61,7 +61,7 @@ COUNTED_NOTES = {
     ),
 }
 """Words for a note, by its code; `waits_missing:120` carries a count."""
-COMPONENTS = {"talk": N_("talk time"), "hold": N_("hold time"), "wrap": N_("after-contact work")}
+COMPONENTS = {"talk": N_("Talk time"), "hold": N_("Hold time"), "wrap": N_("After-contact work")}
 
 
 def describe_populations(rows: Iterable[Any]) -> list[str]:
@@ -83,7 +83,7 @@ def describe(notes: Sequence[str]) -> list[str]:
         elif code == "component_missing":
             text = _(
                 "Some sources never provide {component}; it is left out there.",
-                component=_(COMPONENTS[detail]),
+                component=uncapitalise(_(COMPONENTS[detail])),
             )
             texts.append(text)
     return texts

@@ -18,8 +18,14 @@ from sqlalchemy.orm import Session
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base import environment
-from qa_core.base.errors import AccessDenied, Misuse, Refusal, require_known
-from qa_core.base.i18n import N_, _
+from qa_core.base.errors import (
+    AccessDenied,
+    Misuse,
+    build_unknown,
+    require_known,
+    require_number,
+)
+from qa_core.base.i18n import _
 from qa_core.base.row_values import build_from_row, read_fields
 from qa_core.metrics import query
 from qa_core.metrics.kpis import BY_KEY, Kpi, Unit, formatting, get_kpi, periods
@@ -300,13 +306,7 @@ def parse_value(kpi: Kpi, text: str) -> float:
             kpi=kpi.key,
         )
     if kpi.bounds:
-        raise Misuse(
-            "bad_target",
-            "A target for {kpi} is a number from {low} to {high}.",
-            kpi=kpi.key,
-            low=f"{low:g}",
-            high=f"{high:g}",
-        )
+        require_number(kpi.key, value, low, high, "bad_target")
     raise Misuse(
         "bad_target", "A target for {kpi} is a number from 0 up; times are in seconds.", kpi=kpi.key
     )
@@ -315,18 +315,13 @@ def parse_value(kpi: Kpi, text: str) -> float:
 def require_place(session: Session, dimension: str | None, name: str | None) -> None:
     """Refuse an unknown team or site, and a value that no contact has."""
     if dimension == "team" and session.get(Team, name) is None:
-        raise Refusal("unknown_team", "There is no team {name}.", name=name)
+        raise build_unknown("unknown_team", name)
     if dimension == "site" and session.get(Site, name) is None:
-        raise Refusal("unknown_site", "There is no site {name}.", name=name)
+        raise build_unknown("unknown_site", name)
     if dimension in (None, "team", "site"):
         return
     if name not in {str(value) for value, _count in query.find_values(Viewer.SYSTEM, dimension)}:
-        raise Refusal(
-            "unknown_value",
-            "No contact has the {dimension} {name}. Check the name.",
-            dimension=dimension,
-            name=name,
-        )
+        raise build_unknown("unknown_value", name)
 
 
 @dataclass(frozen=True)
@@ -355,8 +350,7 @@ def find_managed_sites(session: Session, viewer: Viewer) -> ManagedSites:
 
 def _check_scope(kpi: Kpi, dimension: str | None, period: Period) -> None:
     if dimension is not None:
-        message = N_("Choose the whole centre, or one of: {known}.")
-        require_known(dimension, SCOPES, "bad_scope", message)
+        require_known(dimension, SCOPES, "bad_scope")
         kpi.require_cut(dimension)
     if kpi.is_amount and not period.is_bounded:
         raise Misuse(

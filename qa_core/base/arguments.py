@@ -10,7 +10,7 @@ from datetime import date
 from functools import partial
 from typing import Any
 
-from qa_core.base.errors import Misuse
+from qa_core.base.errors import Misuse, build_malformed
 from qa_core.base.i18n import N_
 
 _OPTION = "option"
@@ -65,7 +65,7 @@ def parse_day(text: str | None) -> date | None:
     if re.fullmatch(r"(19|2\d)\d\d-\d\d-\d\d", text, re.ASCII):
         with contextlib.suppress(ValueError):
             return date.fromisoformat(text)
-    raise Misuse("bad_date", "{text} is not a date. Write it as 2026-11-24.", text=text)
+    raise build_malformed("bad_date", text, "2026-11-24")
 
 
 def require_between(day: date, first: date | None = None, last: date | None = None) -> None:
@@ -83,6 +83,6 @@ def parse_pairs(texts: Iterable[str] | None, at_last: bool = False) -> list[tupl
     for text in texts or ():
         name, equals, value = text.rpartition("=") if at_last else text.partition("=")
         if not equals or not name:
-            raise Misuse("bad_pair", "Write {text} as NAME=VALUE.", text=text)
+            raise build_malformed("bad_pair", text, "NAME=VALUE")
         pairs.append((name.strip(), value))
     return pairs

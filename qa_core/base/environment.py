@@ -17,7 +17,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from qa_core.base.errors import Misuse, Refusal
+from qa_core.base.errors import Misuse, Refusal, build_malformed
 
 PROJECT = Path(__file__).resolve().parents[2]
 SECRETS = ("cookie", "pseudonyms", "recordings", "journal", "backup")
@@ -103,11 +103,8 @@ def _build(*values: str | None) -> Environment:
     try:
         ZoneInfo(timezone)
     except (ZoneInfoNotFoundError, ValueError) as error:
-        raise Refusal(
-            "unknown_timezone",
-            "QA_TIMEZONE is {value}, which is not an IANA time zone. Write one such as "
-            "Europe/Paris.",
-            value=timezone,
+        raise build_malformed(
+            "unknown_timezone", f"QA_TIMEZONE={timezone}", "QA_TIMEZONE=Europe/Paris"
         ) from error
     lake_url = (lake_url or str(folder / "lake")).removeprefix("file://")
     if "://" in lake_url:
@@ -167,10 +164,8 @@ def _read_shift(text: str, timezone: str) -> timedelta:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise Refusal(
-            "bad_clock",
-            "QA_CLOCK is {value}; write a day or a moment, such as 2027-06-30T09:00.",
-            value=text,
+        raise build_malformed(
+            "bad_clock", f"QA_CLOCK={text}", "QA_CLOCK=2027-06-30T09:00"
         ) from error
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=ZoneInfo(timezone))
@@ -276,10 +271,8 @@ def find_engine_seconds() -> int:
     """
     text = os.environ.get("QA_ENGINE_SECONDS") or "300"
     if not text.isdecimal() or not int(text):
-        raise Refusal(
-            "bad_engine_seconds",
-            "QA_ENGINE_SECONDS is {value}; write a whole number of seconds, such as 300.",
-            value=text,
+        raise build_malformed(
+            "bad_engine_seconds", f"QA_ENGINE_SECONDS={text}", "QA_ENGINE_SECONDS=300"
         )
     return int(text)
 

@@ -57,29 +57,55 @@ class Misuse(Refusal):
     """Malformed request: an unknown name, a bad date. The command line exits with 2."""
 
 
-def require_known(
-    name: object,
-    known_names: Iterable[str],
-    code: str,
-    message: str = N_("{name} is unknown here. Known: {known}."),
-) -> None:
-    """Raise Misuse for a name that is not known, with the one that it resembles; its
-    message has places for `{name}` and all that are `{known}`.
-    """
+def require_known(name: object, known_names: Iterable[str], code: str) -> None:
+    """Raise Misuse for a name that is not known, with the one that it resembles."""
     names = list(known_names)
     if name not in names:
         import difflib
 
+        message = N_("{name} is unknown here. Known: {known}.")
         refusal = Misuse(code, message, name=name, known=", ".join(names))
         similar = difflib.get_close_matches(str(name).casefold(), names, n=1)
         refusal.suggestion = similar[0] if similar else None
         raise refusal
 
 
+def require_number(name: str, value: float | None, low: float, high: float, code: str) -> None:
+    """Raise Misuse for a number out of range, or none; `name` is in the reader's language."""
+    if value is None or not low <= value <= high:
+        message = N_("{name} must be a number from {low} to {high}.")
+        least, most = (f"{end:g}" if isinstance(end, float) else end for end in (low, high))
+        raise Misuse(code, message, name=name, low=least, high=most)
+
+
+def build_unknown(code: str, name: object, *options: str) -> Refusal:
+    """Build what to tell of a name that nothing here has."""
+    message = N_("{name} is not known here. Check the spelling.")
+    return Refusal(code, message, options, name=name)
+
+
+def build_namesakes(name: str, ids: Iterable[str], code: str = "several_advisors") -> Refusal:
+    """Build what to tell of a name that several advisors have."""
+    message = N_("Several advisors are called {name}: {ids}. Give the id.")
+    return Refusal(code, message, name=name, ids=", ".join(ids))
+
+
+def build_malformed(code: str, text: str, example: str, *options: str) -> Misuse:
+    """Build what to tell of a text that is written in another way than it must be."""
+    message = N_("Write {name} like this: {example}.")
+    return Misuse(code, message, options, name=text, example=example)
+
+
 def build_unopened(path: Path, error: OSError) -> Refusal:
     """Build what to tell of a file that the system does not open."""
     message, reason = N_("{name} cannot be opened: {reason}."), error.strerror or str(error)
     return Refusal("no_file", message, name=str(path), reason=reason)
+
+
+def build_misread(code: str, name: str, form: str, error: Exception) -> Refusal:
+    """Build what to tell of a file that is not of the form, such as TOML."""
+    message = N_("{name} is not {form}: {detail}")
+    return Refusal(code, message, name=name, form=form, detail=str(error))
 
 
 class AccessDenied(Refusal):

@@ -73,6 +73,16 @@ def ngettext(singular: str, plural: str, n: int, **params: Any) -> str:
     return _catalogue(language()).ngettext(singular, plural, n).format(n=n, **params)
 
 
+def capitalise(text: str) -> str:
+    """Begin a text with a capital, as a title or a sentence."""
+    return text[:1].upper() + text[1:]
+
+
+def uncapitalise(text: str) -> str:
+    """Begin a text with a small letter, as within a sentence."""
+    return text[:1].lower() + text[1:]
+
+
 def format_refusal(refusal: Refusal) -> str:
     """Translate a refusal, fill its places, and add its suggestion."""
     text = _(refusal.message).format(**refusal.params)

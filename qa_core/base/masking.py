@@ -19,12 +19,12 @@ from qa_core.base.i18n import N_
 MASK = "•••"
 KINDS = {
     "phone": N_("phone number"),
-    "email": N_("e-mail address"),
+    "email": N_("E-mail address"),
     "card": N_("payment card"),
     "iban": N_("account number"),
     "social_security": N_("social security number"),
     "birth": N_("date of birth"),
-    "name": N_("name"),
+    "name": N_("Name"),
     "postal_address": N_("postal address"),
     "identity_document": N_("identity document, number plate or password"),
     "health": N_("health"),
@@ -254,11 +254,10 @@ def mask(text: str) -> str:
 def clean_text(text: str, limit: int, code: str, is_needed: bool = True) -> str:
     """Mask and strip what a person wrote. Refuse a longer text, and an empty one if needed."""
     text = mask(text).strip()
-    if is_needed and not text:
-        missing = N_("Give a reason.") if code == "no_reason" else N_("Write a text first.")
-        raise Refusal(code, missing)
-    if len(text) > limit:
-        raise Refusal(code, "Write a text of at most {limit} characters.", limit=limit)
+    if code == "no_reason" and is_needed and not text:
+        raise Refusal(code, "Give a reason.")
+    if len(text) > limit or (is_needed and not text):
+        raise Refusal(code, "Write a text of 1 to {limit} characters.", limit=limit)
     return text
 
 

@@ -23,7 +23,8 @@ from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
-from qa_core.base.errors import Misuse, require_known
+from qa_core.base.errors import Misuse, build_malformed, require_known, require_number
+from qa_core.base.i18n import N_
 from qa_core.storage import audit_log
 from qa_core.storage.records import due_work, store
 from qa_core.storage.records.imports import CENTRE_RULES, PURGE
@@ -64,43 +65,21 @@ class Setting:
         if self.is_optional and not text:
             return None
         if self.kind == "choice":
-            if text in self.choices:
-                return text
-            raise Misuse(
-                "bad_setting",
-                "{name} must be one of: {choices}.",
-                name=self.name,
-                choices=", ".join(self.choices),
-            )
+            require_known(text, self.choices, "bad_setting")
+            return text
         if self.kind == "text":
             if len(text) > self.high:
-                raise Misuse(
-                    "bad_setting",
-                    "{name} may have at most {high} characters.",
-                    name=self.name,
-                    high=self.high,
-                )
+                message = N_("Write a text of 1 to {limit} characters.")
+                raise Misuse("bad_setting", message, limit=self.high)
             parts = (part.strip() for part in text.split(";"))
             if self.each and not all(re.fullmatch(self.each, part) for part in parts):
-                raise Misuse(
-                    "bad_setting",
-                    "{name} must be written like this: {example}.",
-                    name=self.name,
-                    example=self.example,
-                )
+                raise build_malformed("bad_setting", self.name, self.example)
             return text
         try:
             value = int(text) if self.kind == "whole" else float(text.replace(",", "."))
         except ValueError:
             value = None
-        if value is None or not self.low <= value <= self.high:
-            raise Misuse(
-                "bad_setting",
-                "{name} must be a number from {low} to {high}.",
-                name=self.name,
-                low=self.low,
-                high=self.high,
-            )
+        require_number(self.name, value, self.low, self.high, "bad_setting")
         return value
 
 

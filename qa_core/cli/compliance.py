@@ -9,7 +9,7 @@ from qa_core.access.roles import Viewer
 from qa_core.base import environment, i18n
 from qa_core.base.arguments import parse_day, parse_pairs
 from qa_core.base.errors import Misuse
-from qa_core.base.i18n import N_, _, ngettext
+from qa_core.base.i18n import N_, _, uncapitalise
 from qa_core.cli.output import Lines, Output, describe_done
 from qa_core.cli.registry import ROOT, argument, flag, option
 
@@ -27,7 +27,7 @@ def list_gates() -> Output:
     """List every gate with its value and what it expects."""
     rows = _find_rows()
     yield rows
-    missing = _("missing")
+    missing = uncapitalise(_("Missing"))
     for act, of_act in groupby(rows, itemgetter("act")):
         yield f"[{act}]"
         for row in of_act:
@@ -199,6 +199,9 @@ def _find_uninformed() -> list[str]:
     return [notice.advisor_id for notice in advisors if notice.informed_on is None]
 
 
+INFORM = "python -m qa_core inform ADVISOR --on DATE"
+
+
 def _describe_next() -> str:
     """Describe the first missing condition of listening, with the command that meets it."""
     from qa_core.compliance.conditions import gates
@@ -207,19 +210,8 @@ def _describe_next() -> str:
     with store.reading() as session:
         missing = gates.find_missing(session)
     waiting = _find_uninformed()
-    if missing:
-        return _(
-            "Listening is not open. Still missing: {names}. Next: {command}",
-            names=", ".join(missing),
-            command=gates.name_command(missing[0]),
-        )
-    if waiting:
-        return ngettext(
-            "Listening is open. {n} advisor is not yet informed and cannot be drawn. Next: "
-            "{command}",
-            "Listening is open. {n} advisors are not yet informed and cannot be drawn. Next: "
-            "{command}",
-            len(waiting),
-            command="python -m qa_core inform ADVISOR --on DATE",
-        )
-    return _("Listening is open, and every advisor is informed.")
+    state = gates.describe_listening(missing, len(waiting))
+    if not missing and not waiting:
+        return state
+    command = gates.name_command(missing[0]) if missing else INFORM
+    return f"{state} {_('Next: {command}', command=command)}"

@@ -5,7 +5,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from qa_core.base.errors import Refusal, build_unopened
+from qa_core.base.errors import Refusal, build_misread, build_unopened
 
 
 def read_toml(file: Path, code: str) -> dict[str, Any]:
@@ -15,9 +15,7 @@ def read_toml(file: Path, code: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         # A number with thousands of digits is another ValueError.
-        raise Refusal(
-            code, "{file} is not TOML: {detail}", file=file.name, detail=str(error)
-        ) from error
+        raise build_misread(code, file.name, "TOML", error) from error
 
 
 def read_json(file: Path, code: str) -> Any:
@@ -26,9 +24,7 @@ def read_json(file: Path, code: str) -> Any:
     try:
         return json.loads(text, object_pairs_hook=lambda pairs: _expect_distinct(file, code, pairs))
     except (ValueError, RecursionError) as error:
-        raise Refusal(
-            code, "{file} is not JSON: {detail}", file=file.name, detail=str(error)
-        ) from error
+        raise build_misread(code, file.name, "JSON", error) from error
 
 
 def _read_text(file: Path) -> str:
@@ -37,7 +33,7 @@ def _read_text(file: Path) -> str:
     except OSError as error:
         raise build_unopened(file, error) from error
     except UnicodeDecodeError as error:
-        raise Refusal("bad_encoding", "{file} is not UTF-8 text.", file=file.name) from error
+        raise build_misread("bad_encoding", file.name, "UTF-8", error) from error
 
 
 def _expect_distinct(file: Path, code: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -143,7 +143,7 @@ def watch_folder(
         print(line, file=sys.stderr if failed else sys.stdout, flush=True)
 
     if not folder.is_dir():
-        raise Refusal("no_folder", "There is no folder {path}.", path=str(folder))
+        raise Refusal("no_folder", "There is no file or folder {path}.", path=str(folder))
     store.require_ready()
     ingest.resume()
     stop = Stop()

@@ -10,7 +10,7 @@ from typing import Any
 from qa_core.access.roles import DEFAULT_TOKEN_DAYS, MAX_TOKEN_DAYS, TOKEN_ROLES, Role, Viewer
 from qa_core.base.arguments import parse_day
 from qa_core.base.errors import require_known
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import _
 from qa_core.cli.output import (
     DONE,
     REFUSED,
@@ -182,8 +182,7 @@ def add_token(
 
     known = kpis.find_open(accounts.parse_role(role))
     for key in kpi or ():
-        message = N_("A token of this role cannot ask for the KPI {name}. Possible: {known}.")
-        require_known(key, known, "unknown_kpi", message)
+        require_known(key, known, "unknown_kpi")
     terms = accounts.AccountTerms(
         accounts.parse_role(role),
         purpose,

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from qa_core.access.roles import Viewer
-from qa_core.base.i18n import _, ngettext
+from qa_core.base.i18n import _, ngettext, uncapitalise
 from qa_core.cli.files import read_toml
 from qa_core.cli.output import Output
 from qa_core.cli.registry import ROOT, argument, flag, option
@@ -84,7 +84,7 @@ def draw(
         frame=result.frame,
     )
     for reason, count in result.excluded.items():
-        yield f"    {count:>9}  {_(REASONS[reason])}"
+        yield f"    {count:>9}  {uncapitalise(_(REASONS[reason]))}"
     if short:
         yield ngettext("{n} is missing:", "{n} are missing:", short)
         for advisor, missing in result.short.items():

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from qa_core.access.roles import Viewer
 from qa_core.base.errors import Refusal, build_unopened
-from qa_core.base.i18n import _
+from qa_core.base.i18n import _, uncapitalise
 from qa_core.base.row_values import read_fields
 from qa_core.cli.output import Output
 from qa_core.cli.registry import ROOT, argument, flag, option
@@ -27,7 +27,11 @@ def list_scorecards() -> Output:
         for stored in stored_scorecards
     ]
     for stored in stored_scorecards:
-        state = _("draft") if stored.is_draft else _("version {version}", version=stored.version)
+        state = (
+            uncapitalise(_("Draft"))
+            if stored.is_draft
+            else _("version {version}", version=stored.version)
+        )
         yield f"{stored.key:24} {state:12} {stored.evaluations:6}  {stored.title}"
     if not stored_scorecards:
         yield _(
@@ -60,4 +64,4 @@ def import_scorecard(
             raise
     stored = scorecards.get(Viewer.SYSTEM, made)
     yield {"id": stored.id, "key": stored.key, "version": version, "title": stored.title}
-    yield f"{stored.key}  {_('draft') if version is None else version}  {stored.title}"
+    yield f"{stored.key}  {_('Draft') if version is None else version}  {stored.title}"

@@ -31,7 +31,7 @@ def add_source(
     from qa_core.sources import register
 
     if statement is not None and not statement.is_file():
-        raise Refusal("no_file", "There is no file {path}.", path=str(statement))
+        raise Refusal("no_file", "There is no file or folder {path}.", path=str(statement))
     secret = None if sys.stdin.isatty() else sys.stdin.read().strip()
     options = {"system": system, "profile": profile, "timezone": timezone}
     text = statement.read_text(encoding="utf-8") if statement else None

@@ -44,7 +44,7 @@ def export(
     else:
         content = subjects.export(Viewer.SYSTEM, **_find(customer, advisor, account))
     if not environment.write_private(out, content):
-        raise Misuse("file_exists", "{file} already exists. Choose another name.", file=str(out))
+        raise Misuse("file_exists", "{name} already exists. Choose another name.", name=str(out))
     yield _("Written to {file}. Give it to that person only.", file=out)
 
 
@@ -250,7 +250,7 @@ def list_requests() -> Output:
     entries = requests.find_all(Viewer.SYSTEM)
     yield [asdict(item) for item in entries]
     for item in entries:
-        state = item.answer or _("due on {day}", day=item.due_on.isoformat())
+        state = item.answer or _("due {day}", day=item.due_on.isoformat())
         state = f"{_('refused')}: {state}" if item.is_refused else state
         kind = _(requests.TITLES[item.kind])
         yield f"{item.id}  {item.received_on}  {kind}  {item.subject_kind}  {state}"

@@ -21,4 +21,4 @@ def title(action: str) -> str:
 
 
 def _join(what: str, act: str) -> str:
-    return _("{what}: {act}", what=what, act=act)
+    return _("{what}: {text}", what=what, text=act)

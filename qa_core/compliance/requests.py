@@ -23,17 +23,17 @@ from qa_core.storage.records.retention import SubjectRequest
 from qa_core.storage.records.store import Session
 
 KINDS = {
-    "access": N_("access"),
-    "rectification": N_("rectification"),
-    "objection": N_("objection"),
-    "erasure": N_("erasure"),
-    "restriction": N_("restriction"),
-    "portability": N_("portability"),
-    "contest": N_("contest of an evaluation"),
+    "access": N_("Access"),
+    "rectification": N_("Rectification"),
+    "objection": N_("Objection"),
+    "erasure": N_("Erasure"),
+    "restriction": N_("Restriction"),
+    "portability": N_("Portability"),
+    "contest": N_("Contest of an evaluation"),
 }
 EXCLUSION = "exclusion"
 """An advisor's request in the product: leave out one contact of theirs."""
-TITLES = {**KINDS, EXCLUSION: N_("exclusion of a contact")}
+TITLES = {**KINDS, EXCLUSION: N_("Exclusion of a contact")}
 TO_DESCRIBE = ("rectification", "objection", "contest")
 """Requests that mean nothing without words."""
 ALREADY_ASKED = N_("You have already made this request.")

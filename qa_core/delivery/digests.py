@@ -120,7 +120,7 @@ def _build_of_teams(viewer: Viewer) -> Digest | None:
     trends = [f"**{formatting.short_title(one.kpi)}** – {one.finding.text}" for one in seen.trends]
     events = describe_alerts(viewer, seen.alerts)
     waiting = [
-        _("{what}: {count}", what=_(this_week.TITLES[key]), count=formatting.number(len(lines)))
+        _("{what}: {text}", what=_(this_week.TITLES[key]), text=formatting.number(len(lines)))
         for key, lines in this_week.find_groups(viewer).items()
     ]
     look = (*events, *trends, *_texts(seen.items, "attention"))
@@ -166,7 +166,7 @@ def _build_board(viewer: Viewer, month: str) -> Digest | None:
     rows = []
     for line in lines:
         title, value = formatting.short_title(get_kpi(line.kpi.key)), f"**{line.value}**"
-        text = _("{what}: {count}", what=title, count=value)
+        text = _("{what}: {text}", what=title, text=value)
         has_target = not formatting.is_missing(line.row.target)
         rows.append(f"{text} · {line.target.text}" if has_target else text)
     sections = (
@@ -207,7 +207,7 @@ def _describe_figures(found: Headline) -> tuple[str, ...]:
     lines = []
     for key in found.rows:
         title, value, change = found.describe(key)
-        text = _("{what}: {count}", what=title, count=f"**{value}**")
+        text = _("{what}: {text}", what=title, text=f"**{value}**")
         lines.append(text + (f" ({change})" if change else ""))
     return (*lines, *note_texts.describe_populations(found.rows.values()))
 

@@ -137,8 +137,8 @@ class Content:
                 if not encoding and not end and len(block) > MAX_LINE_LENGTH:
                     raise Refusal(
                         "no_lines",
-                        "{name} has a line of more than {size} million characters. It is "
-                        "neither a table nor a log.",
+                        "{name} holds a value of more than {size} million characters. It is "
+                        "not a list of contacts.",
                         name=self.name,
                         size=MAX_LINE_LENGTH >> 20,
                     )

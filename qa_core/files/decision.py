@@ -7,17 +7,27 @@ from dataclasses import dataclass
 from typing import Any
 
 from qa_core.base.errors import make_quotable
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import N_, _, uncapitalise
 
 SET_BY_PERSON, NO_COLUMN = N_("as set by you"), N_("no column says it")
 """Evidence that is not in the cells: an option of the import, or a default."""
 VALUE = "{value}"
 """Decision that is nothing but its parameter `value`."""
-OWN_WORDS = (
-    N_("comma"), N_("semicolon"), N_("tab"), N_("bar"), N_("answered"), N_("abandoned"),
-    N_("timeout"), N_("overflow"), N_("voicemail"), N_("closed"), N_("refused"), N_("failed"),
-    N_("unanswered"),
-)  # fmt: skip
+OWN_WORDS = {
+    "comma": N_("comma"),
+    "semicolon": N_("semicolon"),
+    "tab": N_("tab"),
+    "bar": N_("bar"),
+    "answered": N_("Answered"),
+    "abandoned": N_("Abandoned"),
+    "timeout": N_("Timed out"),
+    "overflow": N_("Overflowed"),
+    "voicemail": N_("Voicemail"),
+    "closed": N_("Outside hours"),
+    "refused": N_("Refused"),
+    "failed": N_("Failed"),
+    "unanswered": N_("Not answered"),
+}
 """Our words in the places of a decision; words of the file are not translated."""
 
 
@@ -61,9 +71,11 @@ def _translate_param(name: str, value: Any) -> Any:
     if name == "seen" and isinstance(value, int):
         return _("{count} rows", count=value)
     if name == "delimiter" or value in (SET_BY_PERSON, NO_COLUMN):
-        return _(value) if value in (*OWN_WORDS, SET_BY_PERSON, NO_COLUMN) else value
+        return _(value) if value in (SET_BY_PERSON, NO_COLUMN) else _translate_word(value)
     if name != "said":
         return value
-    return re.sub(
-        r"(?<=→ )\w+", lambda match: _(match[0]) if match[0] in OWN_WORDS else match[0], value
-    )
+    return re.sub(r"(?<=→ )\w+", lambda match: _translate_word(match[0]), value)
+
+
+def _translate_word(word: str) -> str:
+    return uncapitalise(_(OWN_WORDS[word])) if word in OWN_WORDS else word

@@ -16,8 +16,7 @@ from qa_core.base.arguments import (
     find_declared,
     parse_day,
 )
-from qa_core.base.errors import Misuse, require_known
-from qa_core.base.i18n import N_
+from qa_core.base.errors import Misuse, build_malformed, require_known
 
 KINDS = ("contacts", "tracking", "surveys", "spend", "intervals", "advisors", "evaluations")
 """Kinds of files of rows, as the command line names them."""
@@ -43,8 +42,7 @@ _ANSWERS = (
 
 def require_kind(kind: str) -> None:
     """Raise Misuse for a kind of file that cannot be imported."""
-    message = N_("{name} cannot be imported. Possible: {known}.")
-    require_known(kind, ALL_KINDS, "unknown_kind", message)
+    require_known(kind, ALL_KINDS, "unknown_kind")
 
 
 @dataclass(frozen=True)
@@ -141,20 +139,17 @@ class ImportOptions:
             try:
                 ZoneInfo(self.timezone)
             except (ZoneInfoNotFoundError, ValueError) as error:
-                raise Misuse(
-                    "unknown_timezone",
-                    "{value} is not an IANA time zone. Write one such as Europe/Paris.",
-                    value=self.timezone,
-                ) from error
+                raise build_malformed("unknown_timezone", self.timezone, "Europe/Paris") from error
         if self.encoding is not None:
             try:
                 codecs.getincrementaldecoder(self.encoding)
             except LookupError as error:
-                raise Misuse(
+                raise build_malformed(
                     "unknown_encoding",
-                    "{value} is not an encoding. Try utf-8 or cp1252.",
-                    ("--encoding utf-8", "--encoding cp1252"),
-                    value=self.encoding,
+                    self.encoding,
+                    "utf-8",
+                    "--encoding utf-8",
+                    "--encoding cp1252",
                 ) from error
         for item, option in find_declared(type(self)):
             if option.choices:
@@ -164,17 +159,12 @@ class ImportOptions:
                     _require_one_of(name, part, option.choices)
         for text in self.words:
             if ":" not in text:
-                raise Misuse("bad_word", "Write {text} as COLUMN:VALUE=MEANING.", text=text)
+                raise build_malformed("bad_word", text, "COLUMN:VALUE=MEANING")
         for unit in self.units.values():
             _require_one_of("--unit", unit, UNITS)
         for name, scale in self.scales.items():
             if parse_scale(scale) is None:
-                raise Misuse(
-                    "bad_scale",
-                    "Write the scale of {field} as lowest-highest, such as 1-5, not as {value}.",
-                    field=name,
-                    value=scale,
-                )
+                raise build_malformed("bad_scale", f"{name}={scale}", f"{name}=1-5")
 
     def as_reading_options(self) -> dict[str, Any]:
         """Collect the options that change what is read: same digest and options, same import."""
@@ -254,8 +244,8 @@ def _require_one_of(option: str, value: str | None, choices: tuple[str, ...]) ->
     if value is not None and value not in choices:
         raise Misuse(
             "bad_option",
-            "{value} is not a possible value. Use one of: {known}.",
+            "{name} is unknown here. Known: {known}.",
             tuple(f"{option} {choice}" for choice in choices),
-            value=value,
+            name=value,
             known=", ".join(choices),
         )

@@ -93,5 +93,7 @@ def _read_rows(content: Content) -> Iterator[dict[str, str]]:
 
 
 def _refuse_size(content: Content) -> Refusal:
-    message = N_("{name} unpacks to far more than its size. Export it in parts, or as CSV.")
+    message = N_(
+        "{name} is too large to unpack safely. Save only the table in a new file, or as CSV."
+    )
     return Refusal("parquet_too_large", message, name=content.name)

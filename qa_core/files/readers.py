@@ -89,10 +89,9 @@ class Source:
         except csv.Error as error:
             raise Refusal(
                 "unclosed_quote",
-                "A cell near line {line} is longer than {size} characters. A quotation mark "
-                "is probably never closed. Correct that line and try again.",
+                "A quotation mark near line {line} is never closed, so the rows after it would be "
+                "lost. Correct that line and try again.",
                 line=reader.line_num,
-                size=MAX_CELL_LENGTH,
             ) from error
 
     def sample(self, count: int) -> list[tuple[int, list[str]]]:
@@ -115,7 +114,11 @@ def open_source(
         return _open_workbook(content, options, score_rows)
     if options.sheet is not None:
         raise Refusal(
-            "unknown_sheet", "{name} is no workbook: it has no sheets.", name=content.name
+            "unknown_sheet",
+            "{name} has no sheet {sheet}. Its sheets: {names}.",
+            name=content.name,
+            sheet=options.sheet,
+            names="–",
         )
     if start.startswith(PARQUET):
         return _open_records(content, parquet.open_records(content))

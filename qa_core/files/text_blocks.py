@@ -159,8 +159,8 @@ def _read_rows(
     ):
         raise Refusal(
             "unclosed_quote",
-            "A quotation mark on line {line} is never closed, so the rows after it would be "
-            "lost. Correct that line and try again.",
+            "A quotation mark near line {line} is never closed, so the rows after it would "
+            "be lost. Correct that line and try again.",
             line=previous_line + 1 + offset,
         )
     if rows or odd_rows:

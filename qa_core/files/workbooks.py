@@ -195,7 +195,6 @@ def _read_output(process: subprocess.Popen[bytes], content: Content) -> bytes:
 def _refuse_size(content: Content) -> Refusal:
     return Refusal(
         "workbook_too_large",
-        "{name} is too large to unpack safely, or its cells are spread too far. Save only the "
-        "table in a new workbook, or as CSV.",
+        "{name} is too large to unpack safely. Save only the table in a new file, or as CSV.",
         name=content.name,
     )

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.base.errors import AccessDenied, Misuse, Refusal, build_unknown
 from qa_core.base.i18n import N_, _
 from qa_core.base.progress import Progress, ignore_progress
 from qa_core.compliance import recordings
@@ -118,7 +118,7 @@ def _load_file(
         return _load_staged(viewer, staged, name, options, progress, system, confirmation)
     refuse_special(path)
     if not path.exists():
-        raise Refusal("no_file", "There is no file {path}.", path=name)
+        raise Refusal("no_file", "There is no file or folder {path}.", path=name)
     digest = table_reader.compute_digest(path)
     with store.reading_or_empty() as session:
         known = _find_known_report(session, kind, digest, options, name)
@@ -276,12 +276,7 @@ def undo(viewer: Viewer, batch_id: str) -> dict[str, Any]:
         with store.reading() as session:
             batch = session.get(ImportBatch, batch_id)
             if batch is None:
-                raise Refusal(
-                    "unknown_batch",
-                    "There is no import {batch}. Choose one from the list of imports.",
-                    ("python -m qa_core batches list",),
-                    batch=batch_id,
-                )
+                raise build_unknown("unknown_batch", batch_id, "python -m qa_core batches list")
             if batch.state != "done":
                 raise Refusal(
                     "not_standing",

@@ -10,7 +10,6 @@ from typing import Any
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import require_known
-from qa_core.base.i18n import N_
 from qa_core.metrics import downloads
 
 DAYS, CALLS_A_DAY, SEED = 28, 16, 7
@@ -122,9 +121,7 @@ SAMPLES: dict[str, Callable[[], Iterator[Row]]] = {
 
 def build_file(viewer: Viewer, name: str, form: str = "csv") -> downloads.Download:
     """Build a sample file. Raises Misuse for a kind without one."""
-    require_known(
-        name, SAMPLES, "unknown_kind", N_("{name} cannot be imported. Possible: {known}.")
-    )
+    require_known(name, SAMPLES, "unknown_kind")
     rows = list(SAMPLES[name]())
     content = downloads.to_csv(list(rows[0]), (list(row.values()) for row in rows))
     return downloads.Download(f"sample_{name}.{form}", "text/csv", content)

@@ -68,7 +68,7 @@ def describe_origin(digest: str = "") -> tuple[str, str]:
         author = settings.current(session).organisation_name or ""
     parts = (
         author,
-        digest and _("version {digest}", digest=digest),
+        digest and _("version {version}", version=digest),
         _("printed on {day}", day=formatting.long_day(environment.today())),
         f"Écoute {find_product_version()}",
     )

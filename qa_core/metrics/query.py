@@ -20,12 +20,9 @@ from qa_core.metrics.rows.advisors import (
     read_advisor,
 )
 from qa_core.metrics.rows.callbacks import (
-    CALL_BACK_DAYS,
     MissedCaller,
-    Recovery,
     find_missed_callers,
     find_own_queues,
-    find_recovery,
 )
 from qa_core.metrics.rows.comments import find_remarks, may_read_remarks
 from qa_core.metrics.rows.contacts import (

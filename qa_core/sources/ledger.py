@@ -53,7 +53,7 @@ CAUSES = {
         "sources test"
     ),
     "changing": N_("The data changed during each reading. It is read again by itself."),
-    "error": N_("An error. An operator finds its cause in the server log."),
+    "error": N_("Unexpected error. The server log has the cause."),
 }
 """Causes of a gap or a failure, and what to do; others are codes of refusals of the import."""
 SAID = ("name", "path", "type", "platform", "system", "kind", "field", "known")

@@ -183,7 +183,9 @@ def lock(name: str) -> Iterator[None]:
     with environment.lock(path, waits=False) as is_held:
         if not is_held:
             raise Refusal(
-                "source_busy", "Another process is reading {name}. Wait for it.", name=name
+                "source_busy",
+                "Another process is reading {name}. Stop it, or wait for it.",
+                name=name,
             )
         yield
 

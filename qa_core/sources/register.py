@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
-from qa_core.base.errors import Misuse, Refusal, require_known
+from qa_core.base.errors import Misuse, Refusal, build_unknown, require_known
 from qa_core.base.row_values import build_from_row
 from qa_core.files.options import ImportOptions, require_kind
 from qa_core.sources import platforms
@@ -118,7 +118,7 @@ def add(
     entry.build_options()  # raises Misuse
     entry = replace(entry, address=declared.check(address, statement))
     if find(name) is not None:
-        raise Refusal("known_source", "There is a source {name}. Remove it first.", name=name)
+        raise Refusal("known_source", "{name} already exists. Choose another name.", name=name)
     if secret:
         environment.write_private(_find_secret_file(name), secret.strip().encode(), overwrite=True)
     with store.writing() as session:
@@ -160,12 +160,7 @@ def get(name: str) -> SourceEntry:
     """Get a source. Raises Refusal for an unknown one."""
     entry = find(name)
     if entry is None:
-        raise Refusal(
-            "unknown_source",
-            "There is no source {name}.",
-            ("python -m qa_core sources list",),
-            name=name,
-        )
+        raise build_unknown("unknown_source", name, "python -m qa_core sources list")
     return entry
 
 

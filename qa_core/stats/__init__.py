@@ -28,7 +28,6 @@ from qa_core.stats.intervals import (
     nps_interval,
     p_value_of,
     percentiles,
-    pooled_mean_interval,
     t_quantile,
     wilson,
 )

@@ -66,19 +66,6 @@ def mean_interval(mean: float, deviation: float | None, n: int) -> tuple[float, 
     return mean - half, mean + half
 
 
-def pooled_mean_interval(
-    means: Sequence[float], deviations: Sequence[float | None], n: Sequence[int]
-) -> tuple[float, tuple[float, float] | None]:
-    """Return the mean of groups taken together, and its 95 % interval (None below two values)."""
-    count = sum(n)
-    mean = sum(value * size for value, size in zip(means, n, strict=True)) / count
-    squares = sum(
-        (size - 1) * (deviation or 0.0) ** 2 + size * (value - mean) ** 2
-        for value, deviation, size in zip(means, deviations, n, strict=True)
-    )
-    return mean, mean_interval(mean, math.sqrt(squares / (count - 1)), count) if count > 1 else None
-
-
 def chance_range(centre: float, deviation: float, n: float = 1) -> tuple[float, float]:
     """Return where 95 % of the means of n values lie by chance alone. `deviation`: of one value."""
     half = Z95 * deviation / math.sqrt(n)

@@ -56,7 +56,6 @@ UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 DOWNLOAD_ROOMS = (
     "analysis.board_pdf",
     "analysis.exports",
-    "analysis.explanations",
     "analysis.irritants.texts",
     "compliance.audit_report",
     "compliance.documents.printing",

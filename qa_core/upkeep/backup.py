@@ -83,13 +83,13 @@ def back_up(viewer: Viewer, path: Path) -> Backup:
     _require_sqlite()
     path = path.expanduser().resolve()
     if path.exists():
-        raise Misuse("file_exists", "{file} already exists. Choose another name.", file=str(path))
+        raise Misuse("file_exists", "{name} already exists. Choose another name.", name=str(path))
     folder = environment.current().folder
     if path.is_relative_to(folder):
         message = N_("{file} would be next to the stores in {folder}. Choose another place.")
         raise Misuse("backup_beside_stores", message, file=str(path), folder=str(folder))
     if not path.parent.is_dir():
-        message = N_("There is no folder {path}.")
+        message = N_("There is no file or folder {path}.")
         raise Refusal("no_folder", message, path=str(path.parent))
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:

@@ -191,7 +191,7 @@ class ActOutcome:
             self.recordings,
             count=formatting.number(self.recordings),
         )
-        met = _("Done: {items}.", items=f"{contacts}, {recordings_deleted}")
+        met = _("Done: {what}.", what=f"{contacts}, {recordings_deleted}")
         if not self.contacts and not self.recordings:
             met = f"{met} {_('It met nothing: check the number or id.')}"
         if not self.unknown:

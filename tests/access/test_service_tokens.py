@@ -152,7 +152,7 @@ def test_a_name_is_used_once(centre: Path) -> None:
         service_tokens.add(SYSTEM, "Script", AccountTerms(Role.EXECUTIVE))
     with pytest.raises(Misuse):
         service_tokens.add(SYSTEM, "a script", AccountTerms(Role.EXECUTIVE))
-    with pytest.raises(Refusal, match="no token"):
+    with pytest.raises(Refusal, match="not known here"):
         service_tokens.revoke(SYSTEM, "script")
 
 

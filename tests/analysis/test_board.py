@@ -62,7 +62,7 @@ def test_a_month_below_the_usual_range_is_said_aloud_and_so_is_the_return(centre
     land_months([32] * 8 + [14])
 
     csat = find_lines()["csat"]
-    assert csat.sentence.text == "Customer satisfaction: below the limit in the last month"
+    assert csat.sentence.text == "Customer satisfaction: below the limit for 1 month"
     assert csat.sentence.severity == "attention"
     assert csat.value == "35.0\u202f%" and "based on 40 contacts" in csat.basis
     assert len(csat.series.points) == 13
@@ -184,10 +184,10 @@ def test_an_executive_reads_the_sheet_and_its_download_is_in_the_journal(
     app = open_app("rex", "board", months="1m")
     said = text_of(app)
     assert not app.exception and app.title[0].value == "Board sheet"
-    assert "Dec 2025 · Whole centre." in said
+    assert "Dec 2025 · The whole centre." in said
     wide = text_of(open_app("rex", "board", months="12m"))
-    assert "Jan – Dec 2025; data starts on 1 Apr 2025 · Whole centre." in wide
-    assert "Customer satisfaction: below the limit in the last month" in said
+    assert "Jan – Dec 2025; data starts on 1 Apr 2025 · The whole centre." in wide
+    assert "Customer satisfaction: below the limit for 1 month" in said
     assert app.metric[0].value == "35.0\u202f%"
 
     wire = Wire("rex")

@@ -12,7 +12,7 @@ import pytest
 
 from qa_core.access.roles import Role, Viewer
 from qa_core.analysis import chart_titles, charts
-from qa_core.analysis.charts.step_bars import build_strips
+from qa_core.analysis.charts.strips import build_strips
 from qa_core.analysis.series import build_series
 from qa_core.base import i18n
 from qa_core.metrics.kpis import BY_KEY, Unit, periods
@@ -108,7 +108,7 @@ def test_two_weeks_that_are_both_cut_short_are_no_week_without_data() -> None:
         SUNDAY,
     )
 
-    assert series.finding.text == "Too few weeks for control limits"
+    assert series.finding.text == "Too little data for control limits"
 
 
 def test_the_heading_says_for_how_long_a_series_is_below_its_limit() -> None:
@@ -122,7 +122,7 @@ def test_the_heading_says_for_how_long_a_series_is_below_its_limit() -> None:
     )
     assert (
         series_of("first_contact_resolution", STEADY[:5]).finding.text
-        == "Too few weeks for control limits"
+        == "Too little data for control limits"
     )
     assert (
         series_of("first_contact_resolution", [None] * 12).finding.text == "No data in this period"

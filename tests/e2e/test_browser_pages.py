@@ -310,9 +310,9 @@ def test_a_slash_opens_the_search_and_the_keyboard_alone_leads_to_a_result(enter
     page.get_by_role("heading", level=1, name="Overview").wait_for()
     page.keyboard.press("/")
     page.wait_for_url("**/find")
-    field = page.get_by_role("textbox", name="Search")
+    field = page.get_by_role("textbox", name="Find")
     field.wait_for()
-    page.wait_for_function("document.activeElement.getAttribute('aria-label') === 'Search'")
+    page.wait_for_function("document.activeElement.getAttribute('aria-label') === 'Find'")
 
     page.keyboard.type("coach/")
     assert field.input_value() == "coach/"  # a slash in a field is a sign like any other

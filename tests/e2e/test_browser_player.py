@@ -157,7 +157,7 @@ def test_an_evaluator_remarks_at_a_moment_while_the_grid_is_filled_in(
     text = page.get_by_label("Remark at", exact=False).and_(page.locator("textarea"))
     text.fill("")
     text.press_sequentially("Kjl [polite]")
-    page.get_by_role("button", name="Save the remark").click()
+    page.get_by_role("button", name="Save", exact=True).click()
     player.get_by_text("Kjl [polite]").wait_for()
 
     (entry,) = timed_comments.find_comments(centre_with_calls.viewer_of("eve"), draft).entries

@@ -312,7 +312,7 @@ def test_the_command_line_lists_and_publishes(centre: Path, capsys) -> None:
     assert "the data must hold it to its end" in capsys.readouterr().err
     for text in ("2026-13", "2026-5", "May"):
         assert run(["editions", "publish", "2026-05", text]) == 2
-        assert f"{text} is not a month" in capsys.readouterr().err
+        assert f"{text} like this: 2026-10" in capsys.readouterr().err
     assert run(["editions", "due", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"published": ["2026-05"]}
     assert run(["editions", "publish", "--json"]) == 0

@@ -37,7 +37,7 @@ from builders.random_centre import (
 from streamlit.testing.v1 import AppTest
 
 from qa_core.access.roles import Role, TeamSpan, Viewer
-from qa_core.analysis import explanations, exports
+from qa_core.analysis import explanations
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.centre import settings as declared_settings
 from qa_core.cli.app import run
@@ -355,15 +355,6 @@ def test_the_command_line_explains_where_it_is_asked_to(
     assert "− Outside opening hours" in capsys.readouterr().out
     assert run(["kpi", "received", "--json"]) == 0
     assert "explanation" not in json.loads(capsys.readouterr().out)
-
-
-def test_the_file_says_what_the_page_says(centre: Path) -> None:
-    land([contact("2026-05-04 10:00"), contact("2026-05-04 11:00", outcome="closed")])
-    content = explanations.build_file(
-        SYSTEM, **exports.build_figure_parameters(("received",), (), Filters())
-    ).content.decode("utf-8-sig")
-    assert "− Outside opening hours,1" in content
-    assert "= Counted contacts,1" in content.replace("'=", "=")
 
 
 @pytest.fixture

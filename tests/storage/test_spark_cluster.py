@@ -165,7 +165,6 @@ EXPLAINED = ("service_level", "returning_callers", "recovered_rate", "evaluation
 LISTS: dict[str, Callable[[Period], Any]] = {
     "contacts": lambda period: query.find_contacts(SYSTEM, where=Filters().with_period(period)),
     "chains": lambda period: query.find_chains(SYSTEM, Filters().with_period(period)),
-    "recovery": lambda period: query.find_recovery(SYSTEM, Filters().with_period(period)),
     "remarks": lambda period: query.find_remarks(SYSTEM, Filters().with_period(period)),
     "drivers": lambda period: query.find_drivers(SYSTEM, Filters().with_period(period)),
     "freshness": lambda period: query.find_freshness(SYSTEM),

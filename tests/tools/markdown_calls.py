@@ -141,7 +141,15 @@ class _Judge:
             return True
         if name in ("_", "ngettext"):
             return all(self.is_safe(word.value) for word in call.keywords)
-        if name in ("filter", "listing", "capitalize", "lower", "join"):
+        if name in (
+            "filter",
+            "listing",
+            "capitalise",
+            "uncapitalise",
+            "capitalize",
+            "lower",
+            "join",
+        ):
             texts = call.args[1:] if name == "filter" else call.args
             parts = [*texts, *([owner] if name in ("capitalize", "lower", "join") else [])]
             return all(map(self.is_safe, parts))

@@ -99,8 +99,8 @@ def test_the_glossary_explains_what_its_reader_may_see_and_is_searched_by_words(
     assert "Cost per contact" not in titles(open_app("eve", "glossary"))
 
     app = open_app("max", "glossary")
-    field_of(app, "Search").set_value("control limits").run()
+    field_of(app, "Find").set_value("control limits").run()
     assert titles(app) == ["Control limits"]
 
-    field_of(app, "Search").set_value("zzz").run()
+    field_of(app, "Find").set_value("zzz").run()
     assert "No term matches" in app.info[0].value

@@ -286,7 +286,7 @@ def test_the_page_says_that_the_eight_agents_of_the_five_thousand_calls_cannot_b
         shown = text_of(opened(open_app("max"), "advisors", measure=key, period="91d"))
         assert "no clear difference between the 8" in shown and said in shown
     becky = text_of(opened(open_app("max"), "advisor", id="Becky", period="91d"))
-    assert "no statistically clear difference from colleagues" in becky and "7 colleagues" in becky
+    assert "No statistically clear difference from colleagues" in becky and "7 colleagues" in becky
 
 
 def test_agents_of_a_file_whose_ratings_were_dealt_out_evenly_are_all_alike(

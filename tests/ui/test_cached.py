@@ -70,7 +70,6 @@ def test_people_who_ask_at_once_are_all_answered(called: Path) -> None:
 def test_a_question_with_the_same_arguments_as_another_has_its_own_answer(called: Path) -> None:
     cached.look_up_version()
     for _again in range(2):
-        assert cached.find_recovery(NORTH, MAY) == query.find_recovery(NORTH, MAY)
         assert cached.data_through(NORTH) == query.data_through(NORTH)
         assert cached.find_note_scopes(NORTH) == ()
 

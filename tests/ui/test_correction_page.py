@@ -84,7 +84,7 @@ def test_its_evaluator_corrects_it_and_sees_first_what_that_does(submitted: int,
     assert "Nothing has changed" in said(app)
 
     set_answer(app, submitted, "close", "2")
-    assert "Score 96.0 → 100.0" in said(app) and "1 → 2" in said(app)
+    assert "Score: 96.0 → 100.0" in said(app) and "1 → 2" in said(app)
     save(app, submitted, " ")
     assert "Give a reason." in said(app) and evaluation_of(submitted).score == pytest.approx(96)
     save(app, submitted, "The goodbye came after the music, call 06 12 34 56 78")
@@ -140,7 +140,7 @@ def test_over_the_correction_of_another_tab_it_is_said_first(submitted: int, ope
     assert "This was changed meanwhile" in said(app) and evaluation_of(
         submitted
     ).score == pytest.approx(100)
-    assert "Score 100.0 → 92.0" in said(app)  # 80 + 20 × 3/5
+    assert "Score: 100.0 → 92.0" in said(app)  # 80 + 20 × 3/5
     app.button(key=f"correct_{submitted}_save").click().run()
 
     assert not app.exception and evaluation_of(submitted).score == pytest.approx(92)

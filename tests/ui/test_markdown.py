@@ -24,7 +24,7 @@ PLAIN_TEXTS = {
     "widgets/alert_banner": ["cards.ICONS[item.severity] + item.text"],
     "widgets/cards": [
         "None if tile.kpi else tile.help",
-        "_('Last {days} days: {said}', days=perio",
+        "_('{what}: {text}', what=periods.name_la",
         "tile.below",
         "tile.title",
     ],
@@ -86,7 +86,6 @@ PLAIN_TEXTS = {
     "views/compliance/journal": ["act", "entry.action"],
     "views/admin/first_steps": ["f'{icon} **{number}. {_(title)}**{mark}'"],
     "views/conversations/contact": [
-        "f'{day[0].upper()}{day[1:]}, {start:%H:%",
         "formatting.name('outcome', contact['outc",
     ],
     "views/performance/action_list": ["name"],
@@ -104,11 +103,8 @@ PLAIN_TEXTS = {
     ],
     "server/open_metrics": ["sa.func.count()"],
     "views/admin/imports": ["field"],
-    "views/performance/traffic": ["line"],
-    "views/performance/waiting_times": [
-        "cards.describe_unidentified(recovery.wit",
-        "ngettext('{count} caller may still be re",
-    ],
+    "views/admin/opening_hours": ["title"],
+    "views/compliance/listening_rules": ["f'{message} {beyond}'", "message"],
     "views/quality/advisors": [
         "' '.join(filter(None, (peers.describe_te",
         "peers.describe_test(group)",
@@ -121,10 +117,6 @@ PLAIN_TEXTS = {
         "labels.name_dimension",
         "title",
     ],
-    "views/quality/evaluate": [
-        "f'**{_describe_day(draft.local_day)}{sta",
-        "f'**{_describe_day(item.local_start.date",
-    ],
     "views/quality/evaluation_answers": [
         "_colour(answer)",
         "label",
@@ -133,8 +125,7 @@ PLAIN_TEXTS = {
     ],
     "views/quality/my_quality": ["label"],
     "views/tracking/sources": ["source_tables.describe_attribution(viewe"],
-    "views/tracking/source_tables": ["_describe_no_spend(lines)"],
-    "views/tracking/source_steps": ["line"],
+    "views/tracking/source_tables": ["_describe_no_spend(lines)", "line"],
 }
 """By file, the beginnings of texts that hold no words of people though the code alone does
 not show it: titles and numbers handed down, names of pages, texts escaped where they are

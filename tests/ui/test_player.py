@@ -145,13 +145,13 @@ def test_an_evaluator_writes_remarks_at_a_moment_and_the_advisor_reads_them_once
     app.session_state[f"{key}_moment"] = 12.4  # what the button of the player hands over
     app.run()
     app.text_area(key=f"{key}_remark_text").input("Client malade, ne peut pas venir")
-    save = next(button for button in app.button if button.label == "Save the remark")
+    save = next(button for button in app.button if button.label == "Save")
     save.click().run()
     assert (
         any("personal data: health" in item.value for item in app.warning)
         and players_of(app)[0]["remarks"] == []
     )
-    next(button for button in app.button if button.label == "Save the remark").click().run()
+    next(button for button in app.button if button.label == "Save").click().run()
 
     (given,) = players_of(app)
     assert [(item["seconds"], item["text"], item["removable"]) for item in given["remarks"]] == [

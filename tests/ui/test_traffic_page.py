@@ -5,9 +5,8 @@ the clocks change, and what the page says of them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime, time
+from datetime import date, datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pytest
@@ -20,8 +19,6 @@ from qa_core.base.errors import AccessDenied, Misuse
 from qa_core.metrics import query
 from qa_core.metrics.kpis import half_hours
 from qa_core.metrics.kpis.dimensions import Filters, Period
-from qa_core.metrics.kpis.half_hours import ClockChange
-from qa_core.metrics.query import Recovery
 from qa_core.ui.frame import menu
 from qa_core.ui.views.performance import traffic
 
@@ -95,19 +92,13 @@ def test_totals_belong_to_a_half_hour_only_when_they_are_no_longer_than_one(cent
     assert values("received", "hour") == {9: 7}
 
 
-def test_executives_see_no_half_hours_and_no_single_recoveries(
-    centre: Path,
-) -> None:
+def test_executives_see_no_half_hours(centre: Path) -> None:
     where = Filters(Period(date(2026, 5, 1), date(2026, 5, 31)))
-    for ask in (
-        lambda: query.measure(EXECUTIVE, ("received",), ("half_hour",), where),
-        lambda: query.find_recovery(EXECUTIVE, where),
-    ):
-        with pytest.raises(AccessDenied):
-            ask()
+    with pytest.raises(AccessDenied):
+        query.measure(EXECUTIVE, ("received",), ("half_hour",), where)
 
 
-def test_missed_callers_are_told_apart_by_who_reached_them(centre: Path) -> None:
+def test_a_missed_caller_counts_as_reached_by_a_call_back_or_a_new_try(centre: Path) -> None:
     def missed(customer: str | None, clock: str = "09:00") -> dict:
         return contact(f"2026-05-04 {clock}", outcome="abandoned", customer_key=customer)
 
@@ -137,28 +128,10 @@ def test_missed_callers_are_told_apart_by_who_reached_them(centre: Path) -> None
         ]
     )
 
-    found = query.find_recovery(SYSTEM)
-
-    assert found == Recovery(
-        by_call_back=1, by_new_try=1, called_back_in_vain=1, not_called_back=3, withheld=1, open=1
-    )
     rows = query.measure(SYSTEM, ("recovered_rate", "call_back_rate")).set_index("kpi")
-    assert (
-        (rows.loc["recovered_rate", "numerator"], rows.loc["recovered_rate", "denominator"])
-        == (found.reached_callers, found.known_callers)
-        == (2, 6)
-    )
+    recovered = rows.loc["recovered_rate"]
+    assert (recovered["numerator"], recovered["denominator"]) == (2, 6)
     assert rows.loc["call_back_rate", "numerator"] == 3
-    assert (
-        query.find_recovery(
-            SYSTEM, Filters(Period(date(2026, 5, 6), date(2026, 5, 6)))
-        ).missed_contacts
-        == 1
-    )
-
-
-def test_an_empty_centre_missed_nobody(centre: Path) -> None:
-    assert query.find_recovery(SYSTEM).missed_contacts == 0
 
 
 def test_the_hour_that_comes_twice_counts_twice_and_the_one_left_out_never() -> None:
@@ -177,16 +150,6 @@ def test_half_hours_after_the_last_contact_have_not_come_yet() -> None:
     )
 
     assert (counted.get((1, "10:00")), counted.get((1, "10:30"))) == (1, None)
-
-
-def test_days_of_23_and_25_hours_are_found() -> None:
-    assert half_hours.find_clock_changes(Period(date(2026, 1, 1), date(2026, 12, 31)), PARIS) == [
-        ClockChange(FORWARD, 23, time(2), time(3)),
-        ClockChange(BACK, 25, time(2), time(3)),
-    ]
-    assert half_hours.find_clock_changes(
-        Period(date(2026, 4, 24), date(2026, 4, 24)), ZoneInfo("Africa/Cairo")
-    ) == [ClockChange(date(2026, 4, 24), 23, time(0), time(1))]
 
 
 def rates(*pairs: tuple[int, int]) -> pd.DataFrame:
@@ -265,7 +228,7 @@ def open_traffic(
 MANAGER = ("manager", {"sites": ("Lille",)})
 
 
-def test_the_page_says_when_most_stay_unanswered_and_that_an_hour_came_twice(
+def test_the_page_says_when_most_stay_unanswered(
     open_traffic: Callable[..., AppTest],
 ) -> None:
     busy_centre()
@@ -273,7 +236,6 @@ def test_the_page_says_when_most_stay_unanswered_and_that_an_hour_came_twice(
     said = text_of(open_traffic(*MANAGER, period="2026-10"))
 
     assert "Answer rate clearly worse: Friday at 10:30, 50.0" in said
-    assert "Sunday 25 October 2026 had 25 hours: the clocks changed at 02:00." in said
 
 
 def test_contacts_without_a_time_of_day_are_in_no_cell_and_the_page_says_how_many(

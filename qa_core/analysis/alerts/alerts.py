@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis.alerts.rules import Rule, RuleKind, build_rule
 from qa_core.base.errors import AccessDenied
-from qa_core.base.i18n import N_, _, ngettext
+from qa_core.base.i18n import N_, _, ngettext, uncapitalise
 from qa_core.base.row_values import build_from_row, read_fields
 from qa_core.metrics import query
 from qa_core.metrics.kpis import dimensions, formatting, get_kpi
@@ -117,12 +117,8 @@ def describe_slice(event: Alert) -> str:
     if event.rule.dimension is None:
         return title
     dimension = _(dimensions.get_dimension(event.rule.dimension).title)
-    return _(
-        "{title}, {dimension} {name}",
-        title=title,
-        dimension=dimension[0].lower() + dimension[1:],
-        name=formatting.name(event.rule.dimension, event.name),
-    )
+    name = formatting.name(event.rule.dimension, event.name)
+    return f"{title}, {uncapitalise(dimension)} {name}"
 
 
 SIGNAL_TEXTS = {

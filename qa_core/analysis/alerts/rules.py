@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.analysis import targets
-from qa_core.base.errors import AccessDenied, Misuse, require_known
-from qa_core.base.i18n import N_
+from qa_core.base.errors import AccessDenied, Misuse, require_known, require_number
+from qa_core.base.i18n import _
 from qa_core.base.row_values import build_from_row, read_fields
 from qa_core.metrics.kpis import BY_KEY, get_kpi
 from qa_core.storage import audit_log
@@ -190,11 +190,10 @@ def _check(rule: Rule) -> None:
     require_known(rule.kind, RuleKind, "bad_rule")
     require_known(rule.grain, GRAINS, "bad_grain")
     if rule.dimension is not None:
-        message = N_("Choose the whole centre, or one of: {known}.")
-        require_known(rule.dimension, DIMENSIONS, "bad_scope", message)
+        require_known(rule.dimension, DIMENSIONS, "bad_scope")
         kpi.require_cut(rule.dimension)
-    if not (1 <= rule.periods <= MAX_PERIODS and 1 <= rule.clear_after <= MAX_PERIODS):
-        raise Misuse("bad_periods", "A rule counts 1 to {most} periods.", most=MAX_PERIODS)
+    for count in (rule.periods, rule.clear_after):
+        require_number(_("Periods in a row"), count, 1, MAX_PERIODS, "bad_periods")
     if rule.kind == RuleKind.THRESHOLD and (rule.side not in SIDES or rule.threshold is None):
         raise Misuse(
             "no_threshold",

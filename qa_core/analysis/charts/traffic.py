@@ -12,7 +12,6 @@ import plotly.graph_objects as go
 
 from qa_core.analysis.charts.elements import build_value_axis, draw_band, label_rows
 from qa_core.analysis.charts.labels import (
-    cut,
     find_range,
     format_point,
     list_values,
@@ -180,36 +179,6 @@ def build_lines(
         date_axis(figure, places[min(starts, default=0) :], grain)
     margin = 16 + 7 * max((len(label) for _value, label, _colour in ends), default=0)
     return finish(figure, tint, height, hovermode="closest", margin_r=margin)
-
-
-def build_shares(parts: Sequence[tuple[str, int, str]], *, dark: bool = False) -> go.Figure:
-    """Draw parts of a whole as bars with number and share: (label, count, severity);
-    severity as in a chart title, or `reference`.
-    """
-    tint, figure = colours(dark), Sketch()
-    total = sum(count for _label, count, _severity in parts) or 1
-    paint = {"better": tint.better, "attention": tint.attention, "reference": tint.reference}
-    rows = list(range(len(parts)))
-    figure.add_bar(
-        x=[count for _label, count, _severity in parts],
-        y=rows,
-        orientation="h",
-        width=0.62,
-        marker_color=[paint.get(severity, tint.accent) for _label, _count, severity in parts],
-        hoverinfo="skip",
-    )
-    note = {"xanchor": "left", "xshift": 6, "font": {"size": 12, "color": tint.text}}
-    labels = [
-        f"{formatting.number(count)} · {formatting.percent(count / total, 0)}"
-        for _label, count, _severity in parts
-    ]
-    for row, (_label, count, _severity) in enumerate(parts):
-        figure.add_annotation(x=count, y=row, text=labels[row], **note)
-    figure.update_xaxes(
-        range=[0, max([count for _label, count, _severity in parts] + [1])], visible=False
-    )
-    label_rows(figure, [cut(label, 30) for label, _count, _severity in parts])
-    return finish(figure, tint, 200, margin_r=16 + 7 * max(map(len, labels), default=0))
 
 
 def list_times(values: Sequence[Hashable], grain: str) -> list[Hashable]:

@@ -162,7 +162,7 @@ def change_entry(viewer: Viewer, number: int, version: int, plan: ActionPlan) ->
     """
     viewer.require(Permission.MANAGE_IRRITANTS)
     if len(plan.note) > MAX_NOTE:
-        raise Misuse("long_note", "A note has at most {most} characters.", most=MAX_NOTE)
+        raise Misuse("long_note", "Write a text of 1 to {limit} characters.", limit=MAX_NOTE)
     with store.writing() as session:
         row = session.get(Irritant, number)
         if row is None or not _may_see(viewer, row) or not _may_change(viewer, row):

@@ -31,7 +31,7 @@ STATES = {
     ActionState.NEW: N_("New"),
     ActionState.LOOKED_AT: N_("Examined"),
     ActionState.IN_HAND: N_("In hand"),
-    ActionState.SOLVED: N_("Solved"),
+    ActionState.SOLVED: N_("Resolved"),
     ActionState.SET_ASIDE: N_("Set aside"),
 }
 _TITLES = {
@@ -214,10 +214,7 @@ def _name(subject: IrritantSubject) -> str:
             return subject.shown
         return formatting.name(subject.dimension, subject.value)
     start = int(subject.value)
-    end = next((other for other in WAIT_BANDS if other > start), None)
-    if end is None:
-        return _("{duration} and more", duration=formatting.duration(start))
-    return _("{low} to {high}", low=formatting.duration(start), high=formatting.duration(end))
+    return formatting.time_band(start, next((end for end in WAIT_BANDS if end > start), None))
 
 
 downloads.declare("irritants", Permission.EXPORT_FIGURES, build_file)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base.errors import Misuse, Refusal
+from qa_core.base.errors import Misuse, Refusal, build_namesakes, build_unknown, require_known
 from qa_core.centre.rules import name_suggestions
 from qa_core.storage import audit_log, name_merges
 from qa_core.storage.records import due_work, store
@@ -148,13 +148,7 @@ def _describe(kind: str, name: str) -> str:
 
 def require_kind(kind: str) -> None:
     """Raise Misuse unless names of that kind may be merged."""
-    if kind not in name_merges.KINDS:
-        raise Misuse(
-            "unknown_kind",
-            "{kind} is not a kind of name. Choose one of: {known}.",
-            kind=kind,
-            known=", ".join(name_merges.KINDS),
-        )
+    require_known(kind, name_merges.KINDS, "unknown_kind")
 
 
 def _find_name(session: Session, kind: str, text: str) -> str:
@@ -168,10 +162,5 @@ def _find_name(session: Session, kind: str, text: str) -> str:
     if len(advisor_ids) == 1:
         return advisor_ids[0]
     if advisor_ids:
-        raise Refusal(
-            "several_advisors",
-            "Several advisors are called {name}: {ids}. Give the id.",
-            name=text,
-            ids=", ".join(sorted(advisor_ids)),
-        )
-    raise Refusal("unknown_advisor", "There is no advisor {name}.", name=text)
+        raise build_namesakes(text, sorted(advisor_ids))
+    raise build_unknown("unknown_advisor", text)

@@ -74,7 +74,7 @@ def accredit(
         account = people.find_people(session).get(username)
         confirmed = account is None and session.get(ConfirmedEvaluator, normalise_name(name))
         if account is None and not confirmed:
-            raise AccessDenied(N_("There is no account {name}."), name=name)
+            raise AccessDenied(N_("{name} is not known here. Check the spelling."), name=name)
         if account and not has_on_others(account.role, Permission.LISTEN):
             raise Refusal(
                 "role_never_listens",

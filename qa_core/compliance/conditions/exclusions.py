@@ -22,9 +22,9 @@ from qa_core.storage.records.retention import ListeningExclusion, Objection
 from qa_core.storage.records.store import Session
 
 REASONS = {
-    "representative": N_("staff representative"),
-    "private": N_("private line"),
-    "requested": N_("requested by the advisor"),
+    "representative": N_("Staff representative"),
+    "private": N_("Private line"),
+    "requested": N_("Requested by the advisor"),
 }
 
 

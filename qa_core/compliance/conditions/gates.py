@@ -12,7 +12,8 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base import declared, environment
 from qa_core.base.arguments import require_between
 from qa_core.base.errors import Misuse, Refusal, require_known
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import N_, _, ngettext
+from qa_core.metrics.kpis import formatting
 from qa_core.storage import audit_log
 from qa_core.storage.records import due_work, store
 from qa_core.storage.records.imports import PURGE
@@ -175,6 +176,27 @@ def retention_months(session: Session, name: str) -> int:
     """Return the months kept of `recording` or `analysis`: as entered, else the legal maximum."""
     gate = BY_NAME[f"{name}_retention_months"]
     return min(gate.highest, int(value_of(session, gate.name) or gate.highest))
+
+
+def describe_listening(missing: Sequence[str], uninformed: int) -> str:
+    """Describe whether anybody may listen: the missing gates, else the advisors not informed."""
+    if missing:
+        return ngettext(
+            "Not yet: {n} gate is closed, so nobody draws, listens or evaluates. Missing: "
+            "{titles}.",
+            "Not yet: {n} gates are closed, so nobody draws, listens or evaluates. Missing: "
+            "{titles}.",
+            len(missing),
+            titles=formatting.listing(missing),
+        )
+    if not uninformed:
+        return _("Every gate is open, and every advisor is informed.")
+    return ngettext(
+        "Every gate is open. {n} advisor is not informed yet, so none of their contacts is drawn.",
+        "Every gate is open. {n} advisors are not informed yet, so none of their contacts is "
+        "drawn.",
+        uninformed,
+    )
 
 
 def find_missing(session: Session) -> tuple[str, ...]:

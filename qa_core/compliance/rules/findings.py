@@ -95,7 +95,7 @@ def describe_count(what: str, count: int, total: int | None = None, kept: str = 
     if kept and not count and total not in (0, 1):
         return _(kept, n=number(total or 0))
     if not total:
-        return _("{what}: {count}", what=what, count=number(count))
+        return _("{what}: {text}", what=what, text=number(count))
     return _("{what}: {count} of {total}", what=what, count=number(count), total=number(total))
 
 

@@ -206,13 +206,14 @@ class FileContext:
         names = ", ".join(self.get_header(name) for name in others)
         self.drop_column(field_name, N_("the column {column} is not needed"), names)
 
+    def leave_aside(self, field_name: str, seen: str = "") -> None:
+        """Stop using a column whose values do not fit that field."""
+        message = N_("the column {column} is left aside: its values do not fit this field")
+        self.drop_column(field_name, message, seen)
+
     def leave_words_aside(self, field_name: str) -> None:
         """Stop using a column whose words do not fit that field."""
-        self.drop_column(
-            field_name,
-            "the column {column} is left aside: its words do not fit this field",
-            self.evidence[field_name].show() or "–",
-        )
+        self.leave_aside(field_name, self.evidence[field_name].show() or "–")
 
     def drop_empty(self, *field_names: str) -> None:
         """Drop the columns of these fields that have no value."""
@@ -411,11 +412,7 @@ class FileContext:
             if name in options.columns or self.is_needed(name):
                 ignore = f"--map ignore={evidence.column}"
                 raise evidence.refuse_unreadable("unreadable_numbers", evidence.odd_example, ignore)
-            self.drop_column(
-                name,
-                "the column {column} is left aside: it holds no numbers",
-                evidence.odd_example,
-            )
+            self.leave_aside(name, evidence.odd_example)
         elif item.value_type == ValueType.MARK:
             mark_words = self.notes.get("mark_words", {}).get(name)
             if mark_words:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from qa_core.base.i18n import N_
 from qa_core.files.decision import SET_BY_PERSON, Decision
+from qa_core.ingest.columns.numbers import CUT_BY_SPREADSHEET
 from qa_core.ingest.columns.timestamps import ORDERS, MomentEvidence, MomentReading
 
 MAX_FAULT_SHARE = 0.01
@@ -38,9 +39,7 @@ def decide_reading(
     if evidence.destroyed_count > MAX_FAULT_SHARE * total:
         raise evidence.refuse(
             "destroyed_timestamps",
-            "In the column {column}, a spreadsheet lost the date and the hour (for example "
-            "{example}). They cannot be recovered. Export the file again from its source "
-            "without opening it in a spreadsheet.",
+            CUT_BY_SPREADSHEET,
         )
     meaning = evidence.number_meaning
     recognised = sum(evidence.counts.values()) - (
@@ -61,13 +60,7 @@ def decide_reading(
     if evidence.ranges or has_ranges:
         evidence.decide(decisions, N_("the start of each range"), evidence.example)
     if evidence.placeholder_days:
-        evidence.decide(
-            decisions,
-            N_("days before 1901 mean no date: only the time counts")
-            if evidence.is_timeless
-            else N_("days before 1901 mean no date and are read as empty"),
-            evidence.placeholder_days,
-        )
+        evidence.decide(decisions, N_("days before 1901 mean no date"), evidence.placeholder_days)
     if meaning and meaning != "unknown":
         low, high = evidence.number_range
         evidence.decide(decisions, NUMBER_MEANINGS[meaning], f"{low} – {high}")
@@ -78,9 +71,9 @@ def decide_reading(
 
 
 NUMBER_MEANINGS = {
-    "epoch": N_("seconds since 1970, in UTC"),
-    "epoch_ms": N_("milliseconds since 1970, in UTC"),
-    "epoch_us": N_("microseconds since 1970, in UTC"),
+    "epoch": N_("time counted from 1970, in UTC"),
+    "epoch_ms": N_("time counted from 1970, in UTC"),
+    "epoch_us": N_("time counted from 1970, in UTC"),
     "hour": N_("hours of the day"),
     "hhmm": N_("times without a separator between hours and minutes"),
     "hhmmss": N_("times without a separator between hours and minutes"),

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from qa_core.base.i18n import N_
 from qa_core.files.decision import SET_BY_PERSON, Decision
 from qa_core.ingest.columns.numbers import (
+    CUT_BY_SPREADSHEET,
     NumberEvidence,
     decide_decimal,
     parse_cells,
@@ -180,44 +181,29 @@ def decide_reading(
     if evidence.total and evidence.unreadable > evidence.total / 2:
         refusal = evidence.refuse_unreadable("unreadable_durations", evidence.odd_example)
         if _DESTROYED.match(evidence.odd_example):
-            refusal.message = N_(
-                "A spreadsheet has cut values in the column {column}, such as {example}. Export "
-                "the file again from its source."
-            )
+            refusal.message = CUT_BY_SPREADSHEET
         raise refusal
     pair_is_minutes = _decide_pairs(evidence, requested, decisions) if evidence.pairs else True
     numbers = evidence.numbers
     if not numbers.total:
         return DurationReading(pair_is_minutes=pair_is_minutes)
     separator = decide_decimal(numbers, decimal, decisions)
-    unit, seen = "s", f"{numbers.lowest:g} – {numbers.highest:g}"
+    units, seen = (), f"{numbers.lowest:g} – {numbers.highest:g}"
     if requested:
-        unit, seen = requested, SET_BY_PERSON
+        units, seen = (requested,), SET_BY_PERSON
     elif hint:
-        unit, seen = hint, ""
+        units, seen = (hint,), ""
     elif numbers.fractions and numbers.lowest >= 0 and MAX_CALL_HOURS / 24 < numbers.highest < 1:
-        raise evidence.refuse(
-            "ambiguous_unit",
-            "Numbers in the column {column} go up to {high}. The unit may be minutes, days or "
-            "seconds. Choose one.",
-            options=tuple(f"--unit {evidence.field}={unit}" for unit in ("min", "day", "s")),
-            high=f"{numbers.highest:g}",
-        )
+        units = ("min", "day", "s")
     elif numbers.fractions and numbers.lowest >= 0 and numbers.highest < 1:
-        unit = "day"
+        units = ("day",)
     elif (
         not of_many
         and numbers.lowest >= 0
         and numbers.highest < MAX_MINUTES
         and numbers.fractions > (numbers.total - numbers.zeros) / 2
     ):
-        raise evidence.refuse(
-            "ambiguous_unit",
-            "Numbers in the column {column} go up to {high}, with decimals. The unit may be "
-            "minutes or seconds. Choose one.",
-            options=(f"--unit {evidence.field}=min", f"--unit {evidence.field}=s"),
-            high=f"{numbers.highest:g}",
-        )
+        units = ("min", "s")
     elif (
         not of_many
         and numbers.lowest >= 0
@@ -226,13 +212,15 @@ def decide_reading(
         and not numbers.fractions
         and numbers.counts_above[100] > 0.9 * (numbers.total - numbers.zeros)
     ):
+        units = ("ms", "s")
+    if len(units) > 1:
         raise evidence.refuse(
             "ambiguous_unit",
-            "Numbers in the column {column} go up to {high}, which is more than five hours in "
-            "seconds. Choose seconds or milliseconds.",
-            options=(f"--unit {evidence.field}=ms", f"--unit {evidence.field}=s"),
+            "Numbers in the column {column} go up to {high}. Choose their unit.",
+            options=tuple(f"--unit {evidence.field}={unit}" for unit in units),
             high=f"{numbers.highest:g}",
         )
+    unit = units[0] if units else "s"
     evidence.decide(decisions, UNIT_NAMES[unit], seen)
     return DurationReading(unit, separator, pair_is_minutes)
 

@@ -299,13 +299,8 @@ def _find_requested(profile: Profile, name: str, column: str, parsed: list[Heade
         field = Field(name, ValueType.CRITERION)
     if field is None:
         known = ", ".join(item.name for item in profile.fields)
-        raise Refusal(
-            "unknown_field",
-            "{field} is not a field of {kind}. Its fields: {known}.",
-            field=name,
-            kind=profile.kind,
-            known=known,
-        )
+        message = N_("{name} is unknown here. Known: {known}.")
+        raise Refusal("unknown_field", message, name=name, known=known)
     headers = [header.text for header in parsed]
     matches = _find_headers(headers, column)
     if not matches:

@@ -197,6 +197,10 @@ def decide_decimal(
     return "."
 
 
+CUT_BY_SPREADSHEET = N_(
+    "A spreadsheet has cut values in the column {column}, such as {example}. They cannot be "
+    "recovered. Export the file again from its source without opening it in a spreadsheet."
+)
 MAX_WHOLE = np.iinfo(np.int32).max
 """Largest count that the stores hold."""
 

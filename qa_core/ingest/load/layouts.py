@@ -9,7 +9,6 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import Refusal, require_known
-from qa_core.base.i18n import N_
 from qa_core.base.row_values import read_fields
 from qa_core.files.options import ImportOptions
 from qa_core.ingest.reading import registry
@@ -171,9 +170,7 @@ def find_layouts(viewer: Viewer) -> list[dict[str, Any]]:
 def get_layout(viewer: Viewer, layout: str) -> dict[str, Any]:
     """Get a layout with its facts. Raises Misuse for one that there is not."""
     layouts = {row["layout"]: row for row in find_layouts(viewer)}
-    require_known(
-        layout, layouts, "unknown_layout", N_("There is no layout {name}. Known: {known}.")
-    )
+    require_known(layout, layouts, "unknown_layout")
     return layouts[layout]
 
 

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from qa_core.base import environment
-from qa_core.base.errors import Misuse, Refusal
+from qa_core.base.errors import Refusal, require_known
 from qa_core.base.i18n import N_
 from qa_core.base.progress import Progress, ignore_progress
 from qa_core.files.archives import Content
@@ -154,14 +154,8 @@ class ExportReader:
         for index, words in taught.items():
             meanings = {"outcome": Outcome, "direction": Direction}[columns[index].field]
             for meaning in words.values():
-                if meaning is not None and meaning not in tuple(meanings):
-                    raise Misuse(
-                        "bad_word",
-                        "{value} is not a valid {field}. Use one of: {known}.",
-                        value=meaning,
-                        field=columns[index].field,
-                        known=", ".join(meanings),
-                    )
+                if meaning is not None:
+                    require_known(meaning, meanings, "bad_word")
         return [taught.get(index, {}) for index in range(len(columns))]
 
     def _find_unread(
@@ -526,7 +520,7 @@ def stage_platform(
     for name, value in options.only.items():
         export.decide(name, VALUE, SET_BY_PERSON, value=value)
     if export.notes.get("without_zone"):
-        export.decide("started_at", "times are in the time zone {zone}", zone=export.zone.name)
+        export.decide("started_at", "read by the clock of {zone}", zone=export.zone.name)
         export.zone.describe_changes(export.decide)
     if platform.finish:
         platform.finish(export)

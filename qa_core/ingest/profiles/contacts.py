@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from qa_core.base.errors import Misuse, Refusal
-from qa_core.base.i18n import N_
+from qa_core.base.i18n import N_, _, uncapitalise
 from qa_core.base.masking import mask_contact_details
 from qa_core.files.decision import NO_COLUMN, SET_BY_PERSON, VALUE
 from qa_core.files.header_text import simplify
@@ -188,7 +188,7 @@ def decide_columns(context: FileContext) -> None:
     _find_placeholders(context)
     if context.has("started_at", "local_start") and context.evidence["local_start"].total:
         context.zone = Zone("UTC")
-        context.decide("started_at", "read as UTC")
+        context.decide("started_at", "read by the clock of {zone}", zone="UTC")
     elif context.has("local_start") and not context.has("started_at"):
         for store in (context.columns, context.evidence, context.readings):
             store["started_at"] = store["local_start"]
@@ -207,11 +207,10 @@ def decide_columns(context: FileContext) -> None:
     if context.has("channel") and context.columns["channel"].header.words == "via":
         cells = context.sample_cells(context.columns["channel"].index).unique().to_pylist()
         if not any(simplify(cell) in CHANNELS for cell in cells):
-            message = N_("the column {column} is left aside: its words do not fit this field")
-            context.drop_column("channel", message, ", ".join(cells[:MAX_EXAMPLES]))
+            context.leave_aside("channel", ", ".join(cells[:MAX_EXAMPLES]))
     if not context.has("channel"):
         context.defaults["channel"] = "phone"
-        context.decide("channel", "phone", NO_COLUMN)
+        context.decide("channel", "Phone", NO_COLUMN)
     header_matching.require_clear(context.columns, context.options, "", "_seconds")
     _decide_times(context)
     if context.has("caller") or context.has("called"):
@@ -234,14 +233,14 @@ def require_only(only: Mapping[str, str]) -> None:
         if known is None or (known and value not in known):
             raise Misuse(
                 "bad_only",
-                N_("{value} is not a valid {field}. Use one of: {known}.")
+                N_("{name} is unknown here. Known: {known}.")
                 if known
                 else N_(
                     "{field} cannot have one value set for all rows. Possible fields: {known}."
                 ),
                 ("--only FIELD=VALUE",),
                 field=name,
-                value=value,
+                name=value,
                 known=", ".join(known or (*ONLY, *_TEXT_COLUMNS)),
             )
 
@@ -264,7 +263,7 @@ def _decide_direction(context: FileContext) -> None:
         return
     _require_inbound(context)
     context.defaults["direction"] = Direction.INBOUND.value
-    context.decide("direction", "inbound", NO_COLUMN)
+    context.decide("direction", "Inbound", NO_COLUMN)
 
 
 def _tell_ways(context: FileContext) -> bool:
@@ -296,10 +295,11 @@ def _read_ways(batch: RowBatch) -> np.ndarray:
 def _refuse_unread(column: str, evidence: WordEvidence, fields: tuple[str, ...]) -> Refusal:
     return Refusal(
         "unread_direction",
-        "{column} may say the direction ({seen}), but is not recognised. Say what it is.",
+        "{columns} may be {meaning}, but is not recognised. Say what it is.",
         options=tuple(f"--map {field}={column}" for field in fields),
         column=column,
-        seen=evidence.show(),
+        columns=f"{column} ({evidence.show()})",
+        meaning=uncapitalise(_("Direction")),
     )
 
 

@@ -120,7 +120,7 @@ def _decide_criteria(context: FileContext) -> None:
         is_asked = name in context.options.columns or name in context.options.scales
         is_personal = context.compute_share(context.columns[name].index, _PERSONAL) > 0.5
         if not evidence.total or evidence.negative or (is_personal and not is_asked):
-            context.drop_column(name, "the column {column} is left aside: it holds no scores")
+            context.leave_aside(name)
         elif name in context.notes.get("yes_no", ()):
             possible[name] = 1.0
             context.decide(name, "yes is 1 point out of 1, no is 0")

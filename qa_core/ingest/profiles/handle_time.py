@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_
+from qa_core.base.i18n import N_, _, uncapitalise
 from qa_core.files.header_text import simplify
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.header_matching import parse_header
@@ -156,14 +156,13 @@ def _require_read(context: FileContext, name: str, pattern: str) -> None:
     fields = ("talk_seconds", "handle_seconds") if is_talk else (name,)
     raise Refusal(
         "unread_time",
-        N_("{columns} may hold the talk or handle time, but is not recognised. Say what it is.")
-        if is_talk
-        else N_("{columns} may be {field}, but is not recognised. Say what it is."),
+        "{columns} may be {meaning}, but is not recognised. Say what it is.",
         options=tuple(
             f"--map {field}={text}" for text in unread_columns for field in (*fields, "ignore")
         ),
         columns=", ".join(unread_columns),
         field=name,
+        meaning=uncapitalise(_("Handle time")) if is_talk else name,
     )
 
 

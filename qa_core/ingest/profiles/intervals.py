@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from qa_core.base.errors import Misuse, Refusal
+from qa_core.base.errors import Refusal, require_known
 from qa_core.base.i18n import N_
 from qa_core.files.decision import NO_COLUMN, SET_BY_PERSON
 from qa_core.ingest.columns import header_matching
@@ -204,7 +204,7 @@ def decide_columns(context: FileContext) -> None:
             header = context.get_header("average_handle")
             context.decide("wrap_seconds", "{other} minus talk and hold", other=header)
     if not context.has("channel"):
-        context.decide("channel", "phone", NO_COLUMN)
+        context.decide("channel", "Phone", NO_COLUMN)
 
 
 def _decide_periods(context: FileContext) -> bool:
@@ -268,10 +268,8 @@ def _decide_spacing(context: FileContext) -> None:
     Refusal where the days come once a week or a month and nobody has said what they are.
     """
     period, name = context.options.only.get("period"), context.notes.get("start", (None,))[0]
-    if period is not None and period not in PERIODS:
-        known = ", ".join(PERIODS)
-        message = N_("{value} is not a valid {field}. Use one of: {known}.")
-        raise Misuse("bad_only", message, field="period", value=period, known=known)
+    if period is not None:
+        require_known(period, PERIODS, "bad_only")
     context.notes["period"] = period or "day"
     if name is None or period is not None or context.options.is_stated:
         return
@@ -313,11 +311,7 @@ def _decide_length(context: FileContext) -> None:
         and "length_minutes" not in context.options.columns
         and not context.get_header("length_minutes").endswith("_minutes")
     ):
-        context.drop_column(
-            "length_minutes",
-            "the column {column} is left aside: its numbers are not a length",
-            f"{evidence.lowest:g} – {evidence.highest:g}",
-        )
+        context.leave_aside("length_minutes", f"{evidence.lowest:g} – {evidence.highest:g}")
     elif evidence.highest > DAY_MINUTES and evidence.lowest == evidence.highest:
         context.notes["length"] = minutes = int(evidence.highest / 60)
         seen = f"{evidence.highest:g}"

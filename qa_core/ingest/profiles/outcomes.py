@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_
+from qa_core.base.i18n import N_, _, uncapitalise
 from qa_core.files.decision import NO_COLUMN, SET_BY_PERSON
 from qa_core.files.header_text import simplify
 from qa_core.ingest.columns import vocabulary
@@ -301,7 +301,7 @@ def _require_read(context: FileContext, is_open: bool) -> int | None:
         is_flag = all(evidence.is_ticked for _index, evidence in asked)
         raise Refusal(
             "unread_outcome",
-            "{column} may say how contacts ended ({seen}), but is not recognised. Say what it is.",
+            "{columns} may be {meaning}, but is not recognised. Say what it is.",
             options=tuple(
                 f"--map {field_name}={name}"
                 for name in names
@@ -309,7 +309,8 @@ def _require_read(context: FileContext, is_open: bool) -> int | None:
                 if not context.has(field_name) or (is_open and field_name == "outcome")
             ),
             column=", ".join(names),
-            seen=asked[0][1].show(),
+            columns=f"{', '.join(names)} ({asked[0][1].show()})",
+            meaning=uncapitalise(_("Outcome")),
         )
     return None
 

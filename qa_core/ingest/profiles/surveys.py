@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from qa_core.base.errors import Refusal
+from qa_core.base.i18n import _, uncapitalise
 from qa_core.base.masking import mask_contact_details
 from qa_core.files.decision import NO_COLUMN
 from qa_core.files.header_text import simplify
@@ -117,11 +118,12 @@ def _require_ratings(context: FileContext) -> None:
         if rated and not context.has("csat"):
             raise Refusal(
                 "unread_rating",
-                "{columns} may hold satisfaction ratings, but is not recognised. Say what it is.",
+                "{columns} may be {meaning}, but is not recognised. Say what it is.",
                 options=tuple(
                     f"--map {name}={column}" for column in rated for name in ("csat", "ignore")
                 ),
                 columns=", ".join(rated),
+                meaning=uncapitalise(_("Satisfaction")),
             )
     elif marked:
         raise refuse_missing_column("missing_column", "surveys", context.headers, *RATINGS)

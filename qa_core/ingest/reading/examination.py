@@ -113,7 +113,7 @@ class Examination:
             )
         if self.dropped:
             yield _(
-                "Columns not kept: {columns}",
+                "Columns not used: {columns}",
                 columns=header_matching.format_headers(list(self.dropped), MAX_COLUMNS),
             )
 
@@ -137,7 +137,7 @@ class Examination:
         for row in self.rows:
             cells = (f"{name}: {cell}" for name, cell in row.cells.items() if cell)
             values = (f"{name}: {value}" for name, value in row.values.items())
-            lines.append(_("line {line}", line=row.line))
+            lines.append(_("line {number}", number=row.line))
             lines += ["  < " + " · ".join(cells), "  > " + " · ".join(values)]
         return lines
 

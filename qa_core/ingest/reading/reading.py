@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from qa_core.base import environment, i18n
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import N_, _, uncapitalise
 from qa_core.base.masking import MASK
 from qa_core.files.decision import NO_COLUMN
 from qa_core.files.options import EXPECTED
@@ -200,18 +200,18 @@ def compute_layout(kind: str, system: str, headers: tuple[str, ...]) -> str:
 def describe_counts(counts: Counts) -> str:
     """Format headline counts, such as `received 7,829 · answered 7,000`."""
     return " · ".join(
-        f"{_(HEADLINE[name])} {formatting.number(count)}"
+        f"{uncapitalise(_(HEADLINE[name]))} {formatting.number(count)}"
         for name, count in counts.items()
         if name in HEADLINE and count is not None
     )
 
 
 HEADLINE = {
-    "rows": N_("rows"),
-    "received": N_("received"),
-    "answered": N_("answered"),
-    "abandoned": N_("abandoned"),
-    "score": N_("average score"),
+    "rows": N_("Rows"),
+    "received": N_("Received"),
+    "answered": N_("Answered"),
+    "abandoned": N_("Abandoned"),
+    "score": N_("Mean score"),
 }
 
 
@@ -457,17 +457,15 @@ def tell_row(kind: str, row: ShownRow) -> str:
         formatting.name("direction", values.get("direction") or "inbound"),
         formatting.name("channel", values.get("channel") or "phone"),
     ]
-    for name, message in _TOLD.items():
+    for name, title in _TOLD.items():
         if values.get(name) is not None:
             value = values[name]
             shown = formatting.duration(value) if name in _TIMES else value
-            parts.append(_(message, value=shown))
+            parts.append(f"{uncapitalise(_(title))} {shown}")
     if values.get("outcome"):
         parts.append(formatting.name("outcome", values["outcome"]))
-    moment = formatting.moment(start)
-    return _(
-        "Line {line}: {moment}, {values}.", line=row.line, moment=moment, values=", ".join(parts)
-    )
+    shown = ", ".join((formatting.moment(start), *parts))
+    return _("Line {line}: {values}.", line=row.line, values=shown)
 
 
 def _to_local(name: str, moment: datetime) -> datetime:
@@ -476,11 +474,11 @@ def _to_local(name: str, moment: datetime) -> datetime:
 
 
 _TOLD = {
-    "queue": N_("queue {value}"),
-    "customer_key": N_("customer {value}"),
-    "advisor": N_("advisor {value}"),
-    "wait_seconds": N_("waited {value}"),
-    "talk_seconds": N_("talked {value}"),
+    "queue": N_("Queue"),
+    "customer_key": N_("Customer"),
+    "advisor": N_("Advisor"),
+    "wait_seconds": N_("Wait"),
+    "talk_seconds": N_("Talk"),
 }
 
 

@@ -108,10 +108,9 @@ def get_profile(kind: str, name: str | None) -> Profile:
     known_names = ", ".join(names)
     raise Refusal(
         "unknown_profile",
-        "There is no profile {profile} for {kind}. Known profiles: {known}.",
+        "{name} is unknown here. Known: {known}.",
         options=tuple(f"--profile {name}" for name in names),
-        profile=name or kind,
-        kind=kind,
+        name=name or kind,
         known=known_names or "–",
     )
 

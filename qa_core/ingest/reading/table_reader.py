@@ -452,7 +452,7 @@ class _RowReader:
             context.decide("file", "left aside by you: {columns}", columns=ignored_names)
         if unknown:
             names = header_matching.format_headers(unknown)
-            context.decide("file", "not kept: {columns}", columns=names)
+            context.decide("file", "Columns not used: {columns}", columns=names)
         staged.pseudonymised = tuple(
             column.header.text for column in context.columns.values() if column.field.is_identity
         )

@@ -21,7 +21,7 @@ REJECTED = {
     "missing_start": N_("no date"),
     "negative_duration": N_("a negative duration"),
     "no_contact": N_("nothing says which contact it is"),
-    "no_date": N_("no date, and no contact to take it from"),
+    "no_date": N_("no date"),
     "no_file": N_("the audio file is missing"),
     "no_purpose": N_("no purpose for keeping the recording"),
     "not_a_record": N_("a line that is not a call record"),
@@ -35,10 +35,10 @@ REJECTED = {
         "another recording of the contact is stored, or this one for another purpose; undo "
         "that import first"
     ),
-    "too_few_cells": N_("fewer cells than the header has"),
+    "too_few_cells": N_("another number of cells than the header has"),
     "too_long": N_("audio of more than four hours"),
     "unpacks_too_far": N_("audio that would take too much space"),
-    "too_many_cells": N_("more cells than the header has"),
+    "too_many_cells": N_("another number of cells than the header has"),
     "unknown_evaluator": N_(
         "the evaluator has no account and is not confirmed by the data protection officer"
     ),
@@ -58,7 +58,7 @@ SKIPPED = {
     "not_given": N_("empty: not evaluated, or not answered"),
     "note": N_("notes in a single cell"),
     "still_waiting": N_("events of calls that had not ended"),
-    "types": N_("a second header row, with types"),
+    "types": N_("header rows, second or repeated"),
     "before_accreditation": N_("waiting: the evaluator was not accredited on that day"),
     "unmatched": N_("waiting for their contact, not yet imported"),
 }

@@ -142,8 +142,8 @@ class Watch:
             self._report_once(
                 Refusal(
                     "no_folder",
-                    "The folder {path} cannot be read now: {reason}.",
-                    path=str(self.folder),
+                    "{name} cannot be opened: {reason}.",
+                    name=str(self.folder),
                     reason=error.strerror or "unknown",
                 )
             )
@@ -404,8 +404,8 @@ def read_instructions(path: Path) -> Instructions:
     except (OSError, ValueError, Refusal) as error:
         raise Misuse(
             "bad_instructions",
-            "{path} cannot be read: {reason}.",
-            path=str(path),
+            "{name} cannot be opened: {reason}.",
+            name=str(path),
             reason=str(error),
         ) from error
     kind = content.pop("kind", None)
@@ -423,9 +423,8 @@ def read_instructions(path: Path) -> Instructions:
     if wrong or (kind is not None and kind not in KINDS):
         raise Misuse(
             "bad_instructions",
-            "{path} says {wrong}, which is unknown. Possible: {known}.",
-            path=str(path),
-            wrong=", ".join(wrong) or f"kind = {kind}",
+            "{name} is unknown here. Known: {known}.",
+            name=f"{path}: {', '.join(wrong) or f'kind = {kind}'}",
             known=", ".join(["kind", *sorted(known)]) if wrong else ", ".join(KINDS),
         )
     is_stated = bool(content.get("columns") or content.get("profile"))
@@ -441,8 +440,8 @@ def lock_folder(folder: Path) -> Iterator[None]:
         if not is_held:
             raise Refusal(
                 "watched_already",
-                "Another process is watching {path}. Stop it first.",
-                path=str(folder),
+                "Another process is reading {name}. Stop it, or wait for it.",
+                name=str(folder),
             )
         path.write_text(str(folder.absolute()), encoding="utf-8")
         yield

@@ -67,18 +67,12 @@ def _schedule(period: Period) -> list[Scheduled]:
     return months
 
 
-def describe_next(published_through: date | None = None) -> str:
-    """Say when the first month that is not published comes."""
-    months = [
-        scheduled
-        for scheduled in list_months()
-        if published_through is None or scheduled.month > f"{published_through:%Y-%m}"
-    ]
-    if months:
+def describe_next() -> str:
+    """Say when the first month comes, while none is published."""
+    if months := list_months():
         day, month = formatting.day(months[0].settles_on, year=True), months[0].month
         return _("{month} comes on {day}.", month=formatting.month(month), day=day)
     span = find_span()
     if span is None:
-        return _("There is no data yet.")
-    month = f"{max(span[0], published_through or span[0]):%Y-%m}"
-    return _("{month} comes some days after its end.", month=formatting.month(month))
+        return _("No data yet") + "."
+    return _("{month} comes some days after its end.", month=formatting.month(span[0]))

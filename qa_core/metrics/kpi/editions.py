@@ -25,7 +25,7 @@ from qa_core.access.roles import (
     Viewer,
 )
 from qa_core.base import memory
-from qa_core.base.errors import Misuse, Refusal
+from qa_core.base.errors import Refusal, build_malformed
 from qa_core.metrics.kpi import closed_months, edition_schedule, published_tables
 from qa_core.metrics.kpi.edition_schedule import Scheduled
 from qa_core.metrics.kpi.measure import collect, find_costs, measure
@@ -137,7 +137,7 @@ def publish(viewer: Viewer, months: Sequence[str] = ()) -> list[str]:
     known = {schedule.month: schedule for schedule in edition_schedule.list_months()}
     for month in months:
         if not periods.MONTH.fullmatch(month):
-            raise Misuse("bad_date", "{text} is not a month. Write it as 2026-10.", text=month)
+            raise build_malformed("bad_date", month, "2026-10")
         if month not in known or not known[month].is_old:
             raise Refusal(
                 "month_not_over",

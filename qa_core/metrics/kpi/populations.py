@@ -60,13 +60,6 @@ def mark_missed(question: MetricQuery, kpis: Sequence[Kpi], rows: list[Row]) -> 
             row.notes = (*row.notes, note)
 
 
-def sees_missed(question: MetricQuery, kpi: Kpi) -> bool:
-    """Return whether the viewer sees what the KPI needs, over the period and filters."""
-    row = Row(kpi.key)
-    mark_missed(replace(question, by=()), (kpi,), [row])
-    return MISSED_OUT_OF_SCOPE not in row.notes
-
-
 def find_out_of_scope(viewer: Viewer, kpis: Sequence[str]) -> list[str]:
     """Find which of these KPIs have no value for the viewer over the last four weeks of data,
     because they need missed contacts out of scope. Those that the viewer may not see are none.

@@ -10,7 +10,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from qa_core.base import environment
-from qa_core.base.i18n import N_, _, language, ngettext
+from qa_core.base.i18n import N_, _, language, ngettext, uncapitalise
 from qa_core.metrics.kpis import Kpi, Unit
 from qa_core.metrics.kpis.dimensions import Period
 
@@ -77,6 +77,13 @@ def duration(seconds: float) -> str:
         minutes = round(seconds / 60)
         return f"{sign}{minutes // 60}{NO_BREAK}h{NO_BREAK}{minutes % 60:02d}"
     return f"{sign}{number(seconds / 3600)}{NO_BREAK}h"
+
+
+def time_band(start: float, end: float | None) -> str:
+    """Format a band of times in seconds, its end open where it is None."""
+    if end is None:
+        return _("{duration} and more", duration=duration(start))
+    return _("{low} to {high}", low=duration(start), high=duration(end))
 
 
 def money(amount: float, currency: str | None) -> str:
@@ -202,7 +209,7 @@ def local_day(utc: datetime) -> str:
 def period(span: Period) -> str:
     """Format a bounded period as short as it can be: 2–29 Nov 2026, Oct 2026, Jan – Mar 2026."""
     if not span.is_bounded:
-        return _("all data")
+        return uncapitalise(_("All data"))
     first, last = span.first_day, span.last_day
     if span.is_whole_months:
         if (first.year, first.month) == (last.year, last.month):

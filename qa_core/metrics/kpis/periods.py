@@ -5,26 +5,19 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 
 from qa_core.access.roles import Viewer
-from qa_core.base.i18n import N_
+from qa_core.base.i18n import N_, _, ngettext
 from qa_core.metrics.kpis.dimensions import Period, add_months
 
-DAYS: Mapping[str, str] = {
-    "7d": N_("7 days"),
-    "28d": N_("28 days"),
-    "91d": N_("13 weeks"),
-    "182d": N_("26 weeks"),
-    "364d": N_("52 weeks"),
+DAYS = ("7d", "28d", "91d", "182d", "364d", "month", "last_month", "all", "days")
+MONTHS = ("1m", "3m", "6m", "12m")
+_TITLES = {
     "month": N_("This month"),
     "last_month": N_("Last month"),
     "all": N_("All data"),
     "days": N_("Chosen days"),
 }
-MONTHS: Mapping[str, str] = {
-    "1m": N_("1 month"),
-    "3m": N_("3 months"),
-    "6m": N_("6 months"),
-    "12m": N_("12 months"),
-}
+MIN_WEEKS = 13
+"""Periods of so many weeks are called by their weeks, shorter ones by their days."""
 DEFAULT = "28d"
 LATE_DAYS = 28
 """Days at the end of a longer period that are set against the days before them."""
@@ -38,7 +31,24 @@ COMPARISONS: Mapping[str, str] = {
 
 def choices(viewer: Viewer) -> Mapping[str, str]:
     """Return the periods offered to that viewer: key → title."""
-    return MONTHS if viewer.needs_suppression else DAYS
+    return {key: name(key) for key in (MONTHS if viewer.needs_suppression else DAYS)}
+
+
+def name(choice: str) -> str:
+    """Return the title of a period, such as `3 months`, in the reader's language."""
+    if choice in _TITLES:
+        return _(_TITLES[choice])
+    count = int(choice[:-1])
+    if choice in MONTHS:
+        return ngettext("{n} month", "{n} months", count)
+    if count >= 7 * MIN_WEEKS:
+        return ngettext("{n} week", "{n} weeks", count // 7)
+    return ngettext("{n} day", "{n} days", count)
+
+
+def name_last(days: int) -> str:
+    """Return the title of the last days, such as `Last 28 days`."""
+    return ngettext("Last {n} day", "Last {n} days", days)
 
 
 def default(viewer: Viewer, usual: str = DEFAULT) -> str:

@@ -21,7 +21,7 @@ from qa_core.storage.facts.guard import Scoped
 from qa_core.storage.facts.schema import CONTACTS, Direction, Outcome
 
 REASONS = {
-    "not_answered": N_("not answered"),
+    "not_answered": N_("Not answered"),
     "machine": legal_obstacles.TITLES["machine"],
     "no_advisor": N_("no advisor known"),
     **{
@@ -39,7 +39,7 @@ REASONS = {
             "proof",
         )
     },
-    "not_recorded": N_("not recorded"),
+    "not_recorded": N_("Not recorded"),
     "no_audio": N_("no recording here"),
     "expired": legal_obstacles.TITLES["expired"],
     "too_short": N_("shorter than the plan allows"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,6 +13,7 @@ from qa_core.metrics.kpis.rows import KNOWN_CUSTOMER, number, word
 from qa_core.storage.facts.schema import CONTACTS
 
 _c = CONTACTS.c
+BANDS = ("short", "some", "long", "very_long")
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,8 @@ class Factor:
     levels: dict[str, str] = field(default_factory=dict, hash=False)
     compared_levels: tuple[str, ...] | None = None
     expression: Callable[[KpiInputs], sa.ColumnElement[Any]] | None = None
+    seconds: dict[str, tuple[int, int | None]] = field(default_factory=dict, hash=False)
+    """Of a time: the bounds of each level."""
 
     @property
     def is_dimension(self) -> bool:
@@ -43,6 +47,17 @@ def _bands(
         *((column < number(edge), word(name)) for edge, name in below),
     ]
     return lambda inputs: sa.case(*cases, else_=word(last))
+
+
+def _band_times(key: str, title: str, column: sa.ColumnElement[Any], *bounds: int) -> Factor:
+    """Build the factor of a time in four bands, from these bounds in seconds."""
+    edges = zip(map(str, map(float, bounds)), BANDS[:-1], strict=True)
+    return Factor(
+        key,
+        title,
+        expression=_bands(column, *edges, (None, BANDS[-1])),
+        seconds=dict(zip(BANDS, pairwise((0, *bounds, None)), strict=True)),
+    )
 
 
 def _came_back(inputs: KpiInputs) -> sa.ColumnElement[Any]:
@@ -76,42 +91,8 @@ FACTORS: tuple[Factor, ...] = (
     Factor("queue", N_("Queue")),
     Factor("channel", N_("Channel")),
     Factor("campaign", N_("Campaign")),
-    Factor(
-        "wait",
-        N_("Wait"),
-        {
-            "short": N_("under 10 s"),
-            "some": N_("10–30 s"),
-            "long": N_("30 s – 2 min"),
-            "very_long": N_("2 min and more"),
-        },
-        None,
-        _bands(
-            _c.wait_seconds,
-            ("10.0", "short"),
-            ("30.0", "some"),
-            ("120.0", "long"),
-            (None, "very_long"),
-        ),
-    ),
-    Factor(
-        "talk",
-        N_("Talk"),
-        {
-            "short": N_("under 3 min"),
-            "some": N_("3–5 min"),
-            "long": N_("5–10 min"),
-            "very_long": N_("10 min and more"),
-        },
-        None,
-        _bands(
-            _c.talk_seconds,
-            ("180.0", "short"),
-            ("300.0", "some"),
-            ("600.0", "long"),
-            (None, "very_long"),
-        ),
-    ),
+    _band_times("wait", N_("Wait"), _c.wait_seconds, 10, 30, 120),
+    _band_times("talk", N_("Talk"), _c.talk_seconds, 180, 300, 600),
     Factor(
         "transfers",
         N_("Transfers"),

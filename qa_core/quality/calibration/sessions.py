@@ -14,8 +14,8 @@ from qa_core.access import people
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base import doors, environment, masking
 from qa_core.base.arguments import require_between
-from qa_core.base.errors import AccessDenied, Refusal
-from qa_core.base.i18n import N_
+from qa_core.base.errors import AccessDenied, Refusal, require_number
+from qa_core.base.i18n import N_, _
 from qa_core.base.row_values import build_from_row, read_fields
 from qa_core.compliance.conditions import accreditations, gates
 from qa_core.compliance.recordings import law
@@ -304,8 +304,7 @@ def _check_input(
 ) -> None:
     if len(evaluators) < MIN_EVALUATORS:
         raise Refusal("few_evaluators", "A calibration session needs at least two evaluators.")
-    if not keys or len(keys) > MAX_CONTACTS:
-        raise Refusal("bad_contacts", "Choose between 1 and {most} contacts.", most=MAX_CONTACTS)
+    require_number(_("Contacts"), len(keys), 1, MAX_CONTACTS, "bad_contacts")
     if due_on is not None:
         require_between(due_on, environment.today())
     if reference is not None and reference not in evaluators:

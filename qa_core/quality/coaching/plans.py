@@ -20,8 +20,15 @@ from qa_core.access import people
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base import environment, masking
 from qa_core.base.arguments import require_between
-from qa_core.base.errors import AccessDenied, Misuse, Refusal, require_version
-from qa_core.base.i18n import N_
+from qa_core.base.errors import (
+    AccessDenied,
+    Misuse,
+    Refusal,
+    build_unknown,
+    require_number,
+    require_version,
+)
+from qa_core.base.i18n import N_, _
 from qa_core.base.row_values import build_from_row
 from qa_core.centre import members
 from qa_core.metrics import query
@@ -160,8 +167,8 @@ def add_note(viewer: Viewer, plan_id: int, text: str, minutes: int | None = None
     """Add a remark, or session with `minutes`, to an open plan: by today's lead or the advisor."""
     viewer.require(Permission.SEE_COACHING)
     text = masking.clean_text(text, MAX_NOTE, "bad_note")
-    if minutes is not None and not 1 <= minutes <= MAX_SESSION:
-        raise Misuse("bad_minutes", "A session lasts from 1 to {most} minutes.", most=MAX_SESSION)
+    if minutes is not None:
+        require_number(_("Minutes of a session"), minutes, 1, MAX_SESSION, "bad_minutes")
     with store.writing() as session:
         plan = store.get_in_scope(session, viewer, CoachingPlan, plan_id)
         if not _may_note(viewer, plan):
@@ -357,7 +364,7 @@ def _check_criteria(
 ) -> None:
     unknown = sorted(set(criteria) - _find_known_criteria(session, viewer, advisor_id).keys())
     if unknown:
-        raise Misuse("unknown_criterion", "There is no criterion {name}.", name=unknown[0])
+        raise build_unknown("unknown_criterion", unknown[0])
 
 
 def _find_known_criteria(session: Session, viewer: Viewer, advisor_id: str) -> dict[str, None]:

@@ -242,7 +242,7 @@ def _describe_estimate(what: str, estimate: Estimate) -> str:
 def describe_points(points: float) -> str:
     """Format a difference in points, always signed."""
     return _(
-        "{number} points", number=("+" if points > 0 else "") + formatting.number(points, 1)
+        "{points} points", points=("+" if points > 0 else "") + formatting.number(points, 1)
     ).replace(" ", formatting.NO_BREAK)
 
 

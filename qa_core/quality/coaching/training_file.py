@@ -34,7 +34,7 @@ KINDS = {
     "targeted": N_("Targeted evaluation"),
     "self": N_("Self-evaluation"),
 }
-OUTCOMES = {"pass": N_("passed"), "fail": N_("not passed")}
+OUTCOMES = {"pass": N_("Passed"), "fail": N_("Not passed")}
 
 
 def build_file(viewer: Viewer, advisor_id: str, form: str = "csv") -> downloads.Download:
@@ -124,7 +124,7 @@ def _build_evaluation_rows(
         for answer in sorted(
             evaluation.answers, key=lambda answer: (answer.section or "", answer.criterion)
         ):
-            points = answer.earned if answer.applicable else _("not applicable")
+            points = answer.earned if answer.applicable else _("Not applicable")
             details = {"points": points, "possible": answer.possible}
             details["criterion"] = texts.name("criterion", answer.criterion)
             yield _build_row(day, entry, answer.comment, by, **details)

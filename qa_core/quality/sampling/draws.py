@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from qa_core.access import accounts
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import doors
-from qa_core.base.errors import AccessDenied, Misuse, Refusal
-from qa_core.base.i18n import N_
+from qa_core.base.errors import AccessDenied, Refusal, require_number
+from qa_core.base.i18n import N_, _
 from qa_core.base.row_values import build_from_row, read_fields
 from qa_core.compliance.conditions import gates
 from qa_core.compliance.conditions.listened import DrawCutoff
@@ -99,10 +99,7 @@ def draw(viewer: Viewer, name: str, seed: int, dry_run: bool = False) -> DrawRes
     `evaluators_full`, `plan_closed`; Misuse `bad_seed`.
     """
     viewer.require(Permission.MANAGE_LISTENING)
-    if not 0 <= seed <= HIGHEST_SEED:
-        raise Misuse(
-            "bad_seed", "A seed is a whole number from 0 to {highest}.", highest=HIGHEST_SEED
-        )
+    require_number(_("Seed"), seed, 0, HIGHEST_SEED, "bad_seed")
     # Computed before the records are locked: it takes seconds over millions of
     # contacts, and evaluators save drafts meanwhile.
     with store.reading() as session:

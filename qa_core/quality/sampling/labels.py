@@ -1,7 +1,7 @@
 """Titles of dimensions, their values, states and reasons of draws."""
 
 from qa_core.base import declared
-from qa_core.base.i18n import _
+from qa_core.base.i18n import _, uncapitalise
 from qa_core.compliance.conditions import gates
 from qa_core.metrics.kpis import formatting
 from qa_core.metrics.law.sampling_frame import REASONS
@@ -36,7 +36,7 @@ def name_purpose(purpose: str) -> str:
 
 def name_cause(cause: str) -> str:
     """Return the title of a change since a draw."""
-    return _(CAUSE_TITLES.get(cause) or REASONS[cause])
+    return uncapitalise(_(CAUSE_TITLES.get(cause) or REASONS[cause]))
 
 
 def name_reason(code: str | None) -> str:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal, require_known
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import N_, _, uncapitalise
 from qa_core.compliance.conditions import accreditations, gates
 from qa_core.metrics.kpis import periods
 from qa_core.metrics.law import sampling_frame
@@ -72,7 +72,7 @@ def pick(
             raise Refusal(
                 "not_listenable",
                 message,
-                reason=_(sampling_frame.REASONS[outside]),
+                reason=uncapitalise(_(sampling_frame.REASONS[outside])),
                 outside=outside,
             )
         theirs = ListeningPlan(name=plan.name, purpose=plan.purpose, evaluators=[evaluator])

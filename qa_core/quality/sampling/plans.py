@@ -185,9 +185,7 @@ def get_row(session: Session, name: str) -> ListeningPlan:
     """Return the plan of that name. Raise AccessDenied for an unknown one."""
     plan = session.scalar(sa.select(ListeningPlan).where(ListeningPlan.name == name))
     if plan is None:
-        raise AccessDenied(
-            N_("There is no listening plan {name}. See the list of plans."), name=name
-        )
+        raise AccessDenied(N_("{name} is not known here. Check the spelling."), name=name)
     return plan
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import tomli_w
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_, _, format_refusal
+from qa_core.base.errors import Refusal, build_misread
+from qa_core.base.i18n import N_, _, format_refusal, uncapitalise
 from qa_core.files import uploads, workbooks
 from qa_core.files.archives import open_content
 from qa_core.metrics import downloads
@@ -89,7 +89,11 @@ def build_file(viewer: Viewer, grid_id: int, form: str = "toml") -> downloads.Do
     """Export a draft or version; imported again it is the same scorecard."""
     stored = versions.get(viewer, grid_id)
     name = "-".join(
-        ["grid", stored.key, *([str(stored.version)] if stored.version else [_("draft")])]
+        [
+            "grid",
+            stored.key,
+            *([str(stored.version)] if stored.version else [uncapitalise(_("Draft"))]),
+        ]
     )
     return build(stored.content, name, form)
 
@@ -142,12 +146,7 @@ def _read_toml(name: str, content: bytes) -> dict[str, Any]:
     try:
         read = tomllib.loads(content.decode("utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refusal(
-            "bad_toml",
-            "{file} is not TOML: {detail}",
-            file=name,
-            detail=str(error),
-        ) from error
+        raise build_misread("bad_toml", name, "TOML", error) from error
     if faults := find_faults(read):
         raise FaultyFile(name, [fault.refusal for fault in faults])
     return read

@@ -25,7 +25,7 @@ def check(address: str, _statement: str | None) -> str:
     """Return the whole path of a folder. Raises Refusal for one that is not there."""
     path = Path(address).absolute()
     if not path.is_dir():
-        raise Refusal("no_folder", "There is no folder {path}.", path=str(path))
+        raise Refusal("no_folder", "There is no file or folder {path}.", path=str(path))
     return str(path)
 
 

@@ -166,8 +166,7 @@ def _refuse_if_changed_since(
         if row_count:
             raise Refusal(
                 "changed_since",
-                "Import {later} changed {rows} rows of import {batch}. Undo {later} first.",
+                "Import {later} changed or used data of import {batch}. Undo {later} first.",
                 later=other,
-                rows=row_count,
                 batch=batch_id,
             )

@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction, Transaction
 
-from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.base.progress import Progress, ignore_progress
 from qa_core.storage.facts import schema
@@ -375,4 +374,4 @@ def commit_with_retries(
                 tables.scratch(base.rows + new_rows) as connection,
             ):
                 return attempt(connection, base)
-    raise Refusal("lake_busy", "Another program keeps changing the lake. Stop it, then try again.")
+    raise tables.build_busy()

@@ -282,13 +282,13 @@ def writing(name: str) -> Iterator[None]:
     lake_folder().mkdir(parents=True, exist_ok=True)
     with (lake_folder() / f".{name}.lock").open("w") as file:
         if not _lock_until(time.monotonic() + WAIT_SECONDS, file):
-            raise Refusal(
-                "lake_busy",
-                "Another import has held the lake for over {minutes} minutes. Stop it, then "
-                "try again.",
-                minutes=WAIT_SECONDS // 60,
-            )
+            raise build_busy()
         yield
+
+
+def build_busy() -> Refusal:
+    """Build what to tell while others hold the lake."""
+    return Refusal("lake_busy", "Another program keeps changing the lake. Stop it, then try again.")
 
 
 def _lock_until(deadline: float, file: IO[Any]) -> bool:

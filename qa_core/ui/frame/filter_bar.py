@@ -306,7 +306,7 @@ def _set(key: str, value: Any) -> None:
 
 
 def _ask_period(viewer: Viewer, page: MenuPage, first_day: date, last_day: date) -> Period:
-    titles = {key: _(title) for key, title in periods.choices(viewer).items()}
+    titles = dict(periods.choices(viewer))
     usual = periods.default(viewer, page.period)
     default = usual
     if not viewer.needs_suppression:
@@ -320,7 +320,7 @@ def _ask_period(viewer: Viewer, page: MenuPage, first_day: date, last_day: date)
     st.session_state["period"] = selected
     if selected not in titles:
         titles[selected] = (
-            _(periods.MONTHS[selected])
+            periods.name(selected)
             if selected in periods.MONTHS
             else formatting.month(date.fromisoformat(f"{selected}-01"), year=True)
         )
@@ -410,7 +410,7 @@ def _name_chosen(title: str, chosen: Sequence[str]) -> str:
         return title
     first = escape(chosen[0] if len(chosen[0]) <= 24 else chosen[0][:23].rstrip() + "…")
     return _(
-        "{title}: {chosen}",
-        title=title,
-        chosen=f"**{first}**" + (f" +{len(chosen) - 1}" if len(chosen) > 1 else ""),
+        "{what}: {text}",
+        what=title,
+        text=f"**{first}**" + (f" +{len(chosen) - 1}" if len(chosen) > 1 else ""),
     )

@@ -42,7 +42,7 @@ REASONS = {
     "secret_unusable": N_("A secret is missing or not valid. Restore the copy that you keep."),
     "stores_open": N_("Other users of the machine can read secrets or stores."),
     "deletion_overdue": N_("Personal data is kept longer than allowed. Run the command purge."),
-    "check_failed": N_("A check failed. The server log has the cause."),
+    "check_failed": N_("Unexpected error. The server log has the cause."),
 }
 """Why the app is not ready: code and explanation."""
 

@@ -213,7 +213,7 @@ def _read(request: Request) -> kpi_question.KpiQuestion:
     if "kpi" not in given:
         raise Misuse("no_kpi", "Name a KPI: kpi=answer_rate; several are allowed.")
     explain = given.get("explain", "0")
-    require_known(explain, ("0", "1"), "bad_value", N_("explain is 0 or 1."))
+    require_known(explain, ("0", "1"), "bad_value")
     return kpi_question.KpiQuestion(
         given.getlist("kpi"),
         given.getlist("by"),

@@ -135,7 +135,9 @@ def _show_tile(tile: Tile) -> None:
         )
         st.caption(tile.below, help=None if tile.kpi else tile.help)
         if tile.lately:
-            st.caption(_("Last {days} days: {said}", days=periods.LATE_DAYS, said=tile.lately))
+            st.caption(
+                _("{what}: {text}", what=periods.name_last(periods.LATE_DAYS), text=tile.lately)
+            )
         if tile.kpi:
             explain_link.show_link(tile.kpi, help_text=tile.help)
 

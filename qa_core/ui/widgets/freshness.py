@@ -15,7 +15,7 @@ from qa_core.ui.frame.markdown import escape
 def show(viewer: Viewer) -> None:
     """Show the last moment of the data, and on demand the last import of each source."""
     through, sources = cached.data_through(viewer), cached.find_freshness(viewer)
-    text = _("No contacts yet") if sources else _("No data yet")
+    text = _("No data yet")
     if through:
         text = _("Data through {moment}", moment=formatting.moment(through))
     if not sources:

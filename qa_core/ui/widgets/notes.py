@@ -85,7 +85,7 @@ def show_list(notes: list[DayNote], key: str) -> None:
         days = formatting.period(dimensions.Period(note.first_day, note.last_day))
         text = f"**{days}** {escape(describe(note))}"
         remove = (_remove, note.id) if note.is_mine_to_remove else None
-        layout.show_removable(text, f"note_remove_{key}_{note.id}", _("Remove the note"), remove)
+        layout.show_removable(text, f"note_remove_{key}_{note.id}", _("Remove"), remove)
 
 
 def describe(note: DayNote) -> str:
@@ -106,10 +106,8 @@ def _remove(number: int) -> None:
 
 
 def _describe_change(change: query.Change) -> str:
-    values = {"before": change.before, "after": change.after}
-    if change.is_grid:
-        return _("Scorecard {name}: version {before} → {after}", name=change.title, **values)
-    return _("Setting changed: {title}, {before} → {after}", title=_(change.title), **values)
+    what = f"{_('Scorecard')} {change.title}" if change.is_grid else _(change.title)
+    return _("{what}: {before} → {after}", what=what, before=change.before, after=change.after)
 
 
 def _build_marker(first_day: date, last_day: date, text: str, is_change: bool = False) -> Marker:

@@ -10,7 +10,7 @@ from qa_core.access.roles import Viewer
 from qa_core.analysis import chart_titles, charts, peers
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.peers import Group, Peer
-from qa_core.base.i18n import N_, _, ngettext
+from qa_core.base.i18n import N_, _, ngettext, uncapitalise
 from qa_core.centre.advisors import normalise_name
 from qa_core.metrics.kpis import FactTable, formatting, get_kpi
 from qa_core.ui.frame import cached, styles
@@ -142,7 +142,8 @@ def show_needed(group: Group, title: str, on_name: Callable[[str], None]) -> Non
     """Show everybody by name, and the values still needed. `title`: of the names."""
     kpi = group.kpi
     sizes = {f"{size:g}": _format_size(group, size) for size in peers.DIFFERENCES[kpi.unit]}
-    counted = _("evaluations") if kpi.subject == FactTable.EVALUATION_ANSWERS else _("contacts")
+    is_evaluations = kpi.subject == FactTable.EVALUATION_ANSWERS
+    counted = uncapitalise(_("Evaluations") if is_evaluations else _("Contacts"))
     with cards.card():
         top, right = st.columns([3, 2], vertical_alignment="top")
         with right:

@@ -6,14 +6,14 @@ from typing import Any
 import streamlit as st
 
 from qa_core.base import masking
-from qa_core.base.i18n import _
+from qa_core.base.i18n import _, uncapitalise
 from qa_core.metrics.kpis import formatting
 
 
 def find_kinds(*texts: str) -> list[str]:
     """Return the titles of the kinds of personal data that these texts seem to hold."""
     kinds = (match.kind for text in texts for match in masking.find_personal_data(text))
-    return list(dict.fromkeys(_(masking.KINDS[kind]) for kind in kinds))
+    return list(dict.fromkeys(uncapitalise(_(masking.KINDS[kind])) for kind in kinds))
 
 
 def describe(kinds: Sequence[str]) -> str:

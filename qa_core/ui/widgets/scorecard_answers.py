@@ -7,7 +7,7 @@ import streamlit as st
 
 from qa_core import scoring
 from qa_core.base import i18n
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import N_, _, capitalise
 from qa_core.metrics.kpis import formatting
 from qa_core.quality.evaluations.drafts import Draft
 from qa_core.scoring import NOT_APPLICABLE, Criterion, CriticalClass, Fails
@@ -35,11 +35,11 @@ FAILS = {
 
 def describe_failure(harm: str | None, text: scoring.Text | None, fails: str) -> str:
     """Describe a critical error: its harm, its criterion, and the consequence."""
+    consequence = _(FAILS[Fails.GRID if fails == Fails.GRID else Fails.SECTION])
     return _(
-        "{harm}: {criterion}. {consequence}.",
-        harm=_(HARMS[CriticalClass(harm)]) if harm else _("Critical error"),
-        criterion=describe_text(text),
-        consequence=_(FAILS[Fails.GRID if fails == Fails.GRID else Fails.SECTION]),
+        "{what}: {text}",
+        what=_(HARMS[CriticalClass(harm)]) if harm else _("Critical error"),
+        text=f"{describe_text(text)}. {consequence}.",
     )
 
 
@@ -215,7 +215,7 @@ def describe(criterion: Criterion, given: str | None) -> str:
     if given is None:
         return _("no answer")
     if criterion.points == 1 and given in ("0", "1"):
-        return _("Yes") if given == "1" else _("No")
+        return capitalise(_("yes") if given == "1" else _("no"))
     return format_points(given)
 
 

@@ -76,7 +76,7 @@ def _describe_late(row: Any, spread: float) -> str:
     interval = control_charts.interval_of_change(row, spread)
     change = _("no statistically clear change")
     if interval is None:
-        change = _("too few to compare")
+        change = _("too few values")
     elif interval[0] > 0 or interval[1] < 0:
         change = _("{change}, statistically clear", change=formatting.change(row.delta, unit))
     return f"{formatting.value(row.value, unit)} (n = {formatting.number(row.n)}), {change}"
@@ -136,7 +136,7 @@ def show_trend(
 
 def show_nothing(title: str = "", why: str = "") -> None:
     """Show a card that says that no value is known."""
-    nothing = ChartTitle(_("Nothing to show in this period"))
+    nothing = ChartTitle(_("No data in this period"))
     text = why or _("No value is known, or all are pending or hidden.")
     cards.show_message(chart_titles.prefix(title, nothing) if title else nothing, text)
 

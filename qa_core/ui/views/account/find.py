@@ -42,7 +42,7 @@ def show(viewer: Viewer) -> None:
     }
     with st.container(key=page_script.FIELD):
         text = st.text_input(
-            _("Search"),
+            _("Find"),
             key="find_text",
             label_visibility="collapsed",
             icon=":material/search:",

@@ -21,7 +21,7 @@ DIRECTIONS = {
 def show(viewer: Viewer) -> None:
     """Show the terms whose title or explanation holds the words searched for."""
     words = st.text_input(
-        _("Search"), placeholder=_("For example: service level"), icon=":material/search:"
+        _("Find"), placeholder=_("For example: service level"), icon=":material/search:"
     )
     shown = 0
     for title, entries in _list_groups(viewer).items():

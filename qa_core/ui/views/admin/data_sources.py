@@ -50,7 +50,7 @@ def _show_source(viewer: Viewer, entry: SourceEntry) -> None:
             days = formatting.period(Period(run[-1].day, newest.day))
             st.markdown(f":red[:material/error:] {escape(f'{days} · {text}')}", width="stretch")
             layout.show_quiet_button(
-                "refresh", _("Read again"), f"fill_{newest.id}", _fill, *numbers
+                "refresh", _("Try again"), f"fill_{newest.id}", _fill, *numbers
             )
     columns = (
         tables.day_column(_("Day"), lambda window: window.day),
@@ -107,11 +107,13 @@ def _show_window(window: WindowEntry) -> None:
     """Offer what may be done with one day."""
     with cards.card(gap="small"):
         st.text(window.label)
-        layout.show_button("refresh", _("Read again"), f"again_{window.id}", _fill, window.id)
+        layout.show_button("refresh", _("Try again"), f"again_{window.id}", _fill, window.id)
         if window.state == ledger.UNDONE or not window.read_at:
             return
-        is_sure = st.checkbox(_("Remove everything that this day brought"), key=f"sure_{window.id}")
-        title, key = _("Undo this day"), f"undo_{window.id}"
+        is_sure = st.checkbox(
+            _("Remove everything that this import brought"), key=f"sure_{window.id}"
+        )
+        title, key = _("Undo this import"), f"undo_{window.id}"
         if st.button(title, disabled=not is_sure, icon=":material/undo:", key=key):
             with actions.perform(Permission.MANAGE_IMPORTS, "") as acting:
                 pull.undo(acting, window.id)
@@ -129,7 +131,7 @@ def _fill(*numbers: int) -> None:
 
 
 def _count_column(name: str) -> tables.TableColumn:
-    title = _(import_report.COUNTS[name])
+    title = import_report.name_count(name)
     return tables.count_column(title, lambda window: window.counts.get(name), width=80)
 
 

@@ -7,11 +7,12 @@ from typing import Any
 
 import streamlit as st
 
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import _, capitalise
 from qa_core.ingest.reading.examination import Examination
 from qa_core.ingest.reading.reading import BASES, Fact, Reading
 from qa_core.ingest.reading.report import FileReport
 from qa_core.ingest.staging import quarantine, reason_texts
+from qa_core.ingest.staging.tally import COUNTS
 from qa_core.metrics.kpis import formatting, get_kpi
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.views.admin import import_fields
@@ -19,16 +20,6 @@ from qa_core.ui.widgets import tables
 
 SHOWN_ROWS = 100
 TABLE_HEIGHT = 320
-COUNTS = {
-    "read": N_("Rows read"),
-    "new": N_("Added"),
-    "updated": N_("Updated"),
-    "unchanged": N_("Unchanged"),
-    "duplicates": N_("Duplicates"),
-    "rejected": N_("Rejected"),
-    "folded": N_("Folded"),
-    "skipped": N_("Skipped"),
-}
 REASONS = {"reasons": "rejected", "skipped_kinds": "skipped", "folded_kinds": "folded"}
 """Counts by reason, and the count that each of them splits."""
 
@@ -85,18 +76,23 @@ def _describe_basis(fact: Fact) -> str:
     return _("{what}: {text}", what=basis, text=fact.column) if fact.column else basis
 
 
+def name_count(name: str) -> str:
+    """Return the title of a count of rows."""
+    return capitalise(_(name))
+
+
 def show_counts(counts: Mapping[str, Any]) -> None:
     """Show every row of the file accounted for, and why some bring nothing in."""
     with st.container(horizontal=True):
-        for name, title in COUNTS.items():
+        for name in COUNTS:
             if counts.get(name) or name in ("read", "new"):
                 number = formatting.number(counts.get(name, 0))
-                st.metric(_(title), number, width="content", border=True)
+                st.metric(name_count(name), number, width="content", border=True)
     with st.container(gap="xxsmall"):
         for name, total in REASONS.items():
             for code, count in (counts.get(name) or {}).items():
                 reason = f"{formatting.number(count)} × {reason_texts.describe(code)}"
-                st.text(_("{what}: {text}", what=_(COUNTS[total]), text=reason))
+                st.text(_("{what}: {text}", what=name_count(total), text=reason))
         for column, reasons in (counts.get("blanked") or {}).items():
             for code, count in reasons.items():
                 reason = f"{formatting.number(count)} × {reason_texts.describe(code)}"
@@ -146,7 +142,7 @@ def _describe_state(report: FileReport) -> str:
 
 def _count_column(name: str) -> tables.TableColumn:
     return tables.count_column(
-        _(COUNTS[name]), lambda report: None if report.is_refused else getattr(report.tally, name)
+        name_count(name), lambda report: None if report.is_refused else getattr(report.tally, name)
     )
 
 
@@ -163,7 +159,7 @@ def _show_effects(examination: Examination) -> None:
         return
     st.subheader(_("Effect on the figures"), anchor=False)
     columns = (
-        tables.text_column(_("Figure"), lambda effect: _(effect.title)),
+        tables.text_column(_("KPI"), lambda effect: _(effect.title)),
         tables.text_column(_("Now"), lambda effect: effect.format_before()),
         tables.text_column(_("After the import"), lambda effect: effect.format_after()),
         tables.text_column(_("Change"), _describe_change),

@@ -344,7 +344,7 @@ def _ask_which(viewer: Viewer) -> tuple[batches.BatchFilter, int]:
 
 
 def _count_column(name: str) -> tables.TableColumn:
-    title = _(import_report.COUNTS[name])
+    title = import_report.name_count(name)
     return tables.count_column(title, lambda batch: batch["counts"].get(name, 0), width=80)
 
 

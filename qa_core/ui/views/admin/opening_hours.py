@@ -8,22 +8,13 @@ from babel import Locale
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment, i18n
-from qa_core.base.i18n import N_, _, ngettext
+from qa_core.base.i18n import _, ngettext
 from qa_core.centre.rules import opening_hours
 from qa_core.ingest.load import recovery
+from qa_core.metrics.kpis import formatting
 from qa_core.ui.frame import gate, layout
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import actions, segmented_choice
-
-WEEKDAY_TITLES = (
-    N_("Monday"),
-    N_("Tuesday"),
-    N_("Wednesday"),
-    N_("Thursday"),
-    N_("Friday"),
-    N_("Saturday"),
-    N_("Sunday"),
-)
 
 
 def choose_site(viewer: Viewer) -> dict[str, Any] | None:
@@ -51,14 +42,14 @@ def ask_hours(viewer: Viewer, site: dict[str, Any]) -> None:
         text = _("Hours as 09:00-18:00, with a comma between two spans. Empty: closed all day.")
         st.caption(text)
         week = {}
-        columns = st.columns(len(WEEKDAY_TITLES))
-        for number, (column, title) in enumerate(zip(columns, WEEKDAY_TITLES, strict=True), 1):
+        for number, column in enumerate(st.columns(7), 1):
+            title = formatting.name("weekday", number)
             present = ",".join(
                 f"{row['opens_at']}-{row['closes_at']}"
                 for row in site["hours"]
                 if row["weekday"] == number and row["from"] == newest
             )
-            week[number] = column.text_input(_(title), value=present, key=f"hours_{name}_{number}")
+            week[number] = column.text_input(title, value=present, key=f"hours_{name}_{number}")
         left, middle, right = st.columns(3)
         starts_on = layout.ask_day(left, _("From (empty: always)"), newest, f"hours_from_{name}")
         calendar = middle.selectbox(

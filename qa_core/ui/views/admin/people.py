@@ -20,7 +20,7 @@ from qa_core.ui.widgets import actions, tables
 LIST, OUTCOME, NEW = "accounts", "accounts_outcome", "accounts_added"
 LISTED, LISTS = "accounts_listed", "account_lists"
 STATES = {
-    "new": N_("new account"),
+    "new": N_("New account"),
     "waits": N_("needs a second person"),
     "asked": N_("awaiting a second person"),
     "unchanged": N_("there already"),

@@ -34,11 +34,9 @@ def show(viewer: Viewer, stored: StoredScorecard) -> dict[str, Any]:
     criteria = _ask_criteria(stored.content, [row["section"] for row in sections], key)
     content = _put_together(header, sections, criteria, stored)
     with layout.row():
-        if st.button(
-            _("Save the draft"), type="primary", icon=":material/save:", key=f"save_{key}"
-        ):
+        if st.button(_("Save"), type="primary", icon=":material/save:", key=f"save_{key}"):
             _save(stored, content)
-        with st.popover(_("Delete the draft"), icon=":material/delete:", type="tertiary"):
+        with st.popover(_("Delete"), icon=":material/delete:", type="tertiary"):
             st.caption(_("The draft is deleted for good. Published versions stay."))
             if st.button(_("Delete"), key=f"drop_{key}"):
                 _drop(stored)

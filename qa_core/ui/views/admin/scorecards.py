@@ -7,7 +7,7 @@ import streamlit as st
 from qa_core import scoring
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import i18n
-from qa_core.base.i18n import _
+from qa_core.base.i18n import _, uncapitalise
 from qa_core.metrics.kpis import formatting
 from qa_core.quality import scorecards
 from qa_core.quality.scorecards import StoredScorecard, files, publication, table
@@ -63,7 +63,11 @@ def describe_title(stored: StoredScorecard) -> str:
 
 def describe_state(stored: StoredScorecard) -> str:
     """Return `draft` or the number of the version."""
-    return _("draft") if stored.is_draft else _("version {version}", version=stored.version)
+    return (
+        uncapitalise(_("Draft"))
+        if stored.is_draft
+        else _("version {version}", version=stored.version)
+    )
 
 
 def ask_new(viewer: Viewer) -> None:

@@ -67,7 +67,7 @@ def show_targets(viewer: Viewer) -> None:
         for target in set_before:
             remove = (_remove_target, target.id) if target.scope in scopes else None
             text = _describe_target(viewer, target)
-            layout.show_removable(text, f"target_{target.id}", _("Remove the target"), remove)
+            layout.show_removable(text, f"target_{target.id}", _("Remove"), remove)
     with right, st.container(border=True):
         if scopes:
             _ask_target(viewer, scopes)
@@ -183,7 +183,7 @@ def _show_rules(viewer: Viewer) -> None:
         about = f"{scope} · {_(GRAINS[rule.grain])} · {alerts.describe_rule(rule)}"
         end = (_end_rule, rule.id) if rule.is_mine else None
         text = f"**{escape(_(get_kpi(rule.kpi).title))}** {escape(about)}"
-        layout.show_removable(text, f"rule_{rule.id}", _("End the rule"), end)
+        layout.show_removable(text, f"rule_{rule.id}", _("Remove"), end)
     if alerts.find_missing(viewer):
         layout.show_button(
             "playlist_add", _("Add the suggested rules"), "add_suggested", _add_suggested

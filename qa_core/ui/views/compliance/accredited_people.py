@@ -7,7 +7,7 @@ import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
-from qa_core.base.i18n import N_, _, ngettext
+from qa_core.base.i18n import N_, _, ngettext, uncapitalise
 from qa_core.compliance.conditions import accreditations, evaluators, gates, notices
 from qa_core.metrics.kpis import formatting
 from qa_core.storage.records import store
@@ -59,8 +59,6 @@ def show_notices(viewer: Viewer) -> None:
         len(entries),
         count=len(entries) - len(waiting),
     )
-    if waiting:
-        text += " " + _("Contacts of the other advisors are not drawn.")
     st.caption(text)
     left, right = st.columns(2, gap="medium")
     with left:
@@ -82,7 +80,7 @@ def _name(item: accreditations.AccreditationEntry) -> str:
 
 def _describe_state(item: accreditations.AccreditationEntry) -> str:
     if item.holds:
-        return _("in force")
+        return uncapitalise(_("In force"))
     return _("ended early") if item.is_ended else _("expired")
 
 

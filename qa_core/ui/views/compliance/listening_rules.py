@@ -11,7 +11,7 @@ from qa_core.base.i18n import _, ngettext
 from qa_core.compliance import proportionality, retention
 from qa_core.compliance.conditions import accreditations, gates, notices
 from qa_core.metrics import query
-from qa_core.metrics.kpis import formatting
+from qa_core.metrics.kpis import formatting, periods
 from qa_core.metrics.kpis.dimensions import Period
 from qa_core.metrics.law.centre_counts import RecordedShare
 from qa_core.storage.records import store
@@ -47,26 +47,11 @@ def show_state(viewer: Viewer) -> None:
     ]
     if not any(item.holds for item in accreditations.find_all(viewer)):
         missing.append(_(gates.LISTENERS_GATE.title))
+    waiting = sum(notice.informed_on is None for notice in notices.find_all(viewer))
+    message = gates.describe_listening(missing, waiting)
     if missing:
-        message = ngettext(
-            "Not yet: {n} gate is closed, so nobody draws, listens or evaluates. Missing: "
-            "{titles}.",
-            "Not yet: {n} gates are closed, so nobody draws, listens or evaluates. Missing: "
-            "{titles}.",
-            len(missing),
-            titles=formatting.listing(missing),
-        )
         st.warning(message, icon=":material/lock:")
-        return
-    message = _("Every gate is open, and every advisor is informed.")
-    if waiting := sum(notice.informed_on is None for notice in notices.find_all(viewer)):
-        message = ngettext(
-            "Every gate is open. {n} advisor is not informed yet, so none of their contacts is "
-            "drawn.",
-            "Every gate is open. {n} advisors are not informed yet, so none of their contacts is "
-            "drawn.",
-            waiting,
-        )
+    elif waiting:
         st.warning(message, icon=":material/campaign:")
     elif proportionality.is_exceeded(proportionality.find(viewer)):
         beyond = _("But recording or listening is out of proportion: see “Proportionality”.")
@@ -118,7 +103,7 @@ def show_gates(viewer: Viewer) -> None:
 def show_proportions(viewer: Viewer) -> None:
     """Show how much was recorded and listened to lately or in a month, and who stands out."""
     st.subheader(_("Proportionality"), anchor=False)
-    titles = {"": _("the last {n} days", n=proportionality.DAYS)}
+    titles = {"": periods.name_last(proportionality.DAYS)}
     titles |= {month: formatting.month(month) for month in proportionality.find_months()}
     month = layout.select(st, _("Period"), titles, "proportion_month")
     proportions = proportionality.find(viewer, month or None)

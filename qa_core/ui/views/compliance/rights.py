@@ -21,11 +21,11 @@ from qa_core.ui.widgets.act_form import ActField
 from qa_core.upkeep import person_copy, subjects
 
 KINDS = {
-    "customer": N_("customer"),
-    "advisor": N_("advisor"),
-    "account": N_("account"),
-    "contact": N_("contact"),
-    "line": N_("line"),
+    "customer": N_("Customer"),
+    "advisor": N_("Advisor"),
+    "account": N_("Account"),
+    "contact": N_("Contact"),
+    "line": N_("Line"),
 }
 
 
@@ -161,8 +161,8 @@ def show_objections(viewer: Viewer) -> None:
     entries = restrictions.find_all(viewer, Objection)
     columns = (
         tables.name_column(_("What"), lambda item: item.title, 260),
-        tables.text_column(_("Entered by"), lambda item: item.entered_by),
-        tables.text_column(_("Entered on"), lambda item: formatting.local_day(item.entered_at)),
+        tables.text_column(_("By"), lambda item: item.entered_by),
+        tables.text_column(_("When"), lambda item: formatting.local_day(item.entered_at)),
     )
     tables.show(entries, columns, "objections", height=240)
     titles = {item.id: _name_restricted(item) for item in entries}
@@ -172,7 +172,7 @@ def show_objections(viewer: Viewer) -> None:
         def lift(acting: Viewer, number: int, reason: str) -> str:
             return subjects.lift_objection(acting, number, reason).describe()
 
-        act_form.show("objection_end", N_("Lift the objection"), fields, lift)
+        act_form.show("objection_end", N_("Lift"), fields, lift)
 
 
 def _name_restricted(item: restrictions.LastingEntry) -> str:
@@ -187,8 +187,8 @@ def show_exclusions(viewer: Viewer) -> None:
     columns = (
         tables.name_column(_("What"), lambda item: item.what, 260),
         tables.text_column(_("Why"), lambda item: _(exclusions.REASONS[item.reason]), 200),
-        tables.text_column(_("Entered by"), lambda item: item.entered_by),
-        tables.text_column(_("Entered on"), lambda item: formatting.local_day(item.entered_at)),
+        tables.text_column(_("By"), lambda item: item.entered_by),
+        tables.text_column(_("When"), lambda item: formatting.local_day(item.entered_at)),
     )
     states = {
         code: (title, lambda item, code=code: item.reason == code)
@@ -198,5 +198,5 @@ def show_exclusions(viewer: Viewer) -> None:
     tables.show(shown, columns, "exclusions", height=240)
     titles = {item.id: item.what for item in entries}
     if titles and viewer.can(Permission.MANAGE_COMPLIANCE):
-        field = ActField("number", N_("Remove from the list"), titles)
+        field = ActField("number", N_("In force"), titles)
         act_form.show("exclusion_end", N_("Remove"), [field], exclusions.remove)

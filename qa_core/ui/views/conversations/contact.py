@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from qa_core.access.roles import Permission, Role, Viewer
-from qa_core.base.i18n import N_, _, ngettext
+from qa_core.base.i18n import N_, _, capitalise, ngettext
 from qa_core.compliance import recordings, requests
 from qa_core.metrics import query
 from qa_core.metrics.kpis import formatting
@@ -53,7 +53,7 @@ def show_head(contact: Contact) -> None:
     """Show when it was, how it ended, and its transfers."""
     start, is_answered = contact["local_start"], contact["outcome"] == "answered"
     day = formatting.full_day(start.date())
-    st.title(f"{day[0].upper()}{day[1:]}, {start:%H:%M}", anchor=False)
+    st.title(f"{capitalise(day)}, {start:%H:%M}", anchor=False)
     with st.container(horizontal=True, gap="xsmall"):
         st.badge(
             formatting.name("outcome", contact["outcome"]),
@@ -295,7 +295,7 @@ def _show_table(viewer: Viewer, history: CustomerHistory, here: ChainContact) ->
         text(_("Advisor"), lambda link: link.advisor, 150)
         if viewer.can_cut_by("advisor") and not viewer.advisor_id
         else None,
-        text(_("Ended"), lambda link: describe_end(link.outcome, link.declared_resolved), 170),
+        text(_("Outcome"), lambda link: describe_end(link.outcome, link.declared_resolved), 170),
         text(_("Talk"), talk, 100),
     )
     tables.show(

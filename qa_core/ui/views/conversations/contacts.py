@@ -98,7 +98,7 @@ def show_query(asked: ContactsQuery) -> None:
             url_state.show_removable("window", f"{title}: {days}")
         explain_link.show_extra(asked.extra)
         if asked.behind:
-            explain_link.show_link(asked.behind, dict(asked.extra), _("Explain this number"))
+            explain_link.show_link(asked.behind, dict(asked.extra), _("Explain a number"))
 
 
 def count(viewer: Viewer, asked: ContactsQuery) -> int:

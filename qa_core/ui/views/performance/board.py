@@ -16,7 +16,7 @@ TREND_HEIGHT = 190
 
 def show(viewer: Viewer) -> None:
     """Show the sheet over the months chosen, and the button for its PDF."""
-    titles = {key: _(title) for key, title in periods.MONTHS.items()}
+    titles = {key: periods.name(key) for key in periods.MONTHS}
     head = st.container(gap=None)
     head.title(_("Board sheet"), anchor=False)
     bar = layout.row(key=styles.NOT_PRINTED)

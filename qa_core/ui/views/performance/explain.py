@@ -5,8 +5,8 @@ from typing import Any
 import streamlit as st
 
 from qa_core.access.roles import Viewer
-from qa_core.analysis import explanations, exports, note_texts
-from qa_core.base.i18n import _
+from qa_core.analysis import explanations, note_texts
+from qa_core.base.i18n import _, uncapitalise
 from qa_core.centre.settings import get_setting
 from qa_core.metrics.kpi.explain import Variant
 from qa_core.metrics.kpi.freshness import SOURCE_TITLES
@@ -68,9 +68,7 @@ def _show_value(viewer: Viewer, state: FilterState, explanation: Explanation, ex
             st.caption(text)
         with layout.row():
             _show_contacts_button(viewer, explanation, extra)
-            download_links.show_download(
-                "explanation", **exports.build_figure_parameters((kpi.key,), (), explanation.where)
-            )
+            download_links.show_figures("explained", (kpi.key,), (), explanation.where)
 
 
 def _name_missing(row: Any) -> str:
@@ -87,7 +85,7 @@ def _describe_status(row: Any) -> list[str]:
 def _show_contacts_button(viewer: Viewer, explanation: Explanation, extra: Extra) -> None:
     can_list = all(len(values) == 1 and name in CONTACT_DIMENSIONS for name, values in extra)
     if explanation.contacts_behind and can_list and drill.is_open_to(viewer):
-        title, kept = _("See the contacts"), {name: values[0] for name, values in extra}
+        title, kept = _("Open the contacts"), {name: values[0] for name, values in extra}
         behind = (kept, explanation.contacts_behind)
         layout.show_button("arrow_forward", title, "explain_contacts", drill.to_contacts, *behind)
 
@@ -122,7 +120,7 @@ def _show_variants(explanation: Explanation) -> None:
     title = _(get_setting(name).title)
 
     def describe(variant: Variant) -> str:
-        mark = f" ({_('in force')})" if variant.is_in_force else ""
+        mark = f" ({uncapitalise(_('In force'))})" if variant.is_in_force else ""
         return formatting.setting_value(name, variant.value) + mark
 
     def value(row: Any) -> str:

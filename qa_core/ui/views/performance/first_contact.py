@@ -9,7 +9,7 @@ import streamlit as st
 from qa_core.access.roles import Viewer
 from qa_core.analysis import charts
 from qa_core.analysis.series import Series
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import N_, _, capitalise
 from qa_core.metrics.kpis import formatting, get_kpi
 from qa_core.ui.frame import cached, styles
 from qa_core.ui.frame.filter_bar import FilterState
@@ -283,7 +283,7 @@ def _show_left_out(row: Any, answered: Any, window: Window) -> None:
     is_known = not (formatting.is_missing(row.pending) or formatting.is_missing(row.n))
     with cards.card(_("Left out of the measured resolution"), is_stretched=True, gap="xsmall"):
         _show_share(
-            _("Pending"),
+            capitalise(_("pending")),
             row.pending,
             row.n + row.pending if is_known else None,
             _(

@@ -17,7 +17,7 @@ from qa_core.stats.control_charts import SegmentEffect
 from qa_core.ui.frame import cached, styles
 from qa_core.ui.frame.filter_bar import FilterState
 from qa_core.ui.views.performance.resolution_window import Window
-from qa_core.ui.widgets import alert_banner, cards, drill, segmented_choice, tables
+from qa_core.ui.widgets import alert_banner, cards, drill, segmented_choice
 
 SEGMENTS = ("reason", "queue", "channel", "team", "advisor")
 """Dimensions that segments can come from."""
@@ -80,11 +80,7 @@ def show(viewer: Viewer, state: FilterState, key: str, spread: float, window: Wi
             cards.show_heading(
                 describe(change, whole.delta, interval), _describe_sum(change, whole.delta)
             )
-        left, right = st.columns([2, 3], gap="small")
-        with left:
-            _show_waterfall(viewer, state, change, whole, window)
-        with right:
-            _show_table(change)
+        _show_waterfall(viewer, state, change, whole, window)
 
 
 def read_segments(frame: pd.DataFrame, dimension: str) -> tuple[Segments, set[Hashable]]:
@@ -192,45 +188,3 @@ def _show_waterfall(
     alt = "; ".join(f"{name} {formatting.change(size, kpi.unit)}" for name, size, _value in parts)
     on_select = drill.on_point(viewer, key, change.dimension, kpi.key, window.tried)
     cards.show_figure(figure, key, alt, on_select)
-
-
-def _show_table(change: RateChange) -> None:
-    """Show every segment; effects are in points."""
-    totals = [sum(n for _, n in side.values()) for side in (change.before, change.now)]
-
-    def of(effect: SegmentEffect) -> list[tuple[float, float] | None]:
-        return [side.get(effect.segment) for side in (change.before, change.now)]
-
-    def share(effect: SegmentEffect) -> str:
-        pairs = zip(of(effect), totals, strict=True)
-        return _from_to(*(side and side[1] / total for side, total in pairs))
-
-    def rate(effect: SegmentEffect) -> str:
-        return _from_to(*(side and side[0] / side[1] for side in of(effect)))
-
-    columns = (
-        tables.name_column(
-            _(dimensions.get_dimension(change.dimension).title),
-            lambda effect: change.name(effect.segment),
-            108,
-        ),
-        tables.text_column(_("Share"), share, 78),
-        tables.text_column(_("Rate"), rate, 78),
-        tables.count_column(_("Rate effect"), lambda effect: round(100 * effect.rate, 2), 90),
-        tables.count_column(_("Mix effect"), lambda effect: round(100 * effect.mix, 2), 90),
-    )
-    tables.show(change.effects, columns, "movement", height=290)
-    text = _(
-        "Effects in points. Rate: mean share × change of rate. Mix: mean rate × change of "
-        "share. Add the mix effects up: a share that grows shrinks others."
-    )
-    st.caption(text)
-
-
-def _from_to(before: float | None, now: float | None) -> str:
-    """Return `31 → 21 %`, with a dash for a missing end."""
-    first, then = (
-        "–" if formatting.is_missing(value) else formatting.number(100 * value)
-        for value in (before, now)
-    )
-    return f"{first} → {then}{formatting.NARROW}%"

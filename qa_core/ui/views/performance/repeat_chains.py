@@ -1,7 +1,7 @@
 """Chains of repeat contacts, without who they are; on demand, and journalled."""
 
 from qa_core.access.roles import Viewer
-from qa_core.base.i18n import _, ngettext
+from qa_core.base.i18n import _, capitalise, ngettext
 from qa_core.metrics import query
 from qa_core.metrics.kpis import formatting
 from qa_core.metrics.query import RepeatChain
@@ -44,11 +44,11 @@ def _show_table(viewer: Viewer, chains: list[RepeatChain]) -> None:
         ),
         tables.count_column(_("Repeats"), lambda chain: chain.repeats, 62),
         tables.count_column(_("Contacts"), lambda chain: len(chain.links), 66),
-        tables.count_column(_("Days"), lambda chain: round(chain.days, 1), 50),
+        tables.count_column(capitalise(_("days")), lambda chain: round(chain.days, 1), 50),
         tables.count_column(_("Elsewhere"), lambda chain: chain.elsewhere, 72)
         if any(chain.elsewhere for chain in chains)
         else None,
-        tables.text_column(_("Ended"), _describe_chain_end, 118),
+        tables.text_column(_("Outcome"), _describe_chain_end, 118),
         tables.text_column(_("Reasons"), lambda chain: _list(chain, "reason")),
         tables.text_column(_("Queues"), lambda chain: _list(chain, "queue")),
         tables.count_column(_("Advisors"), lambda chain: len(_find_names(chain, "advisor")), 84)

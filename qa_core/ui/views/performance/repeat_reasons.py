@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from qa_core.access.roles import Viewer
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import N_, _, capitalise
 from qa_core.metrics.kpis import formatting
 from qa_core.ui.frame import cached
 from qa_core.ui.frame.filter_bar import FilterState
@@ -74,7 +74,7 @@ def _columns(
             _("Repeats"), lambda value: tables.to_integer(by[value][COUNT].value), 62
         ),
         tables.count_column(
-            _("Hours"), lambda value: _round(by[value][TIME].value, 3600, digits=1), 58
+            capitalise(_("hours")), lambda value: _round(by[value][TIME].value, 3600, digits=1), 58
         ),
         tables.count_column(cost, lambda value: _round(by[value][COST].value), 74)
         if has_cost

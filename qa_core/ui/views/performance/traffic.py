@@ -14,8 +14,6 @@ from qa_core.analysis.charts import traffic as charts
 from qa_core.base import environment
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.metrics.kpis import Unit, dimensions, formatting, get_kpi, half_hours
-from qa_core.metrics.kpis.dimensions import Period
-from qa_core.metrics.kpis.half_hours import ClockChange
 from qa_core.ui.frame import cached, styles
 from qa_core.ui.frame.filter_bar import FilterState
 from qa_core.ui.widgets import cards, download_links, drill, segmented_choice, tables, trend_cards
@@ -48,13 +46,11 @@ class Clock:
     `grain`: `half_hour`; `hour` where only totals by the hour are known; empty where
     neither is, or where the viewer may not see them. `left_out`: contacts without a time
     of day. `times`: how often each (weekday, half-hour) came on days with contacts.
-    `changes`: of the clocks.
     """
 
     grain: str = ""
     left_out: int = 0
     times: Mapping[tuple[int, str], int] = field(default_factory=dict)
-    changes: tuple[ClockChange, ...] = ()
 
     def count(self, at: Any, weekday: int | None = None) -> float:
         """Count how often that half-hour or hour came, on one weekday or on all."""
@@ -87,16 +83,11 @@ def read_clock(viewer: Viewer, state: FilterState) -> Clock:
     total = _read_whole(viewer, state)["received"].n
     by_day = cached.measure(viewer, ("received",), ("day",), dimensions.Filters(period))
     days = [day for day, n in zip(by_day["day"], by_day["n"], strict=True) if n]
-    changes: tuple[ClockChange, ...] = ()
-    if days:
-        first, last = max(period.first_day, state.first_day), min(period.last_day, state.last_day)
-        changes = tuple(half_hours.find_clock_changes(Period(first, last), zone))
     return replace(
         clock,
         grain=grain if counted else "",
         left_out=int(total - counted),
         times=half_hours.count_half_hours(days, zone, cached.data_through(viewer)),
-        changes=changes,
     )
 
 
@@ -165,8 +156,8 @@ def show_when(viewer: Viewer, state: FilterState, clock: Clock) -> None:
         )
         on_select = drill.on_point(viewer, key, ("weekday", grain), measure)
         cards.show_figure(figure, key, f"{finding.text}. {caption}", on_select)
-        for line in _describe_clock(clock):
-            st.caption(line)
+        if text := _describe_left_out(clock):
+            st.caption(text)
         download_links.show_figures("when", measures, ("weekday", grain), state.where)
 
 
@@ -182,7 +173,7 @@ def show_hours(viewer: Viewer, state: FilterState, clock: Clock) -> None:
     frame = cached.measure(viewer, keys, ("hour",), state.where, state.compare)
     frame = frame[(frame["n"] >= MIN) & frame["value"].notna() & frame["hour"].notna()]
     if frame.empty:
-        cards.show_message(_("Too few contacts in any hour to compare service levels"))
+        cards.show_message(_("Too few contacts to compare times"))
         return
     at = charts.list_times(frame["hour"].tolist(), "hour")
     level, abandoned = (frame[frame["kpi"] == key].set_index("hour").reindex(at) for key in keys)
@@ -302,7 +293,7 @@ def _show_why_not(viewer: Viewer, clock: Clock) -> None:
         )
         cards.show_message(_("Months and channels only"), text)
     else:
-        cards.show_message(_("No data by half-hour or hour"), *_describe_clock(clock)[-1:])
+        cards.show_message(_("No data by half-hour or hour"), _describe_left_out(clock))
 
 
 def _read_week(
@@ -420,23 +411,13 @@ def _find_worst_cell(
     return describe_worst(worst, measure, grain), caption, marked
 
 
-def _describe_clock(clock: Clock) -> list[str]:
-    """Describe days of 23 or 25 hours, and contacts that belong to no half-hour."""
-    lines = [
-        _(
-            "{day} had {hours} hours: the clocks changed at {start}.",
-            day=formatting.full_day(change.day),
-            hours=formatting.number(change.hours, 0 if change.hours.is_integer() else 1),
-            start=f"{change.start:%H:%M}",
-        )
-        for change in clock.changes
-    ]
-    if clock.left_out:
-        text = ngettext(
-            "{count} contact has no half-hour in its file and is in no cell.",
-            "{count} contacts have no half-hour in their files and are in no cell.",
-            clock.left_out,
-            count=formatting.number(clock.left_out),
-        )
-        lines.append(text)
-    return [line[0].upper() + line[1:] for line in lines]
+def _describe_left_out(clock: Clock) -> str:
+    """Describe contacts that belong to no half-hour; empty without any."""
+    if not clock.left_out:
+        return ""
+    return ngettext(
+        "{count} contact has no half-hour in its file and is in no cell.",
+        "{count} contacts have no half-hour in their files and are in no cell.",
+        clock.left_out,
+        count=formatting.number(clock.left_out),
+    )

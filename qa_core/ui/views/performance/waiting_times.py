@@ -9,14 +9,13 @@ from qa_core.access.roles import Viewer
 from qa_core.analysis import chart_titles
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.charts import traffic as charts
-from qa_core.base.i18n import N_, _, ngettext
+from qa_core.base.i18n import N_, _
 from qa_core.metrics.kpis import Unit, formatting, get_kpi
-from qa_core.metrics.query import Recovery
-from qa_core.ui.frame import cached, styles
+from qa_core.ui.frame import cached, layout, styles
 from qa_core.ui.frame.filter_bar import FilterState
 from qa_core.ui.views.performance import traffic
 from qa_core.ui.views.performance.traffic import MIN, WAIT, Clock
-from qa_core.ui.widgets import cards, download_links, drill, trend_cards
+from qa_core.ui.widgets import cards, download_links, drill, tables, trend_cards
 
 PERCENTILES = {
     "p95": ("attention", "dot"),
@@ -26,7 +25,7 @@ PERCENTILES = {
 MIN_FOR_TAIL = 100
 """Waits from which on the longest tenth is at least ten people."""
 NO_WAITS = N_("No wait of single contacts is known")
-FEW_WAITS = N_("Too few contacts to say when waits are longest")
+FEW_WAITS = N_("Too few contacts to compare times")
 
 
 def show(viewer: Viewer, state: FilterState, clock: Clock) -> None:
@@ -41,9 +40,7 @@ def show(viewer: Viewer, state: FilterState, clock: Clock) -> None:
         _show_day(viewer, state, clock)
     with right:
         _show_trend(viewer, state)
-    recovery = cached.find_recovery(viewer, state.where)
-    if recovery.missed_contacts:
-        _show_recovery(viewer, state, recovery)
+    _show_recovery(viewer, state)
 
 
 def _show_day(viewer: Viewer, state: FilterState, clock: Clock) -> None:
@@ -125,60 +122,15 @@ def _lines(values: dict[str, pd.Series], n: pd.Series) -> list[charts.ChartLine]
     ]
 
 
-def _show_recovery(viewer: Viewer, state: FilterState, recovery: Recovery) -> None:
-    """Show the outcome of missed callers within the recovery window."""
-    hours = formatting.number(cached.current_settings().recovery_hours)
+def _show_recovery(viewer: Viewer, state: FilterState) -> None:
+    """Show how many missed callers were called back and reached, where any were missed."""
     keys = ("recovered_rate", "call_back_rate")
-    rows = cached.headline(viewer, keys, state.where, state.compare)
-    left, right = st.columns([2, 3], gap="small")
-    with left:
-        cards.show_tiles([cards.build_tile(rows[key], state) for key in keys])
-        with cards.card(is_stretched=True):
-            _show_not_judged(recovery, hours)
-            if drill.is_open_to(viewer):
-                st.button(
-                    _("Open the missed contacts"),
-                    icon=":material/arrow_forward:",
-                    on_click=drill.to_contacts,
-                    args=({}, "missed"),
-                    key="open_missed",
-                )
-            download_links.show_figures("recovery", ("missed", *keys), (state.grain,), state.where)
-    with right:
-        parts = [
-            (_("Reached by our call-back"), recovery.by_call_back, "better"),
-            (_("Got through by trying again"), recovery.by_new_try, ""),
-            (_("Called back, not reached"), recovery.called_back_in_vain, "reference"),
-            (_("Not called back"), recovery.not_called_back, "attention"),
-        ]
-        caption = _(
-            "Missed callers (one per caller and window of {hours} hours), by what happened within "
-            "it",
-            hours=hours,
-        )
-        figure = charts.build_shares(parts, dark=styles.is_dark())
-        cards.show_chart(
-            figure, _describe_recovery(recovery), caption, "recovery", kpi="recovered_rate"
-        )
-
-
-def _show_not_judged(recovery: Recovery, hours: str) -> None:
-    if recovery.withheld:
-        st.caption(cards.describe_unidentified(recovery.withheld))
-    if recovery.open:
-        st.caption(
-            ngettext(
-                "{count} caller may still be reached: the {hours} hours are not over.",
-                "{count} callers may still be reached: their {hours} hours are not over.",
-                recovery.open,
-                count=formatting.number(recovery.open),
-                hours=hours,
-            )
-        )
-
-
-def _describe_recovery(recovery: Recovery) -> str:
-    if recovery.known_callers < MIN:
-        return _("Too few missed callers to show what happened to them")
-    share = formatting.percent(recovery.not_called_back / recovery.known_callers, 0)
-    return _("{share} of missed callers were not called back and did not get through", share=share)
+    rows = cached.headline(viewer, ("missed", *keys), state.where, state.compare)
+    if not tables.value_of(rows["missed"]):
+        return
+    cards.show_tiles([cards.build_tile(rows[key], state) for key in keys])
+    with layout.row():
+        if drill.is_open_to(viewer):
+            title, missed = _("Open the contacts"), ({}, "missed")
+            layout.show_button("arrow_forward", title, "open_missed", drill.to_contacts, *missed)
+        download_links.show_figures("recovery", ("missed", *keys), (state.grain,), state.where)

@@ -94,9 +94,7 @@ def show_case_mix(viewer: Viewer, side: CaseMixSide) -> None:
         ),
         tables.text_column(_("Expected"), describe_expected),
         tables.count_column("n", lambda key: rows[key].n),
-        tables.text_column(
-            _("Last {days} days", days=periods.LATE_DAYS), lambda key: lately.get(key, "–")
-        )
+        tables.text_column(periods.name_last(periods.LATE_DAYS), lambda key: lately.get(key, "–"))
         if lately
         else None,
     )
@@ -152,9 +150,7 @@ def _describe_case_mix(
         return ChartTitle(_("No colleagues to compare with in this period"))
     outliers = [key for key in known if sides[key]]
     if not outliers:
-        return ChartTitle(
-            _("With the same contacts, no statistically clear difference from colleagues")
-        )
+        return ChartTitle(_("No statistically clear difference from colleagues"))
     good = [key for key in outliers if get_kpi(key).better == ("up" if sides[key] > 0 else "down")]
     bad = [key for key in outliers if key not in good]
     parts = []
@@ -210,7 +206,7 @@ def _show_trend(viewer: Viewer, state: FilterState, side: CaseMixSide) -> None:
         grain = state.grain if usual >= FEW_A_WEEK else "month"
         own, *others = (_read_points(viewer, state, kpi, grain, where) for where in side.wheres)
         if own["value"].isna().all():
-            cards.show_heading(_("Nothing to show in this period"))
+            cards.show_heading(_("No data in this period"))
             return
         title = trend_cards.describe_grain(kpi, grain)
         text = _("Line: advisor. Band: 95 % confidence interval. Grey, dotted: colleagues.")

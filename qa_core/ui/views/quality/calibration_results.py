@@ -120,7 +120,7 @@ def _read(item: calibration.CriterionResult) -> str:
     if agreement.value is None:
         return _("undefined")
     if agreement.contacts < MIN_CONTACTS:
-        return _("too few contacts")
+        return _("too few values")
     return _(next(word for least, word in READINGS if agreement.value >= least))
 
 

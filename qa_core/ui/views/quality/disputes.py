@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from qa_core.access.roles import Viewer
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import N_, _, uncapitalise
 from qa_core.metrics.kpis import formatting
 from qa_core.metrics.rows import scorecard_texts
 from qa_core.quality.evaluations import disputes
@@ -45,10 +45,10 @@ def show_lists(viewer: Viewer) -> None:
             tables.text_column(_("Team"), lambda line: line.team),
             decided(tables.text_column(_("Decision"), _describe_decision)),
             decided(tables.text_column(_("Now"), lambda line: format_points(line.decided))),
-            decided(tables.text_column(_("Decided by"), lambda line: line.decided_by)),
+            decided(tables.text_column(_("By"), lambda line: line.decided_by)),
             decided(
                 tables.text_column(
-                    _("Decided on"),
+                    _("When"),
                     lambda line: line.decided_at and formatting.local_day(line.decided_at),
                 )
             ),
@@ -105,7 +105,7 @@ def _show_outcomes(
     caption = _(
         "All evaluations in {period}; other filters do not apply. Changed: share of decided "
         "disputes, 95 % confidence interval.",
-        period=state.period_title or _("all data"),
+        period=state.period_title or uncapitalise(_("All data")),
     )
     with cards.card(title, caption):
         tables.show(outcomes, columns, f"outcomes_{heading}", height=420)

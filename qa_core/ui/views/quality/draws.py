@@ -9,7 +9,7 @@ import streamlit as st
 from qa_core import stats
 from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis import charts
-from qa_core.base.i18n import _, ngettext
+from qa_core.base.i18n import _, ngettext, uncapitalise
 from qa_core.metrics.kpis import formatting
 from qa_core.metrics.law.sampling_frame import DIMENSIONS, REASONS
 from qa_core.quality import sampling
@@ -84,7 +84,7 @@ def _show_count(drawn: int, frame: int) -> None:
 def _show_frame(excluded: Mapping[str, int], frame: int, key: str) -> None:
     counts = [
         (_("may be listened to"), frame),
-        *((_(REASONS[reason]), count) for reason, count in excluded.items()),
+        *((uncapitalise(_(REASONS[reason])), count) for reason, count in excluded.items()),
     ]
     heading = _("Contacts")
     bar = st.column_config.ProgressColumn(
@@ -228,7 +228,7 @@ def show_assigned(viewer: Viewer, plans: Sequence[PlanState]) -> None:
 
 def _show_table(assigned: Sequence[DrawnAssignment]) -> None:
     def state(row: DrawnAssignment) -> str:
-        return "⚠ " + _("overdue") if row.is_overdue else _(labels.STATE_TITLES[row.state])
+        return "⚠ " + _("Overdue") if row.is_overdue else _(labels.STATE_TITLES[row.state])
 
     columns = (
         tables.name_column(_("Contact"), lambda row: formatting.moment(row.local_start), 140),

@@ -9,7 +9,7 @@ from qa_core import scoring
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base import environment
-from qa_core.base.i18n import N_, _, ngettext
+from qa_core.base.i18n import N_, _, capitalise, ngettext
 from qa_core.compliance import recordings
 from qa_core.compliance.conditions import accreditations
 from qa_core.compliance.conditions.gates import PURPOSE_TITLES
@@ -129,7 +129,7 @@ def _show_items(items: Sequence[WorkItem]) -> None:
     _show_chosen(tables.find_clicked(TABLE, items) or items[0])
 
     def state(item: WorkItem) -> str:
-        return "⚠ " + _("overdue") if item.is_overdue else _(labels.STATE_TITLES[item.state])
+        return "⚠ " + _("Overdue") if item.is_overdue else _(labels.STATE_TITLES[item.state])
 
     def channel(item: WorkItem) -> str | None:
         key = getattr(item, "channel", None)
@@ -197,8 +197,7 @@ def _show_chosen(item: WorkItem) -> None:
 
 def _describe_day(day: date) -> str:
     """Return a day that begins a line; French writes it in small letters."""
-    text = formatting.full_day(day)
-    return text[0].upper() + text[1:]
+    return capitalise(formatting.full_day(day))
 
 
 def _show_due(due_on: date | None, is_overdue: bool) -> None:

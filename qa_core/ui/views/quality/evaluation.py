@@ -114,7 +114,8 @@ def show_history(evaluation: EvaluationView) -> None:
     with cards.card(ngettext("Changed once", "Changed {n} times", len(revisions))):
         for revision in reversed(revisions):
             change = _(
-                "Score {before} → {after}",
+                "{what}: {before} → {after}",
+                what=_("Score"),
                 before=formatting.value(revision.score, "score"),
                 after=formatting.value(score, "score"),
             )
@@ -151,7 +152,7 @@ def _describe_origin(evaluation: EvaluationView) -> list[str]:
     version, purpose = evaluation.scorecard_version, gates.PURPOSE_TITLES.get(evaluation.purpose)
     parts = [
         describe_text(evaluation.scorecard),
-        _("version {n}", n=version) if version else None,
+        _("version {version}", version=version) if version else None,
         None if evaluation.is_own else evaluation.advisor,
         None if evaluation.is_own else evaluation.team,
         by,

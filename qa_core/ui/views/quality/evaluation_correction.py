@@ -105,7 +105,7 @@ def _describe_scores(before: scoring.Result, after: scoring.Result) -> str:
         else formatting.value(float(result.score), "score")
         for result in (before, after)
     )
-    text = _("Score {before} → {after}", before=first, after=then)
+    text = _("{what}: {before} → {after}", what=_("Score"), before=first, after=then)
     if before.outcome == after.outcome or after.outcome is None:
         return text
     return f"{text} · {_(OUTCOMES[after.outcome])}"

@@ -7,8 +7,8 @@ import streamlit as st
 from qa_core.access.roles import Viewer
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base import environment
-from qa_core.base.i18n import _, ngettext
-from qa_core.metrics.kpis import Unit, formatting
+from qa_core.base.i18n import _
+from qa_core.metrics.kpis import Unit, formatting, periods
 from qa_core.metrics.kpis.dimensions import Period
 from qa_core.metrics.rows.severity import EvaluatorFigures, Evaluators
 from qa_core.quality.evaluations import disputes
@@ -24,7 +24,7 @@ FEW = 30
 
 def show(viewer: Viewer) -> None:
     """Show the table, what it says, and what it must not be used for."""
-    titles = {str(span): ngettext("Last {n} day", "Last {n} days", span) for span in SPANS}
+    titles = {str(span): periods.name_last(span) for span in SPANS}
     days = int(segmented_choice.ask("days", _("Period"), titles, key="evaluators_days"))
     period = Period(environment.today() - timedelta(days=days), environment.today())
     evaluators = cached.find_evaluators(viewer, period)

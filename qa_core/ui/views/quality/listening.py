@@ -11,7 +11,7 @@ from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.compliance.conditions import gates
-from qa_core.metrics.kpis import dimensions, formatting
+from qa_core.metrics.kpis import dimensions, formatting, periods
 from qa_core.metrics.law.sampling_frame import DIMENSIONS, FILTERS
 from qa_core.metrics.rows import scorecard_texts
 from qa_core.quality import sampling
@@ -319,9 +319,8 @@ def _show_detectable(spread: power.Spread, plans: Sequence[PlanState]) -> None:
     team = int(right.number_input(_("Advisors in a team"), 1, 500, TEAM_SIZE, key=TEAM))
     of_two = power.find_detectable(spread.deviation, each)
     of_teams = power.find_detectable(spread.deviation, each * team)
-    titles = {1: _("1 month"), 3: _("3 months"), 12: _("12 months")}
     columns = (
-        tables.name_column(_("After"), lambda pair: titles[pair[0].months], 90),
+        tables.name_column(_("After"), lambda pair: periods.name(f"{pair[0].months}m"), 90),
         tables.text_column(_("Two advisors"), lambda pair: _describe_points(pair[0])),
         tables.text_column(_("Two teams"), lambda pair: _describe_points(pair[1])),
     )
@@ -350,7 +349,7 @@ def _show_needed(spread: power.Spread) -> None:
     )
     st.markdown(text)
     columns = (
-        tables.name_column(_("Difference"), lambda size: _("{n} points", n=size), 110),
+        tables.name_column(_("Difference"), lambda size: _("{points} points", points=size), 110),
         tables.count_column(
             _("Evaluations of each"), lambda size: power.count_needed(spread.deviation, size), 150
         ),

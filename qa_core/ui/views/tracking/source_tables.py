@@ -76,6 +76,8 @@ def show_steps(viewer: Viewer, state: FilterState, by: tables.Rows, dimension: s
             )
             lines = _in_order(by, "received")
             tables.show(lines, columns, key, drill.on_value(viewer, dimension), height=330)
+        for line in source_steps.describe_limits(by):
+            st.caption(line)
         tables.show_hidden(by)
         with tables.show_foot():
             tables.show_definitions(KPIS, state, "steps")
@@ -84,10 +86,7 @@ def show_steps(viewer: Viewer, state: FilterState, by: tables.Rows, dimension: s
 
 def _build_step_columns(by: tables.Rows) -> dict[str, tables.TableColumn | None]:
     """Build the column of each step, of the ratings and of the mean score."""
-    paths = {
-        value: {step.key: step for step in source_steps.build_path([row])}
-        for value, row in by.items()
-    }
+    paths = {value: source_steps.build_path(rows) for value, rows in by.items()}
 
     def count(heading: str, key: str, field: str = "count") -> tables.TableColumn:
         return tables.count_column(
@@ -102,7 +101,7 @@ def _build_step_columns(by: tables.Rows) -> dict[str, tables.TableColumn | None]
         return tables.share_column(heading, lambda value: paths[value][key].share, width)
 
     def score(value: Any) -> float | None:
-        mean = paths[value]["evaluations"].score
+        mean = tables.value_of(by[value].get("evaluation_score"))
         return None if mean is None else round(mean, 1)
 
     columns = {

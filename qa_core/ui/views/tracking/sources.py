@@ -87,9 +87,6 @@ def _show_tiles(viewer: Viewer, state: FilterState) -> None:
 
 def _show_path(viewer: Viewer, state: FilterState, dimension: str) -> None:
     by = source_steps.read(viewer, state, dimension, source_steps.EVERY_GROUP)
-    with st.container(width=380):
-        value = source_steps.ask_value(by, dimension)
-    source_steps.show_path(viewer, state, by, dimension, value)
     source_tables.show_steps(viewer, state, by, dimension)
 
 

@@ -217,7 +217,7 @@ def _show_remark_form(comments: timed_comments.TimedComments, key: str, evaluati
             st.warning(warning)
         with st.container(horizontal=True, gap="small"):
             st.form_submit_button(
-                _("Save the remark"),
+                _("Save"),
                 type="primary",
                 on_click=_save_remark,
                 args=(key, evaluation_id),
