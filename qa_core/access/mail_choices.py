@@ -179,7 +179,7 @@ def _set_address(row: MailChoice, address: str | None) -> None:
 def check_address(address: str) -> str:
     """Return an address that may be written to. Raises Refusal."""
     if len(address) > MAX_ADDRESS or not ADDRESS.fullmatch(address):
-        raise build_malformed("bad_address", address, "name@example.org")
+        raise build_malformed("bad_address", address, "name@example.org", kind=Refusal)
     return address
 
 

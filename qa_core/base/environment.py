@@ -104,7 +104,7 @@ def _build(*values: str | None) -> Environment:
         ZoneInfo(timezone)
     except (ZoneInfoNotFoundError, ValueError) as error:
         raise build_malformed(
-            "unknown_timezone", f"QA_TIMEZONE={timezone}", "QA_TIMEZONE=Europe/Paris"
+            "unknown_timezone", f"QA_TIMEZONE={timezone}", "QA_TIMEZONE=Europe/Paris", kind=Refusal
         ) from error
     lake_url = (lake_url or str(folder / "lake")).removeprefix("file://")
     if "://" in lake_url:
@@ -165,7 +165,7 @@ def _read_shift(text: str, timezone: str) -> timedelta:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise build_malformed(
-            "bad_clock", f"QA_CLOCK={text}", "QA_CLOCK=2027-06-30T09:00"
+            "bad_clock", f"QA_CLOCK={text}", "QA_CLOCK=2027-06-30T09:00", kind=Refusal
         ) from error
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=ZoneInfo(timezone))
@@ -272,7 +272,7 @@ def find_engine_seconds() -> int:
     text = os.environ.get("QA_ENGINE_SECONDS") or "300"
     if not text.isdecimal() or not int(text):
         raise build_malformed(
-            "bad_engine_seconds", f"QA_ENGINE_SECONDS={text}", "QA_ENGINE_SECONDS=300"
+            "bad_engine_seconds", f"QA_ENGINE_SECONDS={text}", "QA_ENGINE_SECONDS=300", kind=Refusal
         )
     return int(text)
 

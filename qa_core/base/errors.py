@@ -90,10 +90,12 @@ def build_namesakes(name: str, ids: Iterable[str], code: str = "several_advisors
     return Refusal(code, message, name=name, ids=", ".join(ids))
 
 
-def build_malformed(code: str, text: str, example: str, *options: str) -> Misuse:
+def build_malformed(
+    code: str, text: str, example: str, *options: str, kind: type[Refusal] = Misuse
+) -> Refusal:
     """Build what to tell of a text that is written in another way than it must be."""
     message = N_("Write {name} like this: {example}.")
-    return Misuse(code, message, options, name=text, example=example)
+    return kind(code, message, options, name=text, example=example)
 
 
 def build_unopened(path: Path, error: OSError) -> Refusal:
