@@ -225,7 +225,9 @@ def open_records(content: Content) -> Records:
 
 
 def flatten(item: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Join nested keys with dots, plain lists with commas; other lists are left out."""
+    """Join nested keys with dots, plain lists with commas, and the names of listed objects;
+    other lists are left out.
+    """
     flat: dict[str, str] = {}
     for key, value in item.items():
         name = f"{prefix}{key}"
@@ -234,9 +236,16 @@ def flatten(item: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
         elif isinstance(value, list):
             if all(not isinstance(part, (dict, list)) for part in value):
                 flat[name] = ", ".join(as_text(part) for part in value)
+            elif key.casefold() not in LISTS_OF_RECORDS:
+                names = [as_text(part["name"]) for part in value if _has_name(part)]
+                flat[f"{name}.name"] = "; ".join(names)
         else:
             flat[name] = as_text(value)
     return flat
+
+
+def _has_name(value: Any) -> bool:
+    return isinstance(value, Mapping) and isinstance(value.get("name"), str)
 
 
 def as_text(value: Any) -> str:

@@ -407,3 +407,31 @@ def test_a_service_level_in_seconds_is_the_threshold_of_the_level(centre: Path) 
         (12, 8, 20.0),
         (6, 4, 20.0),
     ]
+
+
+SPLIT = """Split/Skill Daily Report
+Split/Skill: {split};;;
+Date;ACD Calls;Aban Calls;Avg Speed Ans
+16/03/2026;{first};1;12
+17/03/2026;{second};2;10
+"""
+
+
+def test_reports_of_two_splits_named_in_their_titles_stay_apart(centre: Path) -> None:
+    bring(centre, "intervals", SPLIT.format(split="Support", first=10, second=20))
+    bring(centre, "intervals", SPLIT.format(split="Sales", first=5, second=6))
+
+    assert stored("queue", "answered") == [
+        ("Sales", 5),
+        ("Support", 10),
+        ("Sales", 6),
+        ("Support", 20),
+    ]
+    assert measured("answered") == {"answered": 41}
+
+
+def test_two_splits_one_below_the_other_are_to_be_put_apart(centre: Path) -> None:
+    first = SPLIT.format(split="Support", first=10, second=20)
+    second = SPLIT.format(split="Sales", first=5, second=6).replace("/03/", "/04/")
+
+    assert refused(centre, first + second)[0] == "several_tables"

@@ -180,6 +180,20 @@ def test_a_table_of_twilio_calls_folds_them_too(centre: Path) -> None:
     ]
 
 
+def test_times_of_the_console_of_twilio_have_their_zone_before_the_date(centre: Path) -> None:
+    _staged, rows = stage(
+        centre,
+        "calls.csv",
+        "Sid,Parent Call Sid,Direction,Status,Start Time,Duration,From,To\n"
+        "CA1,,inbound,completed,09:00:01 CET 2026-03-14,130,+33612345678,+33187654321\n"
+        "CA2,,inbound,no-answer,10:00:00 CEST 2026-07-14,0,+33612345678,+33187654321\n",
+    )
+    assert pick(rows, "contact_id", "started_at") == [
+        ("CA1", datetime(2026, 3, 14, 8, 0, 1)),
+        ("CA2", datetime(2026, 7, 14, 8, 0, 0)),
+    ]
+
+
 def test_twilio_recordings_are_no_calls(centre: Path) -> None:
     with pytest.raises(Refusal) as refused:
         stage(

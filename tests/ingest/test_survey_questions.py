@@ -188,3 +188,15 @@ def test_an_answer_without_a_rating_is_not_asked_about_for_its_progress(bring) -
     report = bring("Progress,Duration (in seconds),call_id,Comment\n100,61,c0,Good\n40,52,c1,Bad\n")
 
     assert report.tally.updated == 2, report.as_text()
+
+
+@pytest.mark.parametrize("kinds", [("IP Address", "Survey Preview"), ("0", "1")])
+def test_previews_of_a_survey_are_no_answers(bring, kinds: tuple[str, str]) -> None:
+    answer, preview = kinds
+    report = bring(
+        "Status,Progress,Finished,call_id,How satisfied are you overall? (1-5)\n"
+        f"{preview},100,True,c0,1\n{answer},100,True,c1,5\n{answer},100,True,c2,4\n"
+    )
+
+    assert report.tally.skipped_kinds == {"trial": 1}, report.as_text()
+    assert measure("csat_mean") == (2, 4.5)

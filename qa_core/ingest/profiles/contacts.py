@@ -387,11 +387,11 @@ def _require_own_id(context: FileContext) -> None:
 
 def _require_one_advisor(context: FileContext) -> None:
     """Raise Refusal where cells name several advisors, which would be one more advisor."""
-    name = "advisor" if context.has("advisor") else "advisor_name"
-    if not context.has(name) or name in context.options.columns or context.options.is_stated:
-        return
-    column = context.get_header(name)
-    if context.compute_share(context.columns[name].index, r"\pL\s*[;|]\s*\pL"):
+    for name in filter(context.has, ("advisor", "advisor_name")):
+        column, is_named = context.get_header(name), name in context.options.columns
+        share = context.compute_share(context.columns[name].index, r"\pL\s*[;|]\s*\pL")
+        if not share or is_named or context.options.is_stated:
+            continue
         raise Refusal(
             "several_advisors",
             "{column} names several advisors on some contacts, and each list would count as "

@@ -178,6 +178,17 @@ def _decide_sums(context: FileContext) -> None:
             context.decide(name, message, count, labels=", ".join(sums))
 
 
+def _decide_titles(context: FileContext) -> None:
+    """Decide which labels above the table hold for all rows; not one of all queues."""
+    titles = context.notes["titles"]
+    for name, text in list(titles.items()):
+        if _SUMS.fullmatch(header_matching.simplify(text)):
+            del titles[name]
+        else:
+            context.decide(name, "{text}, from a line above the table", text=text)
+            context.inferred.add(name)
+
+
 def decide_columns(context: FileContext) -> None:
     """Decide what is counted, for which period, and its length."""
     if not context.has("received") and not context.has("answered"):
@@ -190,6 +201,7 @@ def decide_columns(context: FileContext) -> None:
         )
     header_matching.require_clear(context.columns, context.options, "average_")
     _decide_sums(context)
+    _decide_titles(context)
     _decide_start(context)
     if "periods" not in context.notes:
         _decide_length(context)
@@ -481,6 +493,10 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     elif context.notes["length"]:
         columns["length_minutes"] = pa.array([context.notes["length"]] * len(batch), pa.int32())
     columns |= batch.read_texts("queue", "team")
+    columns |= {
+        name: pa.array([text] * len(batch), pa.string())
+        for name, text in context.notes["titles"].items()
+    }
     columns["channel"] = (
         read_channel(batch.read_text("channel"))
         if context.has("channel")

@@ -44,7 +44,7 @@ from qa_core.ingest.staging.tally import ImportTally
 from qa_core.storage import lake
 from qa_core.storage.facts.schema import Outcome
 
-SKIP_REASONS = ("footer", "not_given")
+SKIP_REASONS = ("footer", "not_given", "trial")
 """Reasons that are no fault of the row: it is skipped, not rejected."""
 HARMLESS = re.compile(r"^(?:\d{1,5}(?:[.,]\d{1,3})?|(?:[\d./-]{8,10}[ T])?\d\d?:\d\d(?::\d\d)?)$")
 """Cell of an unused column that may be shown: a short number, a time; no day of birth."""
@@ -133,6 +133,10 @@ def _stage_table(
         [*source.decisions, *header_decisions],
         notes={"file": name_words},
     )
+    if kind == "intervals":
+        above = [row for line, row in sample if line < header.line]
+        titles = header_rows.find_titles(above, profile)
+        context.notes["titles"] = {name: titles[name] for name in titles.keys() - columns}
     if header.row:
         header_line = header.line + source.line_offset
         context.decide(
@@ -346,6 +350,7 @@ class _RowReader:
     def _classify_odd_row(
         self, line: int, row: list[str], width: int, key: tuple[int, ...]
     ) -> bool:
+        self._require_one_table(line, row)
         kind = table_bounds.classify_row(row, width, key)
         if kind in ("blank", "note", "footer"):
             self._tally.skip(kind)
@@ -355,6 +360,21 @@ class _RowReader:
             self._shorter += 1
             self._last_short = line
         return kind is not None
+
+    def _require_one_table(self, line: int, row: list[str]) -> None:
+        """Raise Refusal where a line names another queue or team than the title of the table."""
+        titles = self.context.notes.get("titles", {})
+        others = header_rows.find_titles([row], self.context.profile) if titles else {}
+        for name in others.keys() & titles:
+            if others[name] != titles[name]:
+                raise Refusal(
+                    "several_tables",
+                    "Line {line} begins a table of {other}, after that of {first}. Put each "
+                    "table in a separate file.",
+                    line=line,
+                    other=others[name],
+                    first=titles[name],
+                )
 
     def infer(self) -> None:
         """Read every value of the columns to infer, then decide. Raises Refusal."""
