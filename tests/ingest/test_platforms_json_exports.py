@@ -5,6 +5,7 @@ own clock, and hides who called.
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 

@@ -369,7 +369,7 @@ class _RowReader:
             if others[name] != titles[name]:
                 raise Refusal(
                     "several_tables",
-                    "Line {line} begins a table of {other}, after that of {first}. Put each "
+                    "Line {line} begins a table of {other}, after the table of {first}. Put each "
                     "table in a separate file.",
                     line=line,
                     other=others[name],
