@@ -86,5 +86,5 @@ def test_a_file_gives_its_right_numbers_or_a_question(centre: Path, case: dict[s
     ), report.as_text()
 
 
-REFUSED = {"destroyed_timestamps", "headers_only", "missing_year", "not_contacts"}
+REFUSED = {"crosstab", "destroyed_timestamps", "headers_only", "missing_year", "not_contacts"}
 """Verdicts that no option would change."""

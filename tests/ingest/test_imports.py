@@ -7,6 +7,7 @@ from __future__ import annotations
 import csv
 import stat
 import threading
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -245,6 +246,21 @@ def test_millionths_of_an_advertising_interface_are_amounts(centre: Path) -> Non
     with lake.working(others=["spend"]) as connection:
         amounts = connection.execute("SELECT amount FROM spend ORDER BY day").fetchall()
     assert amounts == [(12.5,), (8.0,)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Tag;Kampagne;Kosten;Währung\n16.03.2026;Marke;1.008,50;EUR\n",
+        "Día;Campaña;Coste (€)\n16/03/2026;Marke;1008,50\n",
+        "Gregorian date,Campaign,Spend,Currency code\n3/16/2026,Marke,1008.50,EUR\n",
+    ],
+)
+def test_costs_are_read_in_other_languages_too(centre: Path, text: str) -> None:
+    bring(centre, "spend", text)
+    with lake.working(others=["spend"]) as connection:
+        spent = connection.execute("SELECT day, campaign, amount, currency FROM spend").fetchall()
+    assert spent == [(date(2026, 3, 16), "Marke", 1008.5, "EUR")]
 
 
 def test_the_one_advisor_of_a_list_answered_the_call(centre: Path) -> None:

@@ -435,3 +435,17 @@ def test_two_splits_one_below_the_other_are_to_be_put_apart(centre: Path) -> Non
     second = SPLIT.format(split="Sales", first=5, second=6).replace("/03/", "/04/")
 
     assert refused(centre, first + second)[0] == "several_tables"
+
+
+def test_a_service_level_names_its_seconds_in_any_language(centre: Path) -> None:
+    bring(
+        centre,
+        "intervals",
+        "Fecha;Cola;Recibidas;Atendidas;Abandonadas;Nivel de servicio 20s;TMO (s)\n"
+        "16/03/2026;Soporte;20;18;2;80%;240\n17/03/2026;Soporte;10;10;0;90%;180\n",
+    )
+    # 16 of 20 and 9 of 10 in time; 18 and 10 calls of 240 and 180 seconds
+    assert measured("service_level", "average_handle_time") == {
+        "service_level": pytest.approx(25 / 30),
+        "average_handle_time": pytest.approx((18 * 240 + 10 * 180) / 28),
+    }

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files.header_text import simplify
-from qa_core.ingest.columns.header_matching import Vocabulary, count_known
+from qa_core.ingest.columns.header_matching import Vocabulary, count_known, require_no_crosstab
 from qa_core.ingest.words.tables import list_words
 
 SAMPLE_ROWS = 60
@@ -89,6 +89,7 @@ def find_header(
         widest = max(sum(bool(cell) for cell in cells) for _index, _line, cells in filled)
         best = next(item for item in filled if sum(bool(cell) for cell in item[2]) == widest)
         if looks_like_data(best[2]):
+            require_no_crosstab(best[2])
             raise Refusal(
                 "no_header",
                 "The file has no header row: line {line} already holds data. Add a first row "

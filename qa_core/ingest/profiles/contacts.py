@@ -19,7 +19,13 @@ from qa_core.files.signatures import Headers
 from qa_core.ingest.columns import header_matching
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.timezones import Zone
-from qa_core.ingest.columns.vocabulary import CHANNELS, DIRECTIONS, WordEvidence
+from qa_core.ingest.columns.vocabulary import (
+    ANSWERS,
+    CHANNELS,
+    DIRECTIONS,
+    WordEvidence,
+    read_direction,
+)
 from qa_core.ingest.profiles import other_records, outcomes, starts
 from qa_core.ingest.profiles.handle_time import build_times, decide_times
 from qa_core.ingest.profiles.telephone_selling import build_selling
@@ -130,7 +136,7 @@ _OF_GROUP = re.compile(
     r"(?: (?:calls?|contact|interaction|conversation|session|leg))? (?:s|uu|gu)?id"
 )
 """Header of a column that names the contact to which a row belongs."""
-MAX_EXAMPLES = 3
+MAX_EXAMPLES, MAX_CODES = 3, 8
 
 DESTROYED = r"^\d(?:[.,]\d+)?[eE]\+?\d+$"
 """Number in scientific notation, as a spreadsheet without room for its digits exports it."""
@@ -249,9 +255,14 @@ def require_only(only: Mapping[str, str]) -> None:
 def _decide_direction(context: FileContext) -> None:
     if context.has("direction"):
         evidence = context.evidence["direction"]
+        header = simplify(context.get_header("direction"))
+        if evidence.words <= set(ANSWERS) and (way := read_direction(header)):
+            other = Direction.INBOUND if way != Direction.INBOUND else Direction.OUTBOUND
+            meanings = {word: way if is_yes else other for word, is_yes in ANSWERS.items()}
+            context.words["direction"] = evidence.known = meanings
         if sum(evidence.unknown.values()) <= outcomes.MAX_UNKNOWN * evidence.total:
             return
-        is_named = DIRECTION.search(simplify(context.get_header("direction")))
+        is_named = DIRECTION.search(header) or _are_codes(evidence)
         if evidence.known_share > 1 / 2 or is_named or "direction" in context.options.columns:
             raise context.refuse_words("direction")
         if evidence.known_share > 0:
@@ -265,6 +276,11 @@ def _decide_direction(context: FileContext) -> None:
     _require_inbound(context)
     context.defaults["direction"] = Direction.INBOUND.value
     context.decide("direction", "inbound", NO_COLUMN)
+
+
+def _are_codes(evidence: WordEvidence) -> bool:
+    """Return whether a column has a few different codes, such as 1, 2 and 3, and nothing else."""
+    return 1 < len(evidence.seen) <= MAX_CODES and all(len(word) <= 2 for word in evidence.seen)
 
 
 def _tell_ways(context: FileContext) -> bool:

@@ -102,8 +102,12 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
             continue
         if seconds is None:
             continue
+        rest = header_matching.parse_header(_SECONDS.sub(" ", text))
+        hit = header_matching.find_field(rest, header_matching.build_vocabulary(FIELDS))
         name = None
-        if not _ABANDONS.search(plain):
+        if hit and hit[0].name == "service_level":
+            name = "service_level"
+        elif not _ABANDONS.search(plain):
             name = "answered_in_threshold" if _WITHIN.search(plain) or "<" in text else None
         elif _AFTER.search(plain) or ">" in text:
             name = "long_abandons"

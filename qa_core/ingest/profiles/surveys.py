@@ -30,6 +30,7 @@ RATED = re.compile(
     r"\b(?:rat(?:e|ed|ing)|note|notez|stars?|etoiles?|bewert\w*|valor\w*|avali\w*|vot[oi])\b"
 )
 """Words in the header of a rating."""
+_MAXIMUM = re.compile(r"\b(?:max|maximum|out of|scale|bareme|note max|maximo|massimo|maximal)\b")
 OF_ANSWERING = re.compile(r"progress|finished|status|response type|duration\b.*|time taken")
 """Header of a fact of the answering, which rates nothing."""
 _TRIALS = tables.list_words("trial_answers")
@@ -88,10 +89,28 @@ def decide_columns(context: FileContext) -> None:
     _leave_out_trials(context)
     _require_answers(context)
     _require_ratings(context)
+    _require_maximum(context)
     if context.has("customer") and not context.has("contact_id") and not context.has("ticket"):
         context.decide("contact_id", "joined by customer and time", NO_COLUMN)
     if not context.has("survey_sent"):
         context.decide("survey_sent", "every row is a sent survey", NO_COLUMN)
+
+
+def _require_maximum(context: FileContext) -> None:
+    """Raise Refusal where a column beside the ratings has another maximum than was inferred."""
+    if not context.has("csat") or "csat" in context.options.scales or context.options.is_stated:
+        return
+    for index, text in context.find_unused():
+        values = context.sample_cells(index).unique().to_pylist()
+        greatest = context.scales["csat"].rpartition("-")[2]
+        if _MAXIMUM.search(simplify(text)) and len(values) == 1 and values[0] != greatest:
+            raise context.evidence["csat"].refuse(
+                "ambiguous_scale",
+                "The maximum of {column} is {greatest}, by {other}. Choose its scale.",
+                tuple(f"--scale csat={low}-{values[0]}" for low in (1, 0)),
+                greatest=values[0],
+                other=text,
+            )
 
 
 def _leave_out_trials(context: FileContext) -> None:
