@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import xlsxwriter
 from builders.import_files import bring, describe_question, run_confirmed, write
 
 from qa_core import ingest
@@ -449,3 +450,19 @@ def test_a_service_level_names_its_seconds_in_any_language(centre: Path) -> None
         "service_level": pytest.approx(25 / 30),
         "average_handle_time": pytest.approx((18 * 240 + 10 * 180) / 28),
     }
+
+
+def test_sheets_of_two_queues_in_one_workbook_stay_apart(centre: Path) -> None:
+    path = centre / "queues.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        for queue, answered in (("Support", 10), ("Sales", 5), ("March 2026", 3)):
+            sheet = book.add_worksheet(queue)
+            sheet.write_row(0, 0, ("Date", "Calls received", "Calls answered"))
+            sheet.write_row(1, 0, ("2026-03-16", answered + 1, answered))
+    for queue in ("Support", "Sales"):
+        [report] = run_confirmed(SYSTEM, "intervals", [path], ImportOptions(sheet=queue))
+        assert not report.is_refused, report.as_text()
+
+    assert sorted(stored("queue", "answered")) == [("Sales", 5), ("Support", 10)]
+    [report] = run_confirmed(SYSTEM, "intervals", [path], ImportOptions(sheet="March 2026"))
+    assert (None, 3) in stored("queue", "answered"), "a month is no queue"

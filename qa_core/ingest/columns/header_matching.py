@@ -340,6 +340,13 @@ def _require_needed(profile: Profile, headers: list[str], columns: Mapping[str, 
         raise Refusal("not_contacts", ADVISOR_TIME, columns=", ".join(shown))
     if profile.kind == "intervals":
         require_no_crosstab(headers)
+    if len(headers) == 1 and (re.search(r"[,;\t|]|\S {2,}\S", headers[0])):
+        raise Refusal(
+            "one_column",
+            "All cells of a line are in one column ({seen}). Open the file in a spreadsheet, split "
+            "the column there (text to columns), and save it as CSV.",
+            seen=format_headers(headers),
+        )
     code = "missing_column" if columns else "unknown_headers"
     names = (group if profile.kind == "tracking" else group[:1] for group in missing)
     raise refuse_missing_column(code, profile.kind, headers, *itertools.chain(*names))

@@ -13,6 +13,8 @@ from qa_core.ingest.words.tables import list_words
 SAMPLE_ROWS = 60
 FOOTERS = list_words("footers")
 MIN_WIDTH_OF_NOTES = 3
+_RULE = frozenset("-=: ")
+"""Signs of a line that separates headers and rows."""
 _MOMENT = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{2,4}|\d{1,2}:\d{2}")
 
 
@@ -139,7 +141,7 @@ def classify_row(row: list[str], width: int, key: tuple[int, ...]) -> str | None
     data. `key`: the columns without which a row says nothing, such as its start.
     """
     filled = [index for index, cell in enumerate(row) if cell and not cell.isspace()]
-    if not filled:
+    if all(set(row[index]) <= _RULE for index in filled):
         return "blank"
     if is_footer(row):
         return "footer"

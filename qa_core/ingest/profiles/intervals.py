@@ -189,7 +189,7 @@ def _decide_titles(context: FileContext) -> None:
         if _SUMS.fullmatch(header_matching.simplify(text)):
             del titles[name]
         else:
-            context.decide(name, "{text}, from a line above the table", text=text)
+            context.decide(name, "{text}, from the title of the table", text=text)
             context.inferred.add(name)
 
 
