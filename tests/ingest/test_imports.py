@@ -263,6 +263,15 @@ def test_costs_are_read_in_other_languages_too(centre: Path, text: str) -> None:
     assert spent == [(date(2026, 3, 16), "Marke", 1008.5, "EUR")]
 
 
+def test_the_time_to_abandon_is_the_wait_of_abandoned_contacts(centre: Path) -> None:
+    calls = (
+        "Call ID,Start time,Outcome,Speed of answer (s),Time to abandon (s)\n"
+        "C1,2026-03-20 09:00:00,Answered,10,\nC2,2026-03-20 09:05:00,Abandoned,,3\n"
+    )
+    bring(centre, "contacts", calls)
+    assert find_contacts("wait_seconds") == [("C1", 10.0), ("C2", 3.0)]
+
+
 def test_the_one_advisor_of_a_list_answered_the_call(centre: Path) -> None:
     calls = (
         '[{"id": "C1", "start_time": "2026-03-20T09:00:00Z", "outcome": "answered",'

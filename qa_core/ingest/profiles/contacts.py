@@ -47,7 +47,8 @@ FIELDS = build_fields(
     ("outcome", ValueType.OUTCOME),
     ("answered abandoned missed voicemail", ValueType.FLAG),
     (
-        "wait_seconds talk_seconds hold_seconds wrap_seconds duration handle_seconds call_seconds",
+        "wait_seconds abandon_wait_seconds talk_seconds hold_seconds wrap_seconds duration "
+        "handle_seconds call_seconds",
         ValueType.DURATION,
     ),
     ("handled_by", ValueType.HANDLER),
@@ -457,6 +458,10 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
         if outcome is None
         else (outcome != None) & (outcome != Outcome.ANSWERED)  # noqa: E711
     )
+    if context.has("abandon_wait_seconds"):
+        given_up = batch.read_number("abandon_wait_seconds")
+        wait = np.full(len(batch), np.nan) if wait is None else wait
+        wait = np.where(not_answered & ~np.isnan(given_up), given_up, wait)
     if wait is not None:
         columns["wait_seconds"] = as_numbers(wait)
     if talk is not None:

@@ -92,6 +92,8 @@ def decide_times(context: FileContext, batch: RowBatch, wait: np.ndarray | None)
     elif context.has("ended_at"):
         message = N_("the time from the start to the end, minus the wait")
         context.decide("talk_seconds", message, context.get_header("ended_at"))
+    if plan.source in context.guesses:
+        context.guesses.add("talk_seconds")
 
 
 def _require_units(context: FileContext, times: dict[str, np.ndarray]) -> None:
