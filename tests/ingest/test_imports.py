@@ -272,6 +272,15 @@ def test_the_time_to_abandon_is_the_wait_of_abandoned_contacts(centre: Path) -> 
     assert find_contacts("wait_seconds") == [("C1", 10.0), ("C2", 3.0)]
 
 
+def test_a_word_for_nobody_is_no_advisor(centre: Path) -> None:
+    calls = (
+        "Call ID,Start time,Answered by,Talk time (s)\n"
+        "C1,2026-03-20 09:00:00,Ann,60\nC2,2026-03-20 09:05:00,Not answered,0\n"
+    )
+    bring(centre, "contacts", calls)
+    assert find_contacts("advisor_id") == [("C1", "Ann"), ("C2", None)]
+
+
 def test_the_one_advisor_of_a_list_answered_the_call(centre: Path) -> None:
     calls = (
         '[{"id": "C1", "start_time": "2026-03-20T09:00:00Z", "outcome": "answered",'
