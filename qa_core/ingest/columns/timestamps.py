@@ -225,7 +225,8 @@ class MomentEvidence(ColumnEvidence):
             return "fraction"
         if self.field == "time":
             for digits, name in _CLOCKS_WITHOUT_SEPARATOR.items():
-                if high < 24 * 10 ** (digits - 2) and not self.clock_faults[digits]:
+                is_clock = high < 24 * 10 ** (digits - 2) and not self.clock_faults[digits]
+                if is_clock and (digits == 2 or high > 24):  # hours from 1 to 24 are no minutes
                     return name
         if low >= 20_000 and high < 80_000:
             return "serial"

@@ -71,6 +71,8 @@ _AVERAGE = re.compile(
     r"gem|gemiddeld\w*)\b"
 )
 _WEEK = re.compile(r"(?i)(?:week|semaine|sem|wk|kw|woche|semana|settimana|w|s)\.? ?\d{1,2}")
+_OF_WEEK = re.compile(r"\b(?:weeks?|semaine|woche|semana|settimana)\b")
+"""Header of the days of weeks."""
 _FOOTERS = list_words("footers")
 _TOTAL = re.compile(r"\b(total|totale|sum|somme|cumul\w*|acd|acw)\b", re.IGNORECASE)
 _SECONDS = re.compile(r"(\d{1,4})\s*(?:s|secs?|seconds?|secondes?|sec\.)(?![a-z])", re.IGNORECASE)
@@ -293,15 +295,16 @@ def _decide_spacing(context: FileContext) -> None:
         return
     days = np.unique(context.take_sample().read_moment(name).day)
     days = days[~np.isnat(days)]
+    is_week = _OF_WEEK.search(header_matching.simplify(context.get_header(name)))
     gaps, firsts = np.diff(days).astype(int), days == days.astype("M8[M]").astype("M8[D]")
-    if len(gaps) < MIN_GAPS or ((gaps % 7).any() and not firsts.all()):
+    if len(gaps) < (0 if is_week else MIN_GAPS) or ((gaps % 7).any() and not firsts.all()):
         return
     raise Refusal(
         "days_or_periods",
         "The days in {column} come once a week or a month. Say whether each row is a week, a "
         "month or a day.",
         options=(
-            f"--only period={'month' if firsts.all() else 'week'}",
+            f"--only period={'month' if firsts.all() and not is_week else 'week'}",
             "--only period=day",
         ),
         column=context.get_header(name),
