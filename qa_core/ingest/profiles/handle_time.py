@@ -29,7 +29,7 @@ _RINGING = r"ring\w*|sonnerie|klingel\w*|squillo|toque|beltijd"
 _UNREAD = {
     "talk_seconds": r"talk\w*|spoken|conversation\w*|conv|handl\w*|parole|communication|comm?|"
     r"traitement|rozmow\w*|agent time|gesprach\w*|conversacion|conversa|conversazione|gesprek\w*",
-    "wait_seconds": rf"{_QUEUE}|{_RINGING}|answer\w*|decroche|atencion",
+    "wait_seconds": rf"{_QUEUE}|{_RINGING}|answer\w*|decroche|repondu|raccroche|atencion",
     "hold_seconds": r"hold\w*|held|mise en attente|garde|halte\w*|retencion|retencao",
     "wrap_seconds": r"wrap\w*|acw|after\w*|post\w*|qualif\w*|nach\w*|pos atendimento|nawerk\w*",
 }

@@ -303,7 +303,10 @@ def _require_read(context: FileContext, is_open: bool) -> int | None:
     asked += [(index, context.unread[index]) for index in adopted]
     if asked:
         names = [context.headers[index] for index, _evidence in asked]
-        is_flag = all(evidence.is_ticked for _index, evidence in asked)
+        is_flag = all(
+            evidence.is_ticked or evidence.words <= set(vocabulary.ANSWERS)
+            for _at, evidence in asked
+        )
         raise Refusal(
             "unread_outcome",
             "{column} may say how contacts ended ({seen}), but is not recognised. Say what it is.",
