@@ -82,7 +82,7 @@ def _refuse_other_records(context: FileContext) -> None:
 
 
 def _has_call_field(context: FileContext) -> bool:
-    """Return whether a column names a call; one of activities does where the person says so."""
+    """Return whether a column names a call; a column of activities only where it was mapped."""
     states = list_words("state_headers")
     return any(
         context.has(name)
