@@ -103,7 +103,8 @@ def _require_maximum(context: FileContext) -> None:
     for index, text in context.find_unused():
         values = context.sample_cells(index).unique().to_pylist()
         greatest = context.scales["csat"].rpartition("-")[2]
-        if _MAXIMUM.search(simplify(text)) and len(values) == 1 and values[0] != greatest:
+        is_maximum = _MAXIMUM.search(simplify(text)) and len(values) == 1 and values[0].isdigit()
+        if is_maximum and 1 < int(values[0]) != float(greatest):
             raise context.evidence["csat"].refuse(
                 "ambiguous_scale",
                 "The maximum of {column} is {greatest}, by {other}. Choose its scale.",
