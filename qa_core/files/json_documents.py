@@ -173,7 +173,9 @@ def _unwrap(items: Iterator[Any]) -> Iterator[dict[str, Any]]:
 
 
 def find_list(item: dict[str, Any]) -> list[dict[str, Any]]:
-    """Find the only list of objects within a document; empty for a record or several lists."""
+    """Find the only list of objects within a document, which may be rows beside the names of
+    their columns, or records by id; empty for a record or several lists.
+    """
     if any(key.casefold() in RECORD_KEYS for key in item):
         return []
     nested_lists = []
@@ -183,7 +185,27 @@ def find_list(item: dict[str, Any]) -> list[dict[str, Any]]:
         elif isinstance(value, list) and key.casefold() not in LISTS_OF_RECORDS:
             nested_lists.append(list(_unwrap(value)))
     lists = [objects for objects in nested_lists if objects]
+    if not lists:
+        return _read_rows(item) or _read_by_id(item)
     return lists[0] if len(lists) == 1 else []
+
+
+def _read_rows(item: dict[str, Any]) -> list[dict[str, Any]]:
+    """Read `{"columns": [names], "data": [rows]}`; empty for anything else."""
+    lists = [value for value in item.values() if isinstance(value, list) and value]
+    names = [value for value in lists if all(isinstance(part, str) for part in value)]
+    tables = [value for value in lists if all(isinstance(row, list) for row in value)]
+    if len(names) != 1 or len(tables) != 1 or any(len(row) != len(names[0]) for row in tables[0]):
+        return []
+    return [dict(zip(names[0], row, strict=True)) for row in tables[0]]
+
+
+def _read_by_id(item: dict[str, Any]) -> list[dict[str, Any]]:
+    """Read `{"17": {…}, "18": {…}}`, objects with the same keys; empty for anything else."""
+    keys = {frozenset(value) if isinstance(value, dict) else None for value in item.values()}
+    if len(item) < 2 or len(keys) > 1 or None in keys:
+        return []
+    return [{"id": key, **value} for key, value in item.items()]
 
 
 @dataclass(frozen=True)
@@ -225,7 +247,9 @@ def open_records(content: Content) -> Records:
 
 
 def flatten(item: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Join nested keys with dots, plain lists with commas; other lists are left out."""
+    """Join nested keys with dots, plain lists with commas, and the names of listed objects;
+    other lists are left out.
+    """
     flat: dict[str, str] = {}
     for key, value in item.items():
         name = f"{prefix}{key}"
@@ -234,9 +258,16 @@ def flatten(item: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
         elif isinstance(value, list):
             if all(not isinstance(part, (dict, list)) for part in value):
                 flat[name] = ", ".join(as_text(part) for part in value)
+            elif key.casefold() not in LISTS_OF_RECORDS:
+                names = [as_text(part["name"]) for part in value if _has_name(part)]
+                flat[f"{name}.name"] = "; ".join(names)
         else:
             flat[name] = as_text(value)
     return flat
+
+
+def _has_name(value: Any) -> bool:
+    return isinstance(value, Mapping) and isinstance(value.get("name"), str)
 
 
 def as_text(value: Any) -> str:

@@ -66,7 +66,8 @@ csv.field_size_limit(MAX_CELL_LENGTH)
 @dataclass
 class Source:
     """One text or sheet. `open_text` starts anew; `line_offset` is added to line
-    numbers; `open_bytes`: where bytes can be cut at line ends, which is faster.
+    numbers; `open_bytes`: where bytes can be cut at line ends, which is faster; `title`: the
+    sheet's name, where other sheets hold a table of the same kind.
     """
 
     open_text: Callable[[], tuple[Iterator[str], Callable[[], float]]]
@@ -77,6 +78,7 @@ class Source:
     line_offset: int
     decisions: list[Decision]
     ends_with_newline: bool = True
+    title: str = ""
 
     def parse_rows(self, lines: Iterator[str]) -> Iterator[tuple[int, list[str]]]:
         """Parse lines as rows, each with its last line. Raises Refusal for an unclosed quote."""
@@ -161,7 +163,7 @@ def _find_unmarked_utf16(start: bytes) -> str | None:
 def _open_workbook(
     content: archives.Content, options: ImportOptions, score_rows: Callable[[list[list[str]]], int]
 ) -> Source:
-    sheet, decisions = workbooks.choose_sheet(content, options.sheet, score_rows)
+    sheet, decisions, is_one_of_several = workbooks.choose_sheet(content, options.sheet, score_rows)
     first_row, cells = workbooks.read_sheet(content, sheet)
 
     def open_text() -> tuple[Iterator[str], Callable[[], float]]:
@@ -169,8 +171,9 @@ def _open_workbook(
         text = io.TextIOWrapper(raw, encoding="utf-8", newline="")
         return text, lambda: raw.tell() / max(1, len(cells))
 
+    size, title = len(cells), sheet if is_one_of_several else ""
     return Source(
-        open_text, lambda: io.BytesIO(cells), "utf-8", len(cells), ",", first_row, decisions
+        open_text, lambda: io.BytesIO(cells), "utf-8", size, ",", first_row, decisions, title=title
     )
 
 

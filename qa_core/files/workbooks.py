@@ -39,13 +39,13 @@ LOCK_MARK, LOCK_SIGN_WITHIN = "EncryptedPackage".encode("utf-16-le"), 1 << 20
 
 def choose_sheet(
     content: Content, requested_sheet: str | None, score_rows: Callable[[list[list[str]]], int]
-) -> tuple[str, list[Decision]]:
-    """Choose the requested sheet, else the first of those whose headers are known best."""
+) -> tuple[str, list[Decision], bool]:
+    """Choose the requested sheet, else the first of those whose headers are known best. Returns
+    its name, the decisions, and whether others hold a table of the same kind.
+    """
     sheets = find_sheets(content)
     names = [sheet["name"] for sheet in sheets]
-    if requested_sheet is not None:
-        if requested_sheet in names:
-            return requested_sheet, []
+    if requested_sheet is not None and requested_sheet not in names:
         raise Refusal(
             "unknown_sheet",
             "{name} has no sheet {sheet}. Its sheets: {names}.",
@@ -57,29 +57,25 @@ def choose_sheet(
     if not names:
         raise refuse_empty(content.name)
     scores = [score_rows(sheet["rows"]) for sheet in sheets]
-    sheet_name = (
-        names[scores.index(max(scores))]
-        if max(scores)
-        else next((sheet["name"] for sheet in sheets if sheet["rows"]), names[0])
-    )
-    alike = [
-        name
-        for name, score in zip(names, scores, strict=True)
-        if max(scores) and score == max(scores)
-    ]
-    if len(alike) > 1:
+    best = max(scores)
+    equal = [name for name, score in zip(names, scores, strict=True) if best and score == best]
+    if requested_sheet is not None:
+        return requested_sheet, [], len(equal) > 1 and requested_sheet in equal
+    if len(equal) > 1:
         raise Refusal(
             "several_sheets",
             "The sheets {names} hold tables of the same kind. Choose one, and import the others in "
             "the same way.",
-            options=tuple(f"--sheet {name}" for name in alike),
-            names=", ".join(alike),
+            options=tuple(f"--sheet {name}" for name in equal),
+            names=", ".join(equal),
         )
+    filled = (sheet["name"] for sheet in sheets if sheet["rows"])
+    sheet_name = next(iter(equal), next(filled, names[0]))
     others = ", ".join(name for name in names if name != sheet_name)
     if not others:
-        return sheet_name, []
+        return sheet_name, [], False
     message = N_("the sheet {sheet} is read, the others are left aside")
-    return sheet_name, [Decision.of("file", message, others, sheet=sheet_name)]
+    return sheet_name, [Decision.of("file", message, others, sheet=sheet_name)], False
 
 
 def is_workbook(content: Content) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import csv
 import stat
 import threading
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ from qa_core.access.roles import Role, Viewer
 from qa_core.base.errors import AccessDenied, Misuse
 from qa_core.centre.rules import opening_hours
 from qa_core.files.options import ImportOptions
-from qa_core.storage import audit_log
+from qa_core.storage import audit_log, lake
 from qa_core.storage.lake import month_sums
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
@@ -225,6 +226,69 @@ def test_amounts_of_several_days_are_a_question_and_those_of_one_day_are_not(cen
     # Days were confirmed, not weeks.
     [asked] = ingest.run(Viewer.SYSTEM, "spend", [week], ImportOptions())
     assert describe_question(asked)["error"]["code"] == "spend_of_periods"
+
+
+def test_amounts_of_months_are_refused_with_what_to_do(centre: Path) -> None:
+    months = write(centre, "months.csv", "Month,Campaign,Cost\nJan 2026,Brand,1200\n")
+    [refused] = ingest.run(Viewer.SYSTEM, "spend", [months], ImportOptions())
+    assert refused.refusal.code == "spend_of_periods"
+    assert "Export one row per day" in str(refused.refusal)
+
+    rows = "".join(f"2026-0{month}-01,Brand,1000\n" for month in (1, 2, 3))
+    firsts = write(centre, "firsts.csv", f"Day,Campaign,Cost\n{rows}")
+    [asked] = ingest.run(Viewer.SYSTEM, "spend", [firsts], ImportOptions())
+    assert describe_question(asked)["error"]["options"] == ["--map day=Day"]
+
+
+def test_millionths_of_an_advertising_interface_are_amounts(centre: Path) -> None:
+    head = "segments.date,campaign.name,metrics.cost_micros\n"
+    bring(centre, "spend", head + "2026-03-16,Brand,12500000\n2026-03-17,Brand,8000000\n")
+    with lake.working(others=["spend"]) as connection:
+        amounts = connection.execute("SELECT amount FROM spend ORDER BY day").fetchall()
+    assert amounts == [(12.5,), (8.0,)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Tag;Kampagne;Kosten;Währung\n16.03.2026;Marke;1.008,50;EUR\n",
+        "Día;Campaña;Coste (€)\n16/03/2026;Marke;1008,50\n",
+        "Gregorian date,Campaign,Spend,Currency code\n3/16/2026,Marke,1008.50,EUR\n",
+    ],
+)
+def test_costs_are_read_in_other_languages_too(centre: Path, text: str) -> None:
+    bring(centre, "spend", text)
+    with lake.working(others=["spend"]) as connection:
+        spent = connection.execute("SELECT day, campaign, amount, currency FROM spend").fetchall()
+    assert spent == [(date(2026, 3, 16), "Marke", 1008.5, "EUR")]
+
+
+def test_the_time_to_abandon_is_the_wait_of_abandoned_contacts(centre: Path) -> None:
+    calls = (
+        "Call ID,Start time,Outcome,Speed of answer (s),Time to abandon (s)\n"
+        "C1,2026-03-20 09:00:00,Answered,10,\nC2,2026-03-20 09:05:00,Abandoned,,3\n"
+    )
+    bring(centre, "contacts", calls)
+    assert find_contacts("wait_seconds") == [("C1", 10.0), ("C2", 3.0)]
+
+
+def test_a_word_for_nobody_is_no_advisor(centre: Path) -> None:
+    calls = (
+        "Call ID,Start time,Answered by,Talk time (s)\n"
+        "C1,2026-03-20 09:00:00,Ann,60\nC2,2026-03-20 09:05:00,Not answered,0\n"
+    )
+    bring(centre, "contacts", calls)
+    assert find_contacts("advisor_id") == [("C1", "Ann"), ("C2", None)]
+
+
+def test_the_one_advisor_of_a_list_answered_the_call(centre: Path) -> None:
+    calls = (
+        '[{"id": "C1", "start_time": "2026-03-20T09:00:00Z", "outcome": "answered",'
+        ' "users": [{"id": 7, "name": "Ann"}]},'
+        ' {"id": "C2", "start_time": "2026-03-20T09:05:00Z", "outcome": "missed", "users": []}]'
+    )
+    bring(centre, "contacts", calls, name="calls.json")
+    assert find_contacts("advisor_id") == [("C1", "Ann"), ("C2", None)]
 
 
 def test_spend_of_the_same_day_and_campaign_is_added_up_and_replaced_by_a_later_file(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import xlsxwriter
 from builders.import_files import bring, describe_question, run_confirmed, write
 
 from qa_core import ingest
@@ -407,3 +408,61 @@ def test_a_service_level_in_seconds_is_the_threshold_of_the_level(centre: Path) 
         (12, 8, 20.0),
         (6, 4, 20.0),
     ]
+
+
+SPLIT = """Split/Skill Daily Report
+Split/Skill: {split};;;
+Date;ACD Calls;Aban Calls;Avg Speed Ans
+16/03/2026;{first};1;12
+17/03/2026;{second};2;10
+"""
+
+
+def test_reports_of_two_splits_named_in_their_titles_stay_apart(centre: Path) -> None:
+    bring(centre, "intervals", SPLIT.format(split="Support", first=10, second=20))
+    bring(centre, "intervals", SPLIT.format(split="Sales", first=5, second=6))
+
+    assert stored("queue", "answered") == [
+        ("Sales", 5),
+        ("Support", 10),
+        ("Sales", 6),
+        ("Support", 20),
+    ]
+    assert measured("answered") == {"answered": 41}
+
+
+def test_two_splits_one_below_the_other_are_to_be_put_apart(centre: Path) -> None:
+    first = SPLIT.format(split="Support", first=10, second=20)
+    second = SPLIT.format(split="Sales", first=5, second=6).replace("/03/", "/04/")
+
+    assert refused(centre, first + second)[0] == "several_tables"
+
+
+def test_a_service_level_names_its_seconds_in_any_language(centre: Path) -> None:
+    bring(
+        centre,
+        "intervals",
+        "Fecha;Cola;Recibidas;Atendidas;Abandonadas;Nivel de servicio 20s;TMO (s)\n"
+        "16/03/2026;Soporte;20;18;2;80%;240\n17/03/2026;Soporte;10;10;0;90%;180\n",
+    )
+    # 16 of 20 and 9 of 10 in time; 18 and 10 calls of 240 and 180 seconds
+    assert measured("service_level", "average_handle_time") == {
+        "service_level": pytest.approx(25 / 30),
+        "average_handle_time": pytest.approx((18 * 240 + 10 * 180) / 28),
+    }
+
+
+def test_sheets_of_two_queues_in_one_workbook_stay_apart(centre: Path) -> None:
+    path = centre / "queues.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        for queue, answered in (("Support", 10), ("Sales", 5), ("March 2026", 3)):
+            sheet = book.add_worksheet(queue)
+            sheet.write_row(0, 0, ("Date", "Calls received", "Calls answered"))
+            sheet.write_row(1, 0, ("2026-03-16", answered + 1, answered))
+    for queue in ("Support", "Sales"):
+        [report] = run_confirmed(SYSTEM, "intervals", [path], ImportOptions(sheet=queue))
+        assert not report.is_refused, report.as_text()
+
+    assert sorted(stored("queue", "answered")) == [("Sales", 5), ("Support", 10)]
+    [report] = run_confirmed(SYSTEM, "intervals", [path], ImportOptions(sheet="March 2026"))
+    assert (None, 3) in stored("queue", "answered"), "a month is no queue"

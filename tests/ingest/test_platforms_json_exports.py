@@ -5,6 +5,7 @@ own clock, and hides who called.
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +178,20 @@ def test_a_table_of_twilio_calls_folds_them_too(centre: Path) -> None:
     # ann speaks from 10:00:20 to 10:02:10, and bob joins them until the same moment
     assert pick(rows, "contact_id", "outcome", "wait_seconds", "talk_seconds", "advisor") == [
         ("CA1", "answered", 20.0, 110.0, "bob")
+    ]
+
+
+def test_times_of_the_console_of_twilio_have_their_zone_before_the_date(centre: Path) -> None:
+    _staged, rows = stage(
+        centre,
+        "calls.csv",
+        "Sid,Parent Call Sid,Direction,Status,Start Time,Duration,From,To\n"
+        "CA1,,inbound,completed,09:00:01 CET 2026-03-14,130,+33612345678,+33187654321\n"
+        "CA2,,inbound,no-answer,10:00:00 CEST 2026-07-14,0,+33612345678,+33187654321\n",
+    )
+    assert pick(rows, "contact_id", "started_at") == [
+        ("CA1", datetime(2026, 3, 14, 8, 0, 1)),
+        ("CA2", datetime(2026, 7, 14, 8, 0, 0)),
     ]
 
 

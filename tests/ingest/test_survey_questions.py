@@ -188,3 +188,33 @@ def test_an_answer_without_a_rating_is_not_asked_about_for_its_progress(bring) -
     report = bring("Progress,Duration (in seconds),call_id,Comment\n100,61,c0,Good\n40,52,c1,Bad\n")
 
     assert report.tally.updated == 2, report.as_text()
+
+
+@pytest.mark.parametrize("kinds", [("IP Address", "Survey Preview"), ("0", "1")])
+def test_previews_of_a_survey_are_no_answers(bring, kinds: tuple[str, str]) -> None:
+    answer, preview = kinds
+    report = bring(
+        "Status,Progress,Finished,call_id,How satisfied are you overall? (1-5)\n"
+        f"{preview},100,True,c0,1\n{answer},100,True,c1,5\n{answer},100,True,c2,4\n"
+    )
+
+    assert report.tally.skipped_kinds == {"trial": 1}, report.as_text()
+    assert measure("csat_mean") == (2, 4.5)
+
+
+def test_a_maximum_beside_the_ratings_is_their_scale(bring) -> None:
+    report = bring("call_id,Rating,Max Rating\nc0,5,10\nc1,1,10\n")
+
+    [question] = report.reading.questions
+    options = [answer.option for answer in question.answers]
+    assert options == ["--scale csat=1-10", "--scale csat=0-10"]
+
+
+def test_a_survey_in_german_says_whether_customers_recommend_the_centre(bring) -> None:
+    report = bring(
+        "Datum;Anruf-ID;Zufriedenheit (1-5);Weiterempfehlung (0-10);Anliegen gelöst\n"
+        "17.03.2026 10:00;c0;5;10;Ja\n17.03.2026 10:00;c1;3;6;Nein\n"
+    )
+
+    assert report.tally.updated == 2, report.as_text()
+    assert (measure("csat_mean"), measure("nps")) == ((2, 4.0), (2, 0.0))

@@ -83,6 +83,7 @@ _COMPUTED = (
     "duration",
     "handle_seconds",
     "call_seconds",
+    "abandon_wait_seconds",
     "missed",
     "voicemail",
     "caller",

@@ -126,6 +126,12 @@ def _follow_hints(
     )
 
 
+YEAR, FAR_SHORTER = 372, 10
+"""Days of a year as `_find_span` counts them; the same days of several years, which follow one
+another with the year first, are asked about.
+"""
+
+
 def _find_span(evidence: MomentEvidence, order: str) -> int:
     """Find how many days lie between the first and the last date read in that order: a file
     has the days of some weeks rather than the same days of many months.
@@ -158,7 +164,9 @@ def _decide_short_order(
         for order, parts in ORDERS.items()
     }
     possible = [order for order in ORDERS if faults[order] <= MAX_FAULT_SHARE * count]
-    if "-" not in evidence.example and len(possible) > 1:
+    others = [_find_span(evidence, order) for order in possible if order != "ymd"]
+    is_far_shorter = FAR_SHORTER * _find_span(evidence, "ymd") < min(others, default=0) - YEAR
+    if "-" not in evidence.example and len(possible) > 1 and not is_far_shorter:
         # A date that begins with a year of two digits goes on with a hyphen.
         possible = [order for order in possible if order != "ymd"]
     if len(possible) > 1:

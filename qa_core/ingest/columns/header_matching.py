@@ -29,7 +29,7 @@ _TIMES = ("temps", "duree", "tps")
 """French words for a time; tools write any of them: `Tps de parole`, `Durée de parole`."""
 _COUNTS = frozenset(("nb", "nbr", "nbre", "nombre", "number"))
 _RANGE = re.compile(r"\b(\d{1,3})\s*(?:-|–|à|to)\s*(\d{1,3})\b")
-_OUT_OF = re.compile(r"(?:/|\bsur |\bout of )\s*(\d{1,3})\b")
+_OUT_OF = re.compile(r"(?:/|\bsur |\bout of |\b[Mm]ax\.? )\s*(\d{1,3})\b")
 _BRACKETS = re.compile(r"[\(\[].*?[\)\]]")
 _CLOCK = re.compile(r"[\(\[]h{0,2}:?m{1,2}:ss?[\)\]]", re.IGNORECASE)
 _FLAG_MARKS = re.compile(
@@ -47,7 +47,12 @@ OTHER_LANGUAGE = 100
 """Rank of a synonym in another language: the last."""
 BESIDE_CONTACT = OTHER_LANGUAGE + 1
 """Rank of a synonym beside a word such as `call`."""
-MAX_SHOWN = 30
+MAX_SHOWN, MIN_PERIODS = 30, 3
+_PERIOD = re.compile(
+    r"(?:\d{1,2} ?[hH:]\d{0,2}(?: ?[-–/à] ?\d{1,2} ?[hH:]\d{0,2})|\d{1,2} ?[hH](?:\d\d)?|"
+    r"\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}|\d{4}-\d{2}-\d{2})"
+)
+"""Header of a column for one hour or one day."""
 MIN_JOINED = 7
 """Letters from which on a header may be written as one word: `talktime`."""
 _STATE_LOG = ("state_headers", "state_starts", "state_ends")
@@ -328,9 +333,30 @@ def _require_needed(profile: Profile, headers: list[str], columns: Mapping[str, 
         return
     if profile.kind == "contacts" and "advisor" in columns and (shown := find_states(headers)):
         raise Refusal("not_contacts", ADVISOR_TIME, columns=", ".join(shown))
+    if profile.kind == "intervals":
+        require_no_crosstab(headers)
+    if len(headers) == 1 and (re.search(r"[,;\t|]|\S {2,}\S", headers[0])):
+        raise Refusal(
+            "one_column",
+            "All cells of a line are in one column ({seen}). Open the file in a spreadsheet, split "
+            "the column there (text to columns), and save it as CSV.",
+            seen=format_headers(headers),
+        )
     code = "missing_column" if columns else "unknown_headers"
     names = (group if profile.kind == "tracking" else group[:1] for group in missing)
     raise refuse_missing_column(code, profile.kind, headers, *itertools.chain(*names))
+
+
+def require_no_crosstab(headers: list[str]) -> None:
+    """Raise Refusal where the columns of a table are hours, days or months."""
+    periods = [text for text in headers if _PERIOD.fullmatch(text.strip()) or parse_period(text)]
+    if len(periods) >= MIN_PERIODS:
+        raise Refusal(
+            "crosstab",
+            "The columns of this table are hours, days or months ({columns}). Write a row for each "
+            "of them, with its start in one column and each count in another.",
+            columns=format_headers(periods, MIN_PERIODS),
+        )
 
 
 def refuse_missing_column(code: str, kind: str, headers: list[str], *fields: str) -> Refusal:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from qa_core.base.errors import Refusal
@@ -12,7 +14,14 @@ from qa_core.base.i18n import N_
 from qa_core.files.decision import Decision
 from qa_core.files.header_text import simplify
 from qa_core.ingest.columns import table_bounds
-from qa_core.ingest.columns.header_matching import Vocabulary, count_known, find_field, parse_header
+from qa_core.ingest.columns.header_matching import (
+    Vocabulary,
+    build_vocabulary,
+    count_known,
+    find_field,
+    parse_header,
+)
+from qa_core.ingest.staging.declaration import Profile, ValueType
 
 if TYPE_CHECKING:
     from qa_core.files.readers import Source
@@ -43,6 +52,20 @@ _RESPONSES = ("Response", "Open-Ended Response")
 _QUESTION, _ID = re.compile(r"\S+(?:\s+\S+){3}|.*\?$", re.DOTALL), re.compile(r"\S*\d\S*")
 MIN_ROWS_APART = 2
 MIN_DENSITY = 0.9
+
+
+def find_titles(rows: Iterable[list[str]], profile: Profile) -> dict[str, str]:
+    """Find the labels that lines beside a table give its rows, by field: `Split: Support`."""
+    vocabulary = build_vocabulary(profile.fields)
+    titles: dict[str, str] = {}
+    for row in rows:
+        parts = [part.strip() for cell in row for part in cell.split(":", 1) if part.strip()]
+        for name, text in pairwise(parts):
+            hit = find_field(parse_header(name), vocabulary)
+            is_label = hit and hit[0].value_type == ValueType.LABEL
+            if is_label and not find_field(parse_header(text), vocabulary):
+                titles.setdefault(hit[0].name, text)
+    return titles
 
 
 def join_date(

@@ -2,16 +2,17 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from qa_core.files.header_text import simplify
-from qa_core.ingest.columns.timezones import FIRST_YEAR, LAST_YEAR
+from qa_core.ingest.columns.timezones import FIRST_YEAR, LAST_YEAR, OFFSETS
 from qa_core.storage.facts.schema import Direction
 
 CLOCK_PARTS = 3
 DIRECTIONS: Mapping[str, str | None] = {item.value: item.value for item in Direction}
+_CLOCK_FIRST = re.compile(rf"^(\d\d:\d\d:\d\d) ({'|'.join(OFFSETS)}) (\d{{4}}-\d\d-\d\d)$")
 _ONE_DIGIT = re.compile(r"^(\d{4}-\d{1,2}-)(\d)([T ])")
 
 
@@ -26,14 +27,19 @@ def from_epoch(value: Any, per_second: int = 1) -> datetime | None:
 
 
 def from_stamp(value: Any) -> datetime | None:
-    """Parse ISO 8601, also `2021-04-2T…`; None when it is no moment. One that names its
-    zone is in UTC, with `tzinfo`; any other on the clock of the export, without.
+    """Parse ISO 8601, also `2021-04-2T…` and `09:00:01 CET 2026-03-14`; None when it is no
+    moment. One that names its zone is in UTC, with `tzinfo`; any other on the clock of the
+    export, without.
     """
     if not isinstance(value, str) or not value.strip():
         return None
+    text, offset = value.strip(), timedelta()
+    if turned := _CLOCK_FIRST.match(text):
+        clock, zone, day = turned.groups()
+        text, offset = f"{day}T{clock}Z", timedelta(seconds=OFFSETS[zone])
     try:
-        moment = datetime.fromisoformat(_ONE_DIGIT.sub(r"\g<1>0\2\3", value.strip()))
-        moment = moment if moment.tzinfo is None else moment.astimezone(UTC)
+        moment = datetime.fromisoformat(_ONE_DIGIT.sub(r"\g<1>0\2\3", text))
+        moment = moment if moment.tzinfo is None else moment.astimezone(UTC) - offset
     except (ValueError, OverflowError):
         return None
     return moment if FIRST_YEAR < moment.year < LAST_YEAR else None

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files.header_text import simplify
-from qa_core.ingest.columns.header_matching import Vocabulary, count_known
+from qa_core.ingest.columns.header_matching import Vocabulary, count_known, require_no_crosstab
 from qa_core.ingest.words.tables import list_words
 
 SAMPLE_ROWS = 60
 FOOTERS = list_words("footers")
 MIN_WIDTH_OF_NOTES = 3
+_RULE = frozenset("-=: ")
+"""Signs of a line that separates headers and rows."""
 _MOMENT = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{2,4}|\d{1,2}:\d{2}")
 
 
@@ -89,6 +91,7 @@ def find_header(
         widest = max(sum(bool(cell) for cell in cells) for _index, _line, cells in filled)
         best = next(item for item in filled if sum(bool(cell) for cell in item[2]) == widest)
         if looks_like_data(best[2]):
+            require_no_crosstab(best[2])
             raise Refusal(
                 "no_header",
                 "The file has no header row: line {line} already holds data. Add a first row "
@@ -138,7 +141,7 @@ def classify_row(row: list[str], width: int, key: tuple[int, ...]) -> str | None
     data. `key`: the columns without which a row says nothing, such as its start.
     """
     filled = [index for index, cell in enumerate(row) if cell and not cell.isspace()]
-    if not filled:
+    if all(set(row[index]) <= _RULE for index in filled):
         return "blank"
     if is_footer(row):
         return "footer"

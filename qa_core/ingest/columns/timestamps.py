@@ -50,6 +50,11 @@ _PARTS = {"year_first": "ybc", "year_last": "yab", "short_year": "abc"}
 """Numbers of the dates of a shape."""
 _DESTROYED = r"^\d{1,2}:\d{2}[.,]\d$"
 _SPACES = r"[\s\x{00a0}\x{202f}\x{2009}]+"
+_CLOCK_FIRST = (
+    r"^(\d{1,2}:\d{2}(?::\d{2})?(?: ?[AaPp]\.?[Mm]\.?)?)( [A-Z]{2,4})?,? "
+    r"(\d{1,4}[-/.]\d{1,2}[-/.]\d{2,4})$"
+)
+"""A time of day before its date, as the console of Twilio has it."""
 _CLOCK = r"\d{1,2} ?(?:[:hH] ?(?:\d{2}(?: ?:\d{2}(?:\.\d+)?)?)?)(?:Z| ?[AaPp]\.?[Mm]\.?)?"
 _RANGE = (
     rf"^(?P<start>(?:.*[ T])?{_CLOCK}) ?(?:-|–|—|à|to|→|>|/) ?(?:[0-9/.-]+[ T])?(?P<end>{_CLOCK})$"
@@ -220,7 +225,8 @@ class MomentEvidence(ColumnEvidence):
             return "fraction"
         if self.field == "time":
             for digits, name in _CLOCKS_WITHOUT_SEPARATOR.items():
-                if high < 24 * 10 ** (digits - 2) and not self.clock_faults[digits]:
+                is_clock = high < 24 * 10 ** (digits - 2) and not self.clock_faults[digits]
+                if is_clock and (digits == 2 or high > 24):  # hours from 1 to 24 are no minutes
                     return name
         if low >= 20_000 and high < 80_000:
             return "serial"
@@ -412,7 +418,9 @@ def _from_strict(strict: tuple[pa.Array, pa.Array], values: pa.Array, is_timeles
 
 
 def _normalise_spaces(texts: pa.Array) -> pa.Array:
-    return pc.utf8_trim_whitespace(pc.replace_substring_regex(texts, _SPACES, " "))
+    """Leave one space between parts, and put the date first: `09:00:01 CET 2026-03-14`."""
+    spaced = pc.utf8_trim_whitespace(pc.replace_substring_regex(texts, _SPACES, " "))
+    return pc.utf8_trim_whitespace(pc.replace_substring_regex(spaced, _CLOCK_FIRST, r"\3 \1\2"))
 
 
 def _cut_ranges(

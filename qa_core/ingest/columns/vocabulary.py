@@ -110,7 +110,7 @@ _OUTCOME_HEADER = re.compile(
     r"decroch\w*|voice ?mail|messagerie|repondeur|hang ?up|hung up|raccroch\w*|perdus?|perdues?|"
     r"lost calls?|termination|completion status|(?:end|hang ?up|release) (?:reason|cause)|"
     r"call status|call result|dissuad\w*|debord\w*|overflow\w*|atendid\w*|contestad\w*|verpasst\w*|"
-    r"perdid\w*|abbandon\w*)\b"
+    r"perdid\w*|abbandon\w*|successful|aboutie?s?)\b"
 )
 
 

@@ -114,6 +114,9 @@ def build(cells: Cells, record: Mapping[str, Any]) -> dict[str, Any]:
 def _find_direction(source: str, target: str, cells: Cells) -> tuple[str | None, str | None]:
     """Find direction and number outside; None where neither side shows who it is."""
     caller, called = find_outside_number(source), find_outside_number(target)
+    # A Grandstream exchange writes the direction there.
+    if called and scalars.read_direction(cells["userfield"]) == "outbound":
+        return "outbound", called
     if (
         caller
         or (is_withheld(source) and source)

@@ -19,7 +19,13 @@ from qa_core.files.signatures import Headers
 from qa_core.ingest.columns import header_matching
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.timezones import Zone
-from qa_core.ingest.columns.vocabulary import CHANNELS, DIRECTIONS, WordEvidence
+from qa_core.ingest.columns.vocabulary import (
+    ANSWERS,
+    CHANNELS,
+    DIRECTIONS,
+    WordEvidence,
+    read_direction,
+)
 from qa_core.ingest.profiles import other_records, outcomes, starts
 from qa_core.ingest.profiles.handle_time import build_times, decide_times
 from qa_core.ingest.profiles.telephone_selling import build_selling
@@ -41,7 +47,8 @@ FIELDS = build_fields(
     ("outcome", ValueType.OUTCOME),
     ("answered abandoned missed voicemail", ValueType.FLAG),
     (
-        "wait_seconds talk_seconds hold_seconds wrap_seconds duration handle_seconds call_seconds",
+        "wait_seconds abandon_wait_seconds talk_seconds hold_seconds wrap_seconds duration "
+        "handle_seconds call_seconds",
         ValueType.DURATION,
     ),
     ("handled_by", ValueType.HANDLER),
@@ -130,7 +137,7 @@ _OF_GROUP = re.compile(
     r"(?: (?:calls?|contact|interaction|conversation|session|leg))? (?:s|uu|gu)?id"
 )
 """Header of a column that names the contact to which a row belongs."""
-MAX_EXAMPLES = 3
+MAX_EXAMPLES, MAX_CODES = 3, 8
 
 DESTROYED = r"^\d(?:[.,]\d+)?[eE]\+?\d+$"
 """Number in scientific notation, as a spreadsheet without room for its digits exports it."""
@@ -248,9 +255,14 @@ def require_only(only: Mapping[str, str]) -> None:
 def _decide_direction(context: FileContext) -> None:
     if context.has("direction"):
         evidence = context.evidence["direction"]
+        header = simplify(context.get_header("direction"))
+        if evidence.words <= set(ANSWERS) and (way := read_direction(header)):
+            other = Direction.INBOUND if way != Direction.INBOUND else Direction.OUTBOUND
+            meanings = {word: way if is_yes else other for word, is_yes in ANSWERS.items()}
+            context.words["direction"] = evidence.known = meanings
         if sum(evidence.unknown.values()) <= outcomes.MAX_UNKNOWN * evidence.total:
             return
-        is_named = DIRECTION.search(simplify(context.get_header("direction")))
+        is_named = DIRECTION.search(header) or _are_codes(evidence)
         if evidence.known_share > 1 / 2 or is_named or "direction" in context.options.columns:
             raise context.refuse_words("direction")
         if evidence.known_share > 0:
@@ -264,6 +276,11 @@ def _decide_direction(context: FileContext) -> None:
     _require_inbound(context)
     context.defaults["direction"] = Direction.INBOUND.value
     context.decide("direction", "Inbound", NO_COLUMN)
+
+
+def _are_codes(evidence: WordEvidence) -> bool:
+    """Return whether a column has a few different codes, such as 1, 2 and 3, and nothing else."""
+    return 1 < len(evidence.seen) <= MAX_CODES and all(len(word) <= 2 for word in evidence.seen)
 
 
 def _tell_ways(context: FileContext) -> bool:
@@ -387,11 +404,11 @@ def _require_own_id(context: FileContext) -> None:
 
 def _require_one_advisor(context: FileContext) -> None:
     """Raise Refusal where cells name several advisors, which would be one more advisor."""
-    name = "advisor" if context.has("advisor") else "advisor_name"
-    if not context.has(name) or name in context.options.columns or context.options.is_stated:
-        return
-    column = context.get_header(name)
-    if context.compute_share(context.columns[name].index, r"\pL\s*[;|]\s*\pL"):
+    for name in filter(context.has, ("advisor", "advisor_name")):
+        column, is_named = context.get_header(name), name in context.options.columns
+        share = context.compute_share(context.columns[name].index, r"\pL\s*[;|]\s*\pL")
+        if not share or is_named or context.options.is_stated:
+            continue
         raise Refusal(
             "several_advisors",
             "{column} names several advisors on some contacts, and each list would count as "
@@ -441,6 +458,10 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
         if outcome is None
         else (outcome != None) & (outcome != Outcome.ANSWERED)  # noqa: E711
     )
+    if context.has("abandon_wait_seconds"):
+        given_up = batch.read_number("abandon_wait_seconds")
+        wait = np.full(len(batch), np.nan) if wait is None else wait
+        wait = np.where(not_answered & ~np.isnan(given_up), given_up, wait)
     if wait is not None:
         columns["wait_seconds"] = as_numbers(wait)
     if talk is not None:

@@ -29,8 +29,8 @@ _RINGING = r"ring\w*|sonnerie|klingel\w*|squillo|toque|beltijd"
 _UNREAD = {
     "talk_seconds": r"talk\w*|spoken|conversation\w*|conv|handl\w*|parole|communication|comm?|"
     r"traitement|rozmow\w*|agent time|gesprach\w*|conversacion|conversa|conversazione|gesprek\w*",
-    "wait_seconds": rf"{_QUEUE}|{_RINGING}|answer\w*|decroche|atencion",
-    "hold_seconds": r"holds?|held|mise en attente|garde|halte\w*|retencion|retencao",
+    "wait_seconds": rf"{_QUEUE}|{_RINGING}|answer\w*|decroche|repondu|raccroche|atencion",
+    "hold_seconds": r"hold\w*|held|mise en attente|garde|halte\w*|retencion|retencao",
     "wrap_seconds": r"wrap\w*|acw|after\w*|post\w*|qualif\w*|nach\w*|pos atendimento|nawerk\w*",
 }
 """Words in the header of a column that may be that time."""
@@ -92,6 +92,8 @@ def decide_times(context: FileContext, batch: RowBatch, wait: np.ndarray | None)
     elif context.has("ended_at"):
         message = N_("the time from the start to the end, minus the wait")
         context.decide("talk_seconds", message, context.get_header("ended_at"))
+    if plan.source in context.guesses:
+        context.guesses.add("talk_seconds")
 
 
 def _require_units(context: FileContext, times: dict[str, np.ndarray]) -> None:
@@ -304,7 +306,9 @@ def build_times(
     """
     plan: TalkPlan = context.notes["talk"]
     times = {name: batch.read_number(name) for name in PARTS[1:] if context.has(name)}
-    contained_times = [wait if name == "wait_seconds" else times[name] for name in plan.contained]
+    unknown = np.full(len(batch), np.nan)
+    waited = unknown if wait is None else wait
+    contained_times = [waited if name == "wait_seconds" else times[name] for name in plan.contained]
     talk: np.ndarray | None = None
     if plan.source:
         talk = batch.read_number(plan.source)

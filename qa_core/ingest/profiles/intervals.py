@@ -71,6 +71,8 @@ _AVERAGE = re.compile(
     r"gem|gemiddeld\w*)\b"
 )
 _WEEK = re.compile(r"(?i)(?:week|semaine|sem|wk|kw|woche|semana|settimana|w|s)\.? ?\d{1,2}")
+_OF_WEEK = re.compile(r"\b(?:weeks?|semaine|woche|semana|settimana)\b")
+"""Header of the days of weeks."""
 _FOOTERS = list_words("footers")
 _TOTAL = re.compile(r"\b(total|totale|sum|somme|cumul\w*|acd|acw)\b", re.IGNORECASE)
 _SECONDS = re.compile(r"(\d{1,4})\s*(?:s|secs?|seconds?|secondes?|sec\.)(?![a-z])", re.IGNORECASE)
@@ -102,8 +104,12 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
             continue
         if seconds is None:
             continue
+        rest = header_matching.parse_header(_SECONDS.sub(" ", text))
+        hit = header_matching.find_field(rest, header_matching.build_vocabulary(FIELDS))
         name = None
-        if not _ABANDONS.search(plain):
+        if hit and hit[0].name == "service_level":
+            name = "service_level"
+        elif not _ABANDONS.search(plain):
             name = "answered_in_threshold" if _WITHIN.search(plain) or "<" in text else None
         elif _AFTER.search(plain) or ">" in text:
             name = "long_abandons"
@@ -178,6 +184,17 @@ def _decide_sums(context: FileContext) -> None:
             context.decide(name, message, count, labels=", ".join(sums))
 
 
+def _decide_titles(context: FileContext) -> None:
+    """Decide which labels above the table hold for all rows; not one of all queues."""
+    titles = context.notes["titles"]
+    for name, text in list(titles.items()):
+        if _SUMS.fullmatch(header_matching.simplify(text)):
+            del titles[name]
+        else:
+            context.decide(name, "{text}, from the title of the table", text=text)
+            context.inferred.add(name)
+
+
 def decide_columns(context: FileContext) -> None:
     """Decide what is counted, for which period, and its length."""
     if not context.has("received") and not context.has("answered"):
@@ -190,6 +207,7 @@ def decide_columns(context: FileContext) -> None:
         )
     header_matching.require_clear(context.columns, context.options, "average_")
     _decide_sums(context)
+    _decide_titles(context)
     _decide_start(context)
     if "periods" not in context.notes:
         _decide_length(context)
@@ -275,15 +293,16 @@ def _decide_spacing(context: FileContext) -> None:
         return
     days = np.unique(context.take_sample().read_moment(name).day)
     days = days[~np.isnat(days)]
+    is_week = _OF_WEEK.search(header_matching.simplify(context.get_header(name)))
     gaps, firsts = np.diff(days).astype(int), days == days.astype("M8[M]").astype("M8[D]")
-    if len(gaps) < MIN_GAPS or ((gaps % 7).any() and not firsts.all()):
+    if len(gaps) < (0 if is_week else MIN_GAPS) or ((gaps % 7).any() and not firsts.all()):
         return
     raise Refusal(
         "days_or_periods",
         "The days in {column} come once a week or a month. Say whether each row is a week, a "
         "month or a day.",
         options=(
-            f"--only period={'month' if firsts.all() else 'week'}",
+            f"--only period={'month' if firsts.all() and not is_week else 'week'}",
             "--only period=day",
         ),
         column=context.get_header(name),
@@ -475,6 +494,10 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     elif context.notes["length"]:
         columns["length_minutes"] = pa.array([context.notes["length"]] * len(batch), pa.int32())
     columns |= batch.read_texts("queue", "team")
+    columns |= {
+        name: pa.array([text] * len(batch), pa.string())
+        for name, text in context.notes["titles"].items()
+    }
     columns["channel"] = (
         read_channel(batch.read_text("channel"))
         if context.has("channel")

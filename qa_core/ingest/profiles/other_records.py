@@ -37,7 +37,8 @@ _COUNTED = re.compile(
     r"\b(?:(?:nb|nbr|nombre|number|count|total|volume|sum|num|no) (?:d |of |de )?"
     r"(?:incoming |inbound |outbound )?(?:calls?|appels?|contacts?|llamadas|chamadas|anrufe|"
     r"chiamate)|(?:calls?|appels?|contacts?) (?:offered|received|answered|handled|abandoned|"
-    r"missed|recus|traites|decroches|abandonnes|count|total|volume))$"
+    r"taken|made|missed|recus|traites|decroches|repondus|pris|servis|manques|perdus|emis|abandonnes|"
+    r"count|total|volume)|(?:llamadas|chamadas|chiamate|anrufe|gesprekken) \w+|\w+ anrufe)$"
 )
 _OTHER_RECORDS = {
     "advisor_time": header_matching.ADVISOR_TIME,
@@ -68,7 +69,7 @@ def _refuse_other_records(context: FileContext) -> None:
         words = list_words(name)
         seen = [text for text, plain in headers if plain in words or simplify(text) in words]
         seen = [] if is_call or len(seen) < MIN_OTHER_HEADERS else seen
-        if name == "advisor_time" and not is_call and not any(map(context.has, _OF_CALLS)):
+        if name == "advisor_time" and not is_call and not _has_call_field(context):
             seen += header_matching.find_states(context.headers)
         of_words = [*context.unread.values()]
         of_words += [context.evidence[field] for field in _KINDS if context.has(field)]
@@ -78,6 +79,16 @@ def _refuse_other_records(context: FileContext) -> None:
                 seen.append(evidence.column)
         if seen:
             raise Refusal("not_contacts", message, columns=", ".join(dict.fromkeys(seen)))
+
+
+def _has_call_field(context: FileContext) -> bool:
+    """Return whether a column names a call; a column of activities only where it was mapped."""
+    states = list_words("state_headers")
+    return any(
+        context.has(name)
+        and (name in context.options.columns or context.columns[name].header.words not in states)
+        for name in _OF_CALLS
+    )
 
 
 def _refuse_totals(context: FileContext) -> None:

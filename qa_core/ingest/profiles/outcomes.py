@@ -38,6 +38,8 @@ MIN_ODD, MAX_ODD, MAX_ODD_OF_FEW = 3, 0.01, 0.1
 whichever is more, up to the second share.
 """
 EXAMPLES = 3
+_RECEIVED = (Direction.INBOUND, None)
+"""Meaning of `incoming` beside `missed`: a contact received, and answered."""
 _SAY_BOTH = frozenset(("answered", "missed", "direction"))
 """Columns beside the outcome whose words say who was answered and who was not."""
 _FLAG_STEMS = [
@@ -110,6 +112,7 @@ def decide_outcome(context: FileContext) -> None:
         adopted = _require_read(context, is_open=not says_both or _is_weak(context, plan))
         if adopted is not None:
             _adopt(context, plan, adopted)
+            _add_direction(context)
             says_both = True
     plan.rest = _CODES[only]
     if plan.ranks and not says_both and only is None:
@@ -279,26 +282,31 @@ def _require_read(context: FileContext, is_open: bool) -> int | None:
             word.replace(" ", "").isdigit() and word not in ("0", "1") for word in evidence.words
         )
         is_flag = is_named and evidence.words <= set(vocabulary.YES_NO)
-        if not evidence.seen or not (is_open or is_flag):
-            continue
-        if is_flag and not is_open and _repeats_outcome(context, index):
+        if not evidence.seen or (is_flag and not is_open and _repeats_outcome(context, index)):
             continue
         known = {
             word: meaning
             for word in evidence.seen
-            if (meaning := vocabulary.read_compound(word)[1]) is not None
+            if (meaning := vocabulary.read_compound(word)) != (None, None)
         }
-        plain = {meaning for word, meaning in known.items() if vocabulary.is_plain_outcome(word)}
-        if Outcome.ANSWERED in plain and len(plain) > 1 and len(known) == len(evidence.seen):
+        plain = {known[word][1] for word in known if vocabulary.is_plain_outcome(word)}
+        is_answered = Outcome.ANSWERED in plain or _RECEIVED in known.values()
+        if is_answered and plain - {Outcome.ANSWERED} and len(known) == len(evidence.seen):
             adopted.append(index)
+        elif not (is_open or is_flag):
+            continue
         elif plain or (is_named and (len(evidence.seen) > 1 or evidence.is_ticked)):
             asked.append((index, evidence))
     if len(adopted) == 1 and not asked and not context.has("outcome"):
         return adopted[0]
+    adopted = adopted if is_open else []
     asked += [(index, context.unread[index]) for index in adopted]
     if asked:
         names = [context.headers[index] for index, _evidence in asked]
-        is_flag = all(evidence.is_ticked for _index, evidence in asked)
+        is_flag = all(
+            evidence.is_ticked or evidence.words <= set(vocabulary.ANSWERS)
+            for _at, evidence in asked
+        )
         raise Refusal(
             "unread_outcome",
             "{columns} may be {meaning}, but is not recognised. Say what it is.",
@@ -336,7 +344,9 @@ def _adopt(context: FileContext, plan: OutcomePlan, index: int) -> None:
     context.columns["outcome"] = Column(context.profile.get_field("outcome"), index, header)
     evidence = context.unread[index]
     context.words["outcome"] = {
-        simplify(word): vocabulary.read_compound(word)[1] for word in evidence.seen
+        simplify(word): Outcome.ANSWERED if meaning == _RECEIVED else meaning[1]
+        for word in evidence.seen
+        if (meaning := vocabulary.read_compound(word))
     }
     context.evidence["outcome"] = replace(evidence, field="outcome", known=context.words["outcome"])
     plan.ranks["outcome"] = _rank_words(context, "outcome")

@@ -2,22 +2,29 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_
 from qa_core.files.decision import NO_COLUMN
+from qa_core.files.header_text import simplify
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.staging.arrays import as_numbers, to_numpy
 from qa_core.ingest.staging.declaration import Profile, ValueType, build_fields
 
 CURRENCY, CENT = "EUR", 0.01
+MIN_MONTHS = 3
+"""Different days from which on a file asks, where each is the first of a month."""
+_MICROS = re.compile(r"\bmicros\b|micros$")
 _SIGNS = {"€": "EUR", "$": "USD", "£": "GBP"}
 FIELDS = build_fields(
     "spend",
     ("day last_day", ValueType.MOMENT),
+    ("period", ValueType.TEXT),
     ("source medium campaign", ValueType.TEXT),
     ("amount", ValueType.NUMBER, 0),
     ("currency", ValueType.TEXT),
@@ -26,21 +33,27 @@ FIELDS = build_fields(
 
 def decide_columns(context: FileContext) -> None:
     """Decide the currency where no column gives it. Raises Refusal for amounts of periods."""
+    amount = context.columns["amount"].header
+    if _MICROS.search(simplify(amount.text)):
+        context.readings["amount"] = replace(context.readings["amount"], factor=1e-6)
+        context.decide("amount", "millionths, as the header says")
+    if not context.has("day"):
+        raise _refuse_periods(context.get_header("period"))
+    days = np.unique(context.take_sample().read_moment("day").day)
+    firsts = days[~np.isnat(days)].astype("M8[M]").astype("M8[D]") == days[~np.isnat(days)]
+    is_stated = context.options.is_stated or "day" in context.options.columns
+    if len(firsts) >= MIN_MONTHS and firsts.all() and not is_stated:
+        column = context.get_header("day")
+        raise _refuse_periods(column, f"--map day={column}")
     if context.has("last_day"):
         sample = context.take_sample()
         first, last = (sample.read_moment(name).day for name in ("day", "last_day"))
         if (last > first).any():
             column = context.get_header("last_day")
-            raise Refusal(
-                "spend_of_periods",
-                "Rows hold the amount of several days, up to {column}, and would count on the "
-                "first of them. Export one row per day, or leave the column aside.",
-                options=(f"--map ignore={column}",),
-                column=column,
-            )
+            raise _refuse_periods(column, f"--map ignore={column}")
     if context.has("currency"):
         return
-    header_currency = context.columns["amount"].header.currency
+    header_currency = amount.currency
     marks = re.findall(r"[€$£]", context.evidence["amount"].example)
     currency, seen, column = CURRENCY, NO_COLUMN, ""
     if header_currency or marks:
@@ -48,6 +61,23 @@ def decide_columns(context: FileContext) -> None:
         column = context.get_header("amount")
     context.notes["currency"] = currency
     context.decide("currency", "amounts in {currency}", seen, currency=currency, column=column)
+
+
+def _refuse_periods(column: str, *options: str) -> Refusal:
+    return Refusal(
+        "spend_of_periods",
+        N_(
+            "Rows hold the amount of several days ({column}), and would count on the first of "
+            "them. Export one row per day, or accept that day with the option."
+        )
+        if options
+        else N_(
+            "Rows hold the amount of a week or a month ({column}). Export one row per day, or "
+            "add a column with the day on which each amount counts."
+        ),
+        options=options,
+        column=column,
+    )
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
@@ -85,5 +115,5 @@ def finish(context: FileContext) -> None:
 
 
 PROFILE = Profile(
-    "generic", "spend", FIELDS, (("day",), ("amount",)), decide_columns, build, finish
+    "generic", "spend", FIELDS, (("day", "period"), ("amount",)), decide_columns, build, finish
 )

@@ -1,6 +1,7 @@
 """Start of each row, from one column or a date and a time, on all clocks."""
 
 import numpy as np
+import pyarrow.compute as pc
 
 from qa_core.base.errors import Refusal
 from qa_core.files.decision import SET_BY_PERSON, VALUE
@@ -8,6 +9,8 @@ from qa_core.ingest.columns import timezones
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 
 MIDNIGHT = np.timedelta64(0, "us")
+MAX_WITHOUT_DATE = 0.1
+"""Share of rows with a time of day and no date from which on a file is refused."""
 MAX_OTHER_DAYS = 0.01
 """Share of rows on which two columns may give different days without a question."""
 
@@ -29,6 +32,7 @@ def decide_start(context: FileContext, name: str = "started_at") -> None:
         parts = ("time", "time")
     elif has_day and has_clock:
         parts = ("date", "time")
+        _require_dates(context)
     elif has_day and has_whole and not whole.has_day:
         parts = ("date", name)
     elif has_whole and whole.has_day:
@@ -64,6 +68,22 @@ def decide_start(context: FileContext, name: str = "started_at") -> None:
         day = context.options.start_date.isoformat()
         context.decide(parts[1], VALUE, SET_BY_PERSON, value=day, day=day)
     decide_zone(context, *filter(None, dict.fromkeys(parts)))
+
+
+def _require_dates(context: FileContext) -> None:
+    """Raise Refusal where many rows have a time of day and no date, as under merged cells."""
+    sample = context.take_sample()
+    days, clocks = sample.read_text("date"), sample.read_text("time")
+    missing = int(pc.sum(pc.and_(days.is_null(), clocks.is_valid())).as_py() or 0)
+    if missing > MAX_WITHOUT_DATE * len(sample) and days[0].is_valid:
+        raise Refusal(
+            "blank_dates",
+            "{count} rows have a time in {time} and no {date}, as under merged cells. Write the "
+            "date in each row.",
+            count=missing,
+            time=context.get_header("time"),
+            date=context.get_header("date"),
+        )
 
 
 def refuse_twice(column: str, name: str) -> Refusal:

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import _, uncapitalise
+from qa_core.base.i18n import N_, _, uncapitalise
 from qa_core.base.masking import mask_contact_details
 from qa_core.files.decision import NO_COLUMN
 from qa_core.files.header_text import simplify
@@ -29,8 +30,13 @@ RATED = re.compile(
     r"\b(?:rat(?:e|ed|ing)|note|notez|stars?|etoiles?|bewert\w*|valor\w*|avali\w*|vot[oi])\b"
 )
 """Words in the header of a rating."""
+_MAXIMUM = re.compile(r"\b(?:max|maximum|out of|scale|bareme|note max|maximo|massimo|maximal)\b")
 OF_ANSWERING = re.compile(r"progress|finished|status|response type|duration\b.*|time taken")
 """Header of a fact of the answering, which rates nothing."""
+_TRIALS = tables.list_words("trial_answers")
+_TRIAL_NUMBERS = ("1", "2", "8", "9", "17", "18")
+"""Previews, tests and spam as Qualtrics numbers them, beside its columns `_PROGRESS`."""
+_PROGRESS = {"progress", "finished"}
 MIN_ANSWERS, MAX_ANSWERS = 50, 5
 """Rows, and rows for each contact on average, above which they are no answers about contacts."""
 FIELDS = build_fields(
@@ -45,6 +51,7 @@ FIELDS = build_fields(
     ("contacts", ValueType.WHOLE, 0),
     ("comment", ValueType.TEXT),
     ("survey_sent", ValueType.BOOLEAN),
+    ("answer_status", ValueType.LABEL),
 )
 
 
@@ -79,12 +86,47 @@ def decide_columns(context: FileContext) -> None:
     """Drop empty dates, and record how rows are matched to contacts."""
     context.drop_empty("answered_at", "sent_at")
     decide_zone(context, "answered_at", "sent_at")
+    _leave_out_trials(context)
     _require_answers(context)
     _require_ratings(context)
+    _require_maximum(context)
     if context.has("customer") and not context.has("contact_id") and not context.has("ticket"):
         context.decide("contact_id", "joined by customer and time", NO_COLUMN)
     if not context.has("survey_sent"):
         context.decide("survey_sent", "every row is a sent survey", NO_COLUMN)
+
+
+def _require_maximum(context: FileContext) -> None:
+    """Raise Refusal where a column beside the ratings has another maximum than was inferred."""
+    if not context.has("csat") or "csat" in context.options.scales or context.options.is_stated:
+        return
+    for index, text in context.find_unused():
+        values = context.sample_cells(index).unique().to_pylist()
+        greatest = context.scales["csat"].rpartition("-")[2]
+        is_maximum = _MAXIMUM.search(simplify(text)) and len(values) == 1 and values[0].isdecimal()
+        if is_maximum and 1 < int(values[0]) != float(greatest):
+            raise context.evidence["csat"].refuse(
+                "ambiguous_scale",
+                "The maximum of {column} is {greatest}, by {other}. Choose its scale.",
+                tuple(f"--scale csat={low}-{values[0]}" for low in (1, 0)),
+                greatest=values[0],
+                other=text,
+            )
+
+
+def _leave_out_trials(context: FileContext) -> None:
+    """Find the answers that are previews, tests or spam, and leave them out."""
+    if not context.has("answer_status"):
+        return
+    is_numbered = set(map(simplify, context.headers)) >= _PROGRESS
+    context.notes["trials"] = trials = [
+        word
+        for word in context.evidence["answer_status"].seen
+        if simplify(word) in _TRIALS or (is_numbered and word in _TRIAL_NUMBERS)
+    ]
+    if trials:
+        message = N_("previews, tests and spam of the survey are left out: {words}")
+        context.decide("answer_status", message, words=", ".join(trials))
 
 
 def _require_answers(context: FileContext) -> None:
@@ -133,6 +175,10 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     columns = batch.read_texts("contact_id", "ticket")
     if context.has("customer"):
         columns["customer_key"] = context.pseudonyms.find_keys(batch.read_text("customer"))
+    if context.notes.get("trials"):
+        trials = pa.array(context.notes["trials"], pa.string())
+        is_trial = pc.is_in(batch.read_text("answer_status"), value_set=trials)
+        batch.reject(to_numpy(is_trial).astype(bool), "trial")
     batch.require_any(columns, "contact_id", "ticket", "customer_key")
     for name in ("answered_at", "sent_at"):
         if context.has(name):

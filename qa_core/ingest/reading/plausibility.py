@@ -35,6 +35,7 @@ MAX_TIME_FACTOR = 3
 MAX_KNOWN_ELSEWHERE = 0.5
 ALWAYS_GUESSED = frozenset(("contact_id",))
 """Fields whose reading is always a default: the same id in two files is the same contact."""
+_TALK = ("talk_seconds", "duration", "handle_seconds", "call_seconds")
 _ANSWERS = {
     "impossible_date": ("--date-order dmy|mdy|ymd",),
     "missing_start": ("--map started_at=COLUMN",),
@@ -137,14 +138,14 @@ def require_few_rejected(staged: Staged, by_law: int = 0) -> None:
 
 
 def check(connection: duckdb.DuckDBPyConnection, staged: Staged) -> list[Oddity]:
-    """Find what looks odd in contacts; in few rows, only a long handle time."""
+    """Find what looks odd in contacts; in few rows, only the handle time."""
     if staged.kind != "contacts":
         return []
     if staged.accepted < MIN_ROWS:
         return [
             oddity
             for oddity in _check_figures(connection, staged)
-            if oddity.code == LONG_HANDLE_TIME and staged.accepted >= MIN_HANDLE_ROWS
+            if oddity.field == "talk_seconds" and staged.accepted >= MIN_HANDLE_ROWS
         ]
     return [*_check_figures(connection, staged), *_check_history(connection, staged)]
 
@@ -161,6 +162,11 @@ def require_accepted(
             "accept it as it is.",
             options=(
                 "--yes",
+                *(
+                    f"--unit {name}=min|ms"
+                    for name in staged.settled.get("units", ())
+                    if name in _TALK and any(oddity.field == "talk_seconds" for oddity in guessed)
+                ),
                 *dict.fromkeys(
                     f"--map ignore={staged.mapping[oddity.field]}"
                     if oddity.field in ALWAYS_GUESSED

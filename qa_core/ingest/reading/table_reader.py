@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -29,6 +30,7 @@ from qa_core.files.signatures import take_sample
 from qa_core.files.text_blocks import RowBlock, build_block, read_blocks
 from qa_core.ingest.columns import header_matching, header_rows, table_bounds, taught_words
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
+from qa_core.ingest.columns.timestamps import find_month, parse_period
 from qa_core.ingest.columns.timezones import Zone
 from qa_core.ingest.platforms.declaration import Platform
 from qa_core.ingest.platforms.reader import SHOWN_OF_A_CELL, SHOWN_ROWS, stage_platform
@@ -44,7 +46,7 @@ from qa_core.ingest.staging.tally import ImportTally
 from qa_core.storage import lake
 from qa_core.storage.facts.schema import Outcome
 
-SKIP_REASONS = ("footer", "not_given")
+SKIP_REASONS = ("footer", "not_given", "trial")
 """Reasons that are no fault of the row: it is skipped, not rejected."""
 HARMLESS = re.compile(r"^(?:\d{1,5}(?:[.,]\d{1,3})?|(?:[\d./-]{8,10}[ T])?\d\d?:\d\d(?::\d\d)?)$")
 """Cell of an unused column that may be shown: a short number, a time; no day of birth."""
@@ -133,6 +135,12 @@ def _stage_table(
         [*source.decisions, *header_decisions],
         notes={"file": name_words},
     )
+    if kind == "intervals":
+        above = [row for line, row in sample if line < header.line]
+        titles = header_rows.find_titles(above, profile)
+        if source.title and not (parse_period(source.title) or find_month(source.title)):
+            titles.setdefault("queue", source.title)
+        context.notes["titles"] = {name: titles[name] for name in titles.keys() - columns}
     if header.row:
         header_line = header.line + source.line_offset
         context.decide(
@@ -268,6 +276,7 @@ class _RowReader:
         self._tally = ImportTally()
         self._odd_rows: list[tuple[int, str, list[str]]] = []
         self._shorter = 0
+        self._notes: Counter[int] = Counter()
         self._last_line = self._last_short = -1
 
     def _read_blocks(self, half: int) -> Iterator[RowBlock]:
@@ -346,15 +355,32 @@ class _RowReader:
     def _classify_odd_row(
         self, line: int, row: list[str], width: int, key: tuple[int, ...]
     ) -> bool:
+        self._require_one_table(line, row)
         kind = table_bounds.classify_row(row, width, key)
         if kind in ("blank", "note", "footer"):
             self._tally.skip(kind)
+            self._notes.update([index for index, cell in enumerate(row) if kind == "note" and cell])
         elif kind:
             self._odd_rows.append((line, kind, row))
         elif len(row) < width:
             self._shorter += 1
             self._last_short = line
         return kind is not None
+
+    def _require_one_table(self, line: int, row: list[str]) -> None:
+        """Raise Refusal where a line names another queue or team than the title of the table."""
+        titles = self.context.notes.get("titles", {})
+        others = header_rows.find_titles([row], self.context.profile) if titles else {}
+        for name in others.keys() & titles:
+            if others[name] != titles[name]:
+                raise Refusal(
+                    "several_tables",
+                    "Line {line} begins a table of {other}, after the table of {first}. Put each "
+                    "table in a separate file.",
+                    line=line,
+                    other=others[name],
+                    first=titles[name],
+                )
 
     def infer(self) -> None:
         """Read every value of the columns to infer, then decide. Raises Refusal."""
@@ -369,11 +395,25 @@ class _RowReader:
             context.add_sample(block.lines, block.cells)
         if not seen:
             raise self._refuse_headers_only()
+        self._require_no_groups()
         context.notes["mapping"] = {
             name: column.header.text for name, column in context.columns.items()
         }
         context.decide_readings()
         context.profile.decide_columns(context)
+
+    def _require_no_groups(self) -> None:
+        """Raise Refusal where a column is empty but for lines that name the group of rows below."""
+        for name in filter(self.context.has, ("advisor", "advisor_name", "queue", "team", "date")):
+            column = self.context.columns[name]
+            if self._notes[column.index] and not len(self.context.sample_cells(column.index)):
+                raise Refusal(
+                    "grouped_rows",
+                    "{column} stands only in {count} lines above groups of rows. Write it in each "
+                    "row, or export the list without groups.",
+                    column=column.header.text,
+                    count=self._notes[column.index],
+                )
 
     def write(self, staged: Staged) -> None:
         """Write typed and rejected rows to the temporary files, and count them."""

@@ -58,6 +58,7 @@ SKIPPED = {
     "not_given": N_("empty: not evaluated, or not answered"),
     "note": N_("notes in a single cell"),
     "still_waiting": N_("events of calls that had not ended"),
+    "trial": N_("previews and tests of the survey"),
     "types": N_("header rows, second or repeated"),
     "before_accreditation": N_("waiting: the evaluator was not accredited on that day"),
     "unmatched": N_("waiting for their contact, not yet imported"),
