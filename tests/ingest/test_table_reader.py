@@ -592,6 +592,14 @@ def test_evaluations_with_one_mark(tmp_path):
     assert rows[0]["score"] == 50
 
 
+def test_a_column_without_a_header_may_be_a_field(tmp_path):
+    content, scales = "call_id,,score\n1,Eve,5\n2,Eve,1\n", {"score": "1-5"}
+    _staged, rows = stage(
+        write(tmp_path, content), "evaluations", columns={"evaluator": ""}, scales=scales
+    )
+    assert values(rows, "contact_id", "score") == [("1", 100), ("2", 0)]
+
+
 def test_evaluations_long(tmp_path):
     content = (
         "call_id,evaluator,criterion,points,possible\n1,eve,Greeting,2,2\n1,eve,Identity,"

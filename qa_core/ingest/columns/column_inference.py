@@ -270,10 +270,11 @@ class FileContext:
 
     def add_sample(self, lines: np.ndarray, cells: list[pa.Array]) -> None:
         indices = np.unique(np.linspace(0, len(lines) - 1, SAMPLED_ROWS).astype(np.int64))
+        used = {column.index for column in self.columns.values()}
         sample = {
             index: self.clean_cells(index, column.take(indices))
             for index, column in enumerate(cells)
-            if self.headers[index]
+            if self.headers[index] or index in used
         }
         self.samples.append((lines[indices], sample))
 
