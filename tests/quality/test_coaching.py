@@ -18,7 +18,7 @@ from builders.drafts import draw
 
 from qa_core.access.roles import Role, TeamSpan, Viewer
 from qa_core.base import environment
-from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.metrics.kpis.dimensions import Period
 from qa_core.metrics.rows.scorecard_texts import ScorecardTexts
 from qa_core.quality.coaching import effect, needs, plans, texts, training_file
@@ -212,12 +212,11 @@ def test_what_cannot_be_is_refused_and_numbers_of_persons_are_masked(two_teams: 
     for given, code in (
         (("a1", "  "), "bad_goal"),
         (("a1", "Greet", (), (), days_ago(0), days_ago(1)), "bad_date"),
+        (("a1", "Greet", ["invented"]), "unknown_criterion"),
     ):
         with pytest.raises(Refusal) as refused:
             plans.open_plan(LEAD, *given)
         assert refused.value.code == code
-    with pytest.raises(Misuse):
-        plans.open_plan(LEAD, "a1", "Greet", ["invented"])
     refuse(plans.open_plan, LEAD, "a1", "Greet", ["greeting"], [theirs, foreign])
 
     number = plans.open_plan(LEAD, "a1", "Greet", ["greeting"], [theirs])
