@@ -94,7 +94,7 @@ def test_an_empty_centre_leads_step_by_step_to_the_first_figure(
     assert tiles["Answer rate"].startswith("89.1")
 
 
-def test_sample_files_are_imported_without_a_question_and_leave_nothing_when_undone(
+def test_sample_files_are_imported_without_a_question_and_leave_nothing_but_who_was_informed(
     centre: Path,
 ) -> None:
     accredit_evaluators("Jo Exemple")
@@ -107,7 +107,9 @@ def test_sample_files_are_imported_without_a_question_and_leave_nothing_when_und
     for batch in batches.find_batches(SYSTEM):
         ingest.undo(SYSTEM, batch["id"])
     set_up = find_set_up(SYSTEM)
-    assert (set_up.contacts, set_up.span, set_up.placed_sites) == (0, None, ())
+    assert (set_up.contacts, set_up.span) == (0, None)
+    # Advisors who were informed of listening stay, with their notices, teams and sites.
+    assert set_up.placed_sites == ("Exempleville",)
 
 
 @pytest.mark.parametrize("role", [role for role in Role if role != Role.ADMIN])
