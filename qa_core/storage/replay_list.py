@@ -90,10 +90,12 @@ def forget_before(moment: datetime, erased_before: datetime) -> None:
     keeps erased people out of later files stays until `erased_before`.
     """
     known = find()
-    if known is not None and any(entry.at < moment for entry in known.entries):
-        ends = dict.fromkeys(OF_IMPORTS, min(moment, erased_before))
-        kept = tuple(item for item in known.entries if item.at >= ends.get(item.kind, moment))
-        write(replace(known, complete_since=moment, entries=kept))
+    if known is None:
+        return
+    ends = dict.fromkeys(OF_IMPORTS, min(moment, erased_before))
+    kept = tuple(item for item in known.entries if item.at >= ends.get(item.kind, moment))
+    if len(kept) < len(known.entries):
+        write(replace(known, complete_since=max(moment, known.complete_since), entries=kept))
 
 
 def find() -> ReplayList | None:

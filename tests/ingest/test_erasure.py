@@ -152,6 +152,20 @@ def test_who_is_erased_while_a_piece_of_a_log_is_imported_stays_erased(
     assert ann not in pq.read_table(kept)["customer_key"].to_pylist()
 
 
+def test_backups_kept_for_longer_make_the_list_of_the_erased_no_older(
+    centre: Path, ann: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bring(centre, "contacts", CALLS)
+    forget(ann, monkeypatch)
+    replay_list.add("objection", "lifted with its backups")
+    now, day = environment.now(), timedelta(days=1)
+    replay_list.forget_before(now, now - 390 * day)
+    oldest = min(entry.at for entry in replay_list.find().entries)
+    replay_list.forget_before(oldest + timedelta(microseconds=1), now - 390 * day)
+
+    assert replay_list.find().complete_since == now
+
+
 SAID = "unmistakable"
 FIELDS = {"survey_comment": "comment", "keyword": "keyword", "landing_page": "landing_page"}
 """Headers of the columns that hold words of a customer, by column."""
