@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from qa_core.access import accounts
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
-from qa_core.base.errors import AccessDenied, Misuse, Refusal, require_known
+from qa_core.base.errors import AccessDenied, Refusal, require_known, require_length
 from qa_core.base.i18n import N_
 from qa_core.base.row_values import build_from_row
 from qa_core.storage.records import store
@@ -115,8 +115,7 @@ def _check(viewer: Viewer, name: str, shared_with: str | None) -> str:
         viewer.require(Permission.SHARE_VIEWS)
         require_known(shared_with, find_sharings(viewer), "unknown_sharing")
     name = " ".join(name.split())
-    if not 0 < len(name) <= MAX_NAME:
-        raise Misuse("bad_view_name", "Write a text of 1 to {limit} characters.", limit=MAX_NAME)
+    require_length(name, 1, MAX_NAME, "bad_view_name")
     return name
 
 

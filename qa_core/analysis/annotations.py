@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.analysis.targets import Scope, find_sites_of_teams, list_scopes
 from qa_core.base import environment
-from qa_core.base.errors import AccessDenied, Misuse
+from qa_core.base.errors import AccessDenied, require_length
 from qa_core.base.row_values import build_from_row
 from qa_core.metrics import query
 from qa_core.metrics.kpis.dimensions import Filters, Period
@@ -92,8 +92,7 @@ def add(
     """
     viewer.require(Permission.EDIT_NOTES)
     title = " ".join(title.split())
-    if not title or len(title) > MAX_TITLE:
-        raise Misuse("bad_note", "Write a text of 1 to {limit} characters.", limit=MAX_TITLE)
+    require_length(title, 1, MAX_TITLE, "bad_note")
     period = Period(first_day, last_day or first_day)
     if (dimension, name) not in find_scopes(viewer):
         raise AccessDenied()

@@ -17,7 +17,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from qa_core.base.errors import Misuse, Refusal, build_malformed
+from qa_core.base.errors import Misuse, Refusal, build_malformed, build_unopened
 
 PROJECT = Path(__file__).resolve().parents[2]
 SECRETS = ("cookie", "pseudonyms", "recordings", "journal", "backup")
@@ -432,10 +432,5 @@ def read_private(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except PermissionError as error:
-        raise Refusal(
-            "unreadable_file",
-            "{name} cannot be opened: {reason}.",
-            (f"chown --reference={path.parent} {path}",),
-            name=str(path),
-            reason=error.strerror,
-        ) from error
+        chown = f"chown --reference={path.parent} {path}"
+        raise build_unopened(path, error, "unreadable_file", chown) from error

@@ -78,6 +78,12 @@ def require_number(name: str, value: float | None, low: float, high: float, code
         raise Misuse(code, message, name=name, low=least, high=most)
 
 
+def require_length(text: str, low: int, high: int, code: str) -> None:
+    """Raise Misuse for a text shorter or longer than that."""
+    if not low <= len(text) <= high:
+        raise Misuse(code, "Write a text of 1 to {limit} characters.", limit=high)
+
+
 def build_unknown(code: str, name: object, *options: str) -> Refusal:
     """Build what to tell of a name that nothing here has."""
     message = N_("{name} is not known here. Check the spelling.")
@@ -98,10 +104,12 @@ def build_malformed(
     return kind(code, message, options, name=text, example=example)
 
 
-def build_unopened(path: Path, error: OSError) -> Refusal:
-    """Build what to tell of a file that the system does not open."""
+def build_unopened(
+    name: Path | str, error: OSError, code: str = "no_file", *options: str
+) -> Refusal:
+    """Build what to tell of a file or folder that the system does not open."""
     message, reason = N_("{name} cannot be opened: {reason}."), error.strerror or str(error)
-    return Refusal("no_file", message, name=str(path), reason=reason)
+    return Refusal(code, message, options, name=str(name), reason=reason)
 
 
 def build_misread(code: str, name: str, form: str, error: Exception) -> Refusal:

@@ -23,8 +23,7 @@ from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
-from qa_core.base.errors import Misuse, build_malformed, require_known, require_number
-from qa_core.base.i18n import N_
+from qa_core.base.errors import build_malformed, require_known, require_length, require_number
 from qa_core.storage import audit_log
 from qa_core.storage.records import due_work, store
 from qa_core.storage.records.imports import CENTRE_RULES, PURGE
@@ -68,9 +67,7 @@ class Setting:
             require_known(text, self.choices, "bad_setting")
             return text
         if self.kind == "text":
-            if len(text) > self.high:
-                message = N_("Write a text of 1 to {limit} characters.")
-                raise Misuse("bad_setting", message, limit=self.high)
+            require_length(text, 0, self.high, "bad_setting")
             parts = (part.strip() for part in text.split(";"))
             if self.each and not all(re.fullmatch(self.each, part) for part in parts):
                 raise build_malformed("bad_setting", self.name, self.example)

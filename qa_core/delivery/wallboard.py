@@ -57,11 +57,7 @@ def build(viewer: Viewer) -> Wallboard:
     scope = formatting.listing(teams)
     arrival = _find_arrival(viewer)
     if arrival is None:
-        return Wallboard(
-            scope,
-            (),
-            (_("No data yet"),),
-        )
+        return Wallboard(scope, (), (_("No data yet"),))
     as_of, is_old = arrival
     numbers = [
         BoardNumber(title, value, note, as_of, is_old)

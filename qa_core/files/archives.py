@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 
-from qa_core.base.errors import Refusal
+from qa_core.base.errors import Refusal, build_unopened
 from qa_core.base.i18n import N_
 
 GZIP, ZIP, EMPTY_ZIP = b"\x1f\x8b", b"PK\x03\x04", b"PK\x05\x06"
@@ -272,12 +272,7 @@ def open_content(path: Path, encoding: str | None = None) -> Content:
         with open_file(path) as file:
             start = file.read(4)
     except OSError as error:
-        raise Refusal(
-            "unreadable_file",
-            "{name} cannot be opened: {reason}.",
-            name=path.name,
-            reason=error.strerror or "unknown",
-        ) from error
+        raise build_unopened(path.name, error, "unreadable_file") from error
     if start.startswith(GZIP):
         return Content(path, "gzip", path.name.removesuffix(".gz"), encoding)
     if start == EMPTY_ZIP:

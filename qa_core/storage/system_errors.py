@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterator
 
 from qa_core.base import environment, i18n
-from qa_core.base.errors import Refusal
+from qa_core.base.errors import Refusal, build_unopened
 
 TEMPORARY_CODES = frozenset({"store_busy", "store_down", "lake_busy", "disk_full"})
 """Codes of refusals that say nothing against the file: it is worth another try."""
@@ -84,12 +84,7 @@ def find_closed_file(error: BaseException) -> Refusal | None:
     """Find what to tell the operator of a file elsewhere that the system closes to Écoute."""
     if not isinstance(error, PermissionError) or not error.filename:
         return None
-    return Refusal(
-        "unreadable_file",
-        "{name} cannot be opened: {reason}.",
-        name=os.path.abspath(error.filename),
-        reason=error.strerror,
-    )
+    return build_unopened(os.path.abspath(error.filename), error, "unreadable_file")
 
 
 def log_failure(log: logging.Logger, work: str, error: Exception) -> None:

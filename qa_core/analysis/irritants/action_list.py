@@ -15,7 +15,7 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis.irritants.detection import DIMENSIONS, KPIS
 from qa_core.analysis.irritants.subject import TEXT_KINDS, IrritantKind, IrritantSubject
 from qa_core.base import environment
-from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.base.errors import AccessDenied, Misuse, Refusal, require_length
 from qa_core.metrics import query
 from qa_core.metrics.kpis.dimensions import Filters
 from qa_core.storage import audit_log
@@ -161,8 +161,7 @@ def change_entry(viewer: Viewer, number: int, version: int, plan: ActionPlan) ->
     eligible, AccessDenied for one that the viewer may not change.
     """
     viewer.require(Permission.MANAGE_IRRITANTS)
-    if len(plan.note) > MAX_NOTE:
-        raise Misuse("long_note", "Write a text of 1 to {limit} characters.", limit=MAX_NOTE)
+    require_length(plan.note, 0, MAX_NOTE, "long_note")
     with store.writing() as session:
         row = session.get(Irritant, number)
         if row is None or not _may_see(viewer, row) or not _may_change(viewer, row):

@@ -37,8 +37,9 @@ _COUNTED = re.compile(
     r"\b(?:(?:nb|nbr|nombre|number|count|total|volume|sum|num|no) (?:d |of |de )?"
     r"(?:incoming |inbound |outbound )?(?:calls?|appels?|contacts?|llamadas|chamadas|anrufe|"
     r"chiamate)|(?:calls?|appels?|contacts?) (?:offered|received|answered|handled|abandoned|"
-    r"taken|made|missed|recus|traites|decroches|repondus|pris|servis|manques|perdus|emis|abandonnes|"
-    r"count|total|volume)|(?:llamadas|chamadas|chiamate|anrufe|gesprekken) \w+|\w+ anrufe)$"
+    r"taken|made|missed|recus|traites|decroches|repondus|pris|servis|manques|perdus|emis|"
+    r"abandonnes|count|total|volume)|"
+    r"(?:llamadas|chamadas|chiamate|anrufe|gesprekken) \w+|\w+ anrufe)$"
 )
 _OTHER_RECORDS = {
     "advisor_time": header_matching.ADVISOR_TIME,

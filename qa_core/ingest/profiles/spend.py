@@ -40,7 +40,8 @@ def decide_columns(context: FileContext) -> None:
     if not context.has("day"):
         raise _refuse_periods(context.get_header("period"))
     days = np.unique(context.take_sample().read_moment("day").day)
-    firsts = days[~np.isnat(days)].astype("M8[M]").astype("M8[D]") == days[~np.isnat(days)]
+    days = days[~np.isnat(days)]
+    firsts = days.astype("M8[M]").astype("M8[D]") == days
     is_stated = context.options.is_stated or "day" in context.options.columns
     if len(firsts) >= MIN_MONTHS and firsts.all() and not is_stated:
         column = context.get_header("day")

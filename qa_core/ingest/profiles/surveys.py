@@ -100,9 +100,9 @@ def _require_maximum(context: FileContext) -> None:
     """Raise Refusal where a column beside the ratings has another maximum than was inferred."""
     if not context.has("csat") or "csat" in context.options.scales or context.options.is_stated:
         return
+    greatest = context.scales["csat"].rpartition("-")[2]
     for index, text in context.find_unused():
         values = context.sample_cells(index).unique().to_pylist()
-        greatest = context.scales["csat"].rpartition("-")[2]
         is_maximum = _MAXIMUM.search(simplify(text)) and len(values) == 1 and values[0].isdecimal()
         if is_maximum and 1 < int(values[0]) != float(greatest):
             raise context.evidence["csat"].refuse(

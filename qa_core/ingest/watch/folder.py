@@ -20,7 +20,7 @@ from typing import Any
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment, i18n
-from qa_core.base.errors import Misuse, Refusal
+from qa_core.base.errors import Misuse, Refusal, build_unopened
 from qa_core.base.progress import Stop
 from qa_core.centre import settings
 from qa_core.files.archives import move, open_file, open_parent, refuse_special, stay_inside
@@ -139,14 +139,7 @@ class Watch:
         try:
             states = {path: _read_state(path) for path in self._find_files()}
         except OSError as error:
-            self._report_once(
-                Refusal(
-                    "no_folder",
-                    "{name} cannot be opened: {reason}.",
-                    name=str(self.folder),
-                    reason=error.strerror or "unknown",
-                )
-            )
+            self._report_once(build_unopened(self.folder, error, "no_folder"))
             return
         for path in set(self._sightings) - set(states):
             del self._sightings[path]

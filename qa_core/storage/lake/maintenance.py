@@ -47,8 +47,8 @@ READER_SECONDS = 600
 """Seconds that a replaced version stays on disk: longer than any statement takes."""
 
 SHARED_KEY = schema.AS_GIVEN["customer_key"]
-CUSTOMER_TEXTS = find_columns(schema.CONTACTS, ColumnContent.TEXT, CUSTOMER)
 """Column of the key of a shared number, on contacts that have no customer."""
+CUSTOMER_TEXTS = find_columns(schema.CONTACTS, ColumnContent.TEXT, CUSTOMER)
 
 IMAGE_DAYS = 90
 """Days in which a batch can be undone; a later before-image is never dropped before an
