@@ -16,7 +16,14 @@ import sqlalchemy as sa
 from qa_core.base import declared, i18n
 from qa_core.base.i18n import _
 from qa_core.compliance.documents import facts
-from qa_core.compliance.documents.blocks import Block, Bullets, Grid, Heading, split_blanks
+from qa_core.compliance.documents.blocks import (
+    Block,
+    Bullets,
+    Grid,
+    Heading,
+    Paragraph,
+    split_blanks,
+)
 from qa_core.compliance.documents.drafting import draft
 from qa_core.compliance.recordings import vault
 from qa_core.storage import audit_log, lake
@@ -210,7 +217,10 @@ def translate(heading: str) -> str:
 
 def _write_page(tables: Mapping[str, Rows]) -> str:
     blocks = draft("person_copy", facts.read())
-    for name, rows in tables.items():
+    filled = {name: rows for name, rows in tables.items() if rows}
+    if not filled:
+        blocks[0] = Paragraph(_("We hold no data about you (GDPR art. 15)."))
+    for name, rows in filled.items():
         columns = _list_columns(rows)
         cells = (tuple(str(row.get(column, "")) for column in columns) for row in rows)
         blocks.append(Heading(f"{translate(name_table(name))} ({len(rows)})"))

@@ -156,6 +156,18 @@ def test_an_advisor_who_was_erased_leaves_contacts_without_a_name(centre_of_two:
     assert find_traces(centre_of_two, "Zelda") == []
 
 
+def test_whoever_is_unknown_reads_that_nothing_is_held_about_them(
+    centre_of_two: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "copy.zip"
+    assert run(["subject", "export", "--customer", "+33612000000", "--out", str(out)]) == 0
+
+    with zipfile.ZipFile(out) as archive:
+        page = archive.read("index.en.html").decode()
+    assert "We hold no data about you" in page and "This is a copy" not in page
+    assert "Contacts (0)" not in page and "Your rights" in page
+
+
 def test_who_evaluated_without_an_account_is_copied_and_erased_by_their_name(
     centre_of_two: Path, tmp_path: Path
 ) -> None:
