@@ -24,8 +24,8 @@ from qa_core.storage.facts.schema import CONTACTS
 
 BEFORE = "before__"
 """Beginning of the name of the column with the last month before, of each KPI."""
-CONTACTS_AT_ONCE = 200_000
-"""Contacts whose customers are counted in one part: memory holds their rows."""
+CONTACTS_AT_ONCE = 100_000
+"""Contacts whose customers are counted in one part: memory holds their rows or groups."""
 CUSTOMER = "customer_number"
 
 
@@ -128,8 +128,8 @@ def find_cut_records(
     found: dict[tuple[Any, ...], dict[str, Any]] = {}
     for part in range(parts):
         of_part = replace(question, cuts=(), customers=(part, parts))
-        table = engine.encode_texts(engine.current().run(build(of_part), as_arrow=True, **months))
-        for key, counts in _count(table.to_pandas(), question):
+        rows = engine.current().run(build(of_part), as_arrow=True, **months)
+        for key, counts in _count(engine.encode_texts(rows).to_pandas(), question):
             sums = found.setdefault(key, dict.fromkeys(counts, 0))
             for name, count in counts.items():
                 sums[name] += count

@@ -20,7 +20,7 @@ from scipy.sparse import csr_array
 from qa_core.access.roles import MINIMUM_ADVISORS, MINIMUM_CONTACTS, MINIMUM_CUSTOMERS
 from qa_core.base import memory
 from qa_core.metrics.kpi import dimension_sql, evaluation_table, interval_totals, statements
-from qa_core.metrics.kpi.distinct_customers import count_contacts
+from qa_core.metrics.kpi.distinct_customers import CONTACTS_AT_ONCE, count_contacts
 from qa_core.metrics.kpi.published_families import (
     COST_DIMENSIONS,
     CUSTOMERS,
@@ -58,10 +58,6 @@ Table = dict[Cell, bool]
 """The cells of one family and month that have any contacts, and whether each is shown."""
 CUSTOMER_GROUP, CUSTOMER_GROUPS = "customers of machines ", 64
 """Groups of the customers of machines, which stand where advisors do."""
-CONTACTS_AT_ONCE = 100_000
-"""Contacts of a month that are counted at once, so that memory holds their groups: so many more
-parts of the customers there are.
-"""
 BUCKETS = 16
 """Groups of advisors in the evidence: at most so many advisors are distinguished."""
 
