@@ -49,7 +49,7 @@ PLAIN_TEXTS = {
         "warning",
     ],
     "widgets/player/__init__": [
-        "absence.explain(viewer, source_system, c",
+        "absence.explain(viewer)",
         "warning",
     ],
     "saved_views": [
