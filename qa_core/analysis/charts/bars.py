@@ -1,4 +1,4 @@
-"""Waterfall of a change."""
+"""Waterfall of a change, and states by day as strips."""
 
 import itertools
 from collections.abc import Mapping, Sequence
