@@ -49,7 +49,7 @@ PLAIN_TEXTS = {
         "warning",
     ],
     "widgets/player/__init__": [
-        "absence.explain(viewer)",
+        "recordings.explain_absence(viewer)",
         "warning",
     ],
     "saved_views": [

@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 from qa_core.base.errors import AccessDenied
 from qa_core.compliance import recordings
 from qa_core.compliance.conditions import accreditations
-from qa_core.compliance.recordings import absence, playback_list
+from qa_core.compliance.recordings import playback_list
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import Playback, Recording
 from qa_core.ui import asgi
@@ -92,7 +92,7 @@ def test_where_there_is_nothing_to_hear_one_sentence_says_why_to_those_who_may_k
     calls: None, open_app: Callable[..., AppTest]
 ) -> None:
     def why(username: str) -> str:
-        return absence.explain(centre_with_calls.viewer_of(username))
+        return recordings.explain_absence(centre_with_calls.viewer_of(username))
 
     assert why("lea") == why("eve") == "This contact has no recording that you may listen to."
     assert why("max") == (
@@ -105,7 +105,7 @@ def test_where_there_is_nothing_to_hear_one_sentence_says_why_to_those_who_may_k
     closed = why("lea")
     assert closed.startswith("Listening is not open yet. Still missing: Accredited listeners.")
     with pytest.raises(AccessDenied):
-        absence.explain(centre_with_calls.Viewer("rex", "executive"))
+        recordings.explain_absence(centre_with_calls.Viewer("rex", "executive"))
 
     app = at(open_app("lea", "contact"), system="generic", id="gone")
     assert players_of(app) == [] and closed in [item.value for item in app.caption]
