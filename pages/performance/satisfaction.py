@@ -2,10 +2,10 @@
 
 from qa_core.ui import page_frame
 from qa_core.ui.frame import styles
-from qa_core.ui.views.performance import satisfaction, survey_response
+from qa_core.ui.views.performance import satisfaction
 
 viewer, state = page_frame.open_figures("satisfaction")
 styles.fit_one_page()
 satisfaction.show_top(viewer, state)
 satisfaction.show_why(viewer, state)
-satisfaction.show_cuts(viewer, state, survey_response.read_cuts(viewer, state))
+satisfaction.show_cuts(viewer, state)

@@ -2,6 +2,7 @@
 
 import functools
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from qa_core import stats
 from qa_core.base.i18n import N_, _
 from qa_core.centre.advisors import normalise_name
 from qa_core.metrics.kpis import Kpi, Unit, formatting
-from qa_core.stats import Comparison, Funnel
+from qa_core.stats import CellSums, Comparison, Funnel, StandardisedValue
 
 MIN_RATE_VALUES, MIN_MEAN_VALUES = 5, 2
 """Minimum values of a member, for a rate and for a mean."""
@@ -27,6 +28,10 @@ DIFFERENCES: dict[str, tuple[float, ...]] = {
     Unit.SECONDS: (15, 30, 60),
 }
 """Differences that a reader can choose, in the KPI's unit; the first is the default."""
+
+
+KIND = ("channel", "queue", "reason")
+"""Dimensions of a kind of contact, from coarse to fine."""
 
 
 @dataclass(frozen=True)
@@ -163,3 +168,55 @@ def _to_float(value: Any) -> float | None:
 # Cached: thousands of permutations would dominate each run of a page.
 compare_rates = functools.lru_cache(maxsize=64)(stats.compare_rates)
 compare_means = functools.lru_cache(maxsize=64)(stats.compare_means)
+
+
+def standardise(kpi: Kpi, own: pd.DataFrame, others: pd.DataFrame) -> StandardisedValue | None:
+    """Compare an advisor with colleagues on a rate or a mean, from frames of `measure`
+    cut by `KIND`. Return None where either side has no data.
+    """
+    return stats.standardise(
+        _sum_by_kind(kpi, own), _sum_by_kind(kpi, others), is_rate=kpi.unit == Unit.RATE
+    )
+
+
+def compare_criteria(
+    own: pd.DataFrame, others: pd.DataFrame
+) -> dict[str, StandardisedValue | None]:
+    """Compare an advisor's share of points with colleagues', by `criterion` frames of `measure`."""
+    mine, theirs = (
+        {row.criterion: _build_sums(row) for row in frame.itertuples() if row.n}
+        for frame in (own, others)
+    )
+    return {
+        key: stats.standardise(
+            {(): sums}, {(): theirs[key]} if key in theirs else {}, is_rate=False
+        )
+        for key, sums in mine.items()
+    }
+
+
+def find_sides(standards: Mapping[str, StandardisedValue | None]) -> dict[str, int]:
+    """Return 1 (above), −1 (below) or 0 (not significant) for each KPI."""
+    known = {key: standard for key, standard in standards.items() if standard is not None}
+    significant = stats.holm([standard.p_value for standard in known.values()])
+    return {
+        key: (1 if standard.difference > 0 else -1) if flag else 0
+        for (key, standard), flag in zip(known.items(), significant, strict=True)
+    }
+
+
+def _sum_by_kind(kpi: Kpi, frame: pd.DataFrame) -> dict[tuple[object, ...], CellSums]:
+    sums = {}
+    for row in frame[frame["kpi"] == kpi.key].itertuples():
+        if not formatting.is_missing(row.value) and row.n:
+            kind = tuple(
+                None if formatting.is_missing(getattr(row, name)) else getattr(row, name)
+                for name in KIND
+            )
+            sums[kind] = _build_sums(row)
+    return sums
+
+
+def _build_sums(row: Any) -> CellSums:
+    deviation = None if formatting.is_missing(row.deviation) else row.deviation
+    return CellSums(row.n, row.numerator, deviation)

@@ -1,7 +1,10 @@
-"""Schedule: moments of the centre's wall clock, and the rows of the ledger due then."""
+"""Schedule: moments of the centre's wall clock, the rows of the ledger due then, and who
+receives what.
+"""
 
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 import sqlalchemy as sa
@@ -12,6 +15,7 @@ from qa_core.access.mail_choices import CONFIRM, MailChoices
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
+from qa_core.base.row_values import build_from_row
 from qa_core.centre.rules import opening_hours
 from qa_core.compliance import audit_report
 from qa_core.compliance.conditions import gates
@@ -19,7 +23,7 @@ from qa_core.delivery import ledger
 from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.alerts import AlertEvent
-from qa_core.storage.records.deliveries import Webhook
+from qa_core.storage.records.deliveries import Delivery, Webhook
 from qa_core.storage.records.editions import Edition
 from qa_core.storage.records.people import Account
 
@@ -29,6 +33,19 @@ DIGEST, NOTICES, ALERTS, WEBHOOK = "digest", "notices", "alerts", "webhook"
 MAX_BACK = timedelta(days=7)
 """Age beyond which an alert or a notice is no news for a first mail."""
 WEEKLY_ROLES = (Role.TEAM_LEAD, Role.MANAGER, Role.ADVISOR)
+
+
+@dataclass(frozen=True)
+class Recipient:
+    """Person with an account: subjects of the mails that they get, state of their address
+    (`confirmed`, `waiting`, `none`), and the last delivery.
+    """
+
+    username: str
+    role: str
+    subjects: tuple[str, ...]
+    address_state: str
+    last: ledger.DeliveryEntry | None
 
 
 def enter_due(moment: datetime, only_webhook: bool = False) -> None:
@@ -138,6 +155,35 @@ def find_newest_alert(
     return row and (row.id, row.first_seen)
 
 
+def find_recipients(viewer: Viewer) -> list[Recipient]:
+    """List the open accounts that get mail, or got one. Needs SEE_HEALTH. Addresses are not
+    shown: they may be private ones.
+    """
+    viewer.require(Permission.SEE_HEALTH)
+    with store.reading() as session:
+        choices = mail_choices.find_all(session)
+        newest = sa.select(sa.func.max(Delivery.id)).group_by(Delivery.username)
+        rows = _read(session, sa.select(Delivery).where(Delivery.id.in_(newest)))
+        last = {row.username: build_from_row(ledger.DeliveryEntry, row) for row in rows}
+        open_accounts = sa.select(Account).where(Account.active).order_by(Account.username)
+        people = [(row.username, row.role) for row in _read(session, open_accounts)]
+    found = []
+    for username, role in people:
+        own = choices.get(username, MailChoices())
+        subjects = tuple(
+            subject for subject in mail_choices.SUBJECTS if _may_get(own, subject, role)
+        )
+        if subjects or username in last:
+            state = "confirmed" if own.confirmed_at else "waiting" if own.address else "none"
+            found.append(Recipient(username, role, subjects, state, last.get(username)))
+    return found
+
+
+def _may_get(own: MailChoices, subject: str, role: str) -> bool:
+    has_digest = role in (*WEEKLY_ROLES, Role.EXECUTIVE)
+    return own.wants(subject, role) and (subject != "digest" or has_digest)
+
+
 def _find_accounts(session: Session) -> list[str]:
     open_accounts = sa.select(Account.username).where(Account.active).order_by(Account.username)
     return list(_read(session, open_accounts))
@@ -145,7 +191,10 @@ def _find_accounts(session: Session) -> list[str]:
 
 def _read(session: Session, statement: sa.Select) -> sa.ScalarResult:
     return session.scalars(
-        Unscoped(statement, "What is due is found for every account. Only their names are read.")
+        Unscoped(
+            statement,
+            "What is due, and who receives it, is found for every account. No content is read.",
+        )
     )
 
 

@@ -405,6 +405,13 @@ def refuse_damaged(name: str) -> Refusal:
     return Refusal("damaged_file", "{name} is damaged or cut short. Export it again.", name=name)
 
 
+def refuse_size(name: str, kind: str) -> Refusal:
+    message = N_(
+        "{name} is too large to unpack safely. Save only the table in a new file, or as CSV."
+    )
+    return Refusal(f"{kind}_too_large", message, name=name)
+
+
 def _decode(block: bytes | str) -> str:
     try:
         return block if isinstance(block, str) else block.decode("utf-8")

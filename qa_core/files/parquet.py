@@ -22,6 +22,7 @@ from qa_core.files.archives import (
     Content,
     open_file,
     refuse_damaged,
+    refuse_size,
     require_columns,
 )
 from qa_core.files.json_documents import Records, flatten
@@ -70,7 +71,7 @@ def _require_small(content: Content, footer: pq.FileMetaData) -> None:
         or (unpacked > MIN_BYTES_FOR_RATIO and unpacked > MAX_RATIO * content.size)
         or footer.num_rows > max(MIN_ROWS_FOR_RATIO, content.size)
     ):
-        raise _refuse_size(content)
+        raise refuse_size(content.name, "parquet")
 
 
 def _read_rows(content: Content) -> Iterator[dict[str, str]]:
@@ -89,11 +90,8 @@ def _read_rows(content: Content) -> Iterator[dict[str, str]]:
             process.kill()
     if code:
         # A signal is the limit of processor time, or the system out of memory.
-        raise _refuse_size(content) if code == 3 or code < 0 else refuse_damaged(content.name)
-
-
-def _refuse_size(content: Content) -> Refusal:
-    message = N_(
-        "{name} is too large to unpack safely. Save only the table in a new file, or as CSV."
-    )
-    return Refusal("parquet_too_large", message, name=content.name)
+        raise (
+            refuse_size(content.name, "parquet")
+            if code == 3 or code < 0
+            else refuse_damaged(content.name)
+        )

@@ -1,6 +1,6 @@
 """Workbook on the standard input, a sheet's cells out as text, in a process with
 limits. Imports nothing of the project. Arguments: `list` or `rows`, sheet name. Writes
-one line of JSON, then (for `rows`) CSV.
+one line of JSON, then (for `rows`) CSV; ends with 3 for a sheet beyond the limits.
 """
 
 import csv
@@ -15,6 +15,7 @@ MEMORY = 1024**3
 CPU_SECONDS = 120
 MAX_COLUMNS = 2_000
 MAX_CELLS = 20_000_000
+MAX_LETTERS = 400_000_000
 SAMPLE_ROWS = 40
 
 
@@ -59,17 +60,21 @@ def main(mode, name):
         return
     sheet = book.get_sheet_by_name(name or names[0])
     if too_large(sheet):
-        sys.stdout.write(json.dumps({"error": "too_large"}) + "\n")
-        return
+        sys.exit(3)
     first_row = sheet.start[0] if sheet.start else 0
     sys.stdout.write(json.dumps({"first_row": first_row, "sheets": names}) + "\n")
     writer = csv.writer(sys.stdout, lineterminator="\n")
+    room = MAX_LETTERS
     for row in (
         sheet.to_python(skip_empty_area=True)
         if sheet.height < 1_000
         else itertools.islice(sheet.iter_rows(), first_row, None)
     ):
-        writer.writerow([as_text(cell) for cell in row])
+        cells = [as_text(cell) for cell in row]
+        room -= sum(map(len, cells))
+        if room < 0:
+            sys.exit(3)
+        writer.writerow(cells)
 
 
 def too_large(sheet):

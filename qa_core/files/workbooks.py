@@ -1,13 +1,10 @@
 """Workbooks, opened in a process with limits: a hostile one costs a refusal, not the server."""
 
-import contextlib
 import csv
 import io
 import json
 import subprocess
 import sys
-import tempfile
-import threading
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -21,17 +18,19 @@ from qa_core.files.archives import (
     refuse_damaged,
     refuse_empty,
     refuse_locked,
+    refuse_size,
     refuse_type,
 )
 from qa_core.files.decision import Decision
 
 PROCESS = Path(__file__).with_name("workbook_process.py")
+TOO_LARGE = 3
+"""Code with which the process ends for a sheet beyond its limits."""
 MAX_SECONDS = 180
 MAX_UNPACKED_BYTES = 1 << 30
 MAX_RATIO = 200
 MIN_BYTES_FOR_RATIO = 16 << 20
 MAX_ENTRIES = 5_000
-MAX_OUTPUT_BYTES = 400 << 20
 MAX_PACKED_BYTES = 200 << 20
 OLE = b"\xd0\xcf\x11\xe0"
 LOCK_MARK, LOCK_SIGN_WITHIN = "EncryptedPackage".encode("utf-16-le"), 1 << 20
@@ -98,8 +97,6 @@ def find_sheets(content: Content) -> list[dict[str, Any]]:
 def read_sheet(content: Content, sheet: str) -> tuple[int, bytes]:
     """Read a sheet: the number of unused rows at the top, and its cells as CSV."""
     heading, cells = _run(content, "rows", sheet)
-    if heading.get("error"):
-        raise _refuse_size(content)
     if not cells.strip(b",\n\r "):
         raise refuse_empty(content.name)
     return heading["first_row"], cells
@@ -127,70 +124,32 @@ def _check_archive(content: Content) -> None:
         or unpacked_size > MAX_UNPACKED_BYTES
         or (unpacked_size > MIN_BYTES_FOR_RATIO and unpacked_size / packed_size > MAX_RATIO)
     ):
-        raise _refuse_size(content)
+        raise refuse_size(content.name, "workbook")
 
 
 def _run(content: Content, mode: str, sheet: str) -> tuple[dict[str, Any], bytes]:
     command = [sys.executable, "-I", str(PROCESS), mode, sheet]
-    with tempfile.TemporaryFile() as error_file, content.open() as workbook:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE if content.packing else workbook,
-            stdout=subprocess.PIPE,
-            stderr=error_file,
+    with content.open() as workbook:
+        # An unpacked workbook is handed over without writing it anywhere.
+        source = (
+            {"input": workbook.read(MAX_PACKED_BYTES)} if content.packing else {"stdin": workbook}
         )
-        if content.packing:
-            _feed(process, workbook.read(MAX_PACKED_BYTES))
         try:
-            output = _read_output(process, content)
-            code = process.wait(timeout=MAX_SECONDS)
+            done = subprocess.run(
+                command, **source, capture_output=True, timeout=MAX_SECONDS, check=False
+            )
         except subprocess.TimeoutExpired as error:
-            raise _refuse_size(content) from error
-        finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
-            process.stdout.close()
-        error_file.seek(0)
-        error_text = error_file.read()[-4_000:]
-    if code:
+            raise refuse_size(content.name, "workbook") from error
+    if done.returncode:
+        # A signal is the limit of processor time, or the system out of memory.
         out_of_room = (
-            code < 0
-            or b"MemoryError" in error_text
-            or b"memory allocation" in error_text
-            or b"capacity overflow" in error_text
+            done.returncode == TOO_LARGE
+            or done.returncode < 0
+            or any(
+                words in done.stderr[-4_000:]
+                for words in (b"MemoryError", b"memory allocation", b"capacity overflow")
+            )
         )
-        raise _refuse_size(content) if out_of_room else refuse_damaged(content.name)
-    line, _newline, rest = output.partition(b"\n")
+        raise refuse_size(content.name, "workbook") if out_of_room else refuse_damaged(content.name)
+    line, _newline, rest = done.stdout.partition(b"\n")
     return json.loads(line), rest
-
-
-def _feed(process: subprocess.Popen[bytes], workbook: bytes) -> None:
-    """Hand an unpacked workbook over without writing it anywhere."""
-
-    def write() -> None:
-        with contextlib.suppress(BrokenPipeError), process.stdin:
-            process.stdin.write(workbook)
-
-    threading.Thread(target=write, daemon=True).start()
-
-
-def _read_output(process: subprocess.Popen[bytes], content: Content) -> bytes:
-    # A process that hangs would block the read below; its CPU limit counts no time asleep.
-    watchdog = threading.Timer(MAX_SECONDS, process.kill)
-    watchdog.start()
-    try:
-        output = process.stdout.read(MAX_OUTPUT_BYTES + 1)
-    finally:
-        watchdog.cancel()
-    if len(output) > MAX_OUTPUT_BYTES:
-        raise _refuse_size(content)
-    return output
-
-
-def _refuse_size(content: Content) -> Refusal:
-    return Refusal(
-        "workbook_too_large",
-        "{name} is too large to unpack safely. Save only the table in a new file, or as CSV.",
-        name=content.name,
-    )

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qa_core.base import environment
-from qa_core.metrics.kpi import calibration_metrics, evaluation_table, listened_contacts
-from qa_core.quality.coaching import plans
-from qa_core.quality.evaluations import disputes
+from qa_core.metrics.kpi import listened_contacts
 from qa_core.storage import lake
 from qa_core.storage.records import changes, store
 
@@ -39,13 +37,7 @@ def find_version() -> Version:
     here = environment.current()
     with store.reading() as session:
         marks = changes.find_marks(session)
-        evaluations = (
-            *evaluation_table.change_counter(session),
-            *listened_contacts.change_counter(session),
-            *calibration_metrics.change_counter(session),
-            *plans.change_counter(session),
-            *disputes.change_counter(session),
-        )
+        evaluations = listened_contacts.change_counter(session)
     facts = (
         here.database_url,
         here.lake_url,

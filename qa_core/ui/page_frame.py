@@ -8,17 +8,22 @@ import streamlit as st
 
 from qa_core.access import accounts, sessions
 from qa_core.access.roles import Viewer
+from qa_core.analysis.explanations import describe_moment
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import _, ngettext
 from qa_core.delivery import notices
+from qa_core.metrics.kpi.freshness import SOURCE_TITLES
+from qa_core.metrics.kpis import formatting
+from qa_core.metrics.query import Freshness
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.ui import page_script, saved_views
 from qa_core.ui.frame import cached, filter_bar, gate, menu, styles
 from qa_core.ui.frame.filter_bar import FilterState
+from qa_core.ui.frame.markdown import escape
 from qa_core.ui.server import browser
 from qa_core.ui.views.admin import account_requests, first_steps
-from qa_core.ui.widgets import actions, drill, empty_states, freshness
+from qa_core.ui.widgets import actions, drill, empty_states
 
 draw_when_reconnected = st.fragment(lambda: None, run_every=timedelta(days=1))
 """Empty part that runs by itself: for a page with one, the browser asks for a run when it is
@@ -84,7 +89,7 @@ def _show_sidebar(viewer: Viewer, page_key: str) -> None:
     st.logo(LOGO.replace("currentColor", INK[styles.is_dark()]), size="large")
     with st.sidebar:
         saved_views.show_button(page_key)
-        freshness.show(viewer)
+        _show_freshness(viewer)
         st.text(viewer.display_name)
         st.caption(menu.name_role(viewer.role))
         _show_account_news(viewer)
@@ -120,3 +125,27 @@ def _show_notices(viewer: Viewer) -> None:
 
 # What is loaded stays: no collection has to look through it.
 gc.freeze()
+
+
+def _show_freshness(viewer: Viewer) -> None:
+    """Show the last moment of the data, and on demand the last import of each source."""
+    through, sources = cached.data_through(viewer), cached.find_freshness(viewer)
+    text = _("No data yet")
+    if through:
+        text = _("Data through {moment}", moment=formatting.moment(through))
+    if not sources:
+        st.caption(text)
+        return
+    with st.popover(text, type="tertiary"), st.container(gap="small"):
+        for source in reversed(sources):
+            facts = [_("imported {moment}", moment=formatting.moment(source.imported_at))]
+            if source.newest:
+                facts.append(_("newest {moment}", moment=describe_moment(source.newest)))
+            with st.container(gap=None):
+                st.text(f"{source.system} · {_describe_kind(source)}")
+                st.caption(escape(" · ".join(facts)))
+        st.caption(_("Data version {code}", code=cached.name_version()))
+
+
+def _describe_kind(source: Freshness) -> str:
+    return _(SOURCE_TITLES[source.kind]) if source.kind in SOURCE_TITLES else source.kind

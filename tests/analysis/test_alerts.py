@@ -414,7 +414,7 @@ def test_a_rule_that_cannot_be_evaluated_fails_no_import_and_is_told_by_the_doct
     assert find_check("work after imports")[0] == "ok"
 
 
-def test_the_command_line_adds_evaluates_lists_and_ends(
+def test_the_command_line_evaluates_and_lists(
     centre: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     land_weeks([90, 70], queue="care")
@@ -424,7 +424,11 @@ def test_the_command_line_adds_evaluates_lists_and_ends(
         assert run(["alerts", *arguments, "--json"]) == 0
         return json.loads(capsys.readouterr().out)
 
-    assert run(["alerts", "add", "answer_rate", "--below", "80%", "--where", "queue=care"]) == 0
+    care = Rule(
+        "answer_rate", RuleKind.THRESHOLD, dimension="queue", name="care", side="below",
+        threshold=0.8,
+    )  # fmt: skip
+    rule_id = alerts.add(SYSTEM, care).id
     assert ask("evaluate") == {"opened": 1, "closed": 0, "standing": 1}
     found = ask("list")
     [rule], [event] = found["rules"], found["alerts"]
@@ -435,8 +439,7 @@ def test_the_command_line_adds_evaluates_lists_and_ends(
         "2026-06-14",
         "open",
     )
-    assert run(["alerts", "add", "answer_rate", "--below", "80%", "--target"]) == 2
-    assert run(["alerts", "remove", str(rule["id"])]) == 0
+    alerts.end(SYSTEM, rule_id)
     assert ask("list") == {"rules": [], "alerts": []}
 
 

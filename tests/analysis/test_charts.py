@@ -12,7 +12,7 @@ import pytest
 
 from qa_core.access.roles import Role, Viewer
 from qa_core.analysis import chart_titles, charts
-from qa_core.analysis.charts.strips import build_strips
+from qa_core.analysis.charts.bars import build_strips
 from qa_core.analysis.series import build_series
 from qa_core.base import i18n
 from qa_core.metrics.kpis import BY_KEY, Unit, periods

@@ -81,9 +81,8 @@ def test_evaluators_list_what_they_gave_newest_first_without_advisor_or_customer
 ) -> None:
     found = query.find_evaluations_given(EVE, Filters(MAY))
 
-    assert list(found.columns) == ["evaluation_id", "day", "grid", "queue", "score", "outcome"]
+    assert list(found.columns) == ["evaluation_id", "day", "grid", "score", "outcome"]
     assert found["score"].tolist() == [70.0, 90.0]
-    assert found["queue"].fillna("").tolist() == ["", "=care"]
     assert query.find_evaluations_given(MARC)["score"].tolist() == [10.0]
     assert query.find_evaluations_given(EVE, limit=1)["score"].tolist() == [70.0]
 
@@ -353,10 +352,7 @@ def test_what_leaves_takes_its_own_permission(listened: Path) -> None:
         ("satisfaction?by=channel", ["figures_channel"]),
         ("satisfaction?by=reason", ["figures_reason"]),
         ("first_contact?queues=yes", ["figures_reason", "figures_queue"]),
-        (
-            "sources?attribution=yes&callers=yes&path=yes",
-            ["figures_attribution", "figures_callers", "figures_steps"],
-        ),
+        ("sources?callers=yes&path=yes", ["figures_callers", "figures_steps"]),
         ("advisors?view=all", ["figures_all"]),
         ("contacts", ["contacts"]),
     ],

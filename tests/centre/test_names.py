@@ -89,7 +89,7 @@ def test_a_merged_advisor_is_one_person_in_contacts_and_evaluations_with_the_tea
 ) -> None:
     bring(folder, "evaluations", MARKS, scales={"score": "0-100"})
 
-    contacts = merge(SYSTEM, "advisor", "4012", "Diane Martin")
+    contacts = merge(SYSTEM, "advisor", "4012", "D1")
 
     assert contacts == 2
     assert find_contacts(

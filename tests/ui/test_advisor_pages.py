@@ -20,7 +20,7 @@ from streamlit.testing.v1 import AppTest
 
 from qa_core import stats
 from qa_core.access.roles import Role, TeamSpan, Viewer
-from qa_core.analysis import charts, comparisons, peers
+from qa_core.analysis import charts, peers
 from qa_core.base.errors import AccessDenied
 from qa_core.compliance import audit_report
 from qa_core.files.options import ImportOptions
@@ -113,7 +113,7 @@ def test_of_several_measures_only_what_chance_does_not_explain_differs() -> None
     clear = stats.standardise({(): CellSums(200, 60)}, {(): CellSums(2000, 1000)}, is_rate=True)
     slight = stats.standardise({(): CellSums(100, 46)}, {(): CellSums(2000, 1000)}, is_rate=True)
 
-    assert comparisons.find_sides({"a": clear, "b": slight, "c": None}) == {"a": -1, "b": 0}
+    assert peers.find_sides({"a": clear, "b": slight, "c": None}) == {"a": -1, "b": 0}
 
 
 def test_an_advisor_is_measured_against_colleagues_with_the_same_contacts(centre: Path) -> None:
@@ -127,15 +127,15 @@ def test_an_advisor_is_measured_against_colleagues_with_the_same_contacts(centre
     )
     key = "first_contact_resolution_declared"
     own, others = (
-        query.measure(SYSTEM, (key,), comparisons.KIND, Filters.of(values={"advisor": [one]}))
+        query.measure(SYSTEM, (key,), peers.KIND, Filters.of(values={"advisor": [one]}))
         for one in ("zoe", "max")
     )
 
-    found = comparisons.standardise(get_kpi(key), own, others)
+    found = peers.standardise(get_kpi(key), own, others)
 
     assert found.observed == 0.5
     assert found.expected == pytest.approx((10 * 0.9 + 50 * 0.4) / 60)
-    assert comparisons.find_sides({key: found}) == {key: 0}
+    assert peers.find_sides({key: found}) == {key: 0}
     # Without the mix the two would have been told apart.
     assert stats.compare_rates(("zoe", "max"), (30, 116), (60, 140)).below == ("zoe",)
 

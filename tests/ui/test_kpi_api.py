@@ -50,7 +50,6 @@ CUTS: tuple[tuple[tuple[str, str], ...], ...] = (
     (("kpi", "received"), ("where", "queue=Sales"), ("where", "queue=")),
     (("kpi", "received"), ("by", "team"), ("by", "weekday")),
     (("kpi", "service_level"), ("set", "service_level_seconds=5")),
-    (("kpi", "answer_rate"), ("explain", "1")),
 )
 
 
@@ -106,9 +105,7 @@ def ask(
 def command_of(pairs: tuple[tuple[str, str], ...]) -> list[str]:
     arguments = [value for name, value in pairs if name == "kpi"]
     for name, value in pairs:
-        if name == "explain":
-            arguments.append("--explain")
-        elif name != "kpi":
+        if name != "kpi":
             arguments += [f"--{name}", value]
     return arguments
 
@@ -136,7 +133,7 @@ def test_the_command_and_the_api_answer_a_role_alike(
             answered += 1
         assert document == expected, pairs
         assert headers["content-type"] == "application/json"
-    assert answered >= 4
+    assert answered >= 3
 
 
 def test_an_executives_token_is_shown_no_small_cell(two_teams: None) -> None:
@@ -164,7 +161,7 @@ def test_rows_of_another_team_are_not_counted(two_teams: None) -> None:
 def test_a_kpi_that_is_not_the_tokens_is_refused_whatever_else_is_asked(two_teams: None) -> None:
     secret = add_token("manager", kpis=("received", "answer_rate"))
 
-    assert ask(secret, ("kpi", "received"), ("kpi", "answer_rate"), ("explain", "1"))[0] == 200
+    assert ask(secret, ("kpi", "received"), ("kpi", "answer_rate"))[0] == 200
     for pairs in ((("kpi", "csat"),), (("kpi", "received"), ("kpi", "csat"))):
         status, document, _headers = ask(secret, *pairs)
         assert (status, document["error"]["code"]) == (403, "access_denied")
@@ -236,8 +233,6 @@ def test_a_token_follows_the_account_that_made_it(
         ((("kpi", "received"), ("where", "queue")), "bad_pair"),
         ((("kpi", "received"), ("where", "hour=25:00")), "bad_value"),
         ((("kpi", "received"), ("set", "colour=red")), "unknown_setting"),
-        ((("kpi", "received"), ("explain", "yes")), "bad_value"),
-        ((("kpi", "received"), ("explain", "1"), ("by", "queue")), "explained_cut"),
     ],
 )
 def test_a_question_that_cannot_be_answered_says_why(
@@ -482,7 +477,7 @@ def test_every_documented_key_of_a_row_is_described_and_a_column(two_teams: None
     wire = Wire(None)
     described = json.loads(wire.ask("/api/openapi.json")[2])["paths"]["/api/kpi"]["get"]
     figures = described["responses"]["200"]["content"]["application/json"]["schema"]["properties"]
-    assert {*figures} == {"rows", "data_through", "explanation"}
+    assert {*figures} == {"rows", "data_through"}
     assert {*figures["rows"]["items"]["properties"]} == keys
     asked = {"authorization": f"Bearer {add_token('manager')}"}
     body = wire.ask("/api/kpi?kpi=received", accept="application/json;q=0, text/csv", **asked)[2]

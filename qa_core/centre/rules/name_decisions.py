@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base.errors import Misuse, Refusal, build_namesakes, build_unknown, require_known
+from qa_core.base.errors import Refusal, build_unknown, require_known
 from qa_core.centre.rules import name_suggestions
 from qa_core.storage import audit_log, name_merges
 from qa_core.storage.records import due_work, store
@@ -32,7 +32,7 @@ def merge(viewer: Viewer, kind: str, spelling: str, kept_name: str) -> int:
     require_kind(kind)
     store.require_ready()
     with store.writing() as session:
-        spelling, kept_name = (_find_name(session, kind, text) for text in (spelling, kept_name))
+        _require_known(session, kind, spelling, kept_name)
         steps = name_merges.find_kept_names(session)[kind]
         target = name_merges.follow(steps, kept_name)
         if target == name_merges.follow(steps, spelling):
@@ -64,14 +64,8 @@ def keep_apart(viewer: Viewer, kind: str, name: str, other: str) -> int:
     require_kind(kind)
     store.require_ready()
     with store.writing() as session:
-        name, other = sorted(_find_name(session, kind, text) for text in (name, other))
-        if name == other:
-            raise Refusal(
-                "same_already",
-                "{spelling} and {kept} are already merged.",
-                spelling=name,
-                kept=other,
-            )
+        _require_known(session, kind, name, other)
+        name, other = sorted((name, other))
         number = _decide(session, viewer, kind, name, other, is_same=False)
         what, than = _describe(kind, name), _describe(kind, other)
         audit_log.record(session, viewer.username, "names_kept_apart", what, reason=f"not {than}")
@@ -151,16 +145,8 @@ def require_kind(kind: str) -> None:
     require_known(kind, name_merges.KINDS, "unknown_kind")
 
 
-def _find_name(session: Session, kind: str, text: str) -> str:
-    """Find the name meant: an advisor's id by id or unique name, else the text."""
-    text = text.strip()
-    if not text:
-        raise Misuse("no_name", "A name cannot be empty.")
-    if kind != "advisor" or session.get(Advisor, text) is not None:
-        return text
-    advisor_ids = session.scalars(sa.select(Advisor.advisor_id).where(Advisor.name == text)).all()
-    if len(advisor_ids) == 1:
-        return advisor_ids[0]
-    if advisor_ids:
-        raise build_namesakes(text, sorted(advisor_ids))
-    raise build_unknown("unknown_advisor", text)
+def _require_known(session: Session, kind: str, *names: str) -> None:
+    """Raise Refusal for the id of an advisor that there is not."""
+    for name in names if kind == "advisor" else ():
+        if session.get(Advisor, name) is None:
+            raise build_unknown("unknown_advisor", name)

@@ -13,6 +13,7 @@ from qa_core.compliance.recordings.playback import (
     OWN,
     Playable,
     Sound,
+    explain_absence,
     find_playable,
     make_ticket,
     open_ticket,

@@ -15,6 +15,7 @@ from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.access.sessions import SignedIn
 from qa_core.base import doors, masking, signed_links
 from qa_core.base.errors import AccessDenied, Refusal
+from qa_core.base.i18n import _, format_refusal
 from qa_core.base.row_values import build_from_row
 from qa_core.compliance.conditions import accreditations, gates
 from qa_core.compliance.recordings import vault
@@ -109,6 +110,24 @@ def find_playable(
             ends,
             purposes,
         )
+
+
+def explain_absence(viewer: Viewer) -> str:
+    """Explain why `find_playable` returned None, in a sentence that reveals no more."""
+    viewer.require(Permission.LISTEN)
+    with store.reading() as session:
+        try:
+            gates.require_open(session)
+            if viewer.role != Role.ADVISOR:
+                accreditations.require(session, viewer)
+        except Refusal as refusal:
+            return format_refusal(refusal)
+        if viewer.role == Role.ADVISOR:
+            return _(
+                "You can listen to your own recorded and evaluated calls while their recording is "
+                "kept."
+            )
+    return _("This contact has no recording that you may listen to.")
 
 
 def require_playable(

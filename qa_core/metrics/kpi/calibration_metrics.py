@@ -2,7 +2,6 @@
 may see: how far they are aligned, and how far they agree.
 """
 
-import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -106,35 +105,6 @@ def on_marks(statement: sa.Select) -> Unscoped:
         "A viewer of a session compares the scores of all its evaluators, which are in no other "
         "scope. The permission was checked. Open sessions show only counts.",
     )
-
-
-def change_counter(session: Session) -> tuple[Any, ...]:
-    """Return a value that changes when a session closes, a mark goes, or a reference is chosen."""
-    closings = sa.select(
-        sa.func.count(Calibration.closed_at),
-        sa.func.max(Calibration.closed_at),
-        sa.func.sum(Calibration.id),
-    )
-    marks = sa.select(
-        sa.func.count(), sa.func.max(Evaluation.changed_at), sa.func.sum(Evaluation.id)
-    ).where(Evaluation.kind == CALIBRATION)
-    contact = CalibrationContact
-    references = sa.select(
-        contact.reference_evaluator,
-        sa.func.count(),
-        sa.func.sum(contact.id),
-        sa.func.sum(contact.id * contact.id),
-    )
-    references = references.group_by(contact.reference_evaluator)
-    counts = [
-        session.execute(
-            Unscoped(
-                statement, "A counter shows whether cached sessions are up to date. No row is read."
-            )
-        ).all()
-        for statement in (closings, marks, references.order_by(contact.reference_evaluator))
-    ]
-    return tuple(itertools.chain.from_iterable(itertools.chain.from_iterable(counts)))
 
 
 def measure_rounds(question: MetricQuery, kpis: Sequence[Kpi]) -> list[Row]:

@@ -8,7 +8,9 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy as sa
 
+from qa_core.metrics.kpi import evaluation_table
 from qa_core.storage.facts.guard import Unscoped
+from qa_core.storage.records import changes
 from qa_core.storage.records.evaluations import PUBLISHED, Evaluation
 from qa_core.storage.records.listening import Playback
 from qa_core.storage.records.store import Session
@@ -21,12 +23,12 @@ _CONDITIONS = (*PUBLISHED, Evaluation.contact_id.is_not(None))
 
 
 def change_counter(session: Session) -> tuple[Any, ...]:
-    """Return a value that differs after anything was played, or an evaluation changed."""
-    playbacks = sa.select(sa.func.count(), sa.func.max(Playback.id), sa.func.sum(Playback.id))
-    evaluations = sa.select(
-        sa.func.count(), sa.func.max(Evaluation.changed_at), sa.func.sum(Evaluation.id)
-    ).where(*_CONDITIONS)
-    return (*_execute(session, playbacks).one(), *_execute(session, evaluations).one())
+    """Return a value that differs after a published evaluation changed, and after anything was
+    drawn, heard, disputed, calibrated or coached. Drafts, which are saved at every answer,
+    change nothing.
+    """
+    heard = changes.find_marks(session).get("listening")
+    return (*evaluation_table.change_counter(session), heard)
 
 
 def load(session: Session) -> pa.Table:
@@ -46,21 +48,16 @@ def _read(session: Session) -> pa.Table:
         Playback.purpose != OWN
     )
     evaluations = sa.select(Evaluation.source_system, Evaluation.contact_id).where(*_CONDITIONS)
-    rows = _execute(session, sa.union(playbacks, evaluations)).all()
+    keys = Unscoped(
+        sa.union(playbacks, evaluations),
+        "Keys of contacts listened to are cached once for all viewers. They count only for "
+        "contacts in the viewer's scope.",
+    )
+    rows = session.execute(keys).all()
     names = ("source_system", "contact_id")
     return pa.table(
         {
             name: pa.array([row[position] for row in rows], pa.string())
             for position, name in enumerate(names)
         }
-    )
-
-
-def _execute(session: Session, statement: sa.Executable) -> sa.Result:
-    return session.execute(
-        Unscoped(
-            statement,
-            "Keys of contacts listened to are cached once for all viewers. They count only for "
-            "contacts in the viewer's scope.",
-        )
     )

@@ -19,7 +19,7 @@ from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.metrics.rows.contacts import find_contacts
 from qa_core.storage import engine
 from qa_core.storage.facts.guard import Scoped
-from qa_core.storage.facts.schema import ANSWERS, EVERY_CONTACT
+from qa_core.storage.facts.schema import ANSWERS
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import PUBLISHED, Evaluation, ScorecardVersion
 
@@ -92,8 +92,8 @@ def find_evaluations_given(
     viewer: Viewer, where: Filters = Filters(), limit: int = 50
 ) -> pd.DataFrame:
     """Find the published evaluations that the viewer gave, newest contact first:
-    `evaluation_id`, `day` of the contact, `grid`, `queue` where the contact is known,
-    `score` and `outcome`. Filters may only use what an evaluation knows by itself.
+    `evaluation_id`, `day` of the contact, `grid`, `score` and `outcome`. Filters may only use
+    what an evaluation knows by itself.
     """
     viewer.require(Permission.SEE_OWN_EVALUATIONS)
     dimensions = dimension_sql.dimensions_of((), where)
@@ -104,20 +104,14 @@ def find_evaluations_given(
     ):
         raise AccessDenied()
     question = build_query(viewer, (), where)
-    every = EVERY_CONTACT.c
-    same = sa.and_(
-        ANSWERS.c.source_system == every.source_system, ANSWERS.c.contact_id == every.contact_id
-    )
     statement = (
         sa.select(
             ANSWERS.c.evaluation_id,
             ANSWERS.c.local_start.label("day"),
             ANSWERS.c.grid,
-            every.queue,
             ANSWERS.c.score,
             ANSWERS.c.outcome,
         )
-        .select_from(ANSWERS.outerjoin(EVERY_CONTACT, same))
         # Named besides the scope, which lets the system see all: these are the
         # evaluations of one person.
         .where(ANSWERS.c.evaluator == viewer.username, ANSWERS.c.is_first)
@@ -126,10 +120,5 @@ def find_evaluations_given(
         .limit(limit)
     )
     months = dimension_sql.months(where.period)
-    query = Scoped(
-        statement,
-        viewer,
-        beyond="An evaluator has no contacts in scope. Only the queue of contacts that they "
-        "evaluated is shown.",
-    )
+    query = Scoped(statement, viewer)
     return engine.current().run(query, evaluation_table.beside(**months), **months)

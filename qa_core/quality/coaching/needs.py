@@ -100,7 +100,7 @@ class Need:
 
 @dataclass(frozen=True)
 class CoachingWeek:
-    """List of needs; `advisors` checked, `compared` by score in `comparisons`.
+    """List of needs; `advisors` checked, `compared` by score.
     `listening`: advisors with contacts left to evaluate, or not evaluated for weeks, the
     longest first; `strengths`: clearly above the team, or clearly risen.
     """
@@ -108,7 +108,6 @@ class CoachingWeek:
     needs: tuple[Need, ...]
     advisors: int
     compared: int
-    comparisons: int
     period: Period
     listening: tuple[Need, ...] = ()
     strengths: tuple[Need, ...] = ()
@@ -172,7 +171,6 @@ def find_needs(viewer: Viewer) -> CoachingWeek:
         tuple(sorted(build(reasons), key=_sort_key)),
         len(theirs),
         len({gap.advisor for gap in gaps}),
-        len(gaps),
         period,
         tuple(sorted(build(listening), key=_sort_by_wait)),
         tuple(sorted(build(strengths), key=lambda need: need.advisor.casefold())),

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import selectinload
@@ -36,7 +35,7 @@ from qa_core.metrics.kpi.dimension_sql import Names
 from qa_core.metrics.kpis.dimensions import Period
 from qa_core.scoring import parse_scorecard
 from qa_core.storage import audit_log
-from qa_core.storage.facts.guard import Scoped, Unscoped
+from qa_core.storage.facts.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import (
     PUBLISHED,
@@ -199,22 +198,6 @@ def end_plan(viewer: Viewer, plan_id: int, state: str, version: int) -> None:
         audit_log.record(
             session, viewer.username, "coaching_ended", f"plan {plan.id}", reason=str(state)
         )
-
-
-def change_counter(session: Session) -> tuple[Any, ...]:
-    """Return a value that differs after any change of a plan or its notes."""
-    counted = sa.select(
-        sa.func.max(CoachingPlan.id),
-        sa.func.count(CoachingPlan.id),
-        sa.func.sum(CoachingPlan.version),
-    )
-    return tuple(
-        session.execute(
-            Unscoped(
-                counted, "A counter shows whether cached plans are up to date. No row is read."
-            )
-        ).one()
-    )
 
 
 def find_plans(

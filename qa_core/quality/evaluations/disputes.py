@@ -25,7 +25,7 @@ from qa_core.metrics.kpis.dimensions import Period
 from qa_core.quality.evaluations import evaluation_view, finalise
 from qa_core.quality.evaluations.evaluation_view_types import DisputeView
 from qa_core.storage import audit_log
-from qa_core.storage.facts.guard import Scoped, Unscoped
+from qa_core.storage.facts.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import (
@@ -232,20 +232,6 @@ def find_disputes(viewer: Viewer) -> list[DisputeLine]:
                 Scoped(statement, viewer)
             )
         ]
-
-
-def change_counter(session: Session) -> tuple[Any, ...]:
-    """Return a value that differs after a dispute was raised or decided."""
-    counted = sa.select(
-        sa.func.max(Dispute.id), sa.func.count(Dispute.id), sa.func.count(Dispute.decided_at)
-    )
-    return tuple(
-        session.execute(
-            Unscoped(
-                counted, "A counter shows whether cached disputes are up to date. No row is read."
-            )
-        ).one()
-    )
 
 
 def count_outcomes(viewer: Viewer, period: Period) -> DisputeOutcomes:

@@ -13,8 +13,9 @@ import tomli_w
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import Refusal, build_misread
 from qa_core.base.i18n import N_, _, format_refusal, uncapitalise
-from qa_core.files import uploads, workbooks
+from qa_core.files import readers, uploads, workbooks
 from qa_core.files.archives import open_content
+from qa_core.files.options import ImportOptions
 from qa_core.metrics import downloads
 from qa_core.metrics.spreadsheets import Sheet, make_file
 from qa_core.quality.scorecards import drafts, table, versions
@@ -26,7 +27,6 @@ IMPORT_FORMATS = ("toml", "xlsx", "xlsm", "xlsb", "xls", "ods", "csv", "txt", "t
 MAX_BYTES = 2 << 20
 MAX_ROWS = 1_000
 HEADER_SEARCH_ROWS = 40
-DELIMITERS = ";,\t|"
 FAULTS_SHOWN = 20
 
 
@@ -81,8 +81,8 @@ def read_file(name: str, content: bytes) -> dict[str, Any]:
             "or a CSV file.",
             name=name,
         )
-    sheets = _read_csv(content) if form in ("csv", "txt", "tsv") else _read_workbook(name, content)
-    return _read_sheets(name, sheets)
+    read = _read_text if form in ("csv", "txt", "tsv") else _read_workbook
+    return _read_sheets(name, read(name, content))
 
 
 def build_file(viewer: Viewer, grid_id: int, form: str = "toml") -> downloads.Download:
@@ -171,28 +171,13 @@ class _Cells:
         return fitting.index(max(fitting)) if any(fitting) else None
 
 
-def _read_csv(content: bytes) -> list[_Cells]:
-    for encoding in (
-        "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig",
-        "cp1252",
-    ):
-        try:
-            text = content.decode(encoding)
-            break
-        except UnicodeDecodeError:
-            continue
-    else:
-        text = content.decode("latin-1")
-    read = []
-    for delimiter in DELIMITERS:
-        try:
-            rows = list(
-                csv.reader(io.StringIO(text.replace("\x00", ""), newline=""), delimiter=delimiter)
-            )
-        except csv.Error:
-            continue
-        read.append(_Cells([[downloads.unescape(cell) for cell in row] for row in rows]))
-    return [max(read, key=_count_known_columns)] if read else []
+def _read_text(name: str, content: bytes) -> list[_Cells]:
+    if not content.strip():
+        return []
+    with uploads.store_temporarily(name, content) as path:
+        source = readers.open_source(open_content(path), ImportOptions(), len)
+        rows = source.sample(MAX_ROWS + 1)
+    return [_Cells([[downloads.unescape(cell) for cell in row] for _line, row in rows])]
 
 
 def _count_known_columns(cells: _Cells) -> int:

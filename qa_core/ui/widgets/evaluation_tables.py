@@ -42,11 +42,6 @@ def show(
     )
 
 
-def _known(name: str) -> Callable[[Entry, ScorecardTexts], Any]:
-    """Return the function that reads that value; None where it is missing."""
-    return lambda entry, _texts: _value(entry, name)
-
-
 def _value(entry: Entry, name: str) -> Any:
     return None if formatting.is_missing(entry.get(name)) else entry[name]
 
@@ -88,8 +83,7 @@ COLUMNS: Mapping[str, tuple[str, Callable[[Entry, ScorecardTexts], Any]]] = {
     "outcome": (N_("Outcome"), _outcome),
     "scorecard": (N_("Scorecard"), _scorecard),
     "points": (N_("Points"), _points),
-    "queue": (N_("Queue"), _known("queue")),
-    "evaluator": (N_("Listened by"), _known("evaluator")),
+    "evaluator": (N_("Listened by"), lambda entry, _texts: _value(entry, "evaluator")),
     "evaluated_on": (N_("Listened on"), _evaluated_on),
     "purpose": (N_("Purpose"), _purpose),
 }

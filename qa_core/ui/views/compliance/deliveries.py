@@ -8,7 +8,7 @@ from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_, _
 from qa_core.compliance.conditions import gates
-from qa_core.delivery import ledger, recipients, webhook
+from qa_core.delivery import ledger, schedule, webhook
 from qa_core.metrics.kpis import formatting
 from qa_core.storage.records import store
 from qa_core.ui.frame import layout, menu
@@ -65,7 +65,7 @@ def show_recipients(viewer: Viewer) -> None:
             _("Result"), lambda item: ledger.describe(item.last) if item.last else "–"
         ),
     )
-    tables.show(recipients.find_recipients(viewer), columns, "recipients", height=330)
+    tables.show(schedule.find_recipients(viewer), columns, "recipients", height=330)
 
 
 def show_ledger(viewer: Viewer) -> None:

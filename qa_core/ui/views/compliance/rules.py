@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import streamlit as st
 
 from qa_core.access.roles import Viewer
-from qa_core.analysis.charts import strips
+from qa_core.analysis.charts import bars
 from qa_core.base import environment
 from qa_core.base.i18n import _, ngettext
 from qa_core.compliance.rules import catalogue, history
@@ -25,10 +25,10 @@ ICONS = {
     RuleState.NOT_MEASURABLE: ":red[:material/help:]",
 }
 WEIGHTS = {
-    RuleState.IN_ORDER: strips.QUIET,
-    RuleState.TO_DO: strips.NOTED,
-    RuleState.NOT_IN_ORDER: strips.ATTENTION,
-    RuleState.NOT_MEASURABLE: strips.ATTENTION,
+    RuleState.IN_ORDER: bars.QUIET,
+    RuleState.TO_DO: bars.NOTED,
+    RuleState.NOT_IN_ORDER: bars.ATTENTION,
+    RuleState.NOT_MEASURABLE: bars.ATTENTION,
 }
 
 
@@ -130,7 +130,7 @@ def _show_history(viewer: Viewer, verdicts: Sequence[RuleVerdict]) -> None:
         states = {day: noted.get(number) for day, noted in earlier.items()}
         states[today] = verdict.state
         rows[number] = [cell(number, day, states.get(day)) for day in days]
-    figure = strips.build_strips(days, rows, dark=styles.is_dark())
+    figure = bars.build_strips(days, rows, dark=styles.is_dark())
     caption = _(
         "Marks: one per day. Pale: in order. Blue: to do. Orange: not in order or not measurable. "
         "Gap: no entry that day."

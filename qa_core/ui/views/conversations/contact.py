@@ -18,7 +18,7 @@ from qa_core.storage.facts.schema import NEIGHBOUR_DAYS
 from qa_core.ui.frame import layout, open_once
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.views.admin import import_fields
-from qa_core.ui.views.performance.repeat_chains import describe_end
+from qa_core.ui.views.performance.repeats import describe_end
 from qa_core.ui.widgets import actions, cards, drill, player, scorecard_answers, tables
 
 Contact = dict[str, Any]

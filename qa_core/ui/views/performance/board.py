@@ -8,7 +8,7 @@ from qa_core.base.i18n import _
 from qa_core.metrics.kpis import formatting, periods
 from qa_core.ui.frame import cached, layout, styles
 from qa_core.ui.frame.markdown import escape
-from qa_core.ui.views.performance import satisfaction_drivers
+from qa_core.ui.views.performance import satisfaction
 from qa_core.ui.widgets import cards, download_links, empty_states, explain_link, segmented_choice
 
 TREND_HEIGHT = 190
@@ -94,4 +94,4 @@ def _show_drivers(figures: board.BoardFigures) -> None:
     if not drawn:
         cards.show_message(driver_texts.conclude(drivers))
         return
-    satisfaction_drivers.show_chart(drivers, drawn, "board_drivers")
+    satisfaction.show_drivers_chart(drivers, drawn, "board_drivers")

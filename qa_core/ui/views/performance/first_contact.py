@@ -13,14 +13,8 @@ from qa_core.base.i18n import N_, _, capitalise
 from qa_core.metrics.kpis import formatting, get_kpi
 from qa_core.ui.frame import cached, styles
 from qa_core.ui.frame.filter_bar import FilterState
-from qa_core.ui.views.performance import (
-    machines,
-    rate_mix_waterfall,
-    repeat_chains,
-    repeat_reasons,
-    resolution_window,
-)
-from qa_core.ui.views.performance.resolution_window import SETTING, Window
+from qa_core.ui.views.performance import machines, rate_mix_waterfall, repeats
+from qa_core.ui.views.performance.repeats import SETTING, Window
 from qa_core.ui.widgets import cards, drill, sections, tables, trend_cards
 
 REPEAT = "first_contact_resolution"
@@ -38,7 +32,7 @@ TITLES = {
 
 
 def show(viewer: Viewer, state: FilterState) -> None:
-    window = resolution_window.ask(viewer)
+    window = repeats.ask_window(viewer)
     rows = cached.headline(
         viewer,
         (*THREE, "answered", "response_rate", "repeat_contacts", SPENT),
@@ -55,7 +49,7 @@ def show(viewer: Viewer, state: FilterState) -> None:
             viewer, state, series[REPEAT], window=window.tried, why_empty=why_empty
         )
     with right:
-        repeat_reasons.show(viewer, state, "reason", window)
+        repeats.show(viewer, state, "reason", window)
     sections.show(
         "change",
         _("Why the rate changed"),
@@ -64,7 +58,7 @@ def show(viewer: Viewer, state: FilterState) -> None:
     sections.show(
         "queues",
         _("Repeat contacts by queue"),
-        lambda: repeat_reasons.show(viewer, state, "queue", window),
+        lambda: repeats.show(viewer, state, "queue", window),
     )
     machines.offer(viewer, state, window.overrides)
     # Other windows, and what is left out, are in no published table.
@@ -79,7 +73,7 @@ def show(viewer: Viewer, state: FilterState) -> None:
         sections.show(
             "chains",
             _("Chains of repeat contacts (the journal records who opens them)"),
-            lambda: repeat_chains.show(viewer, state, window),
+            lambda: repeats.show_chains(viewer, state, window),
         )
 
 

@@ -16,7 +16,7 @@ from qa_core.stats import control_charts
 from qa_core.stats.control_charts import SegmentEffect
 from qa_core.ui.frame import cached, styles
 from qa_core.ui.frame.filter_bar import FilterState
-from qa_core.ui.views.performance.resolution_window import Window
+from qa_core.ui.views.performance.repeats import Window
 from qa_core.ui.widgets import alert_banner, cards, drill, segmented_choice
 
 SEGMENTS = ("reason", "queue", "channel", "team", "advisor")

@@ -1,6 +1,5 @@
 """The Satisfaction page: what customers say and how sure it is. Never a person."""
 
-from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -8,15 +7,16 @@ import pandas as pd
 import streamlit as st
 
 from qa_core.access.roles import Viewer
-from qa_core.analysis import chart_titles, charts, year_over_year
+from qa_core.analysis import chart_titles, charts, driver_texts, year_over_year
 from qa_core.analysis.chart_titles import SIGNIFICANCE_LEVEL
 from qa_core.base.i18n import _
-from qa_core.metrics.kpis import dimensions, formatting, get_kpi
+from qa_core.metrics.kpis import Unit, dimensions, formatting, get_kpi
 from qa_core.metrics.kpis.dimensions import Filters, Period
+from qa_core.metrics.query import Drivers
 from qa_core.stats import control_charts, holm, p_value_of
+from qa_core.stats.adjusted_differences import MIN_ROWS, Driver
 from qa_core.ui.frame import cached, styles
 from qa_core.ui.frame.filter_bar import FilterState
-from qa_core.ui.views.performance import satisfaction_drivers, survey_response
 from qa_core.ui.widgets import (
     cards,
     download_links,
@@ -25,13 +25,20 @@ from qa_core.ui.widgets import (
     trend_cards,
 )
 
-KPIS = survey_response.RATES
+KPIS = ("csat", "nps", "ces", "response_rate")
 TREND_HEIGHT = 220
+
+
+CUTS = ("queue", "channel", "reason")
+WHOLE = (*KPIS, "csat_mean", "csat_if_silent_unhappy", "csat_if_silent_happy")
+
+
+MAX_ROWS = 18
 
 
 def show_top(viewer: Viewer, state: FilterState) -> None:
     """Show four tiles, and each of them over time with the year before."""
-    rows = survey_response.read_whole(viewer, state)
+    rows = _read_whole(viewer, state)
     year_before = year_over_year.find_year_before(state.grain, state.trend.period)
     series = trend_cards.read_series(viewer, state, KPIS, compare=year_before)
     mean = rows["csat_mean"]
@@ -59,10 +66,10 @@ def show_why(viewer: Viewer, state: FilterState) -> None:
     """Show what satisfaction goes with, the year before, and who answered."""
     left, right = st.columns([5, 4], gap="small")
     with left:
-        satisfaction_drivers.show(viewer, state)
+        _show_drivers(viewer, state)
     with right:
         _show_year_over_year(viewer, state)
-        survey_response.show(viewer, state)
+        _show_response(viewer, state)
 
 
 def _read_year_before(
@@ -83,8 +90,9 @@ def _read_year_before(
     return values
 
 
-def show_cuts(viewer: Viewer, state: FilterState, by_cut: Mapping[str, tables.Rows]) -> None:
+def show_cuts(viewer: Viewer, state: FilterState) -> None:
     """Show where satisfaction is better or worse, by one dimension."""
+    by_cut = _read_cuts(viewer, state)
     if not by_cut:
         cards.show_one_cut(_("Satisfaction"))
         return
@@ -245,3 +253,76 @@ def _describe_season(viewer: Viewer, state: FilterState) -> str:
         for month in (season.highest, season.lowest)
     )
     return _("There is a season: highest in {high}, lowest in {low}.", high=high, low=low)
+
+
+def _read_whole(viewer: Viewer, state: FilterState) -> dict[str, Any]:
+    """Return the headline rows of the page by KPI."""
+    return cached.headline(viewer, WHOLE, state.where, state.compare)
+
+
+def _read_cuts(viewer: Viewer, state: FilterState) -> dict[str, tables.Rows]:
+    cuts = [cut for cut in CUTS if state.may_cut(viewer, cut)]
+    frames = cached.measure_cuts(viewer, KPIS, tuple((cut,) for cut in cuts), state.where)
+    return {cut: tables.index_rows(frame, cut) for cut, frame in zip(cuts, frames, strict=True)}
+
+
+def _show_response(viewer: Viewer, state: FilterState) -> None:
+    """Show satisfaction as answered, and between its bounds."""
+    rows = _read_whole(viewer, state)
+    csat = rows["csat"]
+    if formatting.is_missing(csat.value):
+        trend_cards.show_nothing(_("Survey response"))
+        return
+    lines = [_line("as_answered", _("As answered"), csat.value, csat.low, csat.high, csat.n)]
+    unhappy, happy = rows["csat_if_silent_unhappy"], rows["csat_if_silent_happy"]
+    if not formatting.is_missing(unhappy.value) and not formatting.is_missing(happy.value):
+        label = _("Non-respondents: extremes")
+        lines.append(_line("silent", label, None, unhappy.value, happy.value, happy.n))
+    figure = charts.build_dots(
+        pd.DataFrame(lines), Unit.RATE, dark=styles.is_dark(), bounds=(0.0, 1.0), row_height=24
+    )
+    caption = _("{title}, with 95 % confidence interval.", title=_(get_kpi("csat").title))
+    cards.show_chart(
+        figure, _conclude(rows["response_rate"], unhappy.value, happy.value), caption, "response"
+    )
+
+
+def _line(
+    key: str, label: str, value: float | None, low: float | None, high: float | None, n: float
+) -> dict[str, Any]:
+    value = float("nan") if value is None else value
+    return {"key": key, "label": label, "value": value, "low": low, "high": high, "n": n}
+
+
+def _conclude(response: Any, low: float | None, high: float | None) -> str:
+    if formatting.is_missing(response.value):
+        return _("Number of surveys sent is not known")
+    share = formatting.percent(response.value, 0)
+    if formatting.is_missing(low) or formatting.is_missing(high) or low == high:
+        return _("{share} of surveyed customers answered", share=share)
+    return _(
+        "{share} answered; non-respondents could put satisfaction anywhere from {low} to {high}",
+        share=share,
+        low=formatting.percent(low, 0),
+        high=formatting.percent(high, 0),
+    )
+
+
+def _show_drivers(viewer: Viewer, state: FilterState) -> None:
+    """Show dots with intervals, the largest difference first, grey if it is not clear."""
+    read = cached.find_drivers(viewer, state.where)
+    if not read.drivers:
+        why = _("A factor needs at least {n} ratings on each side.", n=MIN_ROWS)
+        if read.is_narrowed:
+            why = _(cards.ONE_AT_A_TIME)
+        cards.show_message(driver_texts.conclude(read), why)
+        return
+    show_drivers_chart(read, driver_texts.choose(read.drivers, MAX_ROWS), "drivers")
+
+
+def show_drivers_chart(read: Drivers, drawn: list[Driver], key: str) -> None:
+    figure = charts.build_differences(
+        driver_texts.build_frame(drawn), Unit.RATE, dark=styles.is_dark(), row_height=23
+    )
+    caption = driver_texts.explain(read, len(drawn))
+    cards.show_chart(figure, driver_texts.conclude(read), caption, key)

@@ -8,7 +8,7 @@ import streamlit as st
 
 from qa_core import stats
 from qa_core.access.roles import Viewer
-from qa_core.analysis import charts, comparisons
+from qa_core.analysis import charts, peers
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base.i18n import _, ngettext
 from qa_core.metrics import query
@@ -75,7 +75,7 @@ def show_case_mix(viewer: Viewer, side: CaseMixSide) -> None:
     rows = cached.headline(viewer, MEASURES, side.own)
     lately = trend_cards.describe_lately(viewer, side.own, MEASURES)
     standards = _standardise(viewer, side)
-    sides = comparisons.find_sides(standards)
+    sides = peers.find_sides(standards)
 
     def describe_expected(key: str) -> str:
         standard = standards.get(key)
@@ -136,10 +136,8 @@ def show_evaluations(viewer: Viewer, state: FilterState, side: CaseMixSide) -> N
 def _standardise(viewer: Viewer, side: CaseMixSide) -> dict[str, StandardisedValue | None]:
     if side.others is None:
         return dict.fromkeys(MEASURES)
-    own, others = (
-        cached.measure(viewer, MEASURES, comparisons.KIND, where) for where in side.wheres
-    )
-    return {key: comparisons.standardise(get_kpi(key), own, others) for key in MEASURES}
+    own, others = (cached.measure(viewer, MEASURES, peers.KIND, where) for where in side.wheres)
+    return {key: peers.standardise(get_kpi(key), own, others) for key in MEASURES}
 
 
 def _describe_case_mix(
@@ -283,7 +281,7 @@ def _describe_criteria(
     """Name the criteria that clearly differ from colleagues', tested together."""
     if not others:
         return ChartTitle(_("No colleagues to compare with in this period"))
-    sides = comparisons.find_sides(comparisons.compare_criteria(own, others[0]))
+    sides = peers.find_sides(peers.compare_criteria(own, others[0]))
     if not sides:
         return ChartTitle(_("Too few evaluations to compare criterion by criterion"))
     low, high = (

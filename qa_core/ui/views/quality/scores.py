@@ -48,7 +48,7 @@ def show_last(viewer: Viewer, state: FilterState) -> None:
     entries = query.find_evaluations_given(viewer, state.where).to_dict("records")
     texts = scorecard_texts.find_scorecard_texts(viewer)
     with cards.card(_("My last evaluations"), state.period_title):
-        names = ("date", "scorecard", "queue", "score", "outcome")
+        names = ("date", "scorecard", "score", "outcome")
         evaluation_tables.show(entries, names, texts, "scores", "table_scores", height=560)
 
 

@@ -17,7 +17,7 @@ from qa_core.base.errors import AccessDenied
 from qa_core.base.i18n import N_, _
 from qa_core.compliance import recordings
 from qa_core.compliance.conditions import gates
-from qa_core.compliance.recordings import Playable, absence
+from qa_core.compliance.recordings import Playable
 from qa_core.metrics.kpis import formatting
 from qa_core.quality.evaluations import timed_comments
 from qa_core.ui.frame import gate, layout, scripts
@@ -62,7 +62,7 @@ def show(
     if not viewer.can(Permission.LISTEN):
         return False
     if recordings.find_playable(viewer, source_system, contact_id, purpose) is None:
-        st.caption(absence.explain(viewer, source_system, contact_id))
+        st.caption(recordings.explain_absence(viewer))
         return False
     _show_player(source_system, contact_id, purpose, reason, key, evaluation_id)
     return True
@@ -80,7 +80,7 @@ def _show_player(
     viewer = gate.current_viewer(Permission.LISTEN)
     playable = recordings.find_playable(viewer, source_system, contact_id, purpose)
     if playable is None:
-        st.caption(absence.explain(viewer, source_system, contact_id))
+        st.caption(recordings.explain_absence(viewer))
         return
     with st.container(key=f"{key}_player", gap="xsmall"):
         if purpose is None or reason is None:
