@@ -175,6 +175,7 @@ def build_numbers(
         *(_(get_dimension(name).title) for name in ("source", "medium", "campaign")),
         _("From"),
         _("Until"),
+        _("Known from"),
         _("Contacts"),
     ]
     rows = [
@@ -183,6 +184,7 @@ def build_numbers(
             *span.campaign_key,
             span.first_day,
             span.last_day,
+            _("assigned") if span.is_assigned else _("seen on contacts"),
             span.contacts,
         ]
         for span in tracking_numbers.find_spans(viewer, where.period)

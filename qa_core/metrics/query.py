@@ -52,4 +52,4 @@ from qa_core.metrics.rows.repeat_chains import (
 )
 from qa_core.metrics.rows.rule_changes import Change, find_changes
 from qa_core.metrics.rows.satisfaction_drivers import Drivers, find_drivers
-from qa_core.metrics.rows.tracking import find_currencies
+from qa_core.metrics.rows.tracking import find_currencies, find_number_uses

@@ -258,21 +258,25 @@ def test_a_link_about_a_kpi_opens_the_section_that_shows_it(
     assert (lines["Spring"]["First time"], lines["Summer"]["Returning"]) == (4, 1)
 
 
+def test_how_sources_were_found_adds_up_to_all_contacts(
+    campaigns: Path, open_app, add_person
+) -> None:
+    app = open_as_manager(open_app, add_person, attribution="yes")
+
+    assert {line["How"]: line["Contacts"] for line in find_table(app, "How")} == {
+        "From the contact's own file": 6,
+        "Not known": 3,
+    }
+
+
 @pytest.mark.parametrize(
     ("username", "role", "bounds"),
     [("lea", "team_lead", {"teams": ("Nord",)}), ("rex", "executive", {})],
 )
 def test_the_page_opens_for_who_sees_a_part_or_large_cells_alone(
-    campaigns: Path,
-    tmp_path: Path,
-    open_app,
-    add_person,
-    username: str,
-    role: str,
-    bounds: dict[str, Any],
+    campaigns: Path, open_app, add_person, username: str, role: str, bounds: dict[str, Any]
 ) -> None:
-    bring(tmp_path, "tracking", ASSIGNED)
-    address = dict.fromkeys(("path", "costs", "callers", "numbers"), "yes")
+    address = dict.fromkeys(("path", "costs", "callers", "attribution", "numbers"), "yes")
     app = open_app(add_person(username, role, **bounds), "sources", period="all", **address)
 
     assert not app.exception and not app.error
@@ -291,7 +295,6 @@ def test_the_page_opens_on_an_empty_store(open_app, add_person) -> None:
 ASSIGNED = """tracking_number,source,medium,campaign,from,to
 +33199000001,google,cpc,Spring,2026-03-01,2026-03-15
 +33199000001,bing,cpc,Summer,2026-03-16,2026-03-20
-+33199000004,meta,,Secret,2026-03-01,
 +33199000009,flyer,,Nobody,2026-03-01,
 """
 DIALLED = """contact_id,started_at,tracking_number,team,campaign,source
@@ -315,21 +318,23 @@ def dialled(centre: Path, tmp_path: Path) -> Path:
 
 def test_a_reused_number_carries_each_campaign_on_its_days(dialled: Path) -> None:
     found = [
-        (one.number[-1], one.campaign, one.first_day, one.last_day, one.contacts)
+        (one.number[-1], one.campaign, one.first_day, one.last_day, one.is_assigned, one.contacts)
         for one in tracking_numbers.find_spans(SYSTEM, MARCH)
     ]
 
     assert found == [
-        ("1", "Spring", date(2026, 3, 1), date(2026, 3, 15), 2),
-        ("1", "Summer", date(2026, 3, 16), date(2026, 3, 20), 1),
-        ("4", "Secret", date(2026, 3, 1), None, 1),
+        ("1", "Spring", date(2026, 3, 1), date(2026, 3, 15), True, 2),
+        ("1", "Summer", date(2026, 3, 16), date(2026, 3, 20), True, 1),
+        ("2", "Radio", date(2026, 2, 10), date(2026, 2, 10), False, 0),
+        ("4", "Secret", date(2026, 3, 11), date(2026, 3, 11), False, 1),
+        ("9", "Nobody", date(2026, 3, 1), None, True, 0),
     ]
 
 
 def test_a_number_that_only_others_were_called_on_is_not_told(dialled: Path) -> None:
     lead = Viewer("lea", Role.TEAM_LEAD, led_teams=(TeamSpan("Nord"),))
 
-    assert {one.number[-1] for one in tracking_numbers.find_spans(lead, MARCH)} == {"1"}
+    assert {one.number[-1] for one in tracking_numbers.find_spans(lead, MARCH)} == {"1", "2", "9"}
     with pytest.raises(AccessDenied):
         tracking_numbers.find_spans(Viewer("rex", Role.EXECUTIVE), MARCH)
 
@@ -339,7 +344,7 @@ def test_the_campaigns_of_numbers_leave_as_a_file(dialled: Path) -> None:
         "utf-8-sig"
     )
 
-    assert "'+33199000001,google,cpc,Spring,2026-03-01,2026-03-15,2" in text.splitlines()
+    assert "'+33199000001,google,cpc,Spring,2026-03-01,2026-03-15,assigned,2" in text.splitlines()
 
 
 def test_a_section_asks_the_lake_only_once_it_is_open(
@@ -347,7 +352,7 @@ def test_a_section_asks_the_lake_only_once_it_is_open(
 ) -> None:
     app = open_as_manager(open_app, add_person)
 
-    for section in ("path", "callers", "numbers"):
+    for section in ("path", "callers", "attribution", "numbers"):
         # What a page asked for is remembered: a statement that runs now did not run before.
         asked.clear()
         app.query_params[section] = "yes"

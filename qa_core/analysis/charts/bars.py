@@ -1,4 +1,4 @@
-"""Waterfall of a change, and states by day as strips."""
+"""Waterfall of a change."""
 
 import itertools
 from collections.abc import Mapping, Sequence

@@ -31,7 +31,7 @@ def show(viewer: Viewer, state: FilterState) -> None:
         )
         cards.show_message(_("No tracking number is known"), text)
         return
-    text = _("Days as assigned, with the contacts of the period.")
+    text = _("Days as assigned, or of the first and last contact; contacts of the period.")
     with cards.card(_describe(spans), text, is_stretched=True):
         on_number = drill.on_value(viewer, "tracking_number")
         columns = (
@@ -44,7 +44,10 @@ def show(viewer: Viewer, state: FilterState) -> None:
             tables.text_column(_("Source"), _name_source, 136),
             tables.day_text_column(_("From"), lambda span: span.first_day, 88, _("always")),
             tables.day_text_column(_("Until"), lambda span: span.last_day, 88, _("open")),
-            tables.count_column(cards.column_of("received"), lambda span: span.contacts, 66),
+            tables.count_column(_("Contacts"), lambda span: span.contacts, 66),
+            tables.text_column(
+                _("Known"), lambda span: _("assigned") if span.is_assigned else _("seen"), 80
+            ),
         )
         on_line = (lambda span: on_number(span.number)) if on_number else None
         tables.show(spans, columns, "table_numbers", on_line, height=330, room=tables.IN_SECTION)

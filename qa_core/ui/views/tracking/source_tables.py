@@ -8,7 +8,7 @@ import streamlit as st
 
 from qa_core.access.roles import Viewer
 from qa_core.analysis import note_texts
-from qa_core.base.i18n import _, ngettext
+from qa_core.base.i18n import N_, _, ngettext
 from qa_core.metrics.kpis import dimensions, formatting, periods
 from qa_core.metrics.kpis.declaration import SPEND_DIMENSIONS
 from qa_core.ui.frame import cached
@@ -31,6 +31,7 @@ STEP_TABLES = {
     "table_outcomes": (*COUNTED[2:], "ratings", "evaluations", "score"),
 }
 """Steps of the first table of the page, and of the two tables of all steps."""
+OWN_WORDS = N_("From the contact's own file")
 
 
 def _in_order(by: tables.Rows, kpi: str) -> list[Any]:
@@ -356,6 +357,37 @@ def _describe_callers(rows: tables.Rows, dimension: str) -> str:
         name=formatting.name(dimension, first),
         count=formatting.number(counts[first]),
     )
+
+
+def show_attribution(viewer: Viewer, state: FilterState) -> None:
+    """Show how the source of contacts is known."""
+    frame = cached.measure(viewer, ("attribution_rate",), ("tracking_match",), state.where)
+    whole, nothing = frame["n"].sum(), formatting.name("tracking_match", None)
+    counts: dict[str, int] = {}
+    for row in frame.itertuples():
+        known = tables.to_integer(row.numerator) or 0
+        title = (
+            _(OWN_WORDS)
+            if formatting.is_missing(row.tracking_match)
+            else formatting.name("tracking_match", row.tracking_match)
+        )
+        counts[title] = counts.get(title, 0) + known
+        counts[nothing] = counts.get(nothing, 0) + int(row.n) - known
+    known = [title for title, n in counts.items() if n and title != nothing]
+    titles = sorted(known, key=counts.get, reverse=True)
+    columns = (
+        tables.name_column(_("How"), lambda title: title, NAME_WIDTH),
+        tables.count_column(_("Contacts"), lambda title: counts[title], 70),
+        tables.percent_column(
+            _("Share"), lambda title: counts[title] / whole if whole else None, 56
+        ),
+    )
+    finding = describe_attribution(viewer, state) or _("How the source was found")
+    with cards.card(finding, is_stretched=True):
+        tables.show([*titles, nothing], columns, "table_attribution", height=300)
+        download_links.show_figures(
+            "attribution", ("attribution_rate",), ("tracking_match",), state.where
+        )
 
 
 def describe_attribution(viewer: Viewer, state: FilterState) -> str:

@@ -52,6 +52,12 @@ def show(viewer: Viewer, state: FilterState) -> None:
         _("New and returning callers"),
         lambda: source_tables.show_callers(viewer, state, by, dimension),
     )
+    if viewer.can_cut_by("tracking_match"):
+        sections.show(
+            "attribution",
+            _("How the source was found"),
+            lambda: source_tables.show_attribution(viewer, state),
+        )
     if viewer.can_cut_by("tracking_number"):
         sections.show(
             "numbers",
