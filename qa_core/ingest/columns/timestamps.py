@@ -32,8 +32,8 @@ _SHAPES = {
     "short_year": r"^" + _DAY_NAME + r"(?P<a>\d{1,2})[-/.](?P<b>\d{1,2})[-/.](?P<c>\d{2})" + _TIME,
     "named": r"^"
     + _DAY_NAME
-    + r"(?P<d>\d{1,2})(?:st|nd|rd|th|er|\.)?[ \-/](?P<mon>[A-Za-zÀ-ÿ]{3,9})\.?,?[ "
-    r"\-/](?P<y>\d{4}|\d{2})" + _TIME,
+    + r"(?P<d>\d{1,2})(?:st|nd|rd|th|er|\.)?[ \-/](?:de )?(?P<mon>[A-Za-zÀ-ÿ]{3,9})\.?,?[ "
+    r"\-/](?:de )?(?P<y>\d{4}|\d{2})" + _TIME,
     "named_first": r"^"
     + _DAY_NAME
     + r"(?P<mon>[A-Za-zÀ-ÿ]{3,9})\.? (?P<d>\d{1,2})(?:st|nd|rd|th)?,? (?P<y>\d{4})"

@@ -50,6 +50,7 @@ _PERSONAL = r"^\+?[\d .()/-]{8,}$|@|^\d(?:[.,]\d+)?[eE]\+?\d+$"
 _MAX_ROWS = 0.95
 _WEIGHT = re.compile(r"\b(?:weights?|weighting|poids|ponderation|coef\w*|gewicht\w*|peso|weging)\b")
 _MAXIMA = list_words("maxima")
+_OTHER_EVALUATIONS = list_words("other_evaluations")
 _NUMBER = r"^\d+(?:\.\d+)?$"
 _POSSIBLE = next(item for item in FIELDS if item.name == "possible")
 _LIKE_CRITERIA = ("csat", "reason", "outcome", "declared_resolved", "direction")
@@ -91,6 +92,7 @@ def decide_columns(context: FileContext) -> None:
     """Decide which form the file has, and the greatest mark of each criterion."""
     refuse_emotions(context.headers)
     context.drop_empty("evaluated_at")
+    _require_counted(context)
     if context.has("criterion"):
         _decide_long(context)
         return
@@ -108,6 +110,25 @@ def decide_columns(context: FileContext) -> None:
             "missing_column", "evaluations", context.headers, "score", "criterion"
         )
     context.notes["form"] = "score"
+
+
+def _require_counted(context: FileContext) -> None:
+    """Raise Refusal where a column says that some evaluations are drafts, trials or withdrawn."""
+    if context.options.is_stated:
+        return
+    used = {context.columns[name].index for name in _TEXTS if context.has(name)} | context.ignored
+    for index, text in enumerate(context.headers):
+        values = context.sample_cells(index).unique().to_pylist() if index not in used else ()
+        words = [value for value in values if simplify(value) in _OTHER_EVALUATIONS]
+        if words and len(values) > 1:
+            raise Refusal(
+                "other_evaluations",
+                "Rows with {words} in {column} would count like all others. Export the final "
+                "evaluations alone, or leave the column aside if all count.",
+                options=(f"--map ignore={text}",),
+                words=", ".join(words),
+                column=text,
+            )
 
 
 def _decide_criteria(context: FileContext) -> None:

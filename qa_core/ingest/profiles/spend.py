@@ -19,7 +19,20 @@ from qa_core.ingest.staging.declaration import Profile, ValueType, build_fields
 CURRENCY, CENT = "EUR", 0.01
 MIN_MONTHS = 3
 """Different days from which on a file asks, where each is the first of a month."""
-_MICROS = re.compile(r"\bmicros\b|micros$")
+_FACTORS = (
+    (re.compile(r"\bmicros\b|micros$"), 1e-6, N_("millionths, as the header says")),
+    (
+        re.compile(r"\b(?:euro)?(?:cents?|centimes|centimos|centavos|centesimi)\b"),
+        0.01,
+        N_("hundredths, as the header says"),
+    ),
+    (
+        re.compile(r"\bk ?(?:eur|usd|gbp|chf|cad|euros?)?$|\b(?:thousands|milliers|tsd|tausend)\b"),
+        1000.0,
+        N_("thousands, as the header says"),
+    ),
+)
+"""Parts and multiples of the currency in a header."""
 _SIGNS = {"€": "EUR", "$": "USD", "£": "GBP"}
 FIELDS = build_fields(
     "spend",
@@ -34,9 +47,10 @@ FIELDS = build_fields(
 def decide_columns(context: FileContext) -> None:
     """Decide the currency where no column gives it. Raises Refusal for amounts of periods."""
     amount = context.columns["amount"].header
-    if _MICROS.search(simplify(amount.text)):
-        context.readings["amount"] = replace(context.readings["amount"], factor=1e-6)
-        context.decide("amount", "millionths, as the header says")
+    for pattern, factor, message in _FACTORS:
+        if pattern.search(simplify(amount.text)):
+            context.readings["amount"] = replace(context.readings["amount"], factor=factor)
+            context.decide("amount", message)
     if not context.has("day"):
         raise _refuse_periods(context.get_header("period"))
     days = np.unique(context.take_sample().read_moment("day").day)

@@ -31,7 +31,7 @@ from qa_core.files.text_blocks import RowBlock, build_block, read_blocks
 from qa_core.ingest.columns import header_matching, header_rows, table_bounds, taught_words
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.timestamps import find_month, parse_period
-from qa_core.ingest.columns.timezones import Zone
+from qa_core.ingest.columns.timezones import Zone, find_zones
 from qa_core.ingest.platforms.declaration import Platform
 from qa_core.ingest.platforms.reader import SHOWN_OF_A_CELL, SHOWN_ROWS, stage_platform
 from qa_core.ingest.profiles.contacts import ZERO_COLUMNS
@@ -43,9 +43,13 @@ from qa_core.ingest.staging.excluded_lines import PARTIES, ExcludedLines
 from qa_core.ingest.staging.pseudonyms import Pseudonyms, mask_cell
 from qa_core.ingest.staging.staged import SCHEMAS, Staged, open_writer
 from qa_core.ingest.staging.tally import ImportTally
+from qa_core.ingest.words.tables import list_words
 from qa_core.storage import lake
 from qa_core.storage.facts.schema import Outcome
 
+_MAXIMA = list_words("maxima")
+MAX_NOTE = 200
+"""Characters of a line beside the table that are read."""
 SKIP_REASONS = ("footer", "not_given", "trial")
 """Reasons that are no fault of the row: it is skipped, not rejected."""
 HARMLESS = re.compile(r"^(?:\d{1,5}(?:[.,]\d{1,3})?|(?:[\d./-]{8,10}[ T])?\d\d?:\d\d(?::\d\d)?)$")
@@ -135,8 +139,9 @@ def _stage_table(
         [*source.decisions, *header_decisions],
         notes={"file": name_words},
     )
+    above = [row for line, row in sample if line < header.line]
+    context.notes["beside"] = [" ".join(filter(None, row))[:MAX_NOTE] for row in above]
     if kind == "intervals":
-        above = [row for line, row in sample if line < header.line]
         titles = header_rows.find_titles(above, profile)
         if source.title and not (parse_period(source.title) or find_month(source.title)):
             titles.setdefault("queue", source.title)
@@ -314,9 +319,11 @@ class _RowReader:
             self._tally.skip("blank", blank.sum())
             keep = ~blank
             for index in np.flatnonzero(without_key & keep):
-                keep[index] = not self._classify_odd_row(
-                    int(block.lines[index]), block.row(index), width, key
-                )
+                row = block.row(index)
+                if not self._names_maxima(row):
+                    keep[index] = not self._classify_odd_row(
+                        int(block.lines[index]), row, width, key
+                    )
             block = block.filter(keep, block.odd_rows)
         padded = [
             (line, (row + [""] * (width - len(row)))[:width])
@@ -327,6 +334,11 @@ class _RowReader:
             yield block
         if padded:
             yield build_block(*zip(*padded, strict=True), [], width, block.share)
+
+    def _names_maxima(self, row: list[str]) -> bool:
+        """Return whether a row of an evaluation sheet says what its criteria are out of."""
+        first = next(filter(None, (cell.strip() for cell in row)), "")
+        return self.context.profile.kind == "evaluations" and simplify(first) in _MAXIMA
 
     def _drop_header_rows(self, block: RowBlock) -> RowBlock:
         header, offset = self.header, self.source.line_offset
@@ -360,6 +372,9 @@ class _RowReader:
         if kind in ("blank", "note", "footer"):
             self._tally.skip(kind)
             self._notes.update([index for index, cell in enumerate(row) if kind == "note" and cell])
+            text = " ".join(filter(None, row))[:MAX_NOTE]
+            if find_zones(text):
+                self.context.notes["beside"].append(text)
         elif kind:
             self._odd_rows.append((line, kind, row))
         elif len(row) < width:
