@@ -75,6 +75,8 @@ _BEST_FIRST = re.compile(
     r"easy|facil|einfach|leicht|low effort)|schulnote"
 )
 """Header of a rating with 1 as the best."""
+_ONE_AND_TWO = {"1", "2"}
+"""Codes of yes and no, either of which may be yes."""
 MAX_OFF_SCALE = 0.2
 _DOTTED_CLOCK = r"^\s*(\d{1,2})\.(\d{2})\.(\d{2})\s*$"
 _LEFT_ASIDE = (ValueType.BOOLEAN, ValueType.HANDLER, ValueType.LABEL)
@@ -548,6 +550,8 @@ class FileContext:
         if evidence.is_ticked and column.field.value_type in (ValueType.BOOLEAN, ValueType.FLAG):
             self.notes.setdefault("ticked", set()).add(name)
             self.decide(name, "empty means no", evidence.show())
+        if column.field.value_type == ValueType.BOOLEAN and evidence.words == _ONE_AND_TWO:
+            raise self.refuse_words(name)
         if (
             evidence.known_share >= 1 - MAX_UNKNOWN_SHARE
             or column.field.value_type not in _LEFT_ASIDE

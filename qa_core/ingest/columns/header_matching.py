@@ -61,6 +61,8 @@ _OF_CONTACT = re.compile(
     r"(?: (?:calls?|appels?|contacts?|interaction|conversation|llamada|chamada|chiamata))+$"
 )
 """Words beside the name of a field that add nothing: `Call talk time`."""
+_QUESTION_NUMBER = re.compile(r"^q\d{1,2} (?=\w)")
+"""Number before the name of a question: `Q1_CSAT`."""
 _FLAGS = (ValueType.FLAG, ValueType.BOOLEAN)
 _RATED = (ValueType.MARK, ValueType.CRITERION)
 OTHER_LANGUAGE = 100
@@ -159,7 +161,7 @@ def score_rows(rows: Iterable[Iterable[str]], *vocabularies: Vocabulary) -> int:
 
 def find_field(header: Header, vocabulary: Vocabulary) -> Hit | None:
     """Find the field that a header names, exactly or but for its unit."""
-    whole = simplify(header.text)
+    whole = _QUESTION_NUMBER.sub("", simplify(header.text))
     flag = vocabulary.get(_FLAG_MARKS.sub("", whole))
     own = vocabulary.get(_drop_links(_OF_CONTACT.sub("", header.words)))
     has_unit = header.unit or _CLOCK.search(header.text)
@@ -273,6 +275,7 @@ def _prefer_clocks(
 _MAX = 0.8
 _CLOCK_CELL = re.compile(r"\d{1,2}:\d{2}")
 _MOMENT = re.compile(r"\d{1,2}:\d{2}|\d{4}-\d{2}-\d{2}|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}")
+_HALF_DAY = re.compile(r"\d{1,2} ?[AaPp]\.? ?[Mm]\.?")
 _WORDS = re.compile(r"[A-Za-zÀ-ÿ]{4,}")
 _AMOUNT = re.compile(r"0|[2-9]\d?|\d{2,}")
 _PHONE = re.compile(r"[+0]?[\d .()-]{8,}")
@@ -282,7 +285,7 @@ _REFITS = (
     ("advisor", lambda cell: simplify(cell) in vocabulary.HANDLERS, "handled_by"),
     ("answered", _MOMENT.search, "answered_at"),
     ("answered_at", lambda cell: simplify(cell) in vocabulary.ANSWERS, "answered"),
-    ("hour", _MOMENT.search, "time"),
+    ("hour", lambda cell: _MOMENT.search(cell) or _HALF_DAY.fullmatch(cell), "time"),
     *((name, _AMOUNT.fullmatch, "") for name in ("answered", "abandoned", "missed", "voicemail")),
     ("wrap_seconds", _WORDS.search, "reason"),
     ("source", _PHONE.fullmatch, "caller"),

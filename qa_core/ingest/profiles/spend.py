@@ -13,12 +13,14 @@ from qa_core.base.i18n import N_
 from qa_core.files.decision import NO_COLUMN
 from qa_core.files.header_text import simplify
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
+from qa_core.ingest.columns.table_bounds import is_footer
 from qa_core.ingest.staging.arrays import as_numbers, to_numpy
 from qa_core.ingest.staging.declaration import Profile, ValueType, build_fields
 
 CURRENCY, CENT = "EUR", 0.01
 MIN_MONTHS = 3
 """Different days from which on a file asks, where each is the first of a month."""
+_TOTAL = re.compile(r"(?:grand |sub)?totals?\b", re.IGNORECASE)
 _FACTORS = (
     (re.compile(r"\bmicros\b|micros$"), 1e-6, N_("millionths, as the header says")),
     (
@@ -66,6 +68,7 @@ def decide_columns(context: FileContext) -> None:
         if (last > first).any():
             column = context.get_header("last_day")
             raise _refuse_periods(column, f"--map ignore={column}")
+    _require_no_totals(context)
     if context.has("currency"):
         return
     header_currency = amount.currency
@@ -76,6 +79,22 @@ def decide_columns(context: FileContext) -> None:
         column = context.get_header("amount")
     context.notes["currency"] = currency
     context.decide("currency", "amounts in {currency}", seen, currency=currency, column=column)
+
+
+def _require_no_totals(context: FileContext) -> None:
+    """Raise Refusal where a column that is not used says that rows are totals of others."""
+    for index, column in context.find_unused():
+        values = context.sample_cells(index).unique().to_pylist()
+        words = [value for value in values if is_footer([value]) and _TOTAL.match(value)]
+        if words and len(values) > len(words):
+            raise Refusal(
+                "totals_among_rows",
+                "Rows with {words} in {column} are probably totals and would count twice. Remove "
+                "them, or leave the column aside if they are costs.",
+                options=(f"--map ignore={column}",),
+                words=", ".join(words[:3]),
+                column=column,
+            )
 
 
 def _refuse_periods(column: str, *options: str) -> Refusal:

@@ -306,12 +306,9 @@ class _RowReader:
     def _select_data(self, block: RowBlock, width: int, key: tuple[int, ...]) -> Iterator[RowBlock]:
         block = self._drop_header_rows(block)
         without_key = _is_blank(block.cells[key[0] if key else 0])
-        moments = {
-            column.index
-            for column in self.context.columns.values()
-            if column.field.value_type == ValueType.MOMENT
-        }
-        if moments & set(key[:1]):  # `Total` under a date is no value of the columns beside it
+        if self._find_moments() & set(
+            key[:1]
+        ):  # `Total` under a date is no value of the columns beside it
             has_digit = pc.match_substring_regex(block.cells[key[0]], r"\d")
             without_key |= ~to_numpy(pc.fill_null(has_digit, False)).astype(bool)
         if without_key.any():
@@ -334,6 +331,10 @@ class _RowReader:
             yield block
         if padded:
             yield build_block(*zip(*padded, strict=True), [], width, block.share)
+
+    def _find_moments(self) -> set[int]:
+        columns = self.context.columns.values()
+        return {item.index for item in columns if item.field.value_type == ValueType.MOMENT}
 
     def _names_maxima(self, row: list[str]) -> bool:
         """Return whether a row of an evaluation sheet says what its criteria are out of."""
@@ -526,8 +527,11 @@ class _RowReader:
             batch.reject(np.arange(len(batch)) == len(batch) - 1, "cut_row")
 
     def _mark_footers(self, batch: RowBatch, block: RowBlock) -> None:
+        moments = self._find_moments()
         for index in np.flatnonzero(batch.reasons != None):  # noqa: E711 (element by element)
-            if batch.reasons[index] != "not_given" and table_bounds.is_footer(block.row(index)):
+            row = block.row(index)
+            labels = [row, *([row[place]] for place in moments)]  # `Total` in place of a time
+            if batch.reasons[index] != "not_given" and any(map(table_bounds.is_footer, labels)):
                 batch.reasons[index] = "footer"
 
     def _sample_rows(self, staged: Staged, block: RowBlock, keep: np.ndarray) -> None:
