@@ -76,7 +76,7 @@ _BEST_FIRST = re.compile(
 )
 """Header of a rating with 1 as the best."""
 _ONE_AND_TWO = {"1", "2"}
-"""Codes of yes and no, either of which may be yes."""
+"""Codes of yes and no; files differ in which is which."""
 MAX_OFF_SCALE = 0.2
 _DOTTED_CLOCK = r"^\s*(\d{1,2})\.(\d{2})\.(\d{2})\s*$"
 _LEFT_ASIDE = (ValueType.BOOLEAN, ValueType.HANDLER, ValueType.LABEL)

@@ -530,7 +530,7 @@ class _RowReader:
         moments = self._find_moments()
         for index in np.flatnonzero(batch.reasons != None):  # noqa: E711 (element by element)
             row = block.row(index)
-            labels = [row, *([row[place]] for place in moments)]  # `Total` in place of a time
+            labels = [row, *([row[place]] for place in moments)]  # `Total` under a time
             if batch.reasons[index] != "not_given" and any(map(table_bounds.is_footer, labels)):
                 batch.reasons[index] = "footer"
 
