@@ -240,9 +240,19 @@ def test_amounts_of_months_are_refused_with_what_to_do(centre: Path) -> None:
     assert describe_question(asked)["error"]["options"] == ["--map day=Day"]
 
 
-def test_millionths_of_an_advertising_interface_are_amounts(centre: Path) -> None:
-    head = "segments.date,campaign.name,metrics.cost_micros\n"
-    bring(centre, "spend", head + "2026-03-16,Brand,12500000\n2026-03-17,Brand,8000000\n")
+@pytest.mark.parametrize(
+    ("head", "first", "second"),
+    [
+        ("segments.date,campaign.name,metrics.cost_micros", 12_500_000, 8_000_000),
+        ("Day,Campaign,Cost (cents)", 1250, 800),
+        ("Day,Campaign,Cost (k€)", 0.0125, 0.008),
+    ],
+)
+def test_parts_and_multiples_in_the_header_are_amounts(
+    centre: Path, head: str, first: float, second: float
+) -> None:
+    rows = f"2026-03-16,Brand,{first}\n2026-03-17,Brand,{second}\n"
+    bring(centre, "spend", f"{head}\n{rows}", decimal=".")
     with lake.working(others=["spend"]) as connection:
         amounts = connection.execute("SELECT amount FROM spend ORDER BY day").fetchall()
     assert amounts == [(12.5,), (8.0,)]

@@ -155,12 +155,15 @@ def test_an_id_known_in_two_systems_is_rejected_unless_the_system_is_named(centr
     assert find_contacts("csat", where="csat IS NOT NULL AND source_system = 'north'") == []
 
 
-def test_a_survey_without_id_joins_the_last_contact_of_its_customer(centre: Path) -> None:
+@pytest.mark.parametrize("header", ["customer", "Phone"])
+def test_a_survey_without_id_joins_the_last_contact_of_its_customer(
+    centre: Path, header: str
+) -> None:
     bring(centre, "contacts", CALLS)
     report = bring(
         centre,
         "surveys",
-        "customer,answered_at,csat\n06 12 34 56 01,2026-03-02 "
+        f"{header},answered_at,csat\n06 12 34 56 01,2026-03-02 "
         "09:08:00,4\n0612345601,2026-03-02 15:00:00,2\n0612345699,2026-03-02 15:00:00,1\n",
     )
     assert (report.tally.updated, report.tally.skipped_kinds) == (2, {"unmatched": 1})

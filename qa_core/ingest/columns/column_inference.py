@@ -75,6 +75,10 @@ _BEST_FIRST = re.compile(
     r"easy|facil|einfach|leicht|low effort)|schulnote"
 )
 """Header of a rating with 1 as the best."""
+_ONE_AND_TWO = {"1", "2"}
+"""Codes of yes and no; files differ in which is which."""
+MAX_OFF_SCALE = 0.2
+_DOTTED_CLOCK = r"^\s*(\d{1,2})\.(\d{2})\.(\d{2})\s*$"
 _LEFT_ASIDE = (ValueType.BOOLEAN, ValueType.HANDLER, ValueType.LABEL)
 """Types whose column is no such field where most of its words are unknown."""
 DEFAULT_SCALES = {"csat": (1, 5), "ces": (1, 7), "score": (0, 100)}
@@ -318,6 +322,8 @@ class FileContext:
         """Clear cells that mean "not given"; replace words by the number they mean."""
         if self.columns[name].field.value_type == ValueType.MOMENT:
             values = vocabulary.strip_quotes(values)
+        if name == "time":
+            values = pc.replace_substring_regex(values, _DOTTED_CLOCK, r"\1:\2:\3")
         values = vocabulary.clear_non_answers(values)
         taught = self.taught.get(self.columns[name].index)
         if taught:
@@ -426,7 +432,7 @@ class FileContext:
                 )
             self._require_rating(name, column, evidence)
             scale = options.scales.get(name) or options.scales.get(column.header.text)
-            said = re.sub(r"(?<=\d) ?[=(]", " is ", column.header.text)
+            said = re.sub(r"(?<=\d) ?[=(]|(?<=[(\[]1) ", " is ", column.header.text)
             if not scale and _BEST_FIRST.search(simplify(said)):
                 raise self._refuse_reversed(name, column, evidence)
             is_named = name in options.columns
@@ -443,6 +449,8 @@ class FileContext:
                 evidence, options.decimal, scale, hint, self.decisions
             )
         else:
+            if name == "nps":
+                self._require_recommendation(column, evidence)
             decimal = numbers.decide_decimal(evidence, options.decimal, self.decisions)
             self.readings[name] = numbers.NumberReading(
                 decimal, item.low, item.high, is_whole=item.value_type == ValueType.WHOLE
@@ -458,6 +466,28 @@ class FileContext:
             "In the column {column}, 1 may be the best rating. Say from which to which it goes, "
             "the best last.",
             options=(f"--scale {name}={greatest}-1", f"--scale {name}=1-{greatest}"),
+        )
+
+    def _require_recommendation(self, column: Column, evidence: numbers.NumberEvidence) -> None:
+        """Raise Refusal for a recommendation that is not on 0–10."""
+        named = self.options.is_stated or "nps" in self.options.columns
+        off_scale = evidence.counts_above[10] + evidence.negative
+        has_other = column.header.scale not in (None, "0-10", "1-10") or (
+            evidence.denominators and evidence.denominators != {10}
+        )
+        if named or not (has_other or off_scale > MAX_OFF_SCALE * evidence.total):
+            return
+        text = column.header.text
+        raise evidence.refuse(
+            "not_out_of_ten",
+            "{column} has ratings from {low} to {high}, but a recommendation (NPS) goes from 0 to "
+            "10. Say what it is.",
+            options=(
+                *(f"--map {name}={text}" for name in ("csat",) if not self.has(name)),
+                f"--map ignore={text}",
+            ),
+            low=f"{evidence.lowest:g}",
+            high=f"{evidence.highest:g}",
         )
 
     def _has_criteria(self) -> bool:
@@ -520,6 +550,8 @@ class FileContext:
         if evidence.is_ticked and column.field.value_type in (ValueType.BOOLEAN, ValueType.FLAG):
             self.notes.setdefault("ticked", set()).add(name)
             self.decide(name, "empty means no", evidence.show())
+        if column.field.value_type == ValueType.BOOLEAN and evidence.words == _ONE_AND_TWO:
+            raise self.refuse_words(name)
         if (
             evidence.known_share >= 1 - MAX_UNKNOWN_SHARE
             or column.field.value_type not in _LEFT_ASIDE

@@ -21,10 +21,16 @@ from qa_core.ingest.columns.numbers import (
 from qa_core.ingest.staging.arrays import to_numpy
 from qa_core.ingest.staging.declaration import ColumnEvidence
 
-SECONDS_IN = {"s": 1.0, "ms": 0.001, "min": 60.0, "h": 3_600.0, "day": 86_400.0}
+SECONDS_IN = {
+    "s": 1.0, "ms": 0.001, "cs": 0.01, "ds": 0.1, "min": 60.0, "h": 3_600.0, "day": 86_400.0,
+}  # fmt: skip
+OTHER_UNIT = "other"
+"""Unit in a header that is none of these, such as steps of 6 seconds."""
 UNIT_NAMES = {
     "s": N_("seconds"),
     "ms": N_("milliseconds"),
+    "cs": N_("hundredths of a second"),
+    "ds": N_("tenths of a second"),
     "min": N_("minutes"),
     "h": N_("hours"),
     "day": N_("days"),
@@ -37,14 +43,15 @@ MAX_MINUTES = 30
 _FULL = re.compile(
     r"^(?:(?P<date>\d{4}-\d{2}-\d{2}|\d{1,2}/\d{1,2}/\d{4})[ "
     r"T])?(?P<sign>-?)(?:(?P<days>\d+)(?: (?:days?|jours?|d|j),? |\.(?=\d\d:)))?"
-    r"(?P<h>\d{1,4}):(?P<m>\d{1,2}):(?P<s>\d{1,2}(?:[.,]\d+)?)(?: ?(?P<half>[AaPp])[Mm])?$"
+    r"(?P<h>\d{1,4}):(?P<m>\d{1,2}):(?P<s>\d{1,2}(?:[.,]\d+)?)(?: ?(?P<half>[AaPp])[Mm]|Z)?$"
 )
 _PAIR = re.compile(r"^(?P<sign>-?)(?P<x>\d{1,4}):(?P<y>\d{2}(?:[.,]\d+)?)$")
 _WORDS = re.compile(
     r"^(?P<sign>-?)(?:(?P<d>\d+) ?(?:d|j|days?|jours?) ?)?(?:(?P<h>\d+(?:[.,]\d+)?) "
-    r"?(?:h|hr|hrs|heures?|hours?)\.?,? ?)?(?:et |and )?"
-    r"(?:(?P<m>\d+(?:[.,]\d+)?) ?(?:m|min|mins|mn|mns|minutes?|['’′])\.?,? ?)?(?:et |and )?"
-    r"(?:(?P<s>\d+(?:[.,]\d+)?) ?(?:s|sec|secs|secondes?|seconds?|\"|″|'')?\.?)?$",
+    r"?(?:h|hr|hrs|heures?|hours?|std|stunden?|horas?|or[ae])\.?,? ?)?(?:et |and |und |[ye] )?"
+    r"(?:(?P<m>\d+(?:[.,]\d+)?) ?(?:m|min|mins|mn|mns|minut(?:en?|es|os?|i)?|['’′])\.?,? ?)?"
+    r"(?:et |and |und |[ye] )?(?:(?P<s>\d+(?:[.,]\d+)?) "
+    r"?(?:s|secs?|seco?nd(?:e[ns]?|os?|i|s)?|seg|segundos?|sek|sekunden?|\"|″|'')?\.?)?$",
     re.IGNORECASE,
 )
 _ISO = re.compile(
@@ -191,6 +198,8 @@ def decide_reading(
     units, seen = (), f"{numbers.lowest:g} – {numbers.highest:g}"
     if requested:
         units, seen = (requested,), SET_BY_PERSON
+    elif hint == OTHER_UNIT:
+        units = ("s", "ms", "min")
     elif hint:
         units, seen = (hint,), ""
     elif numbers.fractions and numbers.lowest >= 0 and MAX_CALL_HOURS / 24 < numbers.highest < 1:
@@ -217,7 +226,10 @@ def decide_reading(
         raise evidence.refuse(
             "ambiguous_unit",
             "Numbers in the column {column} go up to {high}. Choose their unit.",
-            options=tuple(f"--unit {evidence.field}={unit}" for unit in units),
+            options=(
+                *(f"--unit {evidence.field}={unit}" for unit in units),
+                *([f"--map ignore={evidence.column}"] if hint == OTHER_UNIT else []),
+            ),
             high=f"{numbers.highest:g}",
         )
     unit = units[0] if units else "s"

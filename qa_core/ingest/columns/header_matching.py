@@ -10,6 +10,7 @@ from qa_core.base.i18n import N_
 from qa_core.files.header_text import simplify
 from qa_core.files.options import ImportOptions
 from qa_core.ingest.columns import vocabulary
+from qa_core.ingest.columns.durations import OTHER_UNIT
 from qa_core.ingest.columns.timestamps import parse_period
 from qa_core.ingest.staging.declaration import Column, Field, Header, Profile, ValueType
 from qa_core.ingest.words.tables import list_words
@@ -19,18 +20,37 @@ Hit = tuple[Field, int]
 Vocabulary = Mapping[str, Hit]
 _UNITS = {
     **dict.fromkeys(("s", "sec", "secs", "second", "seconds", "seconde", "secondes"), "s"),
+    **dict.fromkeys(("sek", "sekunden", "seg", "segundos", "secondi", "seconden"), "s"),
     **dict.fromkeys(("ms", "msec", "milliseconds", "millisecondes", "millis"), "ms"),
     **dict.fromkeys(("min", "mins", "minute", "minutes", "mn"), "min"),
+    **dict.fromkeys(("minuten", "minutos", "minuti"), "min"),
     **dict.fromkeys(("days", "jours"), "day"),
+    **dict.fromkeys(("ds", "tenths", "dixiemes", "zehntel", "decimas"), "ds"),
+    **dict.fromkeys(("cs", "hundredths", "centiemes", "hundertstel", "centesimas"), "cs"),
 }
+_COUNTED_UNIT = re.compile(rf"\b(1 10+|x?\d+) ?({'|'.join(_UNITS)})\b")
+"""Unit with a number before it: `1/10 s`, `100 ms`, `6 sec increments`."""
+_PARTS_OF_SECOND = {
+    ("1", "s"): "s", ("1", "ms"): "ms", ("1", "min"): "min",
+    ("1 10", "s"): "ds", ("100", "ms"): "ds", ("1 100", "s"): "cs", ("10", "ms"): "cs",
+    ("1 1000", "s"): "ms",
+}  # fmt: skip
 _HOURS = ("h", "hr", "hrs", "heure", "heures", "hour", "hours")
 _LINKS = frozenset(("d", "de", "du", "des", "l", "la", "le", "les", "of", "the"))
-_TIMES = ("temps", "duree", "tps")
-"""French words for a time; tools write any of them: `Tps de parole`, `Durée de parole`."""
+_TIMES = (
+    ("temps", "duree", "tps"), ("tiempo", "duracion"), ("tempo", "durata"), ("tempo", "duracao"),
+)  # fmt: skip
+"""Words for a time in one language; tools write any of them: `Tps de parole`, `Durée de parole`."""
 _COUNTS = frozenset(("nb", "nbr", "nbre", "nombre", "number"))
 _RANGE = re.compile(r"\b(\d{1,3})\s*(?:-|–|à|to)\s*(\d{1,3})\b")
+_ENDS = re.compile(
+    r"[(\[]\s*([01])\s*[=:]?\s*(?!of\b|sur\b|in\b|von\b|de\b|di\b|pt|point)[^\W\d_][^\d/]*"
+    r"[\s=:,;–-](\d{1,2})\s*[=:]?\s*[^\W\d_]\D*[)\]]"
+)
+"""Scale by the words of its ends: `(1 sad - 3 happy)`."""
 _OUT_OF = re.compile(r"(?:/|\bsur |\bout of |\b[Mm]ax\.? )\s*(\d{1,3})\b")
 _BRACKETS = re.compile(r"[\(\[].*?[\)\]]")
+_INCLUDING = list_words("including")
 _CLOCK = re.compile(r"[\(\[]h{0,2}:?m{1,2}:ss?[\)\]]", re.IGNORECASE)
 _FLAG_MARKS = re.compile(
     r"^(?:(?:is|was|has|call|calls|appel|est|contact|a ete) )+|"
@@ -41,6 +61,8 @@ _OF_CONTACT = re.compile(
     r"(?: (?:calls?|appels?|contacts?|interaction|conversation|llamada|chamada|chiamata))+$"
 )
 """Words beside the name of a field that add nothing: `Call talk time`."""
+_QUESTION_NUMBER = re.compile(r"^q\d{1,2} (?=\w)")
+"""Number before the name of a question: `Q1_CSAT`."""
 _FLAGS = (ValueType.FLAG, ValueType.BOOLEAN)
 _RATED = (ValueType.MARK, ValueType.CRITERION)
 OTHER_LANGUAGE = 100
@@ -62,12 +84,14 @@ _STATE_LOG = ("state_headers", "state_starts", "state_ends")
 def parse_header(text: str) -> Header:
     """Split a header: `Call_Duration_Min` in minutes, `Note (1-5)` on 1–5, `Accueil /2` of 2."""
     whole = simplify(text)
-    scale, out_of = _RANGE.search(text), _OUT_OF.search(text)
+    scale, out_of = _RANGE.search(text) or _ENDS.search(text), _OUT_OF.search(text)
     bare = _BRACKETS.sub(" ", text)
     words = simplify(_OUT_OF.sub(" ", bare) if bare.strip() else text).split()
     brackets = [simplify(bracket) for bracket in _BRACKETS.findall(text)]
     in_brackets = (_UNITS.get(word) for bracket in brackets for word in bracket.split())
     unit = next(filter(None, in_brackets), None)
+    if counted := next(filter(None, map(_COUNTED_UNIT.search, brackets)), None):
+        unit = _PARTS_OF_SECOND.get((counted[1].lstrip("x"), _UNITS[counted[2]]), OTHER_UNIT)
     if unit is None and any(bracket in _HOURS for bracket in brackets):
         unit = "h"
     if len(words) > 2 and words[-1] in _HOURS and words[-2] in ("in", "en"):
@@ -105,8 +129,8 @@ def build_vocabulary(fields: tuple[Field, ...]) -> dict[str, Hit]:
     for words, hit in list(vocabulary.items()):
         vocabulary.setdefault(_drop_links(words), hit)
         kind, _space, rest = words.partition(" ")
-        if kind in _TIMES and rest and hit[0].value_type == ValueType.DURATION:
-            for other in _TIMES:
+        if rest and hit[0].value_type == ValueType.DURATION:
+            for other in {other for words in _TIMES if kind in words for other in words}:
                 vocabulary.setdefault(_drop_links(f"{other} {rest}"), hit)
     for words, hit in list(vocabulary.items()):
         if len(words) >= MIN_JOINED:
@@ -137,22 +161,38 @@ def score_rows(rows: Iterable[Iterable[str]], *vocabularies: Vocabulary) -> int:
 
 def find_field(header: Header, vocabulary: Vocabulary) -> Hit | None:
     """Find the field that a header names, exactly or but for its unit."""
-    whole = simplify(header.text)
+    whole = _QUESTION_NUMBER.sub("", simplify(header.text))
     flag = vocabulary.get(_FLAG_MARKS.sub("", whole))
     own = vocabulary.get(_drop_links(_OF_CONTACT.sub("", header.words)))
-    if header.unit or _CLOCK.search(header.text):
+    has_unit = header.unit or _CLOCK.search(header.text)
+    if has_unit:
         # Queue (m:ss) is the time there.
         time = vocabulary.get(f"{header.words} time")
         if time and time[0].value_type == ValueType.DURATION:
             return time
-    return (
-        vocabulary.get(whole)
+    known = vocabulary.get(whole)
+    if known is None and _names_parts(header) and _is_time_of_work(vocabulary.get(header.words)):
+        return None
+    hit = (
+        known
         or vocabulary.get(header.words)
         or vocabulary.get(_drop_links(whole))
         or vocabulary.get(_drop_links(header.words))
         or (flag if flag and flag[0].value_type in _FLAGS else None)
         or ((own[0], BESIDE_CONTACT) if own and own[0].value_type not in _RATED else None)
     )
+    is_time = hit and has_unit and hit[0].name == "queue"  # Warteschlange (Sek.)
+    return vocabulary.get("wait seconds") if is_time else hit
+
+
+def _names_parts(header: Header) -> bool:
+    """Return whether brackets say what is in a time and what is not: `Talk (incl. hold)`."""
+    brackets = " ".join(_BRACKETS.findall(header.text))
+    return not _INCLUDING.isdisjoint(simplify(brackets).split())
+
+
+def _is_time_of_work(hit: Hit | None) -> bool:
+    return bool(hit) and hit[0].value_type == ValueType.DURATION and "wait" not in hit[0].name
 
 
 def match_columns(
@@ -235,6 +275,7 @@ def _prefer_clocks(
 _MAX = 0.8
 _CLOCK_CELL = re.compile(r"\d{1,2}:\d{2}")
 _MOMENT = re.compile(r"\d{1,2}:\d{2}|\d{4}-\d{2}-\d{2}|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}")
+_HALF_DAY = re.compile(r"\d{1,2} ?[AaPp]\.? ?[Mm]\.?")
 _WORDS = re.compile(r"[A-Za-zÀ-ÿ]{4,}")
 _AMOUNT = re.compile(r"0|[2-9]\d?|\d{2,}")
 _PHONE = re.compile(r"[+0]?[\d .()-]{8,}")
@@ -244,7 +285,7 @@ _REFITS = (
     ("advisor", lambda cell: simplify(cell) in vocabulary.HANDLERS, "handled_by"),
     ("answered", _MOMENT.search, "answered_at"),
     ("answered_at", lambda cell: simplify(cell) in vocabulary.ANSWERS, "answered"),
-    ("hour", _MOMENT.search, "time"),
+    ("hour", lambda cell: _MOMENT.search(cell) or _HALF_DAY.fullmatch(cell), "time"),
     *((name, _AMOUNT.fullmatch, "") for name in ("answered", "abandoned", "missed", "voicemail")),
     ("wrap_seconds", _WORDS.search, "reason"),
     ("source", _PHONE.fullmatch, "caller"),

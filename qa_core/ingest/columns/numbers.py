@@ -269,6 +269,15 @@ def decide_mark(
     readable = max(1, evidence.total - evidence.unreadable)
     requested = parse_scale(scale) if scale else None
     factor, seen = 1.0, f"{evidence.lowest:g} – {evidence.highest:g}"
+    if evidence.lowest < 0 < evidence.highest <= -2 * evidence.lowest <= 20 and not requested:
+        raise evidence.refuse(
+            "negative_ratings",
+            "The ratings in {column} go from {low} to {high}. Write them on a scale that begins "
+            "at 0 or 1, or leave the column aside.",
+            options=(f"--map ignore={evidence.column}",),
+            low=f"{evidence.lowest:g}",
+            high=f"{evidence.highest:g}",
+        )
     if requested:
         low, high, seen = *sorted(requested), SET_BY_PERSON
     elif hint and parse_scale(hint):

@@ -32,8 +32,8 @@ _SHAPES = {
     "short_year": r"^" + _DAY_NAME + r"(?P<a>\d{1,2})[-/.](?P<b>\d{1,2})[-/.](?P<c>\d{2})" + _TIME,
     "named": r"^"
     + _DAY_NAME
-    + r"(?P<d>\d{1,2})(?:st|nd|rd|th|er|\.)?[ \-/](?P<mon>[A-Za-zÀ-ÿ]{3,9})\.?,?[ "
-    r"\-/](?P<y>\d{4}|\d{2})" + _TIME,
+    + r"(?P<d>\d{1,2})(?:st|nd|rd|th|er|\.)?[ \-/](?:de )?(?P<mon>[A-Za-zÀ-ÿ]{3,9})\.?,?[ "
+    r"\-/](?:de )?(?P<y>\d{4}|\d{2})" + _TIME,
     "named_first": r"^"
     + _DAY_NAME
     + r"(?P<mon>[A-Za-zÀ-ÿ]{3,9})\.? (?P<d>\d{1,2})(?:st|nd|rd|th)?,? (?P<y>\d{4})"
@@ -43,6 +43,7 @@ _SHAPES = {
     r"2[0-3]):?(?P<M>[0-5]\d):?(?P<S>[0-5]\d)?)?(?P<f>)(?P<ap>)(?P<z>Z|[+-]\d{2}:?\d{2})?$",
     "clock": r"^(?P<H>\d{1,2}) ?[:hH] ?(?P<M>\d{2})(?: ?[:mM] "
     r"?(?P<S>\d{2})(?:[.,](?P<f>\d{1,9}))?s?)?" + _HALF + r"(?P<z>)$",
+    "half": r"^(?P<H>\d{1,2}) ?(?P<M>)(?P<S>)(?P<f>)(?P<ap>[AaPp])\.? ?[Mm]\.?(?P<z>)$",
     "hour": r"^(?P<H>\d{1,2}) ?[hH](?:eures?|ours?)?(?P<M>)(?P<S>)(?P<f>)(?P<ap>)(?P<z>)$",
     "number": r"^(?P<n>\d+(?:[.,]\d+)?)$",
 }
@@ -71,7 +72,7 @@ _STARTS_OF_MONTHS = (
     ("oct", "okt", "ott", "out"), ("nov",), ("dec", "déc", "dez", "dic"),
 )  # fmt: skip
 _MONTHS = {start: number for number, names in enumerate(_STARTS_OF_MONTHS, 1) for start in names}
-CLOCKS = ("clock", "hour")
+CLOCKS = ("clock", "half", "hour")
 _CLOCKS_WITHOUT_SEPARATOR = {2: "hour", 4: "hhmm", 6: "hhmmss"}
 _EPOCHS = {"epoch": 1, "epoch_ms": 1_000, "epoch_us": 1_000_000}
 ORDERS = {"dmy": ("d", "m", "y"), "mdy": ("m", "d", "y"), "ymd": ("y", "m", "d")}

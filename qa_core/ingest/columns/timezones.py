@@ -53,13 +53,15 @@ _ZONE = re.compile(
     rf"(?<![^(\[])(?:{'|'.join(_ALONE)})(?![^)\]])))(?![A-Za-z+-])"
 )
 """Zone in a header."""
+_OFFSET = re.compile(r"[+-]\d{1,2}(?::?\d\d)?")
 FIRST_YEAR, LAST_YEAR = 1970, 2100
 
 
 def find_zones(text: str) -> tuple[str, ...]:
     """Find the zones that a header or a cell may name, the likeliest first: `Start (UTC)`,
-    `America/New_York`, `GMT+1`, `EST`.
+    `America/New_York`, `GMT+1`, `EST`, `+01:00`.
     """
+    text = f"UTC{text}" if _OFFSET.fullmatch(text) else text
     for match in _ZONE.finditer(text):
         if match["hours"]:
             hours = int(match["sign"] + match["hours"])
@@ -67,6 +69,12 @@ def find_zones(text: str) -> tuple[str, ...]:
         if match["letters"] or match["place"] in available_timezones():
             return tuple((_ZONES | _ALONE).get(match["letters"], match["place"] or "").split())
     return ("UTC",) if re.search(r"\b(?:utc|gmt)\b(?! ?\d)", simplify(text)) else ()
+
+
+def have_same_clock(one: str, other: str) -> bool:
+    """Return whether two zones have the same offset in winter and in summer."""
+    days = (datetime(2026, month, 1) for month in (1, 7))
+    return all(ZoneInfo(one).utcoffset(day) == ZoneInfo(other).utcoffset(day) for day in days)
 
 
 class Zone:

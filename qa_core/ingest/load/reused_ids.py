@@ -39,7 +39,8 @@ def find_key_scope(
     belong to several contacts and others to one.
     """
     if staged.kind != "contacts" or "contact_id" not in staged.columns:
-        _require_apart(connection, staged, options)
+        if staged.kind == "contacts":
+            _require_apart(connection, staged, options)
         return None, None
     known_scope = _find_known_scope(connection, staged)
     if staged.repeated_ids is None:

@@ -132,6 +132,7 @@ MIN_EARLY, MAX_EARLY = 3, 0.05
 ZERO_COLUMNS = ("wait_seconds", "hold_seconds", "wrap_seconds", "csat", "nps", "ces")
 """Columns with 0 where nobody answered; see `table_reader.null_out_zero_placeholders`."""
 
+_NUMBERED_PART = re.compile(r"(.*\w)[-._/][1-9]")
 _OF_GROUP = re.compile(
     r"linkedid|(?:master|parent|root|original|initial|linked|correlation)"
     r"(?: (?:calls?|contact|interaction|conversation|session|leg))? (?:s|uu|gu)?id"
@@ -204,6 +205,7 @@ def decide_columns(context: FileContext) -> None:
     context.drop_empty("answered_at", "ended_at", "updated_at")
     outcomes.decide_outcome(context)
     _require_own_id(context)
+    _require_whole_ids(context)
     _decide_system(context)
     _decide_direction(context)
     _require_one_advisor(context)
@@ -332,7 +334,9 @@ def _require_inbound(context: FileContext) -> None:
     signs = [
         text
         for index, text in enumerate(context.headers)
-        if OUTGOING.search(simplify(text)) and len(context.sample_cells(index)) and index != dialled
+        if OUTGOING.search(words := simplify(text))
+        and len(context.sample_cells(index))
+        and (dialled is None or (index != dialled and not words.startswith("lead")))
     ]
     different = {
         name: len(context.sample_cells(context.columns[name].index).unique())
@@ -400,6 +404,27 @@ def _require_own_id(context: FileContext) -> None:
                 column=text,
                 own=own,
             )
+
+
+def _require_whole_ids(context: FileContext) -> None:
+    """Raise Refusal where ids such as `A-1` and `A-2` number the parts of one contact."""
+    if not context.has("contact_id") or "contact_id" in context.options.columns:
+        return
+    column = context.columns["contact_id"]
+    ids = context.sample_cells(column.index).to_pylist()
+    parts = Counter(match[1] for text in ids if (match := _NUMBERED_PART.fullmatch(text)))
+    numbered = {f"{whole}{mark}{n}" for whole in parts for mark in "-._/" for n in range(1, 10)}
+    several = [whole for whole, count in parts.items() if count > 1]
+    is_open = context.options.is_stated or not several or len(several) > len(parts) / 2
+    if not is_open and sum(parts.values()) == len(ids) and numbered.issuperset(ids):
+        raise Refusal(
+            "group_of_rows",
+            "Ids such as {ids} may be the parts of one contact, which would count as several. "
+            "Export one row per contact, or name {own} if every row is a contact.",
+            options=(f"--map contact_id={column.header.text}",),
+            ids=", ".join([text for text in ids if text.startswith(several[0])][:2]),
+            own=column.header.text,
+        )
 
 
 def _require_one_advisor(context: FileContext) -> None:

@@ -1,7 +1,8 @@
 """Evaluation sheets: long (a row per criterion), wide (a column each), or one mark."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +23,7 @@ from qa_core.ingest.columns.header_matching import (
     refuse_missing_column,
 )
 from qa_core.ingest.columns.numbers import NumberEvidence, NumberReading
+from qa_core.ingest.columns.vocabulary import ANSWERS
 from qa_core.ingest.profiles import contacts
 from qa_core.ingest.profiles.starts import build_moment
 from qa_core.ingest.staging.arrays import as_moments, as_numbers, to_numpy
@@ -49,7 +51,20 @@ _PERSONAL = r"^\+?[\d .()/-]{8,}$|@|^\d(?:[.,]\d+)?[eE]\+?\d+$"
 """Phone numbers and addresses, which are never marks."""
 _MAX_ROWS = 0.95
 _WEIGHT = re.compile(r"\b(?:weights?|weighting|poids|ponderation|coef\w*|gewicht\w*|peso|weging)\b")
+_WEIGHED = re.compile(
+    r"\b(?:weights?|weighting|poids|pond[ée]ration|coeff?(?:icient)?\.?|gewicht\w*|peso|weging)"
+    r"\s*[:=]?\s*(\d+(?:[.,]\d+)?)",
+    re.IGNORECASE,
+)
+"""Weight in the header of a criterion."""
+_FATAL = re.compile(
+    r"\bfatal|[ée]liminatoire|\bauto[ -]?fail|\bknock[ -]?out\b|"
+    r"[(\[](?:critical|critique|kritisch|cr[ií]tic[oa]|ko|k\.o\.)[)\]]",
+    re.IGNORECASE,
+)
+"""Header of a criterion that fails an evaluation by itself."""
 _MAXIMA = list_words("maxima")
+_OTHER_EVALUATIONS = list_words("other_evaluations")
 _NUMBER = r"^\d+(?:\.\d+)?$"
 _POSSIBLE = next(item for item in FIELDS if item.name == "possible")
 _LIKE_CRITERIA = ("csat", "reason", "outcome", "declared_resolved", "direction")
@@ -61,6 +76,8 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
     vocabulary = build_vocabulary(
         tuple(field for field in contacts.FIELDS if field.name not in _LIKE_CRITERIA)
     )
+    if "criterion" not in columns and not {"score", "possible"} & columns.keys():
+        columns.pop("points", None)  # a criterion called Answer
     used = {column.index for column in columns.values()}
     if "criterion" not in columns and {"score", "points"} <= columns.keys():
         for name in {"points", "possible"} & columns.keys():  # the sums behind the score
@@ -72,7 +89,12 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
             text
             and index not in used
             and text not in columns
-            and (hit is None or hit[1] == BESIDE_CONTACT)  # Call wrap-up is a criterion.
+            and (
+                hit is None
+                or hit[1] == BESIDE_CONTACT  # Call wrap-up is a criterion.
+                or header.out_of
+                or _WEIGHED.search(text)
+            )
             and not {"id", "date"} & set(header.words.split())
         ):
             columns[text] = Column(Field(text, ValueType.CRITERION), index, header)
@@ -91,6 +113,7 @@ def decide_columns(context: FileContext) -> None:
     """Decide which form the file has, and the greatest mark of each criterion."""
     refuse_emotions(context.headers)
     context.drop_empty("evaluated_at")
+    _require_counted(context)
     if context.has("criterion"):
         _decide_long(context)
         return
@@ -100,6 +123,8 @@ def decide_columns(context: FileContext) -> None:
         context.notes["form"] = "wide"
         if context.has("score"):
             context.drop_replaced("score", *criteria)
+        else:
+            _require_additive(context, criteria)
         return
     for name in criteria:
         context.drop_replaced(name, "score")
@@ -108,6 +133,43 @@ def decide_columns(context: FileContext) -> None:
             "missing_column", "evaluations", context.headers, "score", "criterion"
         )
     context.notes["form"] = "score"
+
+
+def _require_additive(context: FileContext, names: Iterable[str]) -> None:
+    """Raise Refusal for a column that fails an evaluation, or takes points off."""
+    for name in names:
+        is_named = name in context.options.columns or context.options.is_stated
+        if _FATAL.search(name) and not is_named:
+            raise _refuse_taken_off(name, f"--map {name}={name}")
+
+
+def _refuse_taken_off(column: str, *options: str) -> Refusal:
+    return Refusal(
+        "points_taken_off",
+        "{column} may fail an evaluation or take points off. Scores would be computed without "
+        "that. Import the score of each evaluation, or leave the column aside.",
+        options=(f"--map ignore={column}", *options),
+        column=column,
+    )
+
+
+def _require_counted(context: FileContext) -> None:
+    """Raise Refusal where a column says that some evaluations are drafts, trials or withdrawn."""
+    if context.options.is_stated:
+        return
+    used = {context.columns[name].index for name in _TEXTS if context.has(name)} | context.ignored
+    for index, text in enumerate(context.headers):
+        values = context.sample_cells(index).unique().to_pylist() if index not in used else ()
+        words = [value for value in values if simplify(value) in _OTHER_EVALUATIONS]
+        if words and len(values) > 1:
+            raise Refusal(
+                "other_evaluations",
+                "Rows with {words} in {column} would count like all others. Export the final "
+                "evaluations alone, or leave the column aside if all count.",
+                options=(f"--map ignore={text}",),
+                words=", ".join(words),
+                column=text,
+            )
 
 
 def _decide_criteria(context: FileContext) -> None:
@@ -119,6 +181,8 @@ def _decide_criteria(context: FileContext) -> None:
         evidence, header = context.evidence[name], context.columns[name].header
         is_asked = name in context.options.columns or name in context.options.scales
         is_personal = context.compute_share(context.columns[name].index, _PERSONAL) > 0.5
+        if evidence.negative and not (is_personal or is_asked or context.options.is_stated):
+            raise _refuse_taken_off(header.text)
         if not evidence.total or evidence.negative or (is_personal and not is_asked):
             context.leave_aside(name)
         elif name in context.notes.get("yes_no", ()):
@@ -139,6 +203,7 @@ def _decide_criteria(context: FileContext) -> None:
             without_maximum.append(name)
     highest = {name: context.evidence[name].highest for name in without_maximum}
     if not highest:
+        _weigh_criteria(context)
         return
     common = max(highest.values())
     stated = context.options.scales.get(ALL_CRITERIA)
@@ -151,6 +216,26 @@ def _decide_criteria(context: FileContext) -> None:
         raise _refuse_unclear(doubtful, *scales, *(f"--map ignore={name}" for name in odd[:1]))
     for name in without_maximum:
         possible[name] = _decide_possible(context, name, None, stated)
+    _weigh_criteria(context)
+
+
+def _weigh_criteria(context: FileContext) -> None:
+    """Weigh criteria as their headers say: `Greeting (weight 20%)`. Raises Refusal where some
+    headers do not say it.
+    """
+    criteria, possible = find_criteria(context), context.notes["possible"]
+    found = {name: _WEIGHED.search(context.columns[name].header.text) for name in criteria}
+    weights = {name: float(match[1].replace(",", ".")) for name, match in found.items() if match}
+    if weights and len(weights) < len(criteria):
+        raise _refuse_weights(next(iter(weights)))
+    for name, weight in weights.items():
+        reading, factor = context.readings[name], weight / possible[name]
+        low = (reading.low or 0) * factor
+        context.readings[name] = replace(
+            reading, low=low, high=weight, factor=reading.factor * factor
+        )
+        possible[name] = weight
+        context.decide(name, "out of {possible}", possible=f"{weight:g}")
 
 
 def _find_maxima(context: FileContext) -> dict[str, float]:
@@ -248,17 +333,24 @@ def _require_unweighted(context: FileContext) -> None:
     sample = context.take_sample()
     possible = sample.read_number("possible") if context.has("possible") else np.ones(len(sample))
     for index, text in context.find_unused():
+        words = {simplify(value) for value in sample.cells[index].drop_null().to_pylist()}
+        if _FATAL.search(text) and any(ANSWERS.get(word) for word in words):
+            raise _refuse_taken_off(text)
         if not _WEIGHT.search(simplify(text)):
             continue
         weights = NumberReading().read(sample.cells[index])[0] / possible
         if np.nanmax(weights, initial=0) > 1.01 * np.nanmin(weights, initial=np.inf):
-            raise Refusal(
-                "weights_apart",
-                "{column} weighs criteria otherwise than their points. Scores would be computed "
-                "without it. Import the score of each evaluation, or leave the column aside.",
-                options=(f"--map ignore={text}",),
-                column=text,
-            )
+            raise _refuse_weights(text)
+
+
+def _refuse_weights(column: str) -> Refusal:
+    return Refusal(
+        "weights_apart",
+        "{column} weighs criteria otherwise than their points. Scores would be computed "
+        "without it. Import the score of each evaluation, or leave the column aside.",
+        options=(f"--map ignore={column}",),
+        column=column,
+    )
 
 
 def _claim_weight(context: FileContext) -> None:

@@ -3,6 +3,7 @@ of the answer, the direction. What no column states is not known; nothing is inf
 from durations alone. Where columns or talk times contradict each other, the file asks.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
@@ -40,6 +41,8 @@ whichever is more, up to the second share.
 EXAMPLES = 3
 _RECEIVED = (Direction.INBOUND, None)
 """Meaning of `incoming` beside `missed`: a contact received, and answered."""
+_OF_THRESHOLD = re.compile(r"\b(?:within|sla?)\b|\d+ ?s(?:ec\w*)?\b", re.IGNORECASE)
+"""Header of a flag of the service level: `Answered within 20 s`."""
 _SAY_BOTH = frozenset(("answered", "missed", "direction"))
 """Columns beside the outcome whose words say who was answered and who was not."""
 _FLAG_STEMS = [
@@ -283,6 +286,8 @@ def _require_read(context: FileContext, is_open: bool) -> int | None:
         )
         is_flag = is_named and evidence.words <= set(vocabulary.YES_NO)
         if not evidence.seen or (is_flag and not is_open and _repeats_outcome(context, index)):
+            continue
+        if not is_open and _OF_THRESHOLD.search(context.headers[index]):
             continue
         known = {
             word: meaning

@@ -13,13 +13,28 @@ from qa_core.base.i18n import N_
 from qa_core.files.decision import NO_COLUMN
 from qa_core.files.header_text import simplify
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
+from qa_core.ingest.columns.table_bounds import is_footer
 from qa_core.ingest.staging.arrays import as_numbers, to_numpy
 from qa_core.ingest.staging.declaration import Profile, ValueType, build_fields
 
 CURRENCY, CENT = "EUR", 0.01
 MIN_MONTHS = 3
 """Different days from which on a file asks, where each is the first of a month."""
-_MICROS = re.compile(r"\bmicros\b|micros$")
+_TOTAL = re.compile(r"(?:grand |sub)?totals?\b", re.IGNORECASE)
+_FACTORS = (
+    (re.compile(r"\bmicros\b|micros$"), 1e-6, N_("millionths, as the header says")),
+    (
+        re.compile(r"\b(?:euro)?(?:cents?|centimes|centimos|centavos|centesimi)\b"),
+        0.01,
+        N_("hundredths, as the header says"),
+    ),
+    (
+        re.compile(r"\bk ?(?:eur|usd|gbp|chf|cad|euros?)?$|\b(?:thousands|milliers|tsd|tausend)\b"),
+        1000.0,
+        N_("thousands, as the header says"),
+    ),
+)
+"""Parts and multiples of the currency in a header."""
 _SIGNS = {"€": "EUR", "$": "USD", "£": "GBP"}
 FIELDS = build_fields(
     "spend",
@@ -34,9 +49,10 @@ FIELDS = build_fields(
 def decide_columns(context: FileContext) -> None:
     """Decide the currency where no column gives it. Raises Refusal for amounts of periods."""
     amount = context.columns["amount"].header
-    if _MICROS.search(simplify(amount.text)):
-        context.readings["amount"] = replace(context.readings["amount"], factor=1e-6)
-        context.decide("amount", "millionths, as the header says")
+    for pattern, factor, message in _FACTORS:
+        if pattern.search(simplify(amount.text)):
+            context.readings["amount"] = replace(context.readings["amount"], factor=factor)
+            context.decide("amount", message)
     if not context.has("day"):
         raise _refuse_periods(context.get_header("period"))
     days = np.unique(context.take_sample().read_moment("day").day)
@@ -52,6 +68,7 @@ def decide_columns(context: FileContext) -> None:
         if (last > first).any():
             column = context.get_header("last_day")
             raise _refuse_periods(column, f"--map ignore={column}")
+    _require_no_totals(context)
     if context.has("currency"):
         return
     header_currency = amount.currency
@@ -62,6 +79,22 @@ def decide_columns(context: FileContext) -> None:
         column = context.get_header("amount")
     context.notes["currency"] = currency
     context.decide("currency", "amounts in {currency}", seen, currency=currency, column=column)
+
+
+def _require_no_totals(context: FileContext) -> None:
+    """Raise Refusal where a column that is not used says that rows are totals of others."""
+    for index, column in context.find_unused():
+        values = context.sample_cells(index).unique().to_pylist()
+        words = [value for value in values if is_footer([value]) and _TOTAL.match(value)]
+        if words and len(values) > len(words):
+            raise Refusal(
+                "totals_among_rows",
+                "Rows with {words} in {column} are probably totals and would count twice. Remove "
+                "them, or leave the column aside if they are costs.",
+                options=(f"--map ignore={column}",),
+                words=", ".join(words[:3]),
+                column=column,
+            )
 
 
 def _refuse_periods(column: str, *options: str) -> Refusal:

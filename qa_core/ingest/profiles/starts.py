@@ -1,5 +1,7 @@
 """Start of each row, from one column or a date and a time, on all clocks."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import pyarrow.compute as pc
 
@@ -114,11 +116,33 @@ def decide_zone(context: FileContext, *names: str) -> None:
             return
         if zones:
             raise _refuse_zone(context, column, *zones)
+    if _are_fixed(context, names):
+        return
+    for line in context.notes["beside"]:
+        others = _find_other_zones(context, line)
+        if others and not context.options.is_stated:
+            raise _refuse_zone(context, line, *others)
     if context.has("time_zone"):
         values = context.sample_cells(context.columns["time_zone"].index).unique().to_pylist()
-        named = {timezones.find_zones(value) for value in values}
-        if len(named) == 1 and (zones := named.pop()) and context.centre.name not in zones:
-            raise _refuse_zone(context, context.get_header("time_zone"), *zones)
+        named = [timezones.find_zones(value) for value in values]
+        others = {zone for value in values for zone in _find_other_zones(context, value)}
+        if others or not all(named):
+            raise _refuse_zone(context, context.get_header("time_zone"), *sorted(others))
+
+
+def _find_other_zones(context: FileContext, text: str) -> tuple[str, ...]:
+    """Find the zones that a text names, where the centre's clock is not theirs."""
+    zones = timezones.find_zones(text)
+    if any(timezones.have_same_clock(zone, context.centre.name) for zone in zones):
+        return ()
+    return zones
+
+
+def _are_fixed(context: FileContext, names: Iterable[str]) -> bool:
+    """Return whether the cells of these moments say themselves how far they are from UTC."""
+    sample = context.take_sample()
+    moments = [sample.read_moment(name) for name in names if context.has(name)]
+    return all((moment.fixed | np.isnat(moment.clock)).all() for moment in moments)
 
 
 def _refuse_zone(context: FileContext, column: str, *zones: str) -> Refusal:

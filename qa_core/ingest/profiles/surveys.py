@@ -103,13 +103,16 @@ def _require_maximum(context: FileContext) -> None:
     greatest = context.scales["csat"].rpartition("-")[2]
     for index, text in context.find_unused():
         values = context.sample_cells(index).unique().to_pylist()
-        is_maximum = _MAXIMUM.search(simplify(text)) and len(values) == 1 and values[0].isdecimal()
-        if is_maximum and 1 < int(values[0]) != float(greatest):
+        is_maximum = _MAXIMUM.search(simplify(text)) and all(map(str.isdecimal, values))
+        others = sorted({*map(int, values)} - {1, float(greatest)}) if is_maximum else []
+        if others:
             raise context.evidence["csat"].refuse(
                 "ambiguous_scale",
                 "The maximum of {column} is {greatest}, by {other}. Choose its scale.",
-                tuple(f"--scale csat={low}-{values[0]}" for low in (1, 0)),
-                greatest=values[0],
+                tuple(f"--scale csat={low}-{others[-1]}" for low in (1, 0))
+                if len(values) == 1
+                else (f"--map ignore={context.get_header('csat')}",),
+                greatest=", ".join(sorted(values)),
                 other=text,
             )
 

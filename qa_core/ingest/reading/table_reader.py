@@ -31,7 +31,7 @@ from qa_core.files.text_blocks import RowBlock, build_block, read_blocks
 from qa_core.ingest.columns import header_matching, header_rows, table_bounds, taught_words
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.timestamps import find_month, parse_period
-from qa_core.ingest.columns.timezones import Zone
+from qa_core.ingest.columns.timezones import Zone, find_zones
 from qa_core.ingest.platforms.declaration import Platform
 from qa_core.ingest.platforms.reader import SHOWN_OF_A_CELL, SHOWN_ROWS, stage_platform
 from qa_core.ingest.profiles.contacts import ZERO_COLUMNS
@@ -43,9 +43,13 @@ from qa_core.ingest.staging.excluded_lines import PARTIES, ExcludedLines
 from qa_core.ingest.staging.pseudonyms import Pseudonyms, mask_cell
 from qa_core.ingest.staging.staged import SCHEMAS, Staged, open_writer
 from qa_core.ingest.staging.tally import ImportTally
+from qa_core.ingest.words.tables import list_words
 from qa_core.storage import lake
 from qa_core.storage.facts.schema import Outcome
 
+_MAXIMA = list_words("maxima")
+MAX_NOTE = 200
+"""Characters of a line beside the table that are read."""
 SKIP_REASONS = ("footer", "not_given", "trial")
 """Reasons that are no fault of the row: it is skipped, not rejected."""
 HARMLESS = re.compile(r"^(?:\d{1,5}(?:[.,]\d{1,3})?|(?:[\d./-]{8,10}[ T])?\d\d?:\d\d(?::\d\d)?)$")
@@ -135,8 +139,9 @@ def _stage_table(
         [*source.decisions, *header_decisions],
         notes={"file": name_words},
     )
+    above = [row for line, row in sample if line < header.line]
+    context.notes["beside"] = [" ".join(filter(None, row))[:MAX_NOTE] for row in above]
     if kind == "intervals":
-        above = [row for line, row in sample if line < header.line]
         titles = header_rows.find_titles(above, profile)
         if source.title and not (parse_period(source.title) or find_month(source.title)):
             titles.setdefault("queue", source.title)
@@ -301,12 +306,9 @@ class _RowReader:
     def _select_data(self, block: RowBlock, width: int, key: tuple[int, ...]) -> Iterator[RowBlock]:
         block = self._drop_header_rows(block)
         without_key = _is_blank(block.cells[key[0] if key else 0])
-        moments = {
-            column.index
-            for column in self.context.columns.values()
-            if column.field.value_type == ValueType.MOMENT
-        }
-        if moments & set(key[:1]):  # `Total` under a date is no value of the columns beside it
+        if self._find_moments() & set(
+            key[:1]
+        ):  # `Total` under a date is no value of the columns beside it
             has_digit = pc.match_substring_regex(block.cells[key[0]], r"\d")
             without_key |= ~to_numpy(pc.fill_null(has_digit, False)).astype(bool)
         if without_key.any():
@@ -314,9 +316,11 @@ class _RowReader:
             self._tally.skip("blank", blank.sum())
             keep = ~blank
             for index in np.flatnonzero(without_key & keep):
-                keep[index] = not self._classify_odd_row(
-                    int(block.lines[index]), block.row(index), width, key
-                )
+                row = block.row(index)
+                if not self._names_maxima(row):
+                    keep[index] = not self._classify_odd_row(
+                        int(block.lines[index]), row, width, key
+                    )
             block = block.filter(keep, block.odd_rows)
         padded = [
             (line, (row + [""] * (width - len(row)))[:width])
@@ -327,6 +331,15 @@ class _RowReader:
             yield block
         if padded:
             yield build_block(*zip(*padded, strict=True), [], width, block.share)
+
+    def _find_moments(self) -> set[int]:
+        columns = self.context.columns.values()
+        return {item.index for item in columns if item.field.value_type == ValueType.MOMENT}
+
+    def _names_maxima(self, row: list[str]) -> bool:
+        """Return whether a row of an evaluation sheet says what its criteria are out of."""
+        first = next(filter(None, (cell.strip() for cell in row)), "")
+        return self.context.profile.kind == "evaluations" and simplify(first) in _MAXIMA
 
     def _drop_header_rows(self, block: RowBlock) -> RowBlock:
         header, offset = self.header, self.source.line_offset
@@ -360,6 +373,9 @@ class _RowReader:
         if kind in ("blank", "note", "footer"):
             self._tally.skip(kind)
             self._notes.update([index for index, cell in enumerate(row) if kind == "note" and cell])
+            text = " ".join(filter(None, row))[:MAX_NOTE]
+            if find_zones(text):
+                self.context.notes["beside"].append(text)
         elif kind:
             self._odd_rows.append((line, kind, row))
         elif len(row) < width:
@@ -511,8 +527,11 @@ class _RowReader:
             batch.reject(np.arange(len(batch)) == len(batch) - 1, "cut_row")
 
     def _mark_footers(self, batch: RowBatch, block: RowBlock) -> None:
+        moments = self._find_moments()
         for index in np.flatnonzero(batch.reasons != None):  # noqa: E711 (element by element)
-            if batch.reasons[index] != "not_given" and table_bounds.is_footer(block.row(index)):
+            row = block.row(index)
+            labels = [row, *([row[place]] for place in moments)]  # `Total` under a time
+            if batch.reasons[index] != "not_given" and any(map(table_bounds.is_footer, labels)):
                 batch.reasons[index] = "footer"
 
     def _sample_rows(self, staged: Staged, block: RowBlock, keep: np.ndarray) -> None:
