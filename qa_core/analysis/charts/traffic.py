@@ -140,11 +140,8 @@ def build_lines(
     for line in lines:
         frame = line.frame.reset_index(drop=True)
         if {"low", "high"} <= set(frame.columns):
-            # The band is drawn in one piece, over gaps.
-            known = frame[["low", "high"]].notna().all(axis=1)
-            x = [position for position, is_known in zip(places, known, strict=True) if is_known]
             colour = tint.band if line.role == "accent" else tint.chance
-            draw_band(figure, x, frame["low"][known], frame["high"][known], colour)
+            draw_band(figure, places, frame["low"], frame["high"], colour)
         shown += list_values(frame, "low", "high", "value")
         figure.add_scatter(
             x=places,
