@@ -149,14 +149,19 @@ def kpi_column(
         return count_column(
             heading, lambda line: to_integer(value_of(row_of(line))), width or "small"
         )
-    return text_column(heading, lambda line: formatting.value(value_of(row_of(line)), unit), width)
+
+    def describe(line: Any) -> str | None:
+        value = value_of(row_of(line))
+        return None if value is None else formatting.value(value, unit)
+
+    return number_text_column(heading, describe, width)
 
 
 def interval_column(
     key: str, row_of: Callable[[Any], Any], missing: str = "", heading: str = ""
 ) -> TableColumn:
     """Build the column of a KPI with its interval beside each value."""
-    return text_column(
+    return number_text_column(
         heading or cards.column_of(key), lambda line: with_interval(row_of(line)) or missing
     )
 

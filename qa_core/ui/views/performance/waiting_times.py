@@ -25,7 +25,6 @@ PERCENTILES = {
 MIN_FOR_TAIL = 100
 """Waits from which on the longest tenth is at least ten people."""
 NO_WAITS = N_("No wait of single contacts is known")
-FEW_WAITS = N_("Too few contacts to compare times")
 
 
 def show(viewer: Viewer, state: FilterState, clock: Clock) -> None:
@@ -47,11 +46,14 @@ def _show_day(viewer: Viewer, state: FilterState, clock: Clock) -> None:
     frame = traffic.read_waits(viewer, state, clock)
     frame = frame[frame["p50"].notna()].set_index(clock.grain)
     if frame.empty or frame["n"].max() < MIN:
-        cards.show_message(_(NO_WAITS if frame.empty else FEW_WAITS))
+        if frame.empty:
+            cards.show_message(_(NO_WAITS))
+        else:
+            traffic.show_too_few()
         return
     at = charts.list_times(list(frame.index), clock.grain)
     frame = _hide_small_samples(frame).reindex(at)
-    finding = _(FEW_WAITS)
+    finding = _(traffic.FEW)
     if frame["p90"].notna().any():
         worst = frame["p90"].astype(float).idxmax()
         finding = _(
@@ -94,7 +96,7 @@ def _show_trend(viewer: Viewer, state: FilterState) -> None:
     if series["p50"].points["value"].isna().all():
         cards.show_message(_(NO_WAITS))
         return
-    finding: ChartTitle | str = _(FEW_WAITS)
+    finding = chart_titles.prefix(_("Median wait"), series["p50"].finding)
     if tail.points["value"].notna().any():
         finding = chart_titles.prefix(_("90th percentile of the wait"), tail.finding)
     values = {name: percentile.points["value"] for name, percentile in series.items()}
