@@ -20,7 +20,7 @@ from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import explain_link
 
 NOTHING = ":gray[–]"
-HIDDEN = N_("Based on fewer than five advisors or ten contacts.")
+HIDDEN = N_("Based on fewer than five advisors or ten contacts, or would reveal such a figure.")
 SMALL_SAMPLE = N_("Too few contacts for a firm figure: small samples move a lot by chance.")
 ONE_AT_A_TIME = N_("You see one breakdown or one filter at a time. Remove the filter to see this.")
 WITH_RANGE = N_("With 95 % confidence interval. Grey: range from chance alone.")

@@ -322,8 +322,10 @@ def show_hidden(by: Rows) -> None:
     hidden = sum(any(row.status == "suppressed" for row in rows.values()) for rows in by.values())
     if hidden:
         text = ngettext(
-            "{n} row has hidden numbers: based on fewer than five advisors or ten contacts.",
-            "{n} rows have hidden numbers: based on fewer than five advisors or ten contacts.",
+            "{n} row has hidden numbers: based on fewer than five advisors or ten contacts, or "
+            "revealing such a number.",
+            "{n} rows have hidden numbers: based on fewer than five advisors or ten contacts, or "
+            "revealing such a number.",
             hidden,
         )
         st.caption(text)
