@@ -88,9 +88,9 @@ def day_text_column(
 def number_text_column(
     heading: str, value: Callable[[Any], Any], width: Width = None
 ) -> TableColumn:
-    """Build a column of numbers that are texts already, such as `3 / 4`."""
+    """Build a column of numbers that are texts already, such as `3 / 4`; a dash for none."""
     config = column_config.TextColumn(heading, width=width, alignment="right")
-    return TableColumn(heading, value, config)
+    return TableColumn(heading, lambda line: value(line) or None, config)
 
 
 def count_column(heading: str, value: Callable[[Any], Any], width: Width = "small") -> TableColumn:
