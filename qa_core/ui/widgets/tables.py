@@ -157,12 +157,10 @@ def kpi_column(
     return number_text_column(heading, describe, width)
 
 
-def interval_column(
-    key: str, row_of: Callable[[Any], Any], missing: str = "", heading: str = ""
-) -> TableColumn:
+def interval_column(key: str, row_of: Callable[[Any], Any], heading: str = "") -> TableColumn:
     """Build the column of a KPI with its interval beside each value."""
     return number_text_column(
-        heading or cards.column_of(key), lambda line: with_interval(row_of(line)) or missing
+        heading or cards.column_of(key), lambda line: with_interval(row_of(line))
     )
 
 

@@ -54,7 +54,7 @@ def show(viewer: Viewer) -> None:
         ),
         tables.number_text_column(_("Spread"), spread),
         tables.number_text_column(
-            _("Severity"), lambda item: _describe_severity(item.severity), 150
+            _("Severity"), lambda item: _describe_severity(item.severity), 240
         ),
         tables.number_text_column(_("Shrunk"), shrunk),
         tables.text_column(
