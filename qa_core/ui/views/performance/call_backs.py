@@ -33,7 +33,7 @@ def show(viewer: Viewer) -> None:
             tables.moment_column(_("Last call"), lambda item: _localise(item.caller.local_start)),
             tables.text_column(_("Queue"), lambda item: item.caller.queue or "–"),
             tables.text_column(_("Customer"), lambda item: item.caller.customer),
-            tables.text_column(_("State"), _describe_state, STATE_WIDTH),
+            tables.text_column(_("State"), lambda item: _describe_state(item) or "–", STATE_WIDTH),
             tables.count_column(_("Calls"), lambda item: len(item.caller.tries)),
             tables.moment_column(_("First call"), lambda item: _localise(item.caller.first_start)),
         )
