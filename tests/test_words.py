@@ -96,6 +96,12 @@ def is_allowed(text: str) -> bool:
     return any(text.startswith(start) for start in ALLOWED)
 
 
+def test_french_signs_stay_on_the_line_of_their_word():
+    loose = re.compile(r"(?<=\S) (?=[:;?!»](\s|$))|« |(?<=[\d}]) %(?!\w)")
+
+    assert [text for text, _files in texts("fr") if loose.search(text)] == []
+
+
 @pytest.mark.parametrize("language", ["en", "fr"])
 def test_sentences_on_the_screen_are_short(language):
     long = [

@@ -75,7 +75,9 @@ class BoardLine:
         """Basis of the value: interval, number of contacts, how many are pending."""
         row = self.row
         if row.status == "suppressed":
-            return _("Based on fewer than five advisors or ten contacts.")
+            return _(
+                "Based on fewer than five advisors or ten contacts, or would reveal such a figure."
+            )
         if formatting.is_missing(row.value):
             return ""
         between = formatting.interval(row.low, row.high, self.kpi.unit, self.currency)

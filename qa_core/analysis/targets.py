@@ -298,12 +298,14 @@ def parse_value(kpi: Kpi, text: str) -> float:
         raise Misuse(
             "bad_target",
             "A target for {kpi} is a share from 0 to 1 or a percentage: 0.85 or 85%.",
-            kpi=kpi.key,
+            kpi=_(kpi.title),
         )
-    if kpi.bounds:
-        require_number(kpi.key, value, low, high, "bad_target")
+    if high < float("inf"):
+        require_number(_(kpi.title), value, low, high, "bad_target")
     raise Misuse(
-        "bad_target", "A target for {kpi} is a number from 0 up; times are in seconds.", kpi=kpi.key
+        "bad_target",
+        "A target for {kpi} is a number from 0 up; times are in seconds.",
+        kpi=_(kpi.title),
     )
 
 

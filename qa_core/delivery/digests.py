@@ -120,7 +120,10 @@ def _build_of_teams(viewer: Viewer) -> Digest | None:
     trends = [f"**{formatting.short_title(one.kpi)}** – {one.finding.text}" for one in seen.trends]
     events = describe_alerts(viewer, seen.alerts)
     waiting = [
-        _("{what}: {text}", what=_(this_week.TITLES[key]), text=formatting.number(len(lines)))
+        # One line stands for all disputes; the others name an advisor, a plan or a session each.
+        _("{what}: {text}", what=_(this_week.TITLES[key]), text=lines[0].reason)
+        if key == "disputes"
+        else _("{what}: {text}", what=_(this_week.TITLES[key]), text=formatting.number(len(lines)))
         for key, lines in this_week.find_groups(viewer).items()
     ]
     look = (*events, *trends, *_texts(seen.items, "attention"))

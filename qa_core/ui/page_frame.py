@@ -33,7 +33,7 @@ LOGO = styles.LOGO.read_text(encoding="utf-8")
 _NEWS, _NOTICES = "account_news", "own_notices"
 NOTICE_SECONDS = 60
 """Seconds after which a page looks again for what waits."""
-INK = {False: "#1E2A32", True: "#E6EAEC"}
+INK = {False: "#0F181E", True: "#E6EAEC"}
 """Colour of text by whether the theme is dark: a picture does not take it from the page."""
 
 

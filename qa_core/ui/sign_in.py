@@ -12,7 +12,7 @@ from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import _
 from qa_core.centre import settings
 from qa_core.storage.records import store
-from qa_core.ui.frame import gate
+from qa_core.ui.frame import gate, styles
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.server import browser
 from qa_core.ui.widgets import actions
@@ -136,8 +136,7 @@ def _middle() -> DeltaGenerator:
     """Lay out the middle of a page without a menu, under our name."""
     _left, middle, _right = st.columns([1, 2, 1])
     with middle.container(horizontal=True, vertical_alignment="center", gap="small"):
-        icon = gate.ICON.replace("<svg ", '<svg width="44" height="44" aria-hidden="true" ', 1)
-        st.html(icon, width="content")
+        st.image(str(styles.ICON), width=44)
         st.header(_("Écoute"), anchor=False)
     return middle
 

@@ -414,7 +414,7 @@ def test_ten_requests_for_access_are_answered_on_the_page_in_french(
 
     app = open_app("dora", "listening_rules", section="requests")
     for n, key in enumerate(keys):
-        fill(app, "Comment avez-vous vérifié l’identité du demandeur ?", "rappel de ce numéro")
+        fill(app, "Comment avez-vous vérifié l’identité du demandeur\u202f?", "rappel de ce numéro")
         press(app, "Identité vérifiée")
         number = app.selectbox(key="open_request").value
         labels = [link.proto.label for link in app.get("link_button")]

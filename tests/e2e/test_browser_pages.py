@@ -353,7 +353,7 @@ def test_a_page_is_saved_as_it_is_set_and_opens_so_from_another_page(enter) -> N
 @pytest.mark.long
 def test_the_board_sheet_prints_on_one_sheet(enter) -> None:
     page, _heard = enter(Role.EXECUTIVE, "/board")
-    page.get_by_role("heading", name="The cost per resolved contact", exact=False).wait_for()
+    page.get_by_role("heading", name="Cost per resolved contact", exact=False).wait_for()
     settle(page)
 
     assert len(re.findall(rb"/Type\s*/Page\b", page.pdf(prefer_css_page_size=True))) == 1

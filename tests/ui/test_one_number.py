@@ -179,8 +179,8 @@ def test_a_change_between_two_single_contacts_is_called_neither_better_nor_worse
 
     tile = cards.build_tile(row, FilterState(where=where, compare=september))
 
-    assert (tile.delta, tile.delta_up, tile.delta_tone) == (
+    assert (tile.delta, tile.delta_arrow, tile.delta_tone) == (
         formatting.change(90, "seconds"),
-        True,
+        "up",
         "",
     )

@@ -91,7 +91,7 @@ def build_waterfall(
     figure.update_yaxes(
         range=[len(rows) - 0.4, -0.6],
         tickvals=rows,
-        ticktext=[cut(name, 24) for name in names],
+        ticktext=[cut(name, 28) for name in names],
         showgrid=False,
     )
     return finish(figure, tint, height)

@@ -70,7 +70,8 @@ def build_dots(
     figure.update_xaxes(**axis, showgrid=True, side="bottom")
     lines = 2 if row_height >= 36 else 1
     elements.label_rows(figure, [cut(str(label), lines=lines) for label in frame["label"]])
-    return finish(figure, tint, 46 + row_height * max(len(frame), 2))
+    # The half of the last tick of an axis that ends there: 100 %.
+    return finish(figure, tint, 46 + row_height * max(len(frame), 2), margin_r=20)
 
 
 def build_differences(

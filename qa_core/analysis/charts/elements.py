@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import pandas as pd
+
 from qa_core.analysis.charts.labels import format_tick
 from qa_core.analysis.charts.palette import Colours
 from qa_core.analysis.charts.sketch import Sketch
@@ -40,18 +42,35 @@ def draw_intervals(
 
 
 def draw_band(
-    figure: Sketch, xs: Sequence[Any], low: Sequence[float], high: Sequence[float], colour: str
+    figure: Sketch, xs: Sequence[Any], low: pd.Series, high: pd.Series, colour: str
 ) -> None:
-    """Fill the area between two lines, both known at every x."""
-    figure.add_scatter(
-        x=[*xs, *reversed(xs)],
-        y=[*high, *reversed(list(low))],
-        fill="toself",
-        fillcolor=colour,
-        line_width=0,
-        mode="lines",
-        hoverinfo="skip",
-    )
+    """Fill the area between two lines, in one piece where both are known."""
+    for start, end in find_runs(low.notna() & high.notna()):
+        places, bottom, top = xs[start:end], list(low[start:end]), list(high[start:end])
+        if end - start == 1:  # a single interval has no width to fill
+            draw_line(figure, [*places, *places], [*bottom, *top], colour, 6)
+            continue
+        figure.add_scatter(
+            x=[*places, *reversed(places)],
+            y=[*top, *reversed(bottom)],
+            fill="toself",
+            fillcolor=colour,
+            line_width=0,
+            mode="lines",
+            hoverinfo="skip",
+        )
+
+
+def find_runs(known: pd.Series) -> list[tuple[int, int]]:
+    """Return the runs of True as half-open positions."""
+    runs, start = [], None
+    for position, flag in enumerate([*known, False]):
+        if flag and start is None:
+            start = position
+        elif not flag and start is not None:
+            runs.append((start, position))
+            start = None
+    return runs
 
 
 def build_value_axis(

@@ -1,7 +1,6 @@
 """Funnel plot of members, and criteria by advisor."""
 
 from collections.abc import Sequence
-from itertools import count
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -14,8 +13,8 @@ from qa_core.metrics.kpis import Unit, formatting
 from qa_core.stats import CONFIDENCE, OUTER_CONFIDENCE, Funnel
 
 STEPS = 60
-ROOM_FOR_NAMES = 0.12
-"""Part of the height beyond an outlier that its name takes."""
+NAME_WIDTH, NAME_HEIGHT = 0.36, 13
+"""Part of the width that the name of an outlier takes, and its height in pixels."""
 MIN_SPREAD = 20.0
 """Minimum range of shares in points for the full colour scale."""
 
@@ -57,16 +56,30 @@ def build_funnel_plot(
     )
     font = {"size": 11.5, "color": tint.ink}
     named = sorted((row for row in frame.itertuples() if row.is_named), key=lambda row: -row.n)
-    # Place names away from the centre, at three heights: outliers are often close.
-    spread, places = max(shown) - min(shown), {1: count(), -1: count()}
+    # Place names away from the centre, above each other: outliers are often close.
+    pixel, width = (max(shown) - min(shown)) / (height - 70), (last - first) * NAME_WIDTH
+    placed: list[tuple[float, float]] = []
     for row in named:
         away = 1 if row.value > funnel.centre else -1
-        shown.append(row.value + away * spread * ROOM_FOR_NAMES)
-        side = {
-            "xanchor": "right" if row.n > (first + last) / 2 else "left",
-            "yshift": away * (12 + next(places[away]) % 3 * 13),
-        }
-        figure.add_annotation(x=row.n, y=row.value, text=cut(row.label, 18), font=font, **side)
+        if bounds and not bounds[0] <= row.value + away * 2 * NAME_HEIGHT * pixel <= bounds[1]:
+            away = -away
+        is_right = row.n > (first + last) / 2
+        left, at_height = row.n - width * is_right, row.value + away * NAME_HEIGHT * pixel
+        while any(
+            abs(left - other) < width and abs(at_height - there) < NAME_HEIGHT * pixel * 0.99
+            for other, there in placed
+        ):
+            at_height += away * NAME_HEIGHT * pixel
+        placed.append((left, at_height))
+        shown.append(at_height + away * NAME_HEIGHT * pixel)
+        figure.add_annotation(
+            x=row.n,
+            y=row.value,
+            text=cut(row.label, 18),
+            font=font,
+            xanchor="right" if is_right else "left",
+            yshift=(at_height - row.value) / pixel,
+        )
     low, high = find_range(shown, bounds)
     sizes = formatting.nice_ticks(first, last, Unit.COUNT, 4)
     figure.update_yaxes(**elements.build_value_axis(low, high, unit))

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import pandas as pd
 import plotly.graph_objects as go
 
-from qa_core.analysis.charts.elements import build_value_axis, draw_band, draw_line
+from qa_core.analysis.charts.elements import build_value_axis, draw_band, draw_line, find_runs
 from qa_core.analysis.charts.labels import find_range, format_point, list_values
 from qa_core.analysis.charts.palette import Colours, colours, finish
 from qa_core.analysis.charts.sketch import Sketch
@@ -69,16 +69,8 @@ def build_trend(
         else pd.Series(False, index=points.index)
     )
     shown = list_values(points, "value", "low", "high")
-    for start, end in (
-        _find_runs(known & points["low"].notna() & points["high"].notna())
-        if "low" in points
-        else ()
-    ):
-        part, days = points.iloc[start:end], at[start:end]
-        if end - start == 1:  # a single interval has no width to fill
-            draw_line(figure, days * 2, [*part["low"], *part["high"]], tint.band, 6)
-            continue
-        draw_band(figure, days, part["low"], part["high"], tint.band)
+    if "low" in points:
+        draw_band(figure, at, points["low"].where(known), points["high"], tint.band)
     if limits:
         for edge, dash in ((limits.centre, "solid"), (limits.low, "dash"), (limits.high, "dash")):
             xs, ys = _interrupt(at, edge, limits.breaks)
@@ -99,7 +91,7 @@ def build_trend(
         "better": (tint.better, "triangle-up"),
         "": (tint.ink, "circle-open"),
     }
-    alone = {start for start, end in _find_runs(known) if end - start == 1}
+    alone = {start for start, end in find_runs(known) if end - start == 1}
     dots = [
         paint[signals[position]] if position in signals else (tint.accent, "circle")
         for position in range(len(at))
@@ -239,10 +231,7 @@ def build_curve(
     """
     tint, figure = colours(dark), Sketch()
     frame = frame.reset_index(drop=True)
-    known = frame["low"].notna()
-    if known.any():
-        band_x = [x for x, keep in zip(xs, known, strict=True) if keep]
-        draw_band(figure, band_x, frame["low"][known], frame["high"][known], tint.band)
+    draw_band(figure, xs, frame["low"], frame["high"], tint.band)
     figure.add_scatter(
         x=list(xs),
         y=frame["value"],
@@ -266,18 +255,6 @@ def build_curve(
         title={"text": x_label, "font": {"size": 11.5}, "standoff": 4},
     )
     return finish(figure, tint, height)
-
-
-def _find_runs(known: pd.Series) -> list[tuple[int, int]]:
-    """Return the runs of True as half-open positions."""
-    runs, start = [], None
-    for position, flag in enumerate([*known, False]):
-        if flag and start is None:
-            start = position
-        elif not flag and start is not None:
-            runs.append((start, position))
-            start = None
-    return runs
 
 
 def date_axis(figure: Sketch, at: Sequence[date], grain: str) -> None:

@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 
 from qa_core.analysis.charts.elements import build_value_axis, draw_band, label_rows
 from qa_core.analysis.charts.labels import (
+    cut,
     find_range,
     format_point,
     list_values,
@@ -24,7 +25,7 @@ from qa_core.metrics.kpis import formatting
 
 MIN_SPREAD = 0.1
 """Minimum range of rates for the full colour scale."""
-MAX_TICKS = 5
+MAX_TICKS, LABEL_LENGTH = 4, 14
 LABEL_HEIGHT = 15
 
 
@@ -140,11 +141,8 @@ def build_lines(
     for line in lines:
         frame = line.frame.reset_index(drop=True)
         if {"low", "high"} <= set(frame.columns):
-            # The band is drawn in one piece, over gaps.
-            known = frame[["low", "high"]].notna().all(axis=1)
-            x = [position for position, is_known in zip(places, known, strict=True) if is_known]
             colour = tint.band if line.role == "accent" else tint.chance
-            draw_band(figure, x, frame["low"][known], frame["high"][known], colour)
+            draw_band(figure, places, frame["low"], frame["high"], colour)
         shown += list_values(frame, "low", "high", "value")
         figure.add_scatter(
             x=places,
@@ -177,7 +175,8 @@ def build_lines(
         values = (line.frame["value"].reset_index(drop=True) for line in lines)
         starts = [text.first_valid_index() for text in values if text.notna().any()]
         date_axis(figure, places[min(starts, default=0) :], grain)
-    margin = 16 + 7 * max((len(label) for _value, label, _colour in ends), default=0)
+    lengths = (min(len(label), LABEL_LENGTH) for _value, label, _colour in ends)
+    margin = 16 + 7 * max(lengths, default=0)
     return finish(figure, tint, height, hovermode="closest", margin_r=margin)
 
 
@@ -197,8 +196,9 @@ def _name_ends(figure: Sketch, ends: list[tuple[float, str, str]], apart: float)
     for value, label, colour in sorted(ends):
         at = max(value, lowest)
         font = {"size": 11.5, "color": colour}
-        figure.add_annotation(y=at, text=plain(label), font=font, **position)
-        lowest = at + apart
+        text = cut(label, LABEL_LENGTH, 2)
+        figure.add_annotation(y=at, text=text, font=font, align="left", **position)
+        lowest = at + apart * (1 + text.count("<br>"))
 
 
 def _clock_axis(figure: Sketch, times: Sequence[Hashable], grain: str) -> None:

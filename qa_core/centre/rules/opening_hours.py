@@ -94,17 +94,17 @@ def parse_hours(texts: Iterable[str]) -> tuple[OpeningSpan, ...]:
         start, end = WEEKDAYS.index(first), WEEKDAYS.index(last or first)
         weekdays = [number % 7 + 1 for number in range(start, end + 1 if end >= start else end + 8)]
         for piece in times.split(","):
-            opens_at, closes_at = _parse_span(piece.strip(), text)
+            opens_at, closes_at = _parse_span(piece.strip())
             spans += [OpeningSpan(weekday, opens_at, closes_at) for weekday in weekdays]
     return tuple(sorted(set(spans), key=lambda span: (span.weekday, span.opens_at)))
 
 
-def _parse_span(piece: str, text: str) -> tuple[str, str]:
+def _parse_span(piece: str) -> tuple[str, str]:
     match = _SPAN.fullmatch(piece) or _SPAN.fullmatch(
         re.sub(r"^(\d{1,2})-(\d{1,2})$", r"\1h-\2h", piece)
     )
     if match is None:
-        raise _refuse_hours(text)
+        raise _refuse_span(piece)
     opens, closes = (
         f"{int(match[hour]):02d}:{match[minute] or '00'}" for hour, minute in ((1, 2), (3, 4))
     )
@@ -113,10 +113,19 @@ def _parse_span(piece: str, text: str) -> tuple[str, str]:
             try:
                 time.fromisoformat(clock)
             except ValueError:
-                raise _refuse_hours(text) from None
+                raise _refuse_span(piece) from None
     if opens >= closes:
-        raise _refuse_hours(text)
+        raise _refuse_span(piece)
     return opens, closes
+
+
+def _refuse_span(text: str) -> Misuse:
+    return Misuse(
+        "bad_hours",
+        "“{text}” is not a span of hours. Write 09:00-18:00, or 09:00-12:00, 14:00-17:00 (until "
+        "24:00).",
+        text=text,
+    )
 
 
 def _refuse_hours(text: str) -> Misuse:

@@ -1,5 +1,6 @@
 """Declaration of a KPI: its words, its unit, and what each row contributes to it."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -43,6 +44,7 @@ class Unit(StrEnum):
 
 BOUNDS: Mapping[Unit, tuple[float, float]] = {
     Unit.RATE: (0.0, 1.0),
+    Unit.SECONDS: (0.0, math.inf),
     Unit.NPS: (-100.0, 100.0),
     Unit.SCORE: (0.0, 100.0),
     Unit.EFFORT: (1.0, 7.0),

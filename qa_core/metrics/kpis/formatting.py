@@ -4,6 +4,7 @@ money, counts, changes, dates and names of values.
 
 import functools
 import math
+import re
 from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -12,13 +13,12 @@ from typing import Any
 from qa_core.base import environment
 from qa_core.base.i18n import N_, _, language, ngettext, uncapitalise
 from qa_core.metrics.kpis import Kpi, Unit
+from qa_core.metrics.kpis.declaration import BOUNDS
 from qa_core.metrics.kpis.dimensions import Period
 
 NO_DATA = N_("no data")
 MINUS, NO_BREAK, NARROW = "\u2212", "\u00a0", "\u202f"
 _LOCALES = {"en": "en_GB", "fr": "fr_FR"}
-
-SCALES = {Unit.SCORE: (0, 100), Unit.RATING: (1, 5), Unit.EFFORT: (1, 7)}
 
 
 def _locale() -> str:
@@ -149,7 +149,7 @@ def interval(low: float | None, high: float | None, unit: str, currency: str | N
     if is_missing(low) or is_missing(high):
         return ""
     # With two or three values, the interval of a mean can exceed the scale: cut it.
-    least, most = SCALES.get(unit, (low, high))
+    least, most = BOUNDS.get(unit, (low, high))
     low, high = max(low, least), min(high, most)
     if unit == Unit.RATE:
         return f"{number(low * 100, 1)}–{percent(high)}"
@@ -167,7 +167,9 @@ def days(count: float) -> str:
 def _format(moment: date | datetime, pattern: str) -> str:
     from babel.dates import format_date
 
-    return format_date(moment, pattern, locale=_locale())
+    text = format_date(moment, pattern, locale=_locale())
+    is_first = language() == "fr" and moment.day == 1
+    return re.sub(r"\b1 ", "1er ", text, count=1) if is_first else text
 
 
 def day(moment: date, year: bool = False) -> str:
@@ -305,9 +307,11 @@ def nice_ticks(low: float, high: float, unit: str, count: int = 5) -> list[float
         step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= raw * 0.999)
         step = max(step, 1) if unit == Unit.COUNT else step
     first = math.ceil(low / step - 1e-9)
-    return [
+    ticks = [
         round(position * step, 10) for position in range(first, math.floor(high / step + 1e-9) + 1)
     ]
+    is_enough = len(ticks) > 1 or count > 20
+    return ticks if is_enough else nice_ticks(low, high, unit, 2 * count)
 
 
 FORMULAS = {

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import sqlalchemy as sa
 
+from qa_core.access import people
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base import masking
 from qa_core.base.errors import AccessDenied, Refusal, require_known
@@ -359,9 +360,11 @@ def _evaluations(
         .order_by(Evaluation.evaluated_at)
     )
     evaluations = [dict(row) for row in session.execute(Scoped(statement, viewer)).mappings()]
-    if not viewer.can(Permission.SEE_EVALUATORS):
-        for entry in evaluations:
-            del entry["evaluator"]
+    names = people.find_names(session)
+    for entry in evaluations:
+        username = entry.pop("evaluator")
+        if viewer.can(Permission.SEE_EVALUATORS):
+            entry["evaluator"] = names.get(username, username)
     return evaluations
 
 

@@ -170,7 +170,7 @@ def find_choices(viewer: Viewer) -> dict[str, list[tuple[str, str]]]:
                 .order_by(ScorecardVersion.version)
             ).all()
         )
-    starters = {key: publication.read_starter(key)["title"] for key in publication.find_starters()}
+    starters = {key: publication.name_starter(key) for key in publication.find_starters()}
     return {
         "evaluators": [
             (person.username, person.name)

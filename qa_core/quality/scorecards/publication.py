@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from qa_core import scoring
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base import environment
+from qa_core.base import environment, i18n
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.quality.scorecards import drafts
 from qa_core.quality.scorecards.versions import has_criteria
@@ -79,6 +79,11 @@ def read_starter(key: str) -> dict[str, Any] | None:
     if key not in find_starters():
         return None
     return tomllib.loads((STARTERS / f"{key.replace('-', '_')}.toml").read_text(encoding="utf-8"))
+
+
+def name_starter(key: str) -> str:
+    """Return the title of a starter scorecard in the reader's language."""
+    return scoring.parse_scorecard(read_starter(key)).text.in_language(i18n.language())
 
 
 def _find_last_version(session: Session, key: str) -> ScorecardVersion | None:

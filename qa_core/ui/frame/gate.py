@@ -10,7 +10,6 @@ import logging
 import secrets
 import threading
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import streamlit as st
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
@@ -28,7 +27,6 @@ from qa_core.ui.frame.markdown import escape
 from qa_core.ui.server import browser, connections
 
 LOG = logging.getLogger("qa_core")
-ICON = (Path(__file__).parent / "assets" / "icon.svg").read_text(encoding="utf-8")
 _HELD = "sign_in"
 _READY: set[str] = set()
 """Addresses of records that were found ready."""

@@ -1,9 +1,10 @@
-"""The script of every page: the key `/` opens Find; roles for screen readers."""
+"""The script of every page: the key `/` opens Find; language and roles for screen readers."""
 
 from pathlib import Path
 
 import streamlit as st
 
+from qa_core.base import i18n
 from qa_core.ui.frame import menu, scripts
 from qa_core.ui.widgets import drill
 
@@ -15,6 +16,6 @@ _KEY = "page_script"
 def listen(page_key: str) -> None:
     """Have the browser listen to the key on that page, and give roles to what has none."""
     script = scripts.declare("ecoute.page_script", Path(__file__).parent, "page_script.js")
-    data = {"field": FIELD, "isHere": page_key == menu.FIND}
+    data = {"field": FIELD, "isHere": page_key == menu.FIND, "language": i18n.language()}
     with st.container(key=_KEY, height=1, gap=None, border=False):
         script(key=f"{_KEY}_script", data=data, on_pressed_change=drill.to_find)

@@ -17,6 +17,7 @@ export default function (component) {
     addEventListener("afterprint", freeCharts);
   }
   latest = component;
+  document.documentElement.lang = component.data.language; // Streamlit says English
   // A phone would open its keyboard over the page.
   if (isNew && component.data.isHere && matchMedia("(hover: hover)").matches) {
     focus(Date.now() + PATIENCE);

@@ -20,7 +20,7 @@ from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import explain_link
 
 NOTHING = ":gray[–]"
-HIDDEN = N_("Based on fewer than five advisors or ten contacts.")
+HIDDEN = N_("Based on fewer than five advisors or ten contacts, or would reveal such a figure.")
 SMALL_SAMPLE = N_("Too few contacts for a firm figure: small samples move a lot by chance.")
 ONE_AT_A_TIME = N_("You see one breakdown or one filter at a time. Remove the filter to see this.")
 WITH_RANGE = N_("With 95 % confidence interval. Grey: range from chance alone.")
@@ -43,7 +43,7 @@ class Tile:
     help: str
     below: str
     delta: str = ""
-    delta_up: bool = True
+    delta_arrow: str = "off"
     delta_tone: str = ""
     sparkline: tuple[float, ...] = ()
     lately: str = ""
@@ -100,7 +100,10 @@ def build_tile(
         and not (state.is_cut_short and kpi.is_amount)
     ):
         interval = control_charts.interval_of_change(row, series.spread if series else 1.0)
-        tile |= {"delta": formatting.change(change, kpi.unit, currency), "delta_up": change >= 0}
+        tile |= {
+            "delta": formatting.change(change, kpi.unit, currency),
+            "delta_arrow": "up" if change > 0 else "down" if change else "off",
+        }
         if interval:
             title = chart_titles.describe_change("", change, interval, kpi.unit, kpi.better)
             tile["delta_tone"] = title.severity
@@ -128,7 +131,7 @@ def _show_tile(tile: Tile) -> None:
             tile.value,
             tile.delta or None,
             delta_color=COLOURS[tile.delta_tone],
-            delta_arrow="up" if tile.delta_up else "down",
+            delta_arrow=tile.delta_arrow,
             label_visibility="collapsed",
             chart_data=list(tile.sparkline) if len(tile.sparkline) > 2 else None,
             height="stretch",

@@ -28,7 +28,9 @@ def show(
     `page`: where the link back leads.
     """
     columns = [
-        tables.text_column(_(title), lambda entry, value=value: value(entry, texts))
+        (tables.number_text_column if name in NUMBERS else tables.text_column)(
+            _(title), lambda entry, value=value: value(entry, texts)
+        )
         for name, (title, value) in COLUMNS.items()
         if name in names
     ]
@@ -83,8 +85,9 @@ COLUMNS: Mapping[str, tuple[str, Callable[[Entry, ScorecardTexts], Any]]] = {
     "outcome": (N_("Outcome"), _outcome),
     "scorecard": (N_("Scorecard"), _scorecard),
     "points": (N_("Points"), _points),
-    "evaluator": (N_("Listened by"), lambda entry, _texts: _value(entry, "evaluator")),
-    "evaluated_on": (N_("Listened on"), _evaluated_on),
+    "evaluator": (N_("Evaluated by"), lambda entry, _texts: _value(entry, "evaluator")),
+    "evaluated_on": (N_("Evaluated on"), _evaluated_on),
     "purpose": (N_("Purpose"), _purpose),
 }
 """Heading and value of each column, in their order."""
+NUMBERS = ("score", "points")

@@ -165,12 +165,14 @@ def show_needed(group: Group, title: str, on_name: Callable[[str], None]) -> Non
             tables.name_column(title, lambda peer: peer.name),
             tables.text_column(_("Band"), lambda peer: _(peers.BANDS[peer.band])),
             tables.count_column("n", lambda peer: peer.n),
-            tables.text_column(
+            tables.number_text_column(
                 cards.column_of(kpi.key), lambda peer: tables.with_interval(peer, kpi.unit)
             ),
-            tables.text_column(_(SHRUNK), lambda peer: formatting.value(peer.shrunk, kpi.unit)),
+            tables.number_text_column(
+                _(SHRUNK), lambda peer: formatting.value(peer.shrunk, kpi.unit)
+            ),
             tables.count_column(_("Still needed"), lambda peer: needed[peer.name], 105),
-            tables.text_column(
+            tables.number_text_column(
                 _("Detectable today"),
                 lambda peer: f"± {_format_size(group, group.detectable_difference(peer))}",
             ),

@@ -88,9 +88,9 @@ def day_text_column(
 def number_text_column(
     heading: str, value: Callable[[Any], Any], width: Width = None
 ) -> TableColumn:
-    """Build a column of numbers that are texts already, such as `3 / 4`."""
+    """Build a column of numbers that are texts already, such as `3 / 4`; a dash for none."""
     config = column_config.TextColumn(heading, width=width, alignment="right")
-    return TableColumn(heading, value, config)
+    return TableColumn(heading, lambda line: value(line) or None, config)
 
 
 def count_column(heading: str, value: Callable[[Any], Any], width: Width = "small") -> TableColumn:
@@ -149,15 +149,18 @@ def kpi_column(
         return count_column(
             heading, lambda line: to_integer(value_of(row_of(line))), width or "small"
         )
-    return text_column(heading, lambda line: formatting.value(value_of(row_of(line)), unit), width)
+
+    def describe(line: Any) -> str | None:
+        value = value_of(row_of(line))
+        return None if value is None else formatting.value(value, unit)
+
+    return number_text_column(heading, describe, width)
 
 
-def interval_column(
-    key: str, row_of: Callable[[Any], Any], missing: str = "", heading: str = ""
-) -> TableColumn:
+def interval_column(key: str, row_of: Callable[[Any], Any], heading: str = "") -> TableColumn:
     """Build the column of a KPI with its interval beside each value."""
-    return text_column(
-        heading or cards.column_of(key), lambda line: with_interval(row_of(line)) or missing
+    return number_text_column(
+        heading or cards.column_of(key), lambda line: with_interval(row_of(line))
     )
 
 
@@ -317,8 +320,10 @@ def show_hidden(by: Rows) -> None:
     hidden = sum(any(row.status == "suppressed" for row in rows.values()) for rows in by.values())
     if hidden:
         text = ngettext(
-            "{n} row has hidden numbers: based on fewer than five advisors or ten contacts.",
-            "{n} rows have hidden numbers: based on fewer than five advisors or ten contacts.",
+            "{n} row has hidden numbers: based on fewer than five advisors or ten contacts, or "
+            "revealing such a number.",
+            "{n} rows have hidden numbers: based on fewer than five advisors or ten contacts, or "
+            "revealing such a number.",
             hidden,
         )
         st.caption(text)

@@ -79,7 +79,9 @@ def _describe_late(row: Any, spread: float) -> str:
         change = _("too few values")
     elif interval[0] > 0 or interval[1] < 0:
         change = _("{change}, statistically clear", change=formatting.change(row.delta, unit))
-    return f"{formatting.value(row.value, unit)} (n = {formatting.number(row.n)}), {change}"
+    return (
+        f"{formatting.value(row.value, unit)} (n\u00a0=\u00a0{formatting.number(row.n)}), {change}"
+    )
 
 
 def show_trend(
@@ -159,7 +161,7 @@ def _describe(
     if series.points["low"].notna().any():
         parts.append(_("▒ 95 % interval"))
     if series.control:
-        parts.append(_("― usual level · ┄ control limits"))
+        parts += [_("― usual level"), _("┄ control limits")]
     if series.signal_severities:
         parts.append(_("◆ unusual"))
     if before and any(not formatting.is_missing(value) for value in before):
@@ -169,4 +171,5 @@ def _describe(
         parts.append(_("╍ target {value}", value=value))
     if series.points["provisional"].any():
         parts.append(_("⋯ provisional"))
-    return " · ".join(parts)
+    # A mark and its words stay on one line.
+    return " · ".join([parts[0], *(part.replace(" ", formatting.NO_BREAK) for part in parts[1:])])

@@ -160,10 +160,10 @@ def _show_effects(examination: Examination) -> None:
     st.subheader(_("Effect on the figures"), anchor=False)
     columns = (
         tables.text_column(_("KPI"), lambda effect: _(effect.title)),
-        tables.text_column(_("Now"), lambda effect: effect.format_before()),
-        tables.text_column(_("After the import"), lambda effect: effect.format_after()),
-        tables.text_column(_("Change"), _describe_change),
-        tables.text_column(
+        tables.number_text_column(_("Now"), lambda effect: effect.format_before()),
+        tables.number_text_column(_("After the import"), lambda effect: effect.format_after()),
+        tables.number_text_column(_("Change"), _describe_change),
+        tables.number_text_column(
             "n",
             lambda effect: (
                 f"{formatting.number(effect.n_before)} → {formatting.number(effect.n_after)}"

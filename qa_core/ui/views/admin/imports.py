@@ -205,7 +205,7 @@ def _ask_machines(kind: str, file_id: str, column: str, names: Sequence[str]) ->
     """Ask which of several names are machines; the others are people."""
     known = [name for name in names if machines.is_machine_name(name)]
     title, key = _("Machines; the others are people"), f"machines_{file_id}_{column}"
-    chosen = st.multiselect(title, names, default=known, key=key)
+    chosen = st.multiselect(title, names, default=known, key=key, placeholder=_("Choose"))
     kinds = {Handler.MACHINE: chosen, Handler.PERSON: [n for n in names if n not in chosen]}
     options = [machines.join_names(column, some, kind) for kind, some in kinds.items() if some]
     act = import_mapping.answer

@@ -9,7 +9,7 @@ from qa_core.base.i18n import N_, _, ngettext
 from qa_core.centre.rules import name_decisions, name_suggestions
 from qa_core.ingest.load import recovery
 from qa_core.metrics.kpis import formatting
-from qa_core.ui.frame import cached, gate
+from qa_core.ui.frame import cached, gate, layout
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import actions, segmented_choice
 
@@ -65,9 +65,8 @@ def ask_merge(viewer: Viewer, kind: str) -> None:
     titles = {name: _title(name, title) for name, title in known.items()}
     with st.expander(_("Any two names"), icon=":material/join:"):
         left, right, send = st.columns([4, 4, 2], vertical_alignment="bottom")
-        options = {"options": list(titles), "index": None, "format_func": titles.get}
-        spelling = left.selectbox(_("Name"), **options, key=f"spelling:{kind}")
-        kept = right.selectbox(_("counts as"), **options, key=f"kept:{kind}")
+        spelling = layout.select(left, _("Name"), titles, f"spelling:{kind}", is_optional=True)
+        kept = layout.select(right, _("Counts as"), titles, f"kept:{kind}", is_optional=True)
         if send.button(
             _("Merge"), key=f"merge_any:{kind}", disabled=not (spelling and kept), width="stretch"
         ):

@@ -121,6 +121,7 @@ def _show_holidays(calendar: str) -> None:
     year = environment.today().year
     with st.expander(_("Public holidays of {year}", year=year)):
         days = opening_hours.find_holidays(*parsed, year)
-        st.dataframe(
-            [{_("Day"): day, _("Holiday"): title} for day, title in days.items()], hide_index=True
-        )
+        lines = [
+            {_("Day"): formatting.full_day(day), _("Holiday"): title} for day, title in days.items()
+        ]
+        st.dataframe(lines, hide_index=True)

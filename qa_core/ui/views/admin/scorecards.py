@@ -130,7 +130,7 @@ def _describe(stored: StoredScorecard) -> str:
 def _find_sources(viewer: Viewer) -> dict[tuple[str, Any], str]:
     versions = {("version", known.id): _describe(known) for known in scorecards.find_all(viewer)}
     starters = {
-        ("starter", key): _("Starter scorecard: {key}", key=key)
+        ("starter", key): _("Starter scorecard: {title}", title=publication.name_starter(key))
         for key in publication.find_starters()
     }
     return {**versions, **starters, ("empty", None): _("An empty scorecard")}

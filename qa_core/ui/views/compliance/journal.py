@@ -29,8 +29,7 @@ def show(viewer: Viewer) -> None:
     if entries:
         st.caption(ngettext("The newest act.", "The newest {n} acts.", len(entries)))
     tables.show(entries, columns, "journal", height=TABLE_HEIGHT)
-    with st.columns([5, 1])[1]:
-        download_links.show_download("journal", actor=actor, action=act)
+    download_links.show_download("journal", actor=actor, action=act)
 
 
 def _ask(viewer: Viewer) -> tuple[str, str]:

@@ -234,9 +234,8 @@ def _ask(entry: gates.Gate, value: str | None) -> str:
             return day.isoformat() if day else ""
         case "purposes":
             usual = value.split(",") if value else []
-            return ",".join(
-                st.multiselect(title, gates.PURPOSES, usual, format_func=name_purpose, key=key)
-            )
+            titles = {purpose: name_purpose(purpose) for purpose in gates.PURPOSES}
+            return ",".join(layout.select_many(st, title, titles, key, usual))
         case "text":
             return st.text_area(title, value or "", key=key)
         case "switch":

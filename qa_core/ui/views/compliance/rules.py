@@ -85,7 +85,7 @@ def _show_waiting(waiting: Sequence[RuleVerdict]) -> None:
             heading = f"{row['rule']} · {row['title']}"
             who = _("{who}, by {day}.", who=row["actor"], day=row["due"])
             since = _("since {day}", day=row["since"])
-            with column, cards.card(gap="xxsmall"):
+            with column, cards.card(gap="xxsmall", is_stretched=True):
                 st.markdown(f"{ICONS[verdict.state]} **{escape(heading)}**")
                 st.markdown(escape(row["missing"]))
                 st.caption(escape(f"{since} · {who}"))

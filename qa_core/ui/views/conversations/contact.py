@@ -296,7 +296,7 @@ def _show_table(viewer: Viewer, history: CustomerHistory, here: ChainContact) ->
         if viewer.can_cut_by("advisor") and not viewer.advisor_id
         else None,
         text(_("Outcome"), lambda link: describe_end(link.outcome, link.declared_resolved), 170),
-        text(_("Talk"), talk, 100),
+        tables.number_text_column(_("Talk"), talk, 100),
     )
     tables.show(
         history.links,

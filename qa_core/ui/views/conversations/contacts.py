@@ -141,15 +141,14 @@ def show_list(viewer: Viewer, asked: ContactsQuery, total: int) -> None:
         height=560,
         room=tables.FULL + 30,  # no card around it
     )
-    note, export = st.columns([5, 1], vertical_alignment="center")
-    if total > exports.MAX_CONTACTS and viewer.can(Permission.EXPORT_CONTACTS):
-        most = formatting.number(exports.MAX_CONTACTS)
-        note.caption(_("The file has the first {most} in this order.", most=most))
-    with export:
+    with tables.show_foot():
         parameters = exports.build_contact_parameters(
             asked.where, asked.behind, order, asked.overrides
         )
         download_links.show_download("contacts", **parameters)
+        if total > exports.MAX_CONTACTS and viewer.can(Permission.EXPORT_CONTACTS):
+            most = formatting.number(exports.MAX_CONTACTS)
+            st.caption(_("The file has the first {most} in this order.", most=most))
 
 
 def _ask_page(pages: int, listed: tuple[ContactsQuery, str]) -> int:
@@ -163,7 +162,7 @@ def _ask_page(pages: int, listed: tuple[ContactsQuery, str]) -> int:
     st.session_state["contacts_page"] = int(st.session_state["page"])
     page = int(
         st.number_input(
-            _("Page of {pages}", pages=formatting.number(pages)),
+            _("Page (of {pages})", pages=formatting.number(pages)),
             1,
             pages,
             key="contacts_page",
@@ -182,6 +181,10 @@ def _build_column(name: str) -> tables.TableColumn:
     heading = _(exports.CONTACT_COLUMNS[name])
     if name == "local_start":
         return tables.moment_column(heading, lambda row: row[name])
+    if name.endswith("_seconds"):
+        return tables.number_text_column(
+            heading, lambda row: _format_cell(name, row), WIDTHS.get(name)
+        )
     config = st.column_config.Column(width=WIDTHS[name]) if name in WIDTHS else None
     return tables.TableColumn(heading, lambda row: _format_cell(name, row), config)
 

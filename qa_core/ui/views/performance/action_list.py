@@ -64,13 +64,13 @@ def _show_table(viewer: Viewer, entries: Sequence[ActionEntry]) -> None:
     ]
     if has_counts:
         columns += [
-            tables.text_column(
+            tables.number_text_column(
                 _("Before"), lambda entry: texts.describe_count(counts[entry.id][0]), 119
             ),
-            tables.text_column(
+            tables.number_text_column(
                 _("Since"), lambda entry: texts.describe_count(counts[entry.id][1]), 119
             ),
-            tables.text_column(
+            tables.number_text_column(
                 _("Change (pts)"), lambda entry: texts.mark_change(*reversed(counts[entry.id])), 84
             ),
         ]

@@ -33,7 +33,7 @@ def show(viewer: Viewer) -> None:
             tables.moment_column(_("Last call"), lambda item: _localise(item.caller.local_start)),
             tables.text_column(_("Queue"), lambda item: item.caller.queue or "–"),
             tables.text_column(_("Customer"), lambda item: item.caller.customer),
-            tables.text_column(_("State"), _describe_state, STATE_WIDTH),
+            tables.text_column(_("State"), lambda item: _describe_state(item) or "–", STATE_WIDTH),
             tables.count_column(_("Calls"), lambda item: len(item.caller.tries)),
             tables.moment_column(_("First call"), lambda item: _localise(item.caller.first_start)),
         )
@@ -48,7 +48,7 @@ def _show_acts(found: tuple[DueCallBack, ...]) -> None:
         return
     caller = item.caller
     moment = f"{formatting.moment(caller.local_start)}:{caller.local_start:%S}"
-    rest = " · ".join((caller.queue or "–", caller.customer, _describe_state(item)))
+    rest = " · ".join(filter(None, (caller.queue, caller.customer, _describe_state(item))))
     st.markdown(f"**{escape(moment)}** · {escape(rest)}")
     states = [None] if item.state == CallBackState.DONE else list(ACTS)
     with st.container(horizontal=True):
@@ -73,9 +73,9 @@ def _settle(state: str | None) -> None:
         call_backs.settle(viewer, st.session_state[CHOSEN], state)
 
 
-def _describe_state(item: DueCallBack) -> str:
+def _describe_state(item: DueCallBack) -> str | None:
     if item.state is None:
-        return "–"
+        return None
     moment = formatting.moment(environment.to_local(item.changed_at))
     return f"{_(STATE_TITLES[item.state])} · {item.taken_by} · {moment}"
 

@@ -131,8 +131,8 @@ def _show_variants(explanation: Explanation) -> None:
 
     columns = (
         tables.text_column(title, describe),
-        tables.text_column(_(kpi.title), lambda variant: value(variant.row)),
-        tables.text_column("95 %", lambda variant: interval(variant.row)),
+        tables.number_text_column(_(kpi.title), lambda variant: value(variant.row)),
+        tables.number_text_column("95 %", lambda variant: interval(variant.row)),
         tables.count_column(_("n"), lambda variant: variant.row.n),
     )
     with cards.card(_("Counted in other ways")):

@@ -42,12 +42,12 @@ def show(viewer: Viewer, state: FilterState) -> None:
         )
         with cards.card(finding, text):
             explain_link.show_link("received")
-        with cards.card(_("What the other figures lack")):
+        with cards.card(_("Other figures, and what they lack")):
             columns = (
                 tables.name_column(_("KPI"), lambda key: cards.title_of(get_kpi(key)), 170),
-                tables.text_column(_("State"), lambda key: _describe(rows[key]), 330),
+                tables.text_column(_("State"), lambda key: _describe(rows[key]), 400),
             )
-            tables.show(OTHERS, columns, "table_lacking")
+            tables.show(OTHERS, columns, "table_lacking", room=505)
 
 
 def _show_days(viewer: Viewer, state: FilterState, received: Any) -> None:

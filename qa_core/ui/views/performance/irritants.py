@@ -101,7 +101,7 @@ def _show_table(
         tables.count_column(_("Contacts"), lambda candidate: candidate.share.hits, 66),
         tables.percent_column(_("Share"), lambda candidate: candidate.share.value, 54),
         tables.percent_column(_("Others"), lambda candidate: candidate.share.other, 58),
-        tables.text_column(
+        tables.number_text_column(
             _("Change (pts)"),
             lambda candidate: texts.mark_change(candidate.now, candidate.before),
             86,

@@ -144,7 +144,7 @@ def _columns(
         if has_cost
         else None,
         tables.percent_column(_("Resolved"), lambda value: by[value][RATE].value, 68),
-        tables.text_column(
+        tables.number_text_column(
             _("Change"), lambda value: formatting.change(by[value][RATE].delta, "rate"), 66
         )
         if state.compare

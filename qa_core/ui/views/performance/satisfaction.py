@@ -9,7 +9,7 @@ import streamlit as st
 from qa_core.access.roles import Viewer
 from qa_core.analysis import chart_titles, charts, driver_texts, year_over_year
 from qa_core.analysis.chart_titles import SIGNIFICANCE_LEVEL
-from qa_core.base.i18n import _
+from qa_core.base.i18n import _, capitalise
 from qa_core.metrics.kpis import Unit, dimensions, formatting, get_kpi
 from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.metrics.query import Drivers
@@ -135,7 +135,7 @@ def _show_table(viewer: Viewer, state: FilterState, dimension: str, by: tables.R
     columns = (
         tables.dimension_column(dimension, 140),
         tables.kpi_column("csat", lambda value: by[value]["csat"], 100, has_bar=True),
-        tables.text_column(
+        tables.number_text_column(
             _("95 % interval"),
             lambda value: formatting.interval(
                 by[value]["csat"].low, by[value]["csat"].high, "rate"
@@ -215,7 +215,7 @@ def _compare_months(months: list[Any]) -> pd.DataFrame:
 def _explain_change(paired: Period, together: dict[str, Any]) -> str:
     text = _(
         "{months} against the same months a year before, with 95 % confidence interval.",
-        months=formatting.period(paired),
+        months=capitalise(formatting.period(paired)),
     )
     changes = []
     for key in KPIS:
@@ -226,7 +226,7 @@ def _explain_change(paired: Period, together: dict[str, Any]) -> str:
                 f"{cards.column_of(key)} {formatting.change(row.delta, unit)} "
                 f"({charts.format_between(*between, unit)})"
             )
-    return f"{text} {'; '.join(changes)}." if changes else text
+    return f"{text} {' · '.join(changes)}." if changes else text
 
 
 def _describe_season(viewer: Viewer, state: FilterState) -> str:

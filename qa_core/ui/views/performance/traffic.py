@@ -37,6 +37,7 @@ PER: Mapping[str, str] = {
 }
 MIN = 30
 """Contacts from which on a rate of a half-hour is shown."""
+FEW = N_("Too few contacts to compare times")
 
 
 @dataclass(frozen=True)
@@ -173,7 +174,7 @@ def show_hours(viewer: Viewer, state: FilterState, clock: Clock) -> None:
     frame = cached.measure(viewer, keys, ("hour",), state.where, state.compare)
     frame = frame[(frame["n"] >= MIN) & frame["value"].notna() & frame["hour"].notna()]
     if frame.empty:
-        cards.show_message(_("Too few contacts to compare times"))
+        show_too_few()
         return
     at = charts.list_times(frame["hour"].tolist(), "hour")
     level, abandoned = (frame[frame["kpi"] == key].set_index("hour").reindex(at) for key in keys)
@@ -194,6 +195,14 @@ def show_hours(viewer: Viewer, state: FilterState, clock: Clock) -> None:
         finding = describe_worst(worst, "service_level", "hour")
     on_select = drill.on_point(viewer, "hours", "hour", "service_level")
     cards.show_chart(figure, finding, caption, "hours", on_select=on_select, kpi="service_level")
+
+
+def show_too_few() -> None:
+    """Show a card that says how many contacts it takes to compare times."""
+    cards.show_message(
+        _(FEW),
+        _("Times are compared from {n} contacts each. A longer period may show more.", n=MIN),
+    )
 
 
 def show_table(viewer: Viewer, state: FilterState, clock: Clock) -> None:
@@ -235,11 +244,14 @@ def _columns(
             for value, wait in seconds.items()
             if not formatting.is_missing(wait)
         }
-        return tables.text_column(heading, known.get) if known else None
+        return tables.number_text_column(heading, known.get) if known else None
 
     def mean(value: Any) -> str | None:
         times = clock.count_of(cut, value)
-        return formatting.number(by[value]["received"].n / times, 1) if times else None
+        if not times:
+            return None
+        received = by[value]["received"].n / times
+        return formatting.number(received, 2 if received < 1 else 1)
 
     change = of("service_level", "delta")
     return [
@@ -247,10 +259,12 @@ def _columns(
             _(dimensions.get_dimension(cut).title), lambda value: formatting.name(cut, value), 110
         ),
         tables.kpi_column("received", lambda value: by[value]["received"], 72),
-        tables.text_column(_(PER[cut]), mean) if cut in PER else None,
+        tables.number_text_column(_(PER[cut]), mean) if cut in PER else None,
         rate("answer_rate"),
         rate("service_level", width=124),
-        tables.text_column(_("Change"), lambda value: formatting.change(change(value), Unit.RATE))
+        tables.number_text_column(
+            _("Change"), lambda value: formatting.change(change(value), Unit.RATE)
+        )
         if state.compare
         else None,
         rate("abandon_rate", width=106),
@@ -372,14 +386,14 @@ def _find_busiest(
     """Return heading, caption and marked cells of the map of contacts."""
     known = frame[frame["enough"]]
     if known.empty:
-        return ChartTitle(_("Too few contacts to compare times")), "", []
+        return ChartTitle(_(FEW)), "", []
     top = known.loc[known["value"].idxmax()]
     text = _(
         "Busiest: {when}, {mean} contacts",
         when=describe_when(top, clock.grain),
         mean=formatting.number(top["value"], 1),
     )
-    caption = _("Mean number of contacts. Darker: more")
+    caption = _("Mean number of contacts. Stronger colour: more")
     return ChartTitle(text), caption, [(top["weekday"], top[clock.grain])]
 
 
@@ -390,11 +404,11 @@ def _find_worst_cell(
     kpi, known = get_kpi(measure), frame[frame["enough"]]
     if known.empty:
         few = _("Open circles: fewer than {n} contacts", n=MIN)
-        return ChartTitle(_("Too few contacts to compare times")), few, []
+        return ChartTitle(_(FEW)), few, []
     ends = [formatting.percent(known["value"].agg(end), 0) for end in ("max", "min")]
     best, poorest = ends if kpi.better == "up" else reversed(ends)
     caption = _(
-        "{title} from {best} (lightest) to {worst} (darkest). Diamonds: clearly worse than the "
+        "{title} from {best} (pale) to {worst} (strong). Diamonds: clearly worse than the "
         "rest. Open circles: fewer than {n} contacts",
         title=cards.title_of(kpi),
         best=best,

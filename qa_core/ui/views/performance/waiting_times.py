@@ -25,7 +25,6 @@ PERCENTILES = {
 MIN_FOR_TAIL = 100
 """Waits from which on the longest tenth is at least ten people."""
 NO_WAITS = N_("No wait of single contacts is known")
-FEW_WAITS = N_("Too few contacts to compare times")
 
 
 def show(viewer: Viewer, state: FilterState, clock: Clock) -> None:
@@ -47,11 +46,11 @@ def _show_day(viewer: Viewer, state: FilterState, clock: Clock) -> None:
     frame = traffic.read_waits(viewer, state, clock)
     frame = frame[frame["p50"].notna()].set_index(clock.grain)
     if frame.empty or frame["n"].max() < MIN:
-        cards.show_message(_(NO_WAITS if frame.empty else FEW_WAITS))
+        _show_nothing(frame)
         return
     at = charts.list_times(list(frame.index), clock.grain)
     frame = _hide_small_samples(frame).reindex(at)
-    finding = _(FEW_WAITS)
+    finding = _(traffic.FEW)
     if frame["p90"].notna().any():
         worst = frame["p90"].astype(float).idxmax()
         finding = _(
@@ -83,7 +82,8 @@ def _show_percentiles(
 
 
 def _show_trend(viewer: Viewer, state: FilterState) -> None:
-    frame = _hide_small_samples(traffic.read_trend_of_waits(viewer, state))
+    waits = traffic.read_trend_of_waits(viewer, state)
+    frame = _hide_small_samples(waits)
     series = {
         name: trend_cards.build(
             state, frame.assign(value=frame[name], low=None, high=None), get_kpi(WAIT), state.grain
@@ -92,15 +92,23 @@ def _show_trend(viewer: Viewer, state: FilterState) -> None:
     }
     tail, is_by_month = series["p90"], state.grain == "month"
     if series["p50"].points["value"].isna().all():
-        cards.show_message(_(NO_WAITS))
+        _show_nothing(waits)
         return
-    finding: ChartTitle | str = _(FEW_WAITS)
+    finding = chart_titles.prefix(_("Median wait"), series["p50"].finding)
     if tail.points["value"].notna().any():
         finding = chart_titles.prefix(_("90th percentile of the wait"), tail.finding)
     values = {name: percentile.points["value"] for name, percentile in series.items()}
     lines = _lines(values, tail.points["n"])
     at = [f"{day:%Y-%m}" if is_by_month else day for day in tail.points["at"]]
     _show_percentiles(viewer, at, lines, state.grain, finding, "waits_trend")
+
+
+def _show_nothing(waits: pd.DataFrame) -> None:
+    """Show why there is no percentile: too few waits, or none."""
+    if waits["p50"].notna().any():
+        traffic.show_too_few()
+    else:
+        cards.show_message(_(NO_WAITS))
 
 
 def _hide_small_samples(frame: pd.DataFrame) -> pd.DataFrame:

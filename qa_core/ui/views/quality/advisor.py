@@ -86,13 +86,13 @@ def show_case_mix(viewer: Viewer, side: CaseMixSide) -> None:
         tables.text_column(
             _("Reading"), lambda key: _read(standards.get(key), sides.get(key, 0), get_kpi(key))
         ),
-        tables.text_column(
+        tables.number_text_column(
             _("Difference"), lambda key: _describe_difference(standards.get(key), get_kpi(key)), 185
         ),
-        tables.text_column(
+        tables.number_text_column(
             _("Observed"), lambda key: tables.with_interval(rows[key]) or _(formatting.NO_DATA)
         ),
-        tables.text_column(_("Expected"), describe_expected),
+        tables.number_text_column(_("Expected"), describe_expected),
         tables.count_column("n", lambda key: rows[key].n),
         tables.text_column(periods.name_last(periods.LATE_DAYS), lambda key: lately.get(key, "–"))
         if lately

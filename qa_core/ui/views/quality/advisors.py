@@ -150,12 +150,9 @@ def _show_table(viewer: Viewer, state: FilterState) -> None:
     ]
     for key in MEASURES:
         if key != "csat_mean":  # beside the rate of satisfied it says the same
-            column = tables.interval_column(
-                key, lambda name, key=key: by[name][key], _(formatting.NO_DATA)
-            )
-            columns.append(column)
+            columns.append(tables.interval_column(key, lambda name, key=key: by[name][key]))
         if key == "evaluation_score" and scores.is_connected:
-            adjusted = tables.text_column(
+            adjusted = tables.number_text_column(
                 _(ADJUSTED), lambda name: _describe_adjusted(scores, name)
             )
             columns.append(adjusted)
@@ -163,12 +160,10 @@ def _show_table(viewer: Viewer, state: FilterState) -> None:
     names = sorted((name for name in by if name is not None), key=normalise_name)
     with cards.card(_("Side by side"), by_name):
         tables.show(names, columns, "table_advisors", _make_open_advisor(viewer, state), height=640)
-        left, right = st.columns([5, 1])
-        with left:
+        with tables.show_foot():
             tables.show_definitions(MEASURES, state)
-            _show_adjustment(scores)
-        with right:
             download_links.show_figures("all", kpis, ("advisor",), state.where)
+        _show_adjustment(scores)
 
 
 def _describe_adjusted(scores: Adjusted, name: str) -> str:
@@ -218,16 +213,15 @@ def _show_both(viewer: Viewer, state: FilterState) -> None:
         is_known = not any(map(formatting.is_missing, values))
         return formatting.change(values[0] - values[1], "score") if is_known else ""
 
-    no_data = _(formatting.NO_DATA)
     columns = (
         tables.name_column(_("Team"), lambda name: name),
         tables.interval_column(
-            OVER_ALL, lambda name: by[name][OVER_ALL], no_data, _("Over all evaluations")
+            OVER_ALL, lambda name: by[name][OVER_ALL], _("Over all evaluations")
         ),
         tables.interval_column(
-            OF_MEANS, lambda name: by[name][OF_MEANS], no_data, _("Mean of advisors' means")
+            OF_MEANS, lambda name: by[name][OF_MEANS], _("Mean of advisors' means")
         ),
-        tables.text_column(_("Difference"), describe_gap),
+        tables.number_text_column(_("Difference"), describe_gap),
         tables.count_column(_("Evaluations"), lambda name: by[name][OVER_ALL].n),
         tables.count_column(_("Advisors"), lambda name: by[name][OF_MEANS].n),
     )

@@ -87,11 +87,15 @@ def _show_criteria(results: Results) -> None:
 
     columns = (
         tables.text_column(_("Criterion"), name, 345),
-        tables.text_column(_("Points"), lambda item: format_points(item.criterion.points), 60),
+        tables.number_text_column(
+            _("Points"), lambda item: format_points(item.criterion.points), 60
+        ),
         tables.share_column(_("Alignment"), lambda item: item.alignment.value, 120),
-        tables.text_column(_("α (95 %)"), lambda item: describe_agreement(item.agreement), 150),
+        tables.number_text_column(
+            _("α (95 %)"), lambda item: describe_agreement(item.agreement), 150
+        ),
         tables.text_column(_("Scale"), lambda item: _(LEVELS[item.level])),
-        tables.text_column(_("Reading"), _read),
+        tables.text_column(_("Reading"), _read, 150),
         tables.text_column(_("Only one N/A"), lambda item: item.alignment.unmatched_pairs or None)
         if results.alignment.unmatched_pairs
         else None,
@@ -136,7 +140,9 @@ def _show_evaluators(viewer: Viewer, results: Results) -> None:
         tables.name_column(_("Evaluator"), name, 160),
         tables.text_column(_("Finished"), lambda item: item.finished),
         tables.share_column(_("Alignment"), lambda item: item.alignment.value),
-        tables.text_column(_("Gives more or less"), lambda item: _describe_lean(item, session)),
+        tables.number_text_column(
+            _("Gives more or less"), lambda item: _describe_lean(item, session)
+        ),
     )
     with cards.card(_("Alignment by evaluator"), _explain_reference(session)):
         tables.show(ordered, columns, f"evaluators_{session.id}", height=300)
@@ -232,7 +238,7 @@ def _build_columns(
     return [
         tables.text_column(_("Criterion"), name, 345),
         *(
-            tables.text_column(
+            tables.number_text_column(
                 heading(evaluator), lambda line, evaluator=evaluator: mark(line, evaluator)
             )
             for evaluator in evaluators

@@ -32,7 +32,7 @@ def show_lists(viewer: Viewer) -> None:
             return column if is_decided else None
 
         columns = (
-            tables.text_column(_("Waiting"), lambda line: formatting.days(line.age_days)),
+            tables.number_text_column(_("Waiting"), lambda line: formatting.days(line.age_days)),
             tables.text_column(_("Advisor"), lambda line: line.advisor),
             tables.text_column(
                 _("Criterion"), lambda line: texts.name("criterion", line.criterion), 270
@@ -40,11 +40,11 @@ def show_lists(viewer: Viewer) -> None:
             tables.text_column(
                 _("Proposal"), lambda line: describe_request(line.proposed, line.original)
             ),
-            tables.text_column(_("Listened by"), lambda line: line.evaluator),
+            tables.text_column(_("Evaluated by"), lambda line: line.evaluator),
             tables.day_text_column(_("Contact date"), lambda line: line.local_day),
             tables.text_column(_("Team"), lambda line: line.team),
             decided(tables.text_column(_("Decision"), _describe_decision)),
-            decided(tables.text_column(_("Now"), lambda line: format_points(line.decided))),
+            decided(tables.number_text_column(_("Now"), lambda line: format_points(line.decided))),
             decided(tables.text_column(_("By"), lambda line: line.decided_by)),
             decided(
                 tables.text_column(
@@ -100,7 +100,7 @@ def _show_outcomes(
         tables.text_column(_("Disputed"), lambda outcome: outcome.disputed),
         tables.text_column(_("Decided"), lambda outcome: outcome.decided),
         tables.text_column(_("Changed"), lambda outcome: outcome.changed),
-        tables.text_column(_("Share changed"), _describe_share),
+        tables.number_text_column(_("Share changed"), _describe_share),
     )
     caption = _(
         "All evaluations in {period}; other filters do not apply. Changed: share of decided "

@@ -223,7 +223,7 @@ def _show_signed(viewer: Viewer, signed: list[SubmittedEvaluation]) -> None:
         ),
         tables.text_column(_("Evaluation"), lambda entry: _(HEADS[entry.kind][0])),
         tables.text_column(_("Scorecard"), lambda entry: texts.name("grid", entry.scorecard)),
-        tables.text_column(_("Score"), lambda entry: _format_score(entry.score)),
+        tables.number_text_column(_("Score"), lambda entry: _format_score(entry.score)),
         tables.text_column(_("Publication"), published) if any(map(published, signed)) else None,
     )
     with cards.card(_("Submitted last")):

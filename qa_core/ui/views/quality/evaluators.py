@@ -49,14 +49,18 @@ def show(viewer: Viewer) -> None:
             _("Evaluator"), lambda item: item.name or formatting.name("evaluator", None), 150
         ),
         tables.count_column(_("Evaluations"), lambda item: item.n, 90),
-        tables.text_column(_("Mean score"), lambda item: formatting.value(item.mean, Unit.SCORE)),
-        tables.text_column(_("Spread"), spread),
-        tables.text_column(_("Severity"), lambda item: _describe_severity(item.severity), 150),
-        tables.text_column(_("Shrunk"), shrunk),
+        tables.number_text_column(
+            _("Mean score"), lambda item: formatting.value(item.mean, Unit.SCORE)
+        ),
+        tables.number_text_column(_("Spread"), spread),
+        tables.number_text_column(
+            _("Severity"), lambda item: _describe_severity(item.severity), 240
+        ),
+        tables.number_text_column(_("Shrunk"), shrunk),
         tables.text_column(
             _("Disputes lost"), lambda item: _describe_lost(outcomes.get(item.evaluator))
         ),
-        tables.text_column(_("Median time"), median_time)
+        tables.number_text_column(_("Median time"), median_time)
         if any(map(median_time, evaluators.figures))
         else None,
     )

@@ -321,8 +321,8 @@ def _show_detectable(spread: power.Spread, plans: Sequence[PlanState]) -> None:
     of_teams = power.find_detectable(spread.deviation, each * team)
     columns = (
         tables.name_column(_("After"), lambda pair: periods.name(f"{pair[0].months}m"), 90),
-        tables.text_column(_("Two advisors"), lambda pair: _describe_points(pair[0])),
-        tables.text_column(_("Two teams"), lambda pair: _describe_points(pair[1])),
+        tables.number_text_column(_("Two advisors"), lambda pair: _describe_points(pair[0])),
+        tables.number_text_column(_("Two teams"), lambda pair: _describe_points(pair[1])),
     )
     tables.show(list(zip(of_two, of_teams, strict=True)), columns, "sizes_table")
 

@@ -306,7 +306,7 @@ def _cost_columns(dimension: str, currencies: Sequence[str]) -> list[tables.Tabl
         money("spend"),
         tables.count_column(cards.column_of("received"), lambda line: line.contacts, 66),
         *map(money, COSTS[1:]),
-        tables.text_column(_("Change"), CostLine.describe_change, 62),
+        tables.number_text_column(_("Change"), CostLine.describe_change, 62),
         tables.text_column(_("Note"), lambda line: line.note, 98),
     ]
 
