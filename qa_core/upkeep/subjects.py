@@ -142,9 +142,8 @@ def erase(
     customer: str | None = None,
     advisor: str | None = None,
     account: str | None = None,
-) -> Mapping[str, int]:
-    """Erase a person from every store at once; can be repeated. Returns items by kind. Needs
-    MANAGE_COMPLIANCE. The map of personal data says what stays and why, such as the acts in
+) -> erasure.Erasure:
+    """Erase a person from every store at once; can be repeated. Needs MANAGE_COMPLIANCE. The map of personal data says what stays and why, such as the acts in
     the audit log, in which advisors have a pseudonym that nothing resolves any more.
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
@@ -161,21 +160,23 @@ def erase_words(viewer: Viewer, words: str, is_final: bool = False) -> Mapping[s
 
 
 def erase_and_count(viewer: Viewer, **who: str) -> "ActOutcome":
-    """Erase a person likewise, and return the contacts and recordings that went."""
+    """Erase a person likewise, and return the contacts and recordings that went or stay."""
     viewer.require(Permission.MANAGE_COMPLIANCE)
-    counts = erase(viewer, **who)
-    return ActOutcome(counts.get("contacts", 0), counts.get("recording", 0))
+    erased = erase(viewer, **who)
+    return ActOutcome(erased.counts["contacts"], erased.counts["recording"], kept=erased.kept)
 
 
 @dataclass(frozen=True)
 class ActOutcome:
     """Outcome of an act: stored contacts that it met, and their recordings that were deleted;
-    `unknown`: contacts imported before whose lines are not kept, and cannot be met.
+    `unknown`: contacts imported before whose lines are not kept, and cannot be met · `kept`:
+    sealed recordings that stay.
     """
 
     contacts: int
     recordings: int
     unknown: int = 0
+    kept: Sequence[deletion.KeptRecordings] = ()
 
     def describe(self) -> str:
         """Describe it for the person who acted."""
@@ -194,6 +195,7 @@ class ActOutcome:
         met = _("Done: {what}.", what=f"{contacts}, {recordings_deleted}")
         if not self.contacts and not self.recordings:
             met = f"{met} {_('It met nothing: check the number or id.')}"
+        met = " ".join((met, *map(describe_kept, self.kept)))
         if not self.unknown:
             return met
         unknown = ngettext(
@@ -202,6 +204,18 @@ class ActOutcome:
             self.unknown,
         )
         return f"{met} {unknown}"
+
+
+def describe_kept(item: deletion.KeptRecordings) -> str:
+    """Describe what an erasure left under an obligation, and where the officer finds it."""
+    return ngettext(
+        "{n} recording is kept, sealed, under the class {name} until {day}: {contacts}.",
+        "{n} recordings are kept, sealed, under the class {name} until {day}: {contacts}.",
+        len(item.contacts),
+        name=item.kept_as,
+        day=formatting.day(item.until, year=True),
+        contacts=formatting.listing(list(item.contacts)),
+    )
 
 
 def object_to(
