@@ -143,8 +143,9 @@ def erase(
     advisor: str | None = None,
     account: str | None = None,
 ) -> erasure.Erasure:
-    """Erase a person from every store at once; can be repeated. Needs MANAGE_COMPLIANCE. The map of personal data says what stays and why, such as the acts in
-    the audit log, in which advisors have a pseudonym that nothing resolves any more.
+    """Erase a person from every store at once; can be repeated. Needs MANAGE_COMPLIANCE. The
+    map of personal data says what stays and why, such as the acts in the audit log, in which
+    advisors have a pseudonym that nothing resolves any more.
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     subject = _get_subject(customer, advisor, account)

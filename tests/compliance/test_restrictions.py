@@ -32,6 +32,7 @@ from qa_core.metrics.law import sampling_frame
 from qa_core.metrics.law.centre_counts import count_restricted
 from qa_core.quality import sampling, scorecards
 from qa_core.quality.evaluations import drafts
+from qa_core.quality.evaluations.evaluation_view import read_evaluation
 from qa_core.storage import lake
 from qa_core.storage.facts.guard import Scoped
 from qa_core.storage.records import store
@@ -203,22 +204,40 @@ def test_months_that_are_over_and_were_measured_before_leave_them_out_too(busy: 
     assert count_months() == [6, 6]
 
 
-def test_evaluations_of_a_restricted_advisor_or_contact_are_in_no_list(busy: None) -> None:
+def test_evaluations_of_whoever_is_restricted_are_in_no_list(busy: None) -> None:
+    """Of an advisor, a contact or a customer. One evaluation is of no contact."""
     manager = Viewer("mona", Role.MANAGER, managed_teams=("Nord",))
 
     def find() -> list[str]:
         with store.reading() as session:
             evaluations = Scoped(sa.select(Evaluation.contact_id), manager)
-            return sorted(session.scalars(evaluations))
+            return sorted(map(str, session.scalars(evaluations)))
 
-    assert find() == ["a0", "a1", "b0", "b1", "b2"]
+    with store.writing() as session:
+        [alone] = [evaluation(contact(RECENT, "z", advisor_id="A2", **CALL), 60.0)]
+        alone.source_system = alone.contact_id = None
+        session.add(alone)
+    everything = ["None", "a0", "a1", "b0", "b1", "b2"]
+    assert find() == everything
+
+    subjects.restrict(SYSTEM, **CUSTOMER)
+    assert find() == ["None", "a1", "b0", "b1", "b2"]
+    land([contact(RECENT, "b2", advisor_id="A2", customer_key=KEY, **CALL)])
+    assert find() == ["None", "a1", "b0", "b1"]
+    with store.reading() as session:
+        hidden = Scoped(sa.select(Evaluation.id).where(Evaluation.contact_id == "a0"), SYSTEM)
+        number = session.scalar(hidden)
+    with pytest.raises(AccessDenied):
+        read_evaluation(manager, number)
+    subjects.lift(SYSTEM, restrictions.find_all(SYSTEM)[0].id, "settled")
+    assert read_evaluation(manager, number).score == 80.0
     subjects.restrict(SYSTEM, contact=(None, "b1"))
-    assert find() == ["a0", "a1", "b0", "b2"]
+    assert find() == ["None", "a0", "a1", "b0", "b2"]
     subjects.restrict(SYSTEM, **ADVISOR)
-    assert find() == ["b0", "b2"]
+    assert find() == ["None", "b0", "b2"]
     for entry in restrictions.find_all(SYSTEM):
         subjects.lift(SYSTEM, entry.id, "settled")
-    assert len(find()) == 5
+    assert find() == everything
 
 
 def test_the_command_line_restricts_lists_and_lifts(
