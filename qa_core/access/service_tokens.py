@@ -128,7 +128,7 @@ def revoke(viewer: Viewer, name: str) -> None:
     with store.writing() as session:
         token = session.get(ServiceToken, accounts.normalise_username(name))
         if token is None or token.revoked_at is not None:
-            raise build_unknown("unknown_token", name)
+            raise build_unknown("unknown_token", N_("Service token"), name)
         token.revoked_at, token.revoked_by = now(), viewer.username
         session.execute(
             sa.update(AccountRequest)

@@ -29,7 +29,7 @@ from qa_core.base.i18n import _
 from qa_core.base.row_values import build_from_row, read_fields
 from qa_core.metrics import query
 from qa_core.metrics.kpis import BY_KEY, Kpi, Unit, formatting, get_kpi, periods
-from qa_core.metrics.kpis.dimensions import Filters, Period
+from qa_core.metrics.kpis.dimensions import Filters, Period, get_dimension
 from qa_core.storage import audit_log, name_merges
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
@@ -314,14 +314,15 @@ def parse_value(kpi: Kpi, text: str) -> float:
 
 def require_place(session: Session, dimension: str | None, name: str | None) -> None:
     """Refuse an unknown team or site, and a value that no contact has."""
-    if dimension == "team" and session.get(Team, name) is None:
-        raise build_unknown("unknown_team", name)
-    if dimension == "site" and session.get(Site, name) is None:
-        raise build_unknown("unknown_site", name)
-    if dimension in (None, "team", "site"):
+    if dimension is None:
         return
-    if name not in {str(value) for value, _count in query.find_values(Viewer.SYSTEM, dimension)}:
-        raise build_unknown("unknown_value", name)
+    if table := {"team": Team, "site": Site}.get(dimension):
+        code, is_known = f"unknown_{dimension}", session.get(table, name) is not None
+    else:
+        values = query.find_values(Viewer.SYSTEM, dimension)
+        code, is_known = "unknown_value", name in {str(value) for value, _count in values}
+    if not is_known:
+        raise build_unknown(code, get_dimension(dimension).title, name)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from builders.centres import add_people, contact, land, publish
 
 from qa_core.access.roles import Role, TeamSpan, Viewer
 from qa_core.analysis import targets
+from qa_core.base import i18n
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.metrics import query
 from qa_core.metrics.kpis.dimensions import Filters, Period
@@ -301,6 +302,21 @@ def test_what_cannot_be_a_target_is_refused(
         targets.set_target(SYSTEM, kpi, text, dimension, name)
     assert refusal.value.code == code
     assert targets.find_all(SYSTEM) == ()
+
+
+def test_an_unknown_place_is_named_as_pages_call_it(two_sites: Path) -> None:
+    said = []
+    for dimension in ("team", "site", "queue"):
+        with pytest.raises(Refusal) as refusal:
+            targets.set_target(SYSTEM, "answer_rate", "0.8", dimension, "Nowhere")
+        with i18n.in_language("fr"):
+            french = i18n.format_refusal(refusal.value)
+        said.append((str(refusal.value), french.partition(" n’existe")[0]))
+    assert said == [
+        ("Team: Nowhere is not known here. Check the spelling.", "Équipe\u00a0: Nowhere"),
+        ("Site: Nowhere is not known here. Check the spelling.", "Site\u00a0: Nowhere"),
+        ("Queue: Nowhere is not known here. Check the spelling.", "File\u00a0: Nowhere"),
+    ]
 
 
 def test_a_target_is_seen_by_who_sees_its_kpi(two_sites: Path) -> None:

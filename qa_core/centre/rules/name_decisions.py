@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import Misuse, Refusal, build_namesakes, build_unknown, require_known
+from qa_core.base.i18n import N_
 from qa_core.centre.rules import name_suggestions
 from qa_core.storage import audit_log, name_merges
 from qa_core.storage.records import due_work, store
@@ -163,4 +164,4 @@ def _find_name(session: Session, kind: str, text: str) -> str:
         return advisor_ids[0]
     if advisor_ids:
         raise build_namesakes(text, sorted(advisor_ids))
-    raise build_unknown("unknown_advisor", text)
+    raise build_unknown("unknown_advisor", N_("Advisor"), text)
