@@ -186,6 +186,19 @@ def find_accounts(viewer: Viewer) -> list[dict[str, Any]]:
         ]
 
 
+def find_lead_days(viewer: Viewer) -> dict[str, set[date | None]]:
+    """Find by username the days since when a lead leads their teams now (None: the beginning)."""
+    viewer.require(Permission.MANAGE_ACCOUNTS)
+    led_now = TeamLead.ends_on.is_(None) | (TeamLead.ends_on > environment.today())
+    days: dict[str, set[date | None]] = {}
+    with store.reading() as session:
+        for name, day in session.execute(
+            sa.select(TeamLead.username, TeamLead.starts_on).where(led_now)
+        ):
+            days.setdefault(name, set()).add(day)
+    return days
+
+
 def has_accounts() -> bool:
     """Return whether anybody can sign in."""
     with store.reading() as session:
