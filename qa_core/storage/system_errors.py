@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterator
 
 from qa_core.base import environment, i18n
-from qa_core.base.errors import Refusal, build_unopened
+from qa_core.base.errors import AccessDenied, Refusal, build_unopened
 
 TEMPORARY_CODES = frozenset({"store_busy", "store_down", "lake_busy", "disk_full"})
 """Codes of refusals that say nothing against the file: it is worth another try."""
@@ -38,6 +38,8 @@ _DOWN = (
     "failed to resolve host",
 )
 """Signs of the driver of PostgreSQL that nobody answers it."""
+_TOO_LARGE = ("too large to convert to sqlite integer", "integer out of range")
+"""Signs of a number that no row can have."""
 _DAMAGED = ("file is not a database", "database disk image is malformed")
 _READ_ONLY = ("readonly database", "read-only file system", "unable to open database file")
 
@@ -62,6 +64,8 @@ def find_refusal(error: BaseException) -> Refusal | None:
                 "Another program is using the records. Try again when it is done. Nothing is "
                 "half-done or counted twice.",
             )
+        if any(sign in text for sign in _TOO_LARGE):
+            return AccessDenied()
         of_database = type(cause).__module__.startswith(("psycopg", "sqlalchemy", "sqlite3"))
         if of_database and any(sign in text for sign in _DOWN):
             return Refusal(

@@ -257,6 +257,9 @@ def test_the_command_line_restricts_lists_and_lifts(
     assert ask("lift", number, "--reason", "settled") == {"contacts": 0, "restrictions": []}
     assert ask("restrictions")["restrictions"] == []
     assert run(["subject", "restrict"]) == 2
+    capsys.readouterr()
+    assert run(["subject", "lift", "9" * 20, "--reason", "x"]) == 1
+    assert "it does not exist" in capsys.readouterr().err
 
 
 def test_only_the_officer_restricts(busy: None) -> None:
