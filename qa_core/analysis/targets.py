@@ -7,7 +7,7 @@ received, apply to exactly their scope and period.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -248,7 +248,7 @@ def set_target(
     _check_scope(declared, dimension, period)
     with store.writing() as session:
         if dimension == "queue":
-            name = name_merges.find_kept_names(session)["queue"].get(name, name)
+            name = name_merges.find_kept_name(session, dimension, name)
         if not _may_set(viewer, (dimension, name), find_managed_sites(session, viewer)):
             raise AccessDenied()
         require_place(session, dimension, name)
@@ -385,11 +385,16 @@ def find_sites_of_teams(session: Session) -> dict[str, str | None]:
 
 
 def _read(session: Session, kpis: Iterable[str] | None = None) -> list[TargetValue]:
+    """Read targets under the names that count now; one of a merged queue gives way to its own."""
     chosen = [] if kpis is None else [Target.kpi.in_(list(kpis))]
+    rows = session.scalars(sa.select(Target).where(*chosen).order_by(Target.id))
+    targets = [_build_target(row) for row in rows if row.kpi in BY_KEY]
+    own = {(target.kpi, target.scope) for target in targets}
+    named = ((target, name_merges.find_kept_name(session, *target.scope)) for target in targets)
     return [
-        _build_target(row)
-        for row in session.scalars(sa.select(Target).where(*chosen).order_by(Target.id))
-        if row.kpi in BY_KEY
+        replace(target, name=name)
+        for target, name in named
+        if name == target.name or (target.kpi, (target.dimension, name)) not in own
     ]
 
 

@@ -18,6 +18,7 @@ from qa_core.access.roles import Role, TeamSpan, Viewer
 from qa_core.analysis import targets
 from qa_core.base import i18n
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.centre.rules import name_decisions
 from qa_core.metrics import query
 from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.storage.records import store
@@ -85,6 +86,20 @@ def test_the_nearest_target_holds_of_the_team_then_the_queue_then_the_site_then_
     assert target_of(nord) == [0.95]
     assert target_of(Filters.of(MAY, {"team": ["Nord", "Sud"]})) == [0.8]
     assert target_of(Filters(MAY), "service_level") == []
+
+
+def test_a_target_follows_its_queue_when_that_is_merged_until_the_other_has_its_own(
+    two_sites: Path,
+) -> None:
+    care = Filters.of(MAY, {"queue": ["care"]})
+    targets.set_target(SYSTEM, "answer_rate", "0.9", "queue", "sales")
+    number = name_decisions.merge(SYSTEM, "queue", "sales", "care")
+    assert target_of(care) == [0.9]
+
+    targets.set_target(SYSTEM, "answer_rate", "0.7", "queue", "care")
+    assert target_of(care) == [0.7]
+    name_decisions.undo(SYSTEM, number)
+    assert target_of(Filters.of(MAY, {"queue": ["sales"]})) == [0.9]
 
 
 def test_a_target_that_changes_within_a_period_is_given_in_steps(two_sites: Path) -> None:
