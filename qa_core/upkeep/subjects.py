@@ -251,7 +251,7 @@ def lift_objection(viewer: Viewer, number: int, reason: str) -> ActOutcome:
         recovery.finish_interrupted()
         with store.writing() as session:
             what = restrictions.lift(session, viewer, number, reason, Objection)
-        replay_list.drop("objection", restrictions.write_key(**what))
+            replay_list.drop("objection", restrictions.write_key(**what))
         customers = [what["customer_key"]] if what["customer_key"] else []
         people = [what["advisor_id"]] if what["advisor_id"] else []
         contacts = [(what["source_system"], what["contact_id"])] if what["contact_id"] else []
@@ -326,7 +326,7 @@ def restrict(
     with store.one_import_at_a_time():
         with store.writing() as session:
             restrictions.add(session, viewer, reason=reason, **what)
-        replay_list.add("restriction", restrictions.write_key(**what))
+            replay_list.add("restriction", restrictions.write_key(**what))
         lake.touch()
     people = {name: [what[name]] for name in ("customer_key", "advisor_id") if what[name]}
     return ActOutcome(count_matching(viewer, [contact] if contact else [], **people), 0)
@@ -340,7 +340,7 @@ def lift(viewer: Viewer, number: int, reason: str) -> None:
     with store.one_import_at_a_time():
         with store.writing() as session:
             what = restrictions.lift(session, viewer, number, reason)
-        replay_list.drop("restriction", restrictions.write_key(**what))
+            replay_list.drop("restriction", restrictions.write_key(**what))
         lake.touch()
 
 
@@ -368,7 +368,7 @@ def rectify(
         key = rectified.find_contact(*contact)
         with store.writing() as session:
             rectified.enter(session, viewer, key, values, reason, request)
-        replay_list.add("rectification", *(json.dumps([*key, column]) for column in values))
+            replay_list.add("rectification", *(json.dumps([*key, column]) for column in values))
         rectified.keep()
         return ActOutcome(1, recordings.delete_forbidden(viewer.username))
 

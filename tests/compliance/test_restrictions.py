@@ -33,7 +33,7 @@ from qa_core.metrics.law.centre_counts import count_restricted
 from qa_core.quality import sampling, scorecards
 from qa_core.quality.evaluations import drafts
 from qa_core.quality.evaluations.evaluation_view import read_evaluation
-from qa_core.storage import lake
+from qa_core.storage import lake, replay_list
 from qa_core.storage.facts.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
@@ -260,6 +260,29 @@ def test_the_command_line_restricts_lists_and_lifts(
     capsys.readouterr()
     assert run(["subject", "lift", "9" * 20, "--reason", "x"]) == 1
     assert "it does not exist" in capsys.readouterr().err
+
+
+def test_an_act_that_cannot_be_noted_for_backups_does_not_happen(busy: None) -> None:
+    """The list that restored backups follow was changed by hand."""
+    file = environment.current().secrets_folder / replay_list.FILE
+    subjects.restrict(SYSTEM, **CONTACT)
+    [entry] = restrictions.find_all(SYSTEM)
+    whole = file.read_bytes()
+    file.write_bytes(whole.replace(b"a1", b"a2"))
+    for act in (
+        lambda: subjects.restrict(SYSTEM, **CUSTOMER),
+        lambda: subjects.lift(SYSTEM, entry.id, "settled"),
+        lambda: subjects.rectify(SYSTEM, ("generic", "b1"), {"reason": "Bill"}, "asked for"),
+    ):
+        with pytest.raises(Refusal, match="was changed"):
+            act()
+    assert restrictions.find_all(SYSTEM) == [entry]
+    assert find_contacts(where="reason = 'Bill'") == []
+
+    file.write_bytes(whole)
+    subjects.restrict(SYSTEM, **CUSTOMER)
+    subjects.lift(SYSTEM, entry.id, "settled")
+    assert [item.customer_key for item in restrictions.find_all(SYSTEM)] == [KEY]
 
 
 def test_only_the_officer_restricts(busy: None) -> None:
