@@ -59,6 +59,8 @@ _TABLE_NAME = re.compile(rf"(?:\bFROM|\bJOIN|,)[\s(]+\"?({'|'.join(sorted(PERSON
 _BETWEEN = ("qa_core.storage.records.store", __name__)
 
 
+CUSTOMERS = "restricted customers"
+"""In a session's `info`: what it read of them, since it sees one state."""
 Keys = Sequence[tuple[str, str]]
 """Contacts: the system and the id of each."""
 
@@ -89,14 +91,13 @@ def prepare(statement: Any, session: orm.Session) -> Any:
 
 def _find_restricted(session: orm.Session) -> Keys:
     """Find the contacts of restricted customers: rows name no customer, only the lake does."""
-    asked = sa.select(Restriction.customer_key).where(
-        Restriction.lifted_at.is_(None), Restriction.customer_key.is_not(None)
-    )
-    customers = frozenset(
-        session.scalars(
-            Unscoped(asked, "Whose contacts nobody sees is read before every list, for everybody.")
+    customers = session.info.get(CUSTOMERS)
+    if customers is None:
+        named = sa.select(Restriction.customer_key).where(
+            Restriction.lifted_at.is_(None), Restriction.customer_key.is_not(None)
         )
-    )
+        asked = Unscoped(named, "Whose contacts are in no list is read once, before the lists.")
+        customers = session.info[CUSTOMERS] = frozenset(session.scalars(asked))
     if not customers:
         return ()
     from qa_core.storage.lake import tables  # only here: it takes time at every start
