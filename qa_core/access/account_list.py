@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import date
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -93,6 +94,7 @@ def read(path: Path) -> list[tuple[int, dict[str, str]]]:
 def check(viewer: Viewer, lines: Iterable[tuple[int, dict[str, str]]]) -> list[ListedPerson]:
     """Say of each line what adding it would do. Needs MANAGE_ACCOUNTS."""
     known = {account["username"]: account for account in accounts.find_accounts(viewer)}
+    lead_days = accounts.find_lead_days(viewer)
     advisors = accounts.find_advisors(viewer)
     bounds = {*accounts.find_teams(viewer), *accounts.find_sites(viewer)}
     asked = {one.username for one in accounts.find_requests(viewer)}
@@ -105,7 +107,7 @@ def check(viewer: Viewer, lines: Iterable[tuple[int, dict[str, str]]]) -> list[L
             if email:
                 mail_choices.check_address(email)
             if name in known:
-                state = _compare(known[name], terms)
+                state = _compare(known[name], terms, lead_days.get(name, set()))
             else:
                 require_unlike(name, taken)
                 waits = accounts.needs_second(viewer, AccountAction.ADD, name, terms.role)
@@ -234,7 +236,7 @@ def _find_advisor(cells: dict[str, str], advisors: list[tuple[str, str]]) -> str
     return found[0]
 
 
-def _compare(account: dict[str, Any], terms: AccountTerms) -> str:
+def _compare(account: dict[str, Any], terms: AccountTerms, lead_days: set[date | None]) -> str:
     """Return that the account is as in the list. Raises Refusal where it differs or is closed."""
     if not account["active"]:
         raise Refusal(
@@ -244,6 +246,8 @@ def _compare(account: dict[str, Any], terms: AccountTerms) -> str:
         )
     here = account["role"], account["teams"], account["sites"], account["advisor_id"]
     is_same = here == (terms.role, sorted(terms.teams), sorted(terms.sites), terms.advisor_id)
+    if terms.since and terms.role == Role.TEAM_LEAD:
+        is_same &= lead_days == {terms.since}
     if not is_same or terms.sees_unassigned not in (None, account["sees_unassigned"]):
         raise Refusal(
             "account_differs",

@@ -19,7 +19,7 @@ from qa_core.access.roles import GRANTS, Permission, Role, TeamSpan, Viewer
 from qa_core.access.usernames import normalise_username, parse_username, require_unlike
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal, build_namesakes, build_unknown, require_known
-from qa_core.base.i18n import LANGUAGES
+from qa_core.base.i18n import LANGUAGES, N_
 from qa_core.base.row_values import build_from_row, read_fields
 from qa_core.storage import audit_log, name_merges
 from qa_core.storage.records import store
@@ -184,6 +184,19 @@ def find_accounts(viewer: Viewer) -> list[dict[str, Any]]:
             }
             for account in accounts
         ]
+
+
+def find_lead_days(viewer: Viewer) -> dict[str, set[date | None]]:
+    """Find by username the days since when a lead leads their teams now (None: the beginning)."""
+    viewer.require(Permission.MANAGE_ACCOUNTS)
+    led_now = TeamLead.ends_on.is_(None) | (TeamLead.ends_on > environment.today())
+    days: dict[str, set[date | None]] = {}
+    with store.reading() as session:
+        for name, day in session.execute(
+            sa.select(TeamLead.username, TeamLead.starts_on).where(led_now)
+        ):
+            days.setdefault(name, set()).add(day)
+    return days
 
 
 def has_accounts() -> bool:
@@ -487,7 +500,9 @@ def _check_possible(
     if act == AccountAction.ADD:
         require_unlike(username, session.scalars(sa.select(Account.username)))
     if act != AccountAction.ADD and account is None:
-        raise build_unknown("unknown_account", username, "python -m qa_core people list")
+        raise build_unknown(
+            "unknown_account", N_("Account"), username, "python -m qa_core people list"
+        )
     if username == viewer.username:
         raise Refusal(
             "own_account", "You cannot do this to your own account. Ask another administrator."

@@ -86,14 +86,16 @@ def add(
     """
     viewer.require(Permission.MANAGE_ACCOUNTS)
     name = accounts.parse_username(name)
+    if until is not None:
+        days = (until - environment.today()).days
+    require_number(capitalise(_("days")), days, 1, MAX_TOKEN_DAYS, "bad_days")
     ends_at = now() + timedelta(days=days)
     if until is not None:
-        days, zone = (until - environment.today()).days, environment.current().zone
-        end = datetime.combine(until + timedelta(days=1), time.min, zone)
+        end = datetime.combine(until + timedelta(days=1), time.min, environment.current().zone)
         ends_at = end.astimezone(ends_at.tzinfo)
     secret = PREFIX + secrets.token_urlsafe(32)
     with store.writing() as session:
-        _check(session, terms, days)
+        _check(session, terms)
         if is_display and Permission.HANDLE_CALLBACKS not in GRANTS[Role(terms.role)]:
             raise Misuse("bad_role", "A wallboard shows the figures of teams: choose another role.")
         if session.get(ServiceToken, name) is not None:
@@ -128,7 +130,7 @@ def revoke(viewer: Viewer, name: str) -> None:
     with store.writing() as session:
         token = session.get(ServiceToken, accounts.normalise_username(name))
         if token is None or token.revoked_at is not None:
-            raise build_unknown("unknown_token", name)
+            raise build_unknown("unknown_token", N_("Service token"), name)
         token.revoked_at, token.revoked_by = now(), viewer.username
         session.execute(
             sa.update(AccountRequest)
@@ -208,7 +210,7 @@ def note_use(viewer: Viewer, kpis: list[str], dimensions: list[str], refused: st
         token.last_used_on = environment.today()
 
 
-def _check(session: Session, terms: AccountTerms, days: int) -> None:
+def _check(session: Session, terms: AccountTerms) -> None:
     require_known(terms.role, TOKEN_ROLES, "unknown_role")
     if bool(terms.teams) != (terms.role == Role.TEAM_LEAD) or (
         (terms.sites or terms.sees_unassigned) and terms.role != Role.MANAGER
@@ -222,7 +224,6 @@ def _check(session: Session, terms: AccountTerms, days: int) -> None:
         known = session.scalars(sa.select(table.name).order_by(table.name)).all()
         for name in names:
             require_known(name, known, "unknown_bound")
-    require_number(capitalise(_("days")), days, 1, MAX_TOKEN_DAYS, "bad_days")
 
 
 def _find_state(session: Session, token: ServiceToken) -> TokenState:

@@ -7,7 +7,7 @@ received, apply to exactly their scope and period.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -29,7 +29,7 @@ from qa_core.base.i18n import _
 from qa_core.base.row_values import build_from_row
 from qa_core.metrics import query
 from qa_core.metrics.kpis import BY_KEY, Kpi, Unit, formatting, get_kpi, periods
-from qa_core.metrics.kpis.dimensions import Filters, Period
+from qa_core.metrics.kpis.dimensions import Filters, Period, get_dimension
 from qa_core.storage import audit_log, name_merges
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
@@ -243,7 +243,7 @@ def set_target(
     _check_scope(declared, dimension, period)
     with store.writing() as session:
         if dimension == "queue":
-            name = name_merges.find_kept_names(session)["queue"].get(name, name)
+            name = name_merges.find_kept_name(session, dimension, name)
         if not _may_set(viewer, (dimension, name), find_managed_sites(session, viewer)):
             raise AccessDenied()
         require_place(session, dimension, name)
@@ -311,14 +311,15 @@ def parse_value(kpi: Kpi, text: str) -> float:
 
 def require_place(session: Session, dimension: str | None, name: str | None) -> None:
     """Refuse an unknown team or site, and a value that no contact has."""
-    if dimension == "team" and session.get(Team, name) is None:
-        raise build_unknown("unknown_team", name)
-    if dimension == "site" and session.get(Site, name) is None:
-        raise build_unknown("unknown_site", name)
-    if dimension in (None, "team", "site"):
+    if dimension is None:
         return
-    if name not in {str(value) for value, _count in query.find_values(Viewer.SYSTEM, dimension)}:
-        raise build_unknown("unknown_value", name)
+    if table := {"team": Team, "site": Site}.get(dimension):
+        code, is_known = f"unknown_{dimension}", session.get(table, name) is not None
+    else:
+        values = query.find_values(Viewer.SYSTEM, dimension)
+        code, is_known = "unknown_value", name in {str(value) for value, _count in values}
+    if not is_known:
+        raise build_unknown(code, get_dimension(dimension).title, name)
 
 
 @dataclass(frozen=True)
@@ -381,11 +382,16 @@ def find_sites_of_teams(session: Session) -> dict[str, str | None]:
 
 
 def _read(session: Session, kpis: Iterable[str] | None = None) -> list[TargetValue]:
+    """Read targets under the names that count now; one of a merged queue gives way to its own."""
     chosen = [] if kpis is None else [Target.kpi.in_(list(kpis))]
+    rows = session.scalars(sa.select(Target).where(*chosen).order_by(Target.id))
+    targets = [_build_target(row) for row in rows if row.kpi in BY_KEY]
+    own = {(target.kpi, target.scope) for target in targets}
+    named = ((target, name_merges.find_kept_name(session, *target.scope)) for target in targets)
     return [
-        _build_target(row)
-        for row in session.scalars(sa.select(Target).where(*chosen).order_by(Target.id))
-        if row.kpi in BY_KEY
+        replace(target, name=name)
+        for target, name in named
+        if name == target.name or (target.kpi, (target.dimension, name)) not in own
     ]
 
 

@@ -27,10 +27,10 @@ class Refusal(Exception):
     """Error that the person can act on.
 
     `message` is an English gettext message whose `{named}` places are filled from
-    `params` after translation (`i18n.format_refusal`); `code` is a stable word for
-    scripts; `options` are for the command line: options of the same command, or whole
-    commands; each would resolve the refusal. `suggestion` is the known name that an
-    unknown one resembles.
+    `params` after translation (`i18n.format_refusal`), and a param `noun` is one too; `code`
+    is a stable word for scripts; `options` are for the command line: options of the same
+    command, or whole commands; each would resolve the refusal. `suggestion` is the known
+    name that an unknown one resembles.
     """
 
     suggestion: str | None = None
@@ -61,13 +61,25 @@ def require_known(name: object, known_names: Iterable[str], code: str) -> None:
     """Raise Misuse for a name that is not known, with the one that it resembles."""
     names = list(known_names)
     if name not in names:
-        import difflib
+        raise build_unlisted(code, name, names)
 
-        message = N_("{name} is unknown here. Known: {known}.")
-        refusal = Misuse(code, message, name=name, known=", ".join(names))
-        similar = difflib.get_close_matches(str(name).casefold(), names, n=1)
-        refusal.suggestion = similar[0] if similar else None
-        raise refusal
+
+def build_unlisted(
+    code: str,
+    name: object,
+    known: Iterable[str],
+    options: Iterable[str] = (),
+    kind: type[Refusal] | None = None,
+) -> Refusal:
+    """Build what to tell of a name that is none of a few, with the one that it resembles."""
+    import difflib
+
+    names = list(known)
+    message, listed = N_("{name} is unknown here. Known: {known}."), ", ".join(names) or "–"
+    refusal = (kind or Misuse)(code, message, tuple(options), name=name, known=listed)
+    similar = difflib.get_close_matches(str(name).casefold(), names, n=1)
+    refusal.suggestion = similar[0] if similar else None
+    return refusal
 
 
 def require_number(name: str, value: float | None, low: float, high: float, code: str) -> None:
@@ -84,10 +96,14 @@ def require_length(text: str, low: int, high: int, code: str) -> None:
         raise Misuse(code, "Write a text of 1 to {limit} characters.", limit=high)
 
 
-def build_unknown(code: str, name: object, *options: str) -> Refusal:
-    """Build what to tell of a name that nothing here has."""
-    message = N_("{name} is not known here. Check the spelling.")
-    return Refusal(code, message, options, name=name)
+UNKNOWN = N_("{noun}: {name} is not known here. Check the spelling.")
+
+
+def build_unknown(code: str, noun: str, name: object, *options: str) -> Refusal:
+    """Build what to tell of a name that no such thing here has, such as a team; `noun` is what
+    pages call it, in English.
+    """
+    return Refusal(code, UNKNOWN, options, noun=noun, name=name)
 
 
 def build_namesakes(name: str, ids: Iterable[str], code: str = "several_advisors") -> Refusal:

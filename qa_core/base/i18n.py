@@ -85,7 +85,8 @@ def uncapitalise(text: str) -> str:
 
 def format_refusal(refusal: Refusal) -> str:
     """Translate a refusal, fill its places, and add its suggestion."""
-    text = _(refusal.message).format(**refusal.params)
+    nouns = {name: _(text) for name, text in refusal.params.items() if name == "noun"}
+    text = _(refusal.message).format(**refusal.params | nouns)
     if refusal.suggestion is None:
         return text
     return text + " " + _("Did you mean {name}?", name=refusal.suggestion)

@@ -37,6 +37,8 @@ MIN_IBAN_LENGTH = 15
 _LONG_NUMBER = r"(?:\+|\b)\d(?:[\s\x{00a0}\x{202f}().-]{0,2}\d){8,}"
 """Nine digits or more, separated or not: a date (2026-03-02) has eight."""
 _ADDRESS = r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
+ADDRESS_IN_ID = r"\w@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}"
+"""E-mail address inside of an id, or an id of a protocol that is written like one."""
 
 _PAIRS = "|".join(f"(?:{sign}[0-9]{{2}}){{4}}" for sign in ("", " ", r"\.", "-"))
 CLEAR_NUMBER = rf"(?:\+[1-9](?:[ .-]?[0-9]){{8,13}}|00[1-9][0-9]{{8,13}}|0[1-9](?:{_PAIRS}))"
@@ -281,6 +283,15 @@ def mask_inside(text: str) -> str:
 def has_number(text: str) -> bool:
     """Return whether a telephone number stands by itself inside of a text."""
     return re.search(NUMBER_INSIDE, text, re.ASCII) is not None
+
+
+def find_contact_detail(text: str) -> str | None:
+    """Find the first telephone number or e-mail address inside of a text."""
+    found = re.search(NUMBER_INSIDE, text, re.ASCII)
+    if found:
+        return text[found.end(1) : found.start(2)]
+    address = _ADDRESS_INSIDE.search(text)
+    return address and address.group()
 
 
 def key_number(text: str, key: bytes | None = None) -> str:

@@ -57,9 +57,14 @@ def erase(
     """Erase a person from every store, at once and for good."""
     from qa_core.upkeep import subjects
 
-    counts = subjects.erase(Viewer.SYSTEM, **_find(customer, advisor, account))
-    yield {"erased": dict(counts)}
-    yield from (f"{kind}: {count}" for kind, count in counts.items())
+    erased = subjects.erase(Viewer.SYSTEM, **_find(customer, advisor, account))
+    kept = [
+        {"class": item.kept_as, "until": item.until.isoformat(), "contacts": item.contacts}
+        for item in erased.kept
+    ]
+    yield {"erased": dict(erased.counts), "kept": kept}
+    yield from (f"{kind}: {count}" for kind, count in erased.counts.items())
+    yield from map(subjects.describe_kept, erased.kept)
     if customer:
         yield _(
             "Texts in which only the person’s name stands are not found. Erase these words too: "

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from statistics import median
 
@@ -112,7 +112,8 @@ def _is_old(as_of: datetime, interval: timedelta = timedelta()) -> bool:
 def _measure(
     viewer: Viewer, _version: str, today: date, _language: str
 ) -> tuple[tuple[str, str, str], ...]:
-    """Measure what came today: title, value and note of each number."""
+    """Measure what came today: title, value and note of each number of the viewer's KPIs."""
+    kpis, viewer = viewer.kpis, replace(viewer, kpis=())  # others decide what may be shown
     through = query.data_through(viewer)
     if through is None or through.date() < today:
         return ((_("Received today"), "–", _("Nothing of today has come yet.")),)
@@ -132,7 +133,7 @@ def _measure(
     advisors = query.measure(viewer, ("answered",), ("advisor",), where)
     is_shown = (advisors["value"] > 0).sum() >= MINIMUM_ADVISORS
     shown = rows.loc["received", "value"]
-    numbers = [(_("Received today"), formatting.value(shown, "count"), note)]
+    numbers = {"received": (_("Received today"), formatting.value(shown, "count"), note)}
     for key in RATES:
         row, kpi = rows.loc[key], get_kpi(key)
         if is_shown and row["denominator"] >= MINIMUM_CONTACTS:
@@ -140,8 +141,8 @@ def _measure(
             note = _("of {n} contacts", n=formatting.number(row["denominator"]))
         else:
             text, note = "–", _("Too few contacts or advisors, or missed calls out of scope")
-        numbers.append((_(kpi.title), text, note))
-    return tuple(numbers)
+        numbers[key] = _(kpi.title), text, note
+    return tuple(number for key, number in numbers.items() if key in (kpis or numbers))
 
 
 def _count_until(viewer: Viewer, days: Sequence[date], time: str) -> list[int | None]:

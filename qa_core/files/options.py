@@ -16,7 +16,7 @@ from qa_core.base.arguments import (
     find_declared,
     parse_day,
 )
-from qa_core.base.errors import Misuse, build_malformed, require_known
+from qa_core.base.errors import build_malformed, build_unlisted, require_known
 
 KINDS = ("contacts", "tracking", "surveys", "spend", "intervals", "advisors", "evaluations")
 """Kinds of files of rows, as the command line names them."""
@@ -242,10 +242,5 @@ def _as_plain(value: Any) -> Any:
 
 def _require_one_of(option: str, value: str | None, choices: tuple[str, ...]) -> None:
     if value is not None and value not in choices:
-        raise Misuse(
-            "bad_option",
-            "{name} is unknown here. Known: {known}.",
-            tuple(f"{option} {choice}" for choice in choices),
-            name=value,
-            known=", ".join(choices),
-        )
+        options = (f"{option} {choice}" for choice in choices)
+        raise build_unlisted("bad_option", value, choices, options)

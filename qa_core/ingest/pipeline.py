@@ -276,7 +276,9 @@ def undo(viewer: Viewer, batch_id: str) -> dict[str, Any]:
         with store.reading() as session:
             batch = session.get(ImportBatch, batch_id)
             if batch is None:
-                raise build_unknown("unknown_batch", batch_id, "python -m qa_core batches list")
+                raise build_unknown(
+                    "unknown_batch", N_("Import"), batch_id, "python -m qa_core batches list"
+                )
             if batch.state != "done":
                 raise Refusal(
                     "not_standing",

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import Misuse, Refusal, build_unknown, require_known
+from qa_core.base.i18n import N_
 from qa_core.base.row_values import build_from_row
 from qa_core.files.options import ImportOptions, require_kind
 from qa_core.sources import platforms
@@ -160,7 +161,7 @@ def get(name: str) -> SourceEntry:
     """Get a source. Raises Refusal for an unknown one."""
     entry = find(name)
     if entry is None:
-        raise build_unknown("unknown_source", name, "python -m qa_core sources list")
+        raise build_unknown("unknown_source", N_("Source"), name, "python -m qa_core sources list")
     return entry
 
 

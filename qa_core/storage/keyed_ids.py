@@ -2,6 +2,7 @@
 them: afterwards every store has the ids that an import makes of them (docs/upgrade.md).
 """
 
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -32,7 +33,11 @@ def take_over(connection: sa.Connection) -> None:
     files first, which can be repeated, then the records with the migration itself. An open purge
     stays, which the next one certifies.
     """
-    moved = _find_moved(connection)
+    # Noted where the purge deletes it: once the lake is keyed, no mark says whose it was.
+    note = environment.current().temporary_folder / "moved_call_backs.json"
+    moved = json.loads(note.read_bytes()) if note.exists() else {}
+    if moved := moved | _find_moved(connection):
+        environment.write_private(note, json.dumps(moved).encode(), overwrite=True)
     contacts = lake.key_ids()
     if contacts:
         lake.vacuum(at_once=True)
@@ -47,9 +52,9 @@ def take_over(connection: sa.Connection) -> None:
         today = environment.today()
         days = (contacts.oldest, contacts.newest) if contacts else (today, today)
         names = ("oldest", "newest", "since")
-        note = dict(zip(names, map(str, (*days, today)), strict=True))
-        note |= {"count": contacts.count if contacts else rows, "done": True}
-        opened = {"as_of": today, "actor": "system", "started_at": now(), "kinds": {KIND: note}}
+        due = dict(zip(names, map(str, (*days, today)), strict=True))
+        due |= {"count": contacts.count if contacts else rows, "done": True}
+        opened = {"as_of": today, "actor": "system", "started_at": now(), "kinds": {KIND: due}}
         connection.execute(sa.insert(Purge).values(opened))
 
 

@@ -17,6 +17,11 @@ def find_kept_names(session: Session) -> dict[str, dict[str, str]]:
     return store.remember(session, "kept_names", _read_kept_names)
 
 
+def find_kept_name(session: Session, kind: str | None, name: str | None) -> str | None:
+    """Find the name that one counts as now; itself where it is not merged, or never can be."""
+    return find_kept_names(session).get(kind, {}).get(name, name)
+
+
 def _read_kept_names(session: Session) -> dict[str, dict[str, str]]:
     decisions = sa.select(NameDecision.kind, NameDecision.spelling, NameDecision.kept).where(
         NameDecision.is_same, NameDecision.undone_at.is_(None)

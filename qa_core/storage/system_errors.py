@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterator
 
 from qa_core.base import environment, i18n
-from qa_core.base.errors import Refusal, build_unopened
+from qa_core.base.errors import AccessDenied, Refusal, build_misread, build_unopened
 
 TEMPORARY_CODES = frozenset({"store_busy", "store_down", "lake_busy", "disk_full"})
 """Codes of refusals that say nothing against the file: it is worth another try."""
@@ -38,6 +38,8 @@ _DOWN = (
     "failed to resolve host",
 )
 """Signs of the driver of PostgreSQL that nobody answers it."""
+_TOO_LARGE = ("too large to convert to sqlite integer", "integer out of range")
+"""Signs of a number that no row can have."""
 _DAMAGED = ("file is not a database", "database disk image is malformed")
 _READ_ONLY = ("readonly database", "read-only file system", "unable to open database file")
 
@@ -62,6 +64,10 @@ def find_refusal(error: BaseException) -> Refusal | None:
                 "Another program is using the records. Try again when it is done. Nothing is "
                 "half-done or counted twice.",
             )
+        if any(sign in text for sign in _TOO_LARGE):
+            return AccessDenied()
+        if isinstance(cause, UnicodeEncodeError) and "surrogates" in text:
+            return build_misread("bad_encoding", ascii(cause.object)[:80], "UTF-8", cause)
         of_database = type(cause).__module__.startswith(("psycopg", "sqlalchemy", "sqlite3"))
         if of_database and any(sign in text for sign in _DOWN):
             return Refusal(
@@ -82,7 +88,8 @@ def find_refusal(error: BaseException) -> Refusal | None:
 
 def find_closed_file(error: BaseException) -> Refusal | None:
     """Find what to tell the operator of a file elsewhere that the system closes to Écoute."""
-    if not isinstance(error, PermissionError) or not error.filename:
+    is_closed = getattr(error, "errno", None) in (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
+    if not is_closed or not error.filename:
         return None
     return build_unopened(os.path.abspath(error.filename), error, "unreadable_file")
 

@@ -19,6 +19,8 @@ from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_
 from qa_core.centre.advisors import normalise_name
 from qa_core.compliance import recordings, restrictions
+from qa_core.compliance.recordings import deletion
+from qa_core.compliance.recordings.deletion import KeptRecordings
 from qa_core.files import uploads
 from qa_core.ingest.load import recovery
 from qa_core.ingest.matching import attach
@@ -124,6 +126,14 @@ class StoredPerson:
         return re.compile(rf"\b(?:{'|'.join(names)})\b", re.IGNORECASE) if names else None
 
 
+@dataclass(frozen=True)
+class Erasure:
+    """What an erasure deleted, by kind, and the recordings that an obligation keeps."""
+
+    counts: Counter[str]
+    kept: list[KeptRecordings]
+
+
 def find_identifiers(session: Session, kind: str, identifier: str) -> list[str]:
     """Find all identifiers of that person: an advisor has those that were merged, too."""
     return name_merges.find_same_advisors(session, identifier) if kind == ADVISOR else [identifier]
@@ -163,9 +173,9 @@ def find_names(session: Session) -> set[str]:
     return names
 
 
-def erase(viewer: Viewer, kind: str, identifier: str, actor: str = "system") -> Mapping[str, int]:
-    """Remove every trace of a person from the stores; can be repeated, also after an
-    interruption. Returns items by kind. Only `Viewer.SYSTEM` may call it, after a decision.
+def erase(viewer: Viewer, kind: str, identifier: str, actor: str = "system") -> Erasure:
+    """Remove every trace of a person from the stores, but sealed recordings (R23); can be
+    repeated, also after an interruption. Only `Viewer.SYSTEM` may call it, after a decision.
 
     Not erased, since they are not ours to change: files as they were delivered, with clear
     numbers, also in `.taken` and `.refused` of a watched folder (`watch --keep DAYS` deletes
@@ -184,14 +194,15 @@ def erase(viewer: Viewer, kind: str, identifier: str, actor: str = "system") -> 
             erased_people.remember(person.contacts, person.tickets)
             if kind == ADVISOR:
                 erased_people.remember_names(map(normalise_name, person.names))
-        counts = erase_held(kind, *identifiers, actor=actor)
+        erased = erase_held(kind, *identifiers, actor=actor)
     lake.vacuum(at_once=True)
-    return counts
+    return erased
 
 
-def erase_held(kind: str, *identifiers: str, actor: str = "system") -> Mapping[str, int]:
+def erase_held(kind: str, *identifiers: str, actor: str = "system") -> Erasure:
     """Erase people likewise. The caller holds the lock of imports, and vacuums afterwards."""
     counts: Counter[str] = Counter()
+    kept: list[KeptRecordings] = []
     names: set[str] = set()
     for identifier in identifiers:
         replay_list.drop("exclusion", json.dumps({"advisor_id": identifier}))
@@ -201,7 +212,9 @@ def erase_held(kind: str, *identifiers: str, actor: str = "system") -> Mapping[s
         with store.writing() as session:
             person = find_person(session, kind, identifier)
             names.update(filter(audit_log.is_telling, person.names))
-            counts.update(_erase_from_records(session, person, actor))
+            erased = _erase_from_records(session, person, actor)
+            counts.update(erased.counts)
+            kept += erased.kept
     # Contacts are erased last: after an interruption, a second call still finds by them
     # what waits for them.
     if kind == CUSTOMER:
@@ -214,7 +227,7 @@ def erase_held(kind: str, *identifiers: str, actor: str = "system") -> Mapping[s
     uploads.remove_leftovers()
     uploads.remove_pulled()
     lake.remove_dead_folders()
-    return counts
+    return Erasure(counts, kept)
 
 
 def erase_words(
@@ -253,15 +266,20 @@ def erase_words(
     return +counts
 
 
-def _erase_from_records(session: Session, person: StoredPerson, actor: str) -> Counter[str]:
+def _erase_from_records(session: Session, person: StoredPerson, actor: str) -> Erasure:
     kind, identifier = person.kind, person.id
     counts = Counter(_erase_imported(session, person))
+    bound, counts["recording"] = [], 0
+    for recording in _find_recordings(session, person):
+        if deletion.is_bound(recording, "erased"):
+            bound.append(recording)
+        else:
+            recordings.delete(session, recording, "erased", actor)
+            counts["recording"] += 1
+    kept = deletion.sum_up(session, bound)
     if kind == CUSTOMER:
-        whole = {(system, number) for number, system in person.contacts if system}
-        counts["recording"] = recordings.delete_of(session, whole, "erased", actor)
         _withdraw(session, person)
     elif kind == ADVISOR:
-        counts["recording"] = _drop_recordings(session, identifier)
         theirs = sa.select(Account.username).where(Account.advisor_id == identifier)
         for username in session.scalars(exempt(theirs)).all():
             account = _add_stand_in(session, find_person(session, ACCOUNT, username))
@@ -274,8 +292,9 @@ def _erase_from_records(session: Session, person: StoredPerson, actor: str) -> C
     counts.update(_walk(session, person))
     if kind != CUSTOMER:
         _rewrite_quarantine(person)
-    audit_log.record(session, actor, f"{kind}_erased")
-    return counts
+    left = (f"kept: {len(item.contacts)} {item.kept_as} until {item.until}" for item in kept)
+    audit_log.record(session, actor, f"{kind}_erased", reason=", ".join(left))
+    return Erasure(counts, kept)
 
 
 def _find_references(customer_key: str, columns: Collection[str]) -> tuple[References, References]:
@@ -347,12 +366,12 @@ def _strip(value: Any, texts: Collection[str]) -> Any:
     }
 
 
-def _drop_recordings(session: Session, advisor_id: str) -> int:
-    live = sa.select(Recording).where(Recording.file_name.is_not(None))
-    theirs = session.scalars(exempt(live.where(Recording.advisor_id == advisor_id))).all()
-    for recording in theirs:
-        recordings.drop(session, recording, "erased")
-    return len(theirs)
+def _find_recordings(session: Session, person: StoredPerson) -> list[Recording]:
+    if person.kind == ADVISOR:
+        live = sa.select(Recording).where(Recording.file_name.is_not(None))
+        return session.scalars(exempt(live.where(Recording.advisor_id == person.id))).all()
+    found = deletion.find_live(session, {number for number, _system in person.contacts})
+    return [item for item in found if (item.contact_id, item.source_system) in person.contacts]
 
 
 def _add_stand_in(session: Session, person: StoredPerson) -> StoredPerson:

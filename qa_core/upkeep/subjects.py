@@ -142,10 +142,10 @@ def erase(
     customer: str | None = None,
     advisor: str | None = None,
     account: str | None = None,
-) -> Mapping[str, int]:
-    """Erase a person from every store at once; can be repeated. Returns items by kind. Needs
-    MANAGE_COMPLIANCE. The map of personal data says what stays and why, such as the acts in
-    the audit log, in which advisors have a pseudonym that nothing resolves any more.
+) -> erasure.Erasure:
+    """Erase a person from every store at once; can be repeated. Needs MANAGE_COMPLIANCE. The
+    map of personal data says what stays and why, such as the acts in the audit log, in which
+    advisors have a pseudonym that nothing resolves any more.
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     subject = _get_subject(customer, advisor, account)
@@ -161,21 +161,23 @@ def erase_words(viewer: Viewer, words: str, is_final: bool = False) -> Mapping[s
 
 
 def erase_and_count(viewer: Viewer, **who: str) -> "ActOutcome":
-    """Erase a person likewise, and return the contacts and recordings that went."""
+    """Erase a person likewise, and return the contacts and recordings that went or stay."""
     viewer.require(Permission.MANAGE_COMPLIANCE)
-    counts = erase(viewer, **who)
-    return ActOutcome(counts.get("contacts", 0), counts.get("recording", 0))
+    erased = erase(viewer, **who)
+    return ActOutcome(erased.counts["contacts"], erased.counts["recording"], kept=erased.kept)
 
 
 @dataclass(frozen=True)
 class ActOutcome:
     """Outcome of an act: stored contacts that it met, and their recordings that were deleted;
-    `unknown`: contacts imported before whose lines are not kept, and cannot be met.
+    `unknown`: contacts imported before whose lines are not kept, and cannot be met · `kept`:
+    sealed recordings that stay.
     """
 
     contacts: int
     recordings: int
     unknown: int = 0
+    kept: Sequence[deletion.KeptRecordings] = ()
 
     def describe(self) -> str:
         """Describe it for the person who acted."""
@@ -194,6 +196,7 @@ class ActOutcome:
         met = _("Done: {what}.", what=f"{contacts}, {recordings_deleted}")
         if not self.contacts and not self.recordings:
             met = f"{met} {_('It met nothing: check the number or id.')}"
+        met = " ".join((met, *map(describe_kept, self.kept)))
         if not self.unknown:
             return met
         unknown = ngettext(
@@ -202,6 +205,18 @@ class ActOutcome:
             self.unknown,
         )
         return f"{met} {unknown}"
+
+
+def describe_kept(item: deletion.KeptRecordings) -> str:
+    """Describe what an erasure left under an obligation, and where the officer finds it."""
+    return ngettext(
+        "{n} recording is kept, sealed, under the class {name} until {day}: {contacts}.",
+        "{n} recordings are kept, sealed, under the class {name} until {day}: {contacts}.",
+        len(item.contacts),
+        name=item.kept_as,
+        day=formatting.day(item.until, year=True),
+        contacts=formatting.listing(list(item.contacts)),
+    )
 
 
 def object_to(
@@ -236,7 +251,7 @@ def lift_objection(viewer: Viewer, number: int, reason: str) -> ActOutcome:
         recovery.finish_interrupted()
         with store.writing() as session:
             what = restrictions.lift(session, viewer, number, reason, Objection)
-        replay_list.drop("objection", restrictions.write_key(**what))
+            replay_list.drop("objection", restrictions.write_key(**what))
         customers = [what["customer_key"]] if what["customer_key"] else []
         people = [what["advisor_id"]] if what["advisor_id"] else []
         contacts = [(what["source_system"], what["contact_id"])] if what["contact_id"] else []
@@ -311,7 +326,7 @@ def restrict(
     with store.one_import_at_a_time():
         with store.writing() as session:
             restrictions.add(session, viewer, reason=reason, **what)
-        replay_list.add("restriction", restrictions.write_key(**what))
+            replay_list.add("restriction", restrictions.write_key(**what))
         lake.touch()
     people = {name: [what[name]] for name in ("customer_key", "advisor_id") if what[name]}
     return ActOutcome(count_matching(viewer, [contact] if contact else [], **people), 0)
@@ -325,7 +340,7 @@ def lift(viewer: Viewer, number: int, reason: str) -> None:
     with store.one_import_at_a_time():
         with store.writing() as session:
             what = restrictions.lift(session, viewer, number, reason)
-        replay_list.drop("restriction", restrictions.write_key(**what))
+            replay_list.drop("restriction", restrictions.write_key(**what))
         lake.touch()
 
 
@@ -353,7 +368,7 @@ def rectify(
         key = rectified.find_contact(*contact)
         with store.writing() as session:
             rectified.enter(session, viewer, key, values, reason, request)
-        replay_list.add("rectification", *(json.dumps([*key, column]) for column in values))
+            replay_list.add("rectification", *(json.dumps([*key, column]) for column in values))
         rectified.keep()
         return ActOutcome(1, recordings.delete_forbidden(viewer.username))
 

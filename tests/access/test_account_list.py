@@ -138,6 +138,28 @@ def test_first_and_last_names_of_two_columns_are_one_person(
     }
 
 
+def test_a_lead_since_another_day_is_not_as_in_the_list(
+    centre: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A day that the list does not say is not compared."""
+    text = "name,role,team,since\nlea,team_lead,Nord|Sud,{}\n"
+
+    def state_of(day: str) -> str:
+        [line] = import_lines(tmp_path / "staff.csv", text.format(day), capsys)
+        return line["state"]
+
+    assert state_of("2026-03-02") == "added"
+    assert [state_of(day) for day in ("2026-03-02", "", "2026-04-01")] == [
+        "unchanged",
+        "unchanged",
+        "refused",
+    ]
+    for teams in (("Nord",), ("Nord", "Sud")):  # Sud again, and since the beginning
+        terms = accounts.AccountTerms(Role.TEAM_LEAD, teams=teams)
+        accounts.change(Viewer.SYSTEM, "lea", terms)
+    assert state_of("2026-03-02") == "refused"
+
+
 def test_a_closed_account_a_lead_of_nothing_and_a_new_team_are_said(
     centre: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

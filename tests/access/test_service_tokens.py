@@ -133,6 +133,7 @@ def test_of_a_secret_only_its_digest_is_kept(centre: Path) -> None:
         (AccountTerms(Role.MANAGER, sites=("Mars",)), 90, "unknown_bound"),
         (AccountTerms(Role.EXECUTIVE), 0, "bad_days"),
         (AccountTerms(Role.EXECUTIVE), 366, "bad_days"),
+        (AccountTerms(Role.EXECUTIVE), 10**11, "bad_days"),
     ],
 )
 def test_a_token_that_means_nothing_is_refused(

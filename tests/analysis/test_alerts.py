@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from qa_core.analysis import alerts, targets
 from qa_core.analysis.alerts import Rule, RuleKind
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.centre import settings
+from qa_core.centre.rules import name_decisions
 from qa_core.cli.app import run
 from qa_core.storage.records import due_work, store
 from qa_core.storage.records.alerts import AlertRule
@@ -101,6 +103,16 @@ def test_one_matter_rings_once_and_is_over_after_two_clear_weeks(centre: Path) -
     assert event.closed_by == "system"
     land_weeks([60], first=8)
     assert alerts.evaluate(SYSTEM).opened == 1
+
+
+def test_a_rule_follows_its_queue_when_that_is_merged(centre: Path) -> None:
+    land_weeks([90, 70], queue="Sale")
+    land_weeks([90, 70], queue="Sales")
+    alerts.add(SYSTEM, replace(BELOW_80, dimension="queue", name="Sales"))
+    name_decisions.merge(SYSTEM, "queue", "Sales", "Sale")
+    alerts.evaluate(SYSTEM)
+    assert [event.name for event in alerts.find(SYSTEM)] == ["Sale"]
+    assert [rule.name for rule in alerts.find_rules(SYSTEM)] == ["Sale"]
 
 
 def test_small_samples_and_weeks_that_are_not_over_ring_nothing(centre: Path) -> None:

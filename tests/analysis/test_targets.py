@@ -16,7 +16,9 @@ from builders.centres import add_people, contact, land, publish
 
 from qa_core.access.roles import Role, TeamSpan, Viewer
 from qa_core.analysis import targets
+from qa_core.base import i18n
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.centre.rules import name_decisions
 from qa_core.metrics import query
 from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.storage.records import store
@@ -84,6 +86,20 @@ def test_the_nearest_target_holds_of_the_team_then_the_queue_then_the_site_then_
     assert target_of(nord) == [0.95]
     assert target_of(Filters.of(MAY, {"team": ["Nord", "Sud"]})) == [0.8]
     assert target_of(Filters(MAY), "service_level") == []
+
+
+def test_a_target_follows_its_queue_when_that_is_merged_until_the_other_has_its_own(
+    two_sites: Path,
+) -> None:
+    care = Filters.of(MAY, {"queue": ["care"]})
+    targets.set_target(SYSTEM, "answer_rate", "0.9", "queue", "sales")
+    number = name_decisions.merge(SYSTEM, "queue", "sales", "care")
+    assert target_of(care) == [0.9]
+
+    targets.set_target(SYSTEM, "answer_rate", "0.7", "queue", "care")
+    assert target_of(care) == [0.7]
+    name_decisions.undo(SYSTEM, number)
+    assert target_of(Filters.of(MAY, {"queue": ["sales"]})) == [0.9]
 
 
 def test_a_target_that_changes_within_a_period_is_given_in_steps(two_sites: Path) -> None:
@@ -301,6 +317,21 @@ def test_what_cannot_be_a_target_is_refused(
         targets.set_target(SYSTEM, kpi, text, dimension, name)
     assert refusal.value.code == code
     assert targets.find_all(SYSTEM) == ()
+
+
+def test_an_unknown_place_is_named_as_pages_call_it(two_sites: Path) -> None:
+    said = []
+    for dimension in ("team", "site", "queue"):
+        with pytest.raises(Refusal) as refusal:
+            targets.set_target(SYSTEM, "answer_rate", "0.8", dimension, "Nowhere")
+        with i18n.in_language("fr"):
+            french = i18n.format_refusal(refusal.value)
+        said.append((str(refusal.value), french.partition(" n’existe")[0]))
+    assert said == [
+        ("Team: Nowhere is not known here. Check the spelling.", "Équipe\u00a0: Nowhere"),
+        ("Site: Nowhere is not known here. Check the spelling.", "Site\u00a0: Nowhere"),
+        ("Queue: Nowhere is not known here. Check the spelling.", "File\u00a0: Nowhere"),
+    ]
 
 
 def test_a_target_is_seen_by_who_sees_its_kpi(two_sites: Path) -> None:

@@ -468,6 +468,20 @@ def test_a_grid_or_answers_that_nobody_could_mean_are_refused_in_one_clear_line(
     assert said in refused["error"]["message"]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["plan", "close", "caf\udce9"], "'caf\\udce9' is not UTF-8: "),
+        (["import", "contacts", "a" * 300], "aaa cannot be opened: File name too long."),
+    ],
+)
+def test_what_no_store_or_file_can_be_called_is_refused_in_words(
+    centre, capsys, arguments: list[str], said: str
+):
+    assert run(arguments) == 1
+    assert said in capsys.readouterr().err
+
+
 def test_what_a_terminal_cannot_show_is_no_reason_to_fail(tmp_path, centre):
     (tmp_path / "grid.toml").write_text(GRID, encoding="utf-8")
     (tmp_path / "answers.json").write_text('{"a": 1, "\\ud800": 1}', encoding="utf-8")

@@ -76,6 +76,35 @@ def test_numbers_inside_ids_and_texts_are_kept_nowhere(
     assert find_clear(centre) == []
 
 
+QUEUES = """contact_id,started_at,customer,queue
+Q1,2026-11-19 10:00,0612345678,0612345678
+Q2,2026-11-19 10:01,06 12 34 56 78,Back to +33612345678
+Q3,2026-11-19 10:02,ann@x.fr,ann@x.fr
+Q4,2026-11-19 10:03,0612345678,0144556677
+Q5,2026-11-19 10:04,,0612345678
+m-ann@x.fr-1,2026-11-19 10:05,ann@x.fr,care@shop.fr
+"""
+
+
+def test_a_queue_that_is_the_callers_own_number_is_masked_and_a_line_is_not(
+    centre: Path, sent: Path
+) -> None:
+    """Addresses in ids stay, since Call-IDs look like them: the reading says so."""
+    (sent / "q.csv").write_text(QUEUES, encoding="utf-8")
+    [report] = run_confirmed(SYSTEM, "contacts", [sent / "q.csv"])
+    found = dict(find_contacts("queue"))
+    assert found == {
+        "Q1": "•••",
+        "Q2": "Back to •••",
+        "Q3": "•••",
+        "Q4": "0144556677",
+        "Q5": "0612345678",
+        "m-ann@x.fr-1": "care@shop.fr",
+    }
+    [note] = [item for item in report.decisions if item.field == "contact_id"]
+    assert note.decision.startswith("e-mail addresses in ids stay")
+
+
 @pytest.mark.parametrize(
     ("text", "length"),
     [("out-0612345678_0123456789", 31), (f"{ID}@2026-11-19", 40), ("+33 6 12 34 56 78", 13)],

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -27,10 +28,12 @@ from qa_core.access.roles import Viewer
 from qa_core.base import doors, environment, i18n
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.centre import settings
-from qa_core.compliance import proportionality, recordings
+from qa_core.cli.app import run
+from qa_core.compliance import audit_report, proportionality, recordings
 from qa_core.compliance.conditions import accreditations, gates, listened, recording_classes
 from qa_core.compliance.documents import drafting, facts
 from qa_core.compliance.recordings import deletion, sealed
+from qa_core.ingest.load import rollback
 from qa_core.metrics.kpi.measure import measure
 from qa_core.metrics.law import legal_obstacles
 from qa_core.metrics.law.legal_obstacles import Exclusions
@@ -52,7 +55,7 @@ from qa_core.upkeep import backup, purge, restore, subjects
 
 SYSTEM = Viewer.SYSTEM
 START = datetime.combine(environment.today() - timedelta(days=3), time(9))
-LINE = "+33144559999"
+LINE, CALLER = "+33144559999", "0611223344"
 NAMES = ("c", "e", "s")
 """Contacts of Ann: `c` has audio, `e` is drawn for Eve, `s` is to get audio."""
 
@@ -433,6 +436,73 @@ def test_an_objection_leaves_what_an_obligation_keeps(centre_of_ann: Path) -> No
         assert {item.contact_id for item in deletion.find_live(session)} == {"c", "e"}
 
 
+def bring_callers(folder: Path, header: str = "caller") -> None:
+    """Bring Ann's contacts again: all are of one caller."""
+    head = f"contact_id,started_at,{header},advisor,team,notice_played\n"
+    rows = "".join(f"{name},{START:%Y-%m-%d %H:%M},{CALLER},A1,Nord,yes\n" for name in NAMES)
+    assert bring(folder, "contacts", head + rows) is None
+
+
+def test_an_erasure_leaves_what_an_obligation_keeps_and_says_so(
+    centre_of_ann: Path, add_person: Callable[..., str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """GDPR art. 17(3)(b). Ann's caller has one recording for quality and two as proof."""
+    bring_callers(centre_of_ann)
+    seal(centre_of_ann)
+    sound = "file,contact_id,purpose,notice_played\nc.wav,c,training,yes\n"
+    assert bring(centre_of_ann, "recordings", sound) is None
+    last = deletion.add_months(START.date(), 60)
+    held = {"class": "proof", "until": last.isoformat(), "contacts": ["generic/c", "generic/e"]}
+
+    assert run(["subject", "erase", "--customer", CALLER, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["erased"] | {"recording": 1, "contacts": 3} == document["erased"]
+    assert document["kept"] == [held]
+    [entry] = audit_report.find_entries(SYSTEM, action="customer_erased")
+    assert entry.reason == f"kept: 2 proof until {last}"
+    assert {item.kept_as for item in find_kept()} == {"proof"}
+
+    # Whoever is the advisor: the page says it, too.
+    said = subjects.erase_and_count(SYSTEM, advisor="A1").describe()
+    assert f"2 recordings are kept, sealed, under the class proof until {last.day} " in said
+    with i18n.in_language("fr"):
+        said = subjects.describe_kept(deletion.KeptRecordings("proof", last, ("generic/c",)))
+    assert said.startswith("1 enregistrement est conservé, scellé, sous la classe proof jusqu’au")
+
+    # The officer opens it as before, and it goes on its own day.
+    add_person("dora", "dpo")
+    number = sealed.ask(viewer_of("dora"), None, "c", "a dispute of the contract")
+    sealed.agree(viewer_of("mona"), number)
+    content = sealed.build_file(viewer_of("dora"), number, "audio").content
+    assert content.startswith(b"RIFF")
+    assert purge.purge(SYSTEM, last).deleted.get("sealed_recordings") is None
+    assert purge.purge(SYSTEM, last + timedelta(days=1)).deleted["sealed_recordings"] == 2
+    assert find_kept() == []
+
+
+def test_a_recording_of_an_erased_customer_comes_again_for_its_obligation_alone(
+    centre_of_ann: Path,
+) -> None:
+    """An undone import takes what it brought, also sealed; the file may come again."""
+    bring_callers(centre_of_ann)
+    seal(centre_of_ann)
+    subjects.erase(SYSTEM, customer=subjects.find_customer(CALLER))
+    [batch] = {item.batch_id for item in find_kept()}
+    rollback.rollback(batch, "dora")
+    assert find_kept() == []
+    bring_callers(centre_of_ann, "customer")  # the contacts count, without their customer
+    sound = "file,contact_id,{},notice_played\nc.wav,c,{},yes\n"
+    purpose = bring(centre_of_ann, "recordings", sound.format("purpose", "training"))
+    assert purpose == "deleted_before"
+    assert bring(centre_of_ann, "recordings", sound.format("class", "proof")) is None
+    assert [item.kept_as for item in find_kept()] == ["proof"]
+
+
+def find_kept() -> list[Recording]:
+    with store.reading() as session:
+        return deletion.find_live(session)
+
+
 def test_a_sealed_recording_is_opened_by_two_with_a_reason(
     centre_of_ann: Path, add_person: Callable[..., str]
 ) -> None:
@@ -480,6 +550,32 @@ def test_a_class_needs_a_name_a_period_and_a_legal_basis(centre: Path, text: str
 # A restored backup.
 
 
+def restore_into_nothing(file: Path) -> None:
+    home = environment.current().folder
+    store.close()
+    for part in backup.PARTS:
+        path = home / part
+        path.unlink() if path.is_file() else [p.unlink() for p in path.rglob("*") if p.is_file()]
+    restore.restore(SYSTEM, file)
+
+
+def test_a_restored_backup_keeps_what_an_erasure_left_and_nothing_else(
+    centre_of_ann: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    bring_callers(centre_of_ann)
+    seal(centre_of_ann)
+    sound = "file,contact_id,purpose,notice_played\nc.wav,c,training,yes\n"
+    assert bring(centre_of_ann, "recordings", sound) is None
+    file = tmp_path_factory.mktemp("kept") / "backup"
+    backup.back_up(SYSTEM, file)
+    subjects.erase(SYSTEM, customer=subjects.find_customer(CALLER))
+    restore_into_nothing(file)
+    assert [(item.contact_id, item.kept_as) for item in find_kept()] == [
+        ("c", "proof"),
+        ("e", "proof"),
+    ]
+
+
 def test_a_restored_backup_keeps_objections_of_files_and_advisors(
     centre_of_ann: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -487,12 +583,7 @@ def test_a_restored_backup_keeps_objections_of_files_and_advisors(
     backup.back_up(SYSTEM, file)
     object_in_a_file(centre_of_ann)
     object_as_an_advisor(centre_of_ann)
-    home = environment.current().folder
-    store.close()
-    for part in backup.PARTS:
-        path = home / part
-        path.unlink() if path.is_file() else [p.unlink() for p in path.rglob("*") if p.is_file()]
-    restore.restore(SYSTEM, file)
+    restore_into_nothing(file)
     assert {name for name, why in try_doors(centre_of_ann).items() if why} == ALL
 
 

@@ -32,7 +32,8 @@ from qa_core.metrics.law import sampling_frame
 from qa_core.metrics.law.centre_counts import count_restricted
 from qa_core.quality import sampling, scorecards
 from qa_core.quality.evaluations import drafts
-from qa_core.storage import lake
+from qa_core.quality.evaluations.evaluation_view import read_evaluation
+from qa_core.storage import lake, replay_list
 from qa_core.storage.facts.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
@@ -203,22 +204,40 @@ def test_months_that_are_over_and_were_measured_before_leave_them_out_too(busy: 
     assert count_months() == [6, 6]
 
 
-def test_evaluations_of_a_restricted_advisor_or_contact_are_in_no_list(busy: None) -> None:
+def test_evaluations_of_whoever_is_restricted_are_in_no_list(busy: None) -> None:
+    """Of an advisor, a contact or a customer. One evaluation is of no contact."""
     manager = Viewer("mona", Role.MANAGER, managed_teams=("Nord",))
 
     def find() -> list[str]:
         with store.reading() as session:
             evaluations = Scoped(sa.select(Evaluation.contact_id), manager)
-            return sorted(session.scalars(evaluations))
+            return sorted(map(str, session.scalars(evaluations)))
 
-    assert find() == ["a0", "a1", "b0", "b1", "b2"]
+    with store.writing() as session:
+        [alone] = [evaluation(contact(RECENT, "z", advisor_id="A2", **CALL), 60.0)]
+        alone.source_system = alone.contact_id = None
+        session.add(alone)
+    everything = ["None", "a0", "a1", "b0", "b1", "b2"]
+    assert find() == everything
+
+    subjects.restrict(SYSTEM, **CUSTOMER)
+    assert find() == ["None", "a1", "b0", "b1", "b2"]
+    land([contact(RECENT, "b2", advisor_id="A2", customer_key=KEY, **CALL)])
+    assert find() == ["None", "a1", "b0", "b1"]
+    with store.reading() as session:
+        hidden = Scoped(sa.select(Evaluation.id).where(Evaluation.contact_id == "a0"), SYSTEM)
+        number = session.scalar(hidden)
+    with pytest.raises(AccessDenied):
+        read_evaluation(manager, number)
+    subjects.lift(SYSTEM, restrictions.find_all(SYSTEM)[0].id, "settled")
+    assert read_evaluation(manager, number).score == 80.0
     subjects.restrict(SYSTEM, contact=(None, "b1"))
-    assert find() == ["a0", "a1", "b0", "b2"]
+    assert find() == ["None", "a0", "a1", "b0", "b2"]
     subjects.restrict(SYSTEM, **ADVISOR)
-    assert find() == ["b0", "b2"]
+    assert find() == ["None", "b0", "b2"]
     for entry in restrictions.find_all(SYSTEM):
         subjects.lift(SYSTEM, entry.id, "settled")
-    assert len(find()) == 5
+    assert find() == everything
 
 
 def test_the_command_line_restricts_lists_and_lifts(
@@ -238,6 +257,32 @@ def test_the_command_line_restricts_lists_and_lifts(
     assert ask("lift", number, "--reason", "settled") == {"contacts": 0, "restrictions": []}
     assert ask("restrictions")["restrictions"] == []
     assert run(["subject", "restrict"]) == 2
+    capsys.readouterr()
+    assert run(["subject", "lift", "9" * 20, "--reason", "x"]) == 1
+    assert "it does not exist" in capsys.readouterr().err
+
+
+def test_an_act_that_cannot_be_noted_for_backups_does_not_happen(busy: None) -> None:
+    """The list that restored backups follow was changed by hand."""
+    file = environment.current().secrets_folder / replay_list.FILE
+    subjects.restrict(SYSTEM, **CONTACT)
+    [entry] = restrictions.find_all(SYSTEM)
+    whole = file.read_bytes()
+    file.write_bytes(whole.replace(b"a1", b"a2"))
+    for act in (
+        lambda: subjects.restrict(SYSTEM, **CUSTOMER),
+        lambda: subjects.lift(SYSTEM, entry.id, "settled"),
+        lambda: subjects.rectify(SYSTEM, ("generic", "b1"), {"reason": "Bill"}, "asked for"),
+    ):
+        with pytest.raises(Refusal, match="was changed"):
+            act()
+    assert restrictions.find_all(SYSTEM) == [entry]
+    assert find_contacts(where="reason = 'Bill'") == []
+
+    file.write_bytes(whole)
+    subjects.restrict(SYSTEM, **CUSTOMER)
+    subjects.lift(SYSTEM, entry.id, "settled")
+    assert [item.customer_key for item in restrictions.find_all(SYSTEM)] == [KEY]
 
 
 def test_only_the_officer_restricts(busy: None) -> None:

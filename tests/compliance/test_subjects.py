@@ -360,7 +360,7 @@ def test_who_called_so_often_that_their_number_counts_as_shared_is_erased_too(
     copy = read(subjects.export(SYSTEM, customer=key))
     assert "recording" not in copy  # others may have called from there
 
-    assert subjects.erase(SYSTEM, customer=key)["contacts"] == 5
+    assert subjects.erase(SYSTEM, customer=key).counts["contacts"] == 5
 
     for path in tmp_path.glob("*.csv"):
         path.unlink()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -234,6 +235,14 @@ def test_a_display_token_opens_the_board_and_nothing_else(
         assert screen.get(f"{there}/display").status_code == 404
         assert not screen.cookies
     assert Wire(None).ask("/display")[0] == 401
+
+
+def test_a_board_of_a_narrowed_token_has_its_kpis_alone(today: None) -> None:
+    """Call-backs and callers who wait are no KPIs: they stay."""
+    lead = replace(LEAD, username="token:wall", kpis=("answer_rate",))
+    titles = [item.title for item in wallboard.build(lead).numbers]
+    assert titles == ["Answer rate", "Open call-backs"]
+    assert len(show()) == 4
 
 
 def test_a_screen_keeps_its_token_and_tries_again_while_the_stores_fail(

@@ -205,6 +205,20 @@ def test_instructions_that_make_no_sense_are_said_once_and_move_no_file(
     assert look(folder)[0].tally.new == 3
 
 
+def test_instructions_that_are_no_toml_are_said_with_their_line(folder: Path) -> None:
+    path = put(folder, "contacts/import.toml", "")
+    put(folder, "contacts/calls.csv", CALLS)
+    for content, line in ((b'system = "x"\nkind = contacts\n', 2), (b"# caf\xe9\n", 1)):
+        path.write_bytes(content)
+        [told] = look(folder)
+        assert str(told) == (
+            f"Line {line} of {path} cannot be read. Write such lines, saved as UTF-8: "
+            'kind = "contacts"'
+        )
+    path.write_bytes(b'\xef\xbb\xbfdate_order = "ymd"\n')  # as an editor of Windows saves it
+    assert look(folder)[0].tally.new == 3
+
+
 def test_pipes_and_devices_are_said_once_and_never_read(folder: Path) -> None:
     with special_files(folder, "calls.csv", "queue_log"):
         told = look(folder, times=3)

@@ -33,6 +33,7 @@ from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.facts.personal_data import ColumnContent
 from qa_core.storage.records import data_map, store
 from qa_core.storage.records.audit_log import JournalRow
+from qa_core.storage.records.call_backs import CallBack, build_key
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.upkeep import backup, purge, restore, subjects
 
@@ -82,6 +83,8 @@ def fill(sent: Path) -> None:
     subjects.restrict(SYSTEM, contact=("generic", OTHER), reason="asked for")
     subjects.object_to(SYSTEM, contacts=[("generic", OTHER)])
     subjects.rectify(SYSTEM, ("generic", ID), {"reason": "Bill"}, "asked for")
+    with store.writing() as session:
+        session.add(CallBack(key=build_key("generic", OTHER), state="done", taken_by="lea"))
 
 
 @pytest.fixture
@@ -301,6 +304,8 @@ def check_killed_takeovers(
 
         assert find_traces(home, NUMBER) == [], moment
         assert len(find_contacts()) == 3 and len(find_ids()) == 3, moment
+        called = build_key("generic", masking.key_number(OTHER))
+        assert read(sa.select(CallBack.key)) == [called], moment
         purge.purge(SYSTEM)
         certified = [item.kinds.get("contact_ids") for item in purge.find_certificates(SYSTEM)]
         assert [due.count for due in certified if due] == [2], moment

@@ -13,7 +13,7 @@ from qa_core.base.errors import AccessDenied, Misuse, require_known, require_num
 from qa_core.base.i18n import _
 from qa_core.base.row_values import build_from_row, read_fields
 from qa_core.metrics.kpis import BY_KEY, get_kpi
-from qa_core.storage import audit_log
+from qa_core.storage import audit_log, name_merges
 from qa_core.storage.records import due_work, store
 from qa_core.storage.records.alerts import AlertEvent, AlertRule
 from qa_core.storage.records.base import now
@@ -160,11 +160,15 @@ def end(viewer: Viewer, number: int) -> None:
 
 
 def read_rules(session: Session) -> list[Rule]:
-    """Return every active rule, oldest first."""
+    """Return every active rule, oldest first, under the name that its value counts as now."""
     rows = session.scalars(
         sa.select(AlertRule).where(AlertRule.ended_at.is_(None)).order_by(AlertRule.id)
     )
-    return [rule for rule in map(build_rule, rows) if rule.is_known]
+    return [
+        replace(rule, name=name_merges.find_kept_name(session, rule.dimension, rule.name))
+        for rule in map(build_rule, rows)
+        if rule.is_known
+    ]
 
 
 def _may_manage(viewer: Viewer, rule: Rule, reach: targets.ManagedSites) -> bool:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import Refusal, build_unknown, require_known
+from qa_core.base.i18n import N_
 from qa_core.centre.rules import name_suggestions
 from qa_core.storage import audit_log, name_merges
 from qa_core.storage.records import due_work, store
@@ -149,4 +150,4 @@ def _require_known(session: Session, kind: str, *names: str) -> None:
     """Raise Refusal for the id of an advisor that there is not."""
     for name in names if kind == "advisor" else ():
         if session.get(Advisor, name) is None:
-            raise build_unknown("unknown_advisor", name)
+            raise build_unknown("unknown_advisor", N_("Advisor"), name)

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.base.arguments import require_between
-from qa_core.base.errors import AccessDenied, build_namesakes
+from qa_core.base.errors import UNKNOWN, AccessDenied, build_namesakes
 from qa_core.base.i18n import N_
 from qa_core.centre import advisors, members
 from qa_core.storage import audit_log, name_merges
@@ -86,4 +86,4 @@ def get_advisor(directory: advisors.Directory, name: str) -> str:
     namesakes = directory.by_name.get(advisors.normalise_name(name), [])
     if namesakes:
         raise build_namesakes(name, namesakes)
-    raise AccessDenied(N_("{name} is not known here. Check the spelling."), name=name)
+    raise AccessDenied(UNKNOWN, noun=N_("Advisor"), name=name)

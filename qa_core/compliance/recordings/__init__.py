@@ -6,7 +6,6 @@ from qa_core.compliance.recordings.deletion import (
     delete_forbidden,
     delete_of,
     delete_orphans,
-    drop,
     take_back,
 )
 from qa_core.compliance.recordings.playback import (

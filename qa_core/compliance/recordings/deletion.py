@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 BY_HAND = "by_hand"
 """Reason of a deletion: the officer decided it."""
-SEALED_MAY = frozenset({"expired", "objected", "proof", BY_HAND})
+SEALED_MAY = frozenset({"expired", "objected", "proof", "erased", BY_HAND})
 """Reasons that do not end an obligation to keep a recording (GDPR art. 17(3)(b))."""
 
 GOING = "recordings_going"
@@ -41,6 +41,17 @@ GOING = "recordings_going"
 
 Key = tuple[str, str]
 """A contact: its system and its id."""
+
+
+@dataclass(frozen=True)
+class KeptRecordings:
+    """Sealed recordings that an erasure left: their class, its last day, and their contacts, by
+    which the data protection officer finds them.
+    """
+
+    kept_as: str
+    until: date
+    contacts: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -181,6 +192,32 @@ def find_live(session: Session, contact_ids: Iterable[str] | None = None) -> lis
     ]
 
 
+def is_bound(recording: Any, because: str) -> bool:
+    """Return whether an obligation keeps a recording that would be deleted for that reason."""
+    return recording.kept_as is not None and because in SEALED_MAY
+
+
+def sum_up(session: Session, kept: Iterable[Recording]) -> list[KeptRecordings]:
+    """Sum up sealed recordings by class, each with the last day of its last one."""
+    classes = recording_classes.find_all(session)
+    by_class: dict[str, list[Recording]] = {}
+    for recording in kept:
+        by_class.setdefault(recording.kept_as, []).append(recording)
+
+    def find_last(recording: Recording) -> datetime:
+        known = classes.get(recording.kept_as)
+        return find_last_moment(recording, known.months) if known else recording.delete_after
+
+    return [
+        KeptRecordings(
+            name,
+            environment.to_local(max(map(find_last, items))).date(),
+            tuple(f"{item.source_system}/{item.contact_id}" for item in items),
+        )
+        for name, items in sorted(by_class.items())
+    ]
+
+
 def find_deleted(session: Session, contact_ids: Iterable[str]) -> set[Key]:
     """Find the contacts whose audio was deleted by hand or with a person: it comes no more."""
     gone = sa.select(Recording.source_system, Recording.contact_id).where(
@@ -252,7 +289,7 @@ def _delete_of(session: Session, reasons: Mapping[Key, str], actor: str) -> int:
         (item, reasons[item.source_system, item.contact_id])
         for item in find_live(session, {contact_id for _system, contact_id in reasons})
         if (item.source_system, item.contact_id) in reasons
-        and (item.kept_as is None or reasons[item.source_system, item.contact_id] not in SEALED_MAY)
+        and not is_bound(item, reasons[item.source_system, item.contact_id])
     ]
     for recording, because in recordings:
         delete(session, recording, because, actor)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 
-from qa_core.base.errors import Refusal
+from qa_core.base.errors import Refusal, build_unlisted
 from qa_core.base.i18n import N_
 from qa_core.files.header_text import simplify
 from qa_core.files.options import ImportOptions
@@ -344,9 +344,8 @@ def _find_requested(profile: Profile, name: str, column: str, parsed: list[Heade
     if field is None and profile.kind == "evaluations":
         field = Field(name, ValueType.CRITERION)
     if field is None:
-        known = ", ".join(item.name for item in profile.fields)
-        message = N_("{name} is unknown here. Known: {known}.")
-        raise Refusal("unknown_field", message, name=name, known=known)
+        known = (item.name for item in profile.fields)
+        raise build_unlisted("unknown_field", name, known, kind=Refusal)
     headers = [header.text for header in parsed]
     matches = _find_headers(headers, column)
     if not matches:

@@ -115,7 +115,8 @@ def load(job: LoadJob) -> None:
         if item.result is None:
             key = item.contact.source_system, item.contact.contact_id
             is_gone = key in deleted or erased.names_contact(*key)
-            item.result = "deleted_before" if is_gone else None
+            is_refused = is_gone and not deletion.is_bound(item, "erased")
+            item.result = "deleted_before" if is_refused else None
     if not job.options.dry_run:
         recordings.delete_orphans()
     stored_rows: list[IncomingRecording] = []
@@ -204,7 +205,7 @@ def _check_row(item: IncomingRecording, rules: RecordingRules, purpose: str | No
     if item.result:
         return item.result
     against = item.contact.against
-    if against and not (item.kept_as and against in deletion.SEALED_MAY):
+    if against and not deletion.is_bound(item, against):
         return against
     notice = item.row.get("notice_played")
     if notice is False or not (notice or item.contact.has_notice):

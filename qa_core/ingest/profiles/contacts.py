@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from qa_core.base.errors import Misuse, Refusal
+from qa_core.base.errors import Misuse, Refusal, build_unlisted
 from qa_core.base.i18n import N_, _, uncapitalise
 from qa_core.base.masking import mask_contact_details
 from qa_core.files.decision import NO_COLUMN, SET_BY_PERSON, VALUE
@@ -239,19 +239,14 @@ def require_only(only: Mapping[str, str]) -> None:
     """Raise Misuse where `--only` names a field or a value that there is not."""
     for name, value in only.items():
         known = ONLY.get(name, () if name in _TEXT_COLUMNS else None)
-        if known is None or (known and value not in known):
-            raise Misuse(
-                "bad_only",
-                N_("{name} is unknown here. Known: {known}.")
-                if known
-                else N_(
-                    "{field} cannot have one value set for all rows. Possible fields: {known}."
-                ),
-                ("--only FIELD=VALUE",),
-                field=name,
-                name=value,
-                known=", ".join(known or (*ONLY, *_TEXT_COLUMNS)),
+        if known is None:
+            message = N_(
+                "{field} cannot have one value set for all rows. Possible fields: {known}."
             )
+            fields = ", ".join((*ONLY, *_TEXT_COLUMNS))
+            raise Misuse("bad_only", message, ("--only FIELD=VALUE",), field=name, known=fields)
+        if known and value not in known:
+            raise build_unlisted("bad_only", value, known, ("--only FIELD=VALUE",))
 
 
 def _decide_direction(context: FileContext) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from qa_core.base.errors import Refusal
+from qa_core.base.errors import Refusal, build_unlisted
 from qa_core.files import readers
 from qa_core.files.archives import Content, open_content
 from qa_core.files.header_text import simplify
@@ -105,14 +105,8 @@ def get_profile(kind: str, name: str | None) -> Profile:
     names = [profile.name for profile in of_kind] + [
         platform.name for platform in find_platforms() if kind in platform.kinds
     ]
-    known_names = ", ".join(names)
-    raise Refusal(
-        "unknown_profile",
-        "{name} is unknown here. Known: {known}.",
-        options=tuple(f"--profile {name}" for name in names),
-        name=name or kind,
-        known=known_names or "–",
-    )
+    options = (f"--profile {name}" for name in names)
+    raise build_unlisted("unknown_profile", name or kind, names, options, Refusal)
 
 
 def recognise_profile(kind: str, rows: Iterable[Iterable[str]]) -> Profile | None:

@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from qa_core.base import environment
 from qa_core.base.errors import Misuse, Refusal
 from qa_core.base.i18n import N_
+from qa_core.base.masking import ADDRESS_IN_ID
 from qa_core.base.progress import Progress, ignore_progress
 from qa_core.files import readers, workbooks
 from qa_core.files.archives import Content, HeldContent, open_content, open_file
@@ -280,6 +281,7 @@ class _RowReader:
     def _start(self) -> None:
         self._tally = ImportTally()
         self._odd_rows: list[tuple[int, str, list[str]]] = []
+        self._addresses = 0
         self._shorter = 0
         self._notes: Counter[int] = Counter()
         self._last_line = self._last_short = -1
@@ -458,6 +460,9 @@ class _RowReader:
                 keep = batch.reasons == None  # noqa: E711 (element by element)
                 table = context.pseudonyms.hide_numbers(_as_table(staged.kind, batch, built))
                 accepted = table
+                if "contact_id" in table.column_names:
+                    is_address = pc.match_substring_regex(table["contact_id"], ADDRESS_IN_ID)
+                    self._addresses += pc.sum(is_address).as_py() or 0
                 if not keep.all():
                     lines = table.column("line").to_numpy()
                     accepted = table.filter(pa.array(np.isin(lines, block.lines[keep])))
@@ -518,6 +523,9 @@ class _RowReader:
                 "replaced by pseudonyms: {columns}",
                 columns=", ".join(staged.pseudonymised),
             )
+        if self._addresses:
+            message = N_("e-mail addresses in ids stay: if customers have them, export another id")
+            context.decide("contact_id", message, self._addresses)
         if self._shorter:
             context.decide("file", "cells missing at the end of a row are empty", self._shorter)
 

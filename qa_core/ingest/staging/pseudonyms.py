@@ -75,8 +75,24 @@ class Pseudonyms:
                 cells = self.key_ids(cells)
             elif name in TEXTS:
                 cells = map_texts(masking.mask_inside, cells)
+            elif name == "queue" and "customer_key" in table.column_names:
+                cells = self._hide_callers(cells, table.column("customer_key"))
             table = table.set_column(table.column_names.index(name), name, cells)
         return table
+
+    def _hide_callers(self, queues: pa.Array, customers: pa.ChunkedArray) -> pa.Array:
+        """Mask the number or address inside of a queue's name where it is the row's caller's;
+        others are the centre's own.
+        """
+
+        def find_inside(text: str) -> str | None:
+            inside = masking.find_contact_detail(text)
+            return inside and self.find_key(inside)
+
+        is_caller = pc.equal(map_texts(find_inside, queues), customers.combine_chunks())
+        return pc.if_else(
+            is_caller.fill_null(False), map_texts(masking.mask_inside, queues), queues
+        )
 
     def find_key(self, text: str) -> str | None:
         """Find the key of one customer's number or id; None when withheld."""

@@ -8,6 +8,7 @@ network folder, and a complete file must be seen twice anyway.
 import hashlib
 import json
 import os
+import re
 import stat
 import time
 import tomllib
@@ -20,7 +21,7 @@ from typing import Any
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment, i18n
-from qa_core.base.errors import Misuse, Refusal, build_unopened
+from qa_core.base.errors import Misuse, Refusal, build_unlisted, build_unopened
 from qa_core.base.progress import Stop
 from qa_core.centre import settings
 from qa_core.files.archives import move, open_file, open_parent, refuse_special, stay_inside
@@ -391,10 +392,21 @@ def read_instructions(path: Path) -> Instructions:
     """Read kind and options from a TOML file with the import's keys, if any. Raises Misuse."""
     try:
         with open_file(path) as file:
-            content: dict[str, Any] = tomllib.loads(file.read(MAX_INSTRUCTIONS).decode("utf-8"))
+            text = file.read(MAX_INSTRUCTIONS)
+        content: dict[str, Any] = tomllib.loads(text.decode("utf-8-sig"))
     except FileNotFoundError:
         return Instructions(None, ImportOptions())
-    except (OSError, ValueError, Refusal) as error:
+    except ValueError as error:
+        at = re.search(r"line (\d+)", str(error))
+        before = text[: getattr(error, "start", len(text))]  # of bytes that are no UTF-8
+        raise Misuse(
+            "bad_instructions",
+            "Line {line} of {name} cannot be read. Write such lines, saved as UTF-8: {example}",
+            line=at[1] if at else before.count(b"\n") + 1,
+            name=str(path),
+            example='kind = "contacts"',
+        ) from error
+    except (OSError, Refusal) as error:
         raise Misuse(
             "bad_instructions",
             "{name} cannot be opened: {reason}.",
@@ -414,12 +426,9 @@ def read_instructions(path: Path) -> Instructions:
         if name not in known or not isinstance(value, expected.get(name, str))
     ]
     if wrong or (kind is not None and kind not in KINDS):
-        raise Misuse(
-            "bad_instructions",
-            "{name} is unknown here. Known: {known}.",
-            name=f"{path}: {', '.join(wrong) or f'kind = {kind}'}",
-            known=", ".join(["kind", *sorted(known)]) if wrong else ", ".join(KINDS),
-        )
+        name = f"{path}: {', '.join(wrong) or f'kind = {kind}'}"
+        names = ["kind", *sorted(known)] if wrong else KINDS
+        raise build_unlisted("bad_instructions", name, names)
     is_stated = bool(content.get("columns") or content.get("profile"))
     return Instructions(kind, replace(ImportOptions(), **content, is_stated=is_stated))
 

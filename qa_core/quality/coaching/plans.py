@@ -347,7 +347,7 @@ def _check_criteria(
 ) -> None:
     unknown = sorted(set(criteria) - _find_known_criteria(session, viewer, advisor_id).keys())
     if unknown:
-        raise build_unknown("unknown_criterion", unknown[0])
+        raise build_unknown("unknown_criterion", N_("Criterion"), unknown[0])
 
 
 def _find_known_criteria(session: Session, viewer: Viewer, advisor_id: str) -> dict[str, None]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import masking
 from qa_core.base.errors import AccessDenied, Refusal, build_unknown
+from qa_core.base.i18n import N_
 from qa_core.quality import scorecards
 from qa_core.quality.evaluations import evaluation_view
 from qa_core.quality.evaluations.evaluation_view_types import TimedCommentView
@@ -59,7 +60,7 @@ def add_comment(
     with store.writing() as session:
         evaluation = _find_draft(session, viewer, evaluation_id)
         if criterion is not None and criterion not in _find_criteria(session, evaluation):
-            raise build_unknown("unknown_criterion", criterion)
+            raise build_unknown("unknown_criterion", N_("Criterion"), criterion)
         comment = TimedComment(
             evaluation_id=evaluation_id,
             seconds=seconds,

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from qa_core.base.errors import Refusal
-from qa_core.base.i18n import _
+from qa_core.base.errors import Refusal, build_unlisted
+from qa_core.base.i18n import _, format_refusal
 from qa_core.compliance.conditions.gates import PURPOSES
 from qa_core.metrics.law.sampling_frame import DIMENSIONS, FILTERS
 
@@ -45,7 +45,7 @@ def refuse(name: str, expected: str) -> Refusal:
 
 
 def describe_unknown(name: Any, known: Iterable[str]) -> str:
-    return _("{name} is unknown here. Known: {known}.", name=name, known=", ".join(known))
+    return format_refusal(build_unlisted("bad_plan", name, known))
 
 
 def parse_plan(content: Mapping[str, Any]) -> PlanContent:

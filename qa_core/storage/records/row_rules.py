@@ -3,14 +3,18 @@
 import functools
 import re
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import orm
 from sqlalchemy.sql import visitors
 
 from qa_core.storage.facts.guard import Reader, Scoped, Unscoped
-from qa_core.storage.facts.personal_data import ADVISOR, ColumnContent
+from qa_core.storage.facts.personal_data import ADVISOR, CUSTOMER, ColumnContent, find_columns
+from qa_core.storage.facts.schema import CONTACTS
 from qa_core.storage.records import data_map
 from qa_core.storage.records.base import Base
 from qa_core.storage.records.evaluations import Evaluation
@@ -55,7 +59,13 @@ _TABLE_NAME = re.compile(rf"(?:\bFROM|\bJOIN|,)[\s(]+\"?({'|'.join(sorted(PERSON
 _BETWEEN = ("qa_core.storage.records.store", __name__)
 
 
-def prepare(statement: Any, dialect: str) -> Any:
+CUSTOMERS = "restricted customers"
+"""In a session's `info`: what it read of them, since it sees one state."""
+Keys = Sequence[tuple[str, str]]
+"""Contacts: the system and the id of each."""
+
+
+def prepare(statement: Any, session: orm.Session) -> Any:
     """Prepare a statement for a session: a scoped one finds only the viewer's rows
     under the names of the personal tables, an unscoped one all of them.
     """
@@ -69,16 +79,46 @@ def prepare(statement: Any, dialect: str) -> Any:
         if isinstance(element, sa.Table) and element.name in _SCOPED_TABLES
     }
     names |= {_SCOPED_TABLES[name][1].__tablename__ for name in names if _SCOPED_TABLES[name]}
+    dialect, hidden = session.get_bind().dialect.name, _find_restricted(session)
     scoped_rows = [
         rows
         for name in sorted(names, key=lambda name: _SCOPED_TABLES[name] is not None)
-        if (rows := _narrow(name, statement.viewer, dialect)) is not None
+        if (rows := _narrow(name, statement.viewer, dialect, hidden)) is not None
     ]
     allowed = frozenset({*names, Restriction.__tablename__})
     return statement.statement.add_cte(*scoped_rows).execution_options(**{OPTION: allowed})
 
 
-def _narrow(name: str, viewer: Reader, dialect: str) -> sa.CTE | None:
+def _find_restricted(session: orm.Session) -> Keys:
+    """Find the contacts of restricted customers: rows name no customer, only the lake does."""
+    customers = session.info.get(CUSTOMERS)
+    if customers is None:
+        named = sa.select(Restriction.customer_key).where(
+            Restriction.lifted_at.is_(None), Restriction.customer_key.is_not(None)
+        )
+        asked = Unscoped(named, "Whose contacts are in no list is read once, before the lists.")
+        customers = session.info[CUSTOMERS] = frozenset(session.scalars(asked))
+    if not customers:
+        return ()
+    from qa_core.storage.lake import tables  # only here: it takes time at every start
+
+    return _find_contacts(customers, tables.lake_folder(), tables.version("contacts"))
+
+
+@functools.lru_cache(maxsize=4)
+def _find_contacts(customers: frozenset[str], _folder: Path, _version: int) -> Keys:
+    from qa_core.storage import lake
+
+    keys = find_columns(CONTACTS, ColumnContent.IDENTIFIER, CUSTOMER)
+    listed = ", ".join(map(lake.tables.quote, sorted(customers)))
+    is_theirs = " OR ".join(f"{name} IN ({listed})" for name in keys)
+    with lake.working() as connection:
+        return connection.execute(
+            f"SELECT DISTINCT source_system, contact_id FROM contacts WHERE {is_theirs}"
+        ).fetchall()
+
+
+def _narrow(name: str, viewer: Reader, dialect: str, hidden: Keys) -> sa.CTE | None:
     """Narrow a table to the viewer's rows under its own name; None: all of them."""
     table, part = _own_table(name, dialect), _SCOPED_TABLES[name]
     scope = viewer.scope(Base.metadata.tables[part[1].__tablename__] if part else table)
@@ -88,14 +128,14 @@ def _narrow(name: str, viewer: Reader, dialect: str) -> sa.CTE | None:
         whole = sa.table(part[1].__tablename__, sa.column("id"))
         scope = table.c[part[0]].in_(sa.select(whole.c.id))
     elif "advisor_id" in table.c:
-        scope = sa.and_(scope, sa.not_(_is_restricted(table, dialect)))
+        scope = sa.and_(scope, sa.not_(_is_restricted(table, dialect, hidden)))
     rows = sa.select(sa.text("*")).select_from(table).where(scope)
     return rows.cte(name).prefix_with("NOT MATERIALIZED")
 
 
-def _is_restricted(table: sa.FromClause, dialect: str) -> sa.ColumnElement[bool]:
-    """Build the predicate of the rows of a restricted advisor or contact. Rows do not
-    name customers: theirs are left out of the facts (`storage.restrictions`).
+def _is_restricted(table: sa.FromClause, dialect: str, hidden: Keys) -> sa.ColumnElement[bool]:
+    """Build the predicate of the rows of a restricted advisor or contact, or of the contacts
+    of restricted customers.
     """
     entry = _own_table(Restriction.__tablename__, dialect)
     stored = data_map.find_records()[table.name]
@@ -103,13 +143,18 @@ def _is_restricted(table: sa.FromClause, dialect: str) -> sa.ColumnElement[bool]
         entry.c.advisor_id == table.c[column.name]
         for column, _datum in stored.find_identifiers(ADVISOR)
     ]
+    of_customer = sa.false()
     if any(stored.find(ColumnContent.CONTACT)):
+        if hidden:
+            # An evaluation may be of no contact.
+            key = sa.tuple_(table.c.source_system, table.c.contact_id)
+            of_customer = sa.func.coalesce(key.in_(hidden), sa.false())
         system = sa.func.coalesce(entry.c.source_system, table.c.source_system)
         tests.append(
             sa.and_(entry.c.contact_id == table.c.contact_id, system == table.c.source_system)
         )
     in_force = sa.and_(entry.c.lifted_at.is_(None), sa.or_(*tests))
-    return sa.exists(sa.select(entry.c.id).where(in_force).correlate(table))
+    return sa.or_(sa.exists(sa.select(entry.c.id).where(in_force).correlate(table)), of_customer)
 
 
 @functools.cache

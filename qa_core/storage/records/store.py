@@ -55,7 +55,7 @@ class Session(orm.Session):
         return super().scalar(self._prepare(statement), *arguments, **options)
 
     def _prepare(self, statement: Any) -> Any:
-        return row_rules.prepare(statement, self.get_bind().dialect.name)
+        return row_rules.prepare(statement, self)
 
 
 @sa.event.listens_for(Session, "do_orm_execute")
