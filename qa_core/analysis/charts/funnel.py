@@ -57,7 +57,8 @@ def build_funnel_plot(
     font = {"size": 11.5, "color": tint.ink}
     named = sorted((row for row in frame.itertuples() if row.is_named), key=lambda row: -row.n)
     # Place names away from the centre, above each other: outliers are often close.
-    pixel, width = (max(shown) - min(shown)) / (height - 70), (last - first) * NAME_WIDTH
+    spread = (max(shown) - min(shown)) or 1.0
+    pixel, width = spread / (height - 70), (last - first) * NAME_WIDTH
     placed: list[tuple[float, float]] = []
     for row in named:
         away = 1 if row.value > funnel.centre else -1
