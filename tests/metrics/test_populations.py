@@ -75,6 +75,25 @@ def test_who_sees_contacts_without_a_team_reads_the_rates(centre: Path) -> None:
         assert rate.notes == missed.notes == received.notes == ()
 
 
+def test_who_sees_all_reads_which_figures_of_a_team_count_answered_contacts_alone(
+    centre: Path,
+) -> None:
+    add_people({}, {"Nord": "Lille"})
+    land_missed(None, 10)
+    keys, alone = ("answer_rate", "missed", "received", "answered"), ("answered_only",)
+
+    for viewer in (SEES_ALL, Viewer.SYSTEM):
+        for by in ("team", "site"):
+            rows = read(viewer, *keys, by=(by,))
+            of_teams = {row.kpi: row.notes for row in rows if getattr(row, by) is not None}
+            assert of_teams == dict.fromkeys(keys[:3], alone) | {"answered": ()}
+            assert {row.notes for row in rows if getattr(row, by) is None} == {()}
+        named = read(viewer, *keys, where=Filters.of(values={"team": ["Nord"]}))
+        assert [(row.value, row.notes) for row in named[:2]] == [(1.0, alone), (0, alone)]
+        both = read(viewer, "answer_rate", where=Filters.of(values={"team": ["Nord", None]}))
+        assert [(row.value, row.notes) for row in both] == [(0.8, ())]
+
+
 def test_where_missed_contacts_carry_their_team_the_rates_stand(centre: Path) -> None:
     land_missed("Nord", 10)
 

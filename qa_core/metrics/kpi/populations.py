@@ -28,6 +28,8 @@ MAX_UNSEEN_SHARE = 0.01
 """Share of the centre's missed contacts without a team from which on rates have no value."""
 DIMENSIONS = frozenset({"day", "week", "month", "weekday", "hour", "half_hour", "channel", "queue"})
 """Dimensions by whose values a row's missed contacts are counted in the whole centre."""
+TEAMS = ("team", "site")
+"""Dimensions of which a contact without a team has no value."""
 DAYS_AROUND = timedelta(weeks=4)
 OF_DAYS = frozenset(FactTable) - {
     FactTable.EVALUATION_ANSWERS, FactTable.ADVISORS, FactTable.CALIBRATED,
@@ -37,15 +39,18 @@ OF_DAYS = frozenset(FactTable) - {
 
 def mark_missed(question: MetricQuery, kpis: Sequence[Kpi], rows: list[Row]) -> None:
     """Take the numbers from rows that need missed contacts the viewer does not see, and
-    note which of the others count answered contacts alone.
+    note which of the others count answered contacts alone: of who sees all, those of a team.
     """
-    if question.viewer.sees_unassigned_contacts:
+    sees_all = question.viewer.sees_unassigned_contacts
+    is_of_team = any(name in TEAMS and None not in kept for name, kept in question.where.values)
+    cuts_teams = not {*TEAMS}.isdisjoint(question.by)
+    if sees_all and not is_of_team and not cuts_teams:
         return
     notes = {kpi.key: ANSWERED_ONLY for kpi in kpis if kpi.includes_missed}
     for kpi in kpis:
         settings = (settings for _, settings in question.pieces)
         if kpi.needs_missed and any(map(kpi.needs_missed, settings)):
-            notes[kpi.key] = MISSED_OUT_OF_SCOPE
+            notes[kpi.key] = ANSWERED_ONLY if sees_all else MISSED_OUT_OF_SCOPE
     if not notes:
         return
     by = tuple(name for name in question.by if name in DIMENSIONS)
@@ -53,6 +58,8 @@ def mark_missed(question: MetricQuery, kpis: Sequence[Kpi], rows: list[Row]) -> 
     for row in rows:
         note = notes.get(row.kpi)
         if note is None or tuple(row.by[name] for name in by) not in unseen:
+            continue
+        if sees_all and not is_of_team and all(row.by.get(name) is None for name in TEAMS):
             continue
         if note == MISSED_OUT_OF_SCOPE:
             row.withhold("no_data", note)
