@@ -331,6 +331,7 @@ def keys_of(document: Any) -> set[str]:
     ("command", "before"),
     [
         ("settings list", ()),
+        ("targets list", ("targets set answer_rate=85%",)),
         ("alerts list", ()),
         ("alerts evaluate", ()),
         ("people list", ("people add lea --role manager --site Lyon",)),
@@ -356,6 +357,8 @@ def test_the_rows_of_a_kpi_have_the_keys_that_the_contract_lists(ask: Callable[.
     assert set(found) == {"rows", "data_through"}
     for row in found["rows"]:
         assert all(f"`{key}`" in section for key in row)
+    explained = ask("kpi answer_rate --explain")["explanation"][0]
+    assert all(key in section for key in explained)
 
 
 def test_the_report_of_an_import_has_the_keys_that_the_contract_lists(

@@ -26,7 +26,7 @@ from qa_core.base.errors import (
     require_number,
 )
 from qa_core.base.i18n import _
-from qa_core.base.row_values import build_from_row
+from qa_core.base.row_values import build_from_row, read_fields
 from qa_core.metrics import query
 from qa_core.metrics.kpis import BY_KEY, Kpi, Unit, formatting, get_kpi, periods
 from qa_core.metrics.kpis.dimensions import Filters, Period, get_dimension
@@ -64,6 +64,11 @@ class TargetValue:
 
     def holds_on(self, day: date) -> bool:
         return Period(self.starts_on, self.ends_on).meets(day, day)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the target as `targets list --json` shows it."""
+        fields = read_fields(self, ("id", "kpi", "value", "dimension", "name"))
+        return fields | {"from": self.starts_on, "to": self.ends_on}
 
 
 @dataclass(frozen=True)

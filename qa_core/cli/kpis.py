@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
@@ -14,7 +14,10 @@ from qa_core.base.i18n import _
 from qa_core.base.row_values import read_fields
 from qa_core.cli.files import read_json, read_toml
 from qa_core.cli.output import DONE, REFUSED, CommandResult, Output, format_table
-from qa_core.cli.registry import AS_USERNAME, ROOT, argument, option, read_as, record
+from qa_core.cli.registry import AS_USERNAME, ROOT, argument, flag, option, read_as, record
+
+if TYPE_CHECKING:
+    from qa_core.metrics.query import Explanation
 
 SHOWN = 10
 PEOPLE = {"advisor", "evaluator"}
@@ -37,12 +40,17 @@ def kpi(
         "Override a setting for this question.", "NAME=VALUE", name="--set"
     ),
     as_: str | None = AS_USERNAME,
+    explained: bool = flag(
+        "Also what is counted and excluded, settings and sources; not with --by.", name="--explain"
+    ),
 ) -> Output:
     """Measure KPIs."""
     from qa_core.metrics import kpi_question
     from qa_core.metrics.kpis import formatting
 
-    question = kpi_question.KpiQuestion(names, by or (), first, last, where or (), set_ or ())
+    question = kpi_question.KpiQuestion(
+        names, by or (), first, last, where or (), set_ or (), explained
+    )
     answer = kpi_question.answer(read_as(as_), question)
     cuts = {*(by or ()), *(text.partition("=")[0] for text in where or ())}
     if people := sorted(cuts & PEOPLE):
@@ -56,6 +64,8 @@ def kpi(
         else _("No data yet")
     )
     yield from _describe_populations(answer.rows)
+    for explanation in answer.explanations or ():
+        yield from _explain(explanation)
 
 
 def _describe_populations(rows: list[dict[str, Any]]) -> Iterator[str]:
@@ -66,6 +76,19 @@ def _describe_populations(rows: list[dict[str, Any]]) -> Iterator[str]:
     for code, text in note_texts.POPULATIONS.items():
         if keys := [key for note, key in notes if note == code]:
             yield f"{', '.join(keys)}: {_(text)}"
+
+
+def _explain(explanation: "Explanation") -> Iterator[str]:
+    from qa_core.analysis import explanations
+    from qa_core.metrics.kpis import formatting
+
+    yield f"\n{_(explanation.kpi.title)}. {_(explanation.kpi.formula)}"
+    for title, n in explanations.build_rows(explanation):
+        yield f"  {formatting.number(n):>12}  {title}"
+    for variant in explanation.variants:
+        value = formatting.value(variant.row.value, explanation.kpi.unit)
+        setting = formatting.setting_value(str(explanation.varied_setting), variant.value)
+        yield f"  {value:>12}  {setting}"
 
 
 @ROOT.command("kpis", needs_records=False)

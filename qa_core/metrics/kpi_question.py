@@ -8,7 +8,9 @@ from typing import Any
 
 from qa_core.access.roles import Viewer
 from qa_core.base.arguments import parse_day, parse_pairs
+from qa_core.base.errors import Misuse
 from qa_core.metrics.kpi.data_span import data_through
+from qa_core.metrics.kpi.explain import Explanation, explain
 from qa_core.metrics.kpi.measure import measure
 from qa_core.metrics.kpi.result_rows import to_json
 from qa_core.metrics.kpis.dimensions import Filters, Period
@@ -25,20 +27,25 @@ class KpiQuestion:
     last_day: str | None = None
     where: Sequence[str] = ()
     overrides: Sequence[str] = ()
+    is_explained: bool = False
 
 
 @dataclass(frozen=True)
 class KpiAnswer:
-    """Rows of docs/contract.md, section 5."""
+    """Rows of docs/contract.md, section 5, and an explanation of each KPI where asked for."""
 
     rows: list[dict[str, Any]]
     data_through: datetime | None
+    explanations: list[Explanation] | None
 
     def as_json(self) -> dict[str, Any]:
-        return {
+        document: dict[str, Any] = {
             "rows": self.rows,
             "data_through": self.data_through.isoformat() if self.data_through else None,
         }
+        if self.explanations is not None:
+            document["explanation"] = [explanation.as_json() for explanation in self.explanations]
+        return document
 
 
 def answer(viewer: Viewer, question: KpiQuestion) -> KpiAnswer:
@@ -49,8 +56,20 @@ def answer(viewer: Viewer, question: KpiQuestion) -> KpiAnswer:
     period = Period(parse_day(question.first_day), parse_day(question.last_day))
     filters, by = Filters.of(period, choices), tuple(question.by)
     overrides = dict(parse_pairs(question.overrides))
+    if question.is_explained and by:
+        raise Misuse(
+            "explained_cut",
+            "Only one value can be explained at a time. Remove the dimension (by) and filter "
+            "on its value (where).",
+        )
     frame = measure(
         viewer, tuple(question.names), by, filters, overrides=overrides, has_previous=True
     )
     bounds.check(len(frame))
-    return KpiAnswer(to_json(frame, by), data_through(viewer))
+    return KpiAnswer(
+        to_json(frame, by),
+        data_through(viewer),
+        [explain(viewer, name, filters, overrides) for name in dict.fromkeys(question.names)]
+        if question.is_explained
+        else None,
+    )

@@ -440,8 +440,9 @@ def test_no_command_tells_a_person_a_row_of_somebody_else(
         cuts = [["--by", cut] for cut in ("team", "advisor", "evaluator", "queue")]
         foreign = [["--where", f"team={team}"] for team in find_foreign_teams(at_home, viewer)]
         asked = {
-            "kpi": [["kpi", *(kpis or MEASURED), *rest] for rest in ([], *cuts)],
+            "kpi": [["kpi", *(kpis or MEASURED), *rest] for rest in ([], ["--explain"], *cuts)],
             "alerts list": [["alerts", "list"]],
+            "irritants list": [["irritants", "list"]],
             "token list": [["token", "list"]],
         }
         asked["kpi"] += [["kpi", *(kpis or MEASURED), *rest] for rest in foreign]
@@ -458,7 +459,7 @@ def test_no_command_tells_a_person_a_row_of_somebody_else(
             ran.count("commands", 2)
     print(ran)
     assert not ran.foreign, "\n".join(sorted(set(ran.foreign)))
-    assert ran.cells == {"commands": 48}
+    assert ran.cells == {"commands": 64}
     assert ran.own["manager"] and ran.own["team_lead"]
 
 

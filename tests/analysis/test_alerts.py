@@ -426,7 +426,7 @@ def test_a_rule_that_cannot_be_evaluated_fails_no_import_and_is_told_by_the_doct
     assert find_check("work after imports")[0] == "ok"
 
 
-def test_the_command_line_evaluates_and_lists(
+def test_the_command_line_adds_evaluates_lists_and_ends(
     centre: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     land_weeks([90, 70], queue="care")
@@ -436,11 +436,7 @@ def test_the_command_line_evaluates_and_lists(
         assert run(["alerts", *arguments, "--json"]) == 0
         return json.loads(capsys.readouterr().out)
 
-    care = Rule(
-        "answer_rate", RuleKind.THRESHOLD, dimension="queue", name="care", side="below",
-        threshold=0.8,
-    )  # fmt: skip
-    rule_id = alerts.add(SYSTEM, care).id
+    assert run(["alerts", "add", "answer_rate", "--below", "80%", "--where", "queue=care"]) == 0
     assert ask("evaluate") == {"opened": 1, "closed": 0, "standing": 1}
     found = ask("list")
     [rule], [event] = found["rules"], found["alerts"]
@@ -451,7 +447,8 @@ def test_the_command_line_evaluates_and_lists(
         "2026-06-14",
         "open",
     )
-    alerts.end(SYSTEM, rule_id)
+    assert run(["alerts", "add", "answer_rate", "--below", "80%", "--target"]) == 2
+    assert run(["alerts", "remove", str(rule["id"])]) == 0
     assert ask("list") == {"rules": [], "alerts": []}
 
 

@@ -4,6 +4,7 @@ followed on a list that several people change.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -25,6 +26,7 @@ from qa_core.analysis.irritants.subject import IrritantCandidate, IrritantKind, 
 from qa_core.analysis.irritants.term_counts import Document, TermShare
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.cli import app
 from qa_core.ingest.staging.pseudonyms import Pseudonyms
 from qa_core.metrics import query
 from qa_core.metrics.kpis.dimensions import Filters, Period
@@ -656,6 +658,21 @@ def test_entries_of_teams_that_are_gone_go_too(people_of_bills: None) -> None:
         session.execute(sa.delete(Team))
         action_list.remove_orphans(session)
     assert [entry.id for entry in action_list.find_entries(Viewer.SYSTEM)] == [both]
+
+
+def test_the_command_line_lists_the_entries_as_that_person_sees_them(
+    people_of_bills: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    action_list.open_entry(MANAGER, INVOICE, MARCH, owner="leo")
+    assert app.run(["irritants", "list"]) == 0
+    assert capsys.readouterr().out == "1  Low ratings about invoice: New, leo\n"
+    assert app.run(["irritants", "list", "--as", "eva", "--json"]) == 0
+    (entry,) = json.loads(capsys.readouterr().out)
+    assert (entry["title"], entry["state"], entry["owner"]) == (
+        "Low ratings about invoice",
+        "new",
+        None,
+    )
 
 
 def open_page(open_app: Callable[..., AppTest], username: str) -> AppTest:

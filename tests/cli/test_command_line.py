@@ -388,6 +388,40 @@ def test_settings_list_every_version_with_its_day_and_who_chose_it(centre, capsy
     assert "from 2026-01-28: 30.0 (system, " in capsys.readouterr().out
 
 
+def test_targets_are_set_listed_and_removed(calls, capsys):
+    ask(capsys, "import", "contacts", str(calls))
+    assert run(["targets", "set", "answer_rate=85%", "--from", "2026-01-01"]) == 0
+    assert run(["targets", "set", "average_handle_time=240"]) == 0
+    assert run(["targets", "set", "answer_rate=0.9", "--team", "Nowhere"]) == 1
+    assert run(["targets", "set", "answer_rate=0.9", "--team", "A", "--site", "B"]) == 2
+    assert run(["targets", "set", "answer_rate=85"]) == 2
+    assert run(["targets", "set", "happiness=1"]) == 2
+    _, rows = ask(capsys, "targets", "list")
+    assert rows == [
+        {
+            "id": 1,
+            "kpi": "answer_rate",
+            "value": 0.85,
+            "dimension": None,
+            "name": None,
+            "from": "2026-01-01",
+            "to": None,
+        },
+        {
+            "id": 2,
+            "kpi": "average_handle_time",
+            "value": 240.0,
+            "dimension": None,
+            "name": None,
+            "from": None,
+            "to": None,
+        },
+    ]
+    assert run(["targets", "remove", "1"]) == 0
+    assert run(["targets", "remove", "1"]) == 1
+    assert len(ask(capsys, "targets", "list")[1]) == 1
+
+
 @pytest.mark.owner
 def test_the_journal_notices_a_changed_row(calls, capsys):
     ask(capsys, "import", "contacts", str(calls))

@@ -33,7 +33,6 @@ from streamlit.testing.v1 import AppTest
 
 from qa_core.access import accounts, mail_choices
 from qa_core.access.roles import Viewer
-from qa_core.analysis import alerts
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.cli.app import run
@@ -196,7 +195,7 @@ def alerted(mailed: Mailbox, set_clock: SetClock, monkeypatch: pytest.MonkeyPatc
 def open_alert(set_clock: SetClock) -> None:
     set_clock(MONDAY)
     settle_week()
-    alerts.add(Viewer.SYSTEM, alerts.Rule("answer_rate", "threshold", side="above", threshold=0.1))
+    assert run(["alerts", "add", "answer_rate", "--above", "0.1"]) == 0
     assert run(["alerts", "evaluate"]) == 0
 
 

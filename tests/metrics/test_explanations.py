@@ -4,6 +4,7 @@ and nothing is told that the figures hide.
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable
 from datetime import date
@@ -39,6 +40,7 @@ from qa_core.access.roles import Role, TeamSpan, Viewer
 from qa_core.analysis import explanations
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.centre import settings as declared_settings
+from qa_core.cli.app import run
 from qa_core.metrics import kpis, query
 from qa_core.metrics.kpis import FactTable
 from qa_core.metrics.kpis.dimensions import Filters, Period
@@ -336,6 +338,23 @@ def test_every_kpi_can_be_explained_before_anything_was_imported(centre: Path) -
         assert (explained.universe, explained.counted, explained.row.status) == (0, 0, "no_data"), (
             kpi.key
         )
+
+
+def test_the_command_line_explains_where_it_is_asked_to(
+    centre: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    land([contact("2026-05-04 10:00"), contact("2026-05-04 11:00", outcome="closed")])
+    assert run(["kpi", "received", "--explain", "--json"]) == 0
+    [explained] = json.loads(capsys.readouterr().out)["explanation"]
+    assert (explained["kpi"], explained["universe"], explained["counted"]) == ("received", 2, 1)
+    assert explained["excluded"] == [
+        {"code": "other_direction", "n": 0},
+        {"code": "outside_hours", "n": 1},
+    ]
+    assert run(["kpi", "received", "--explain"]) == 0
+    assert "− Outside opening hours" in capsys.readouterr().out
+    assert run(["kpi", "received", "--json"]) == 0
+    assert "explanation" not in json.loads(capsys.readouterr().out)
 
 
 @pytest.fixture

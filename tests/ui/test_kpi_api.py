@@ -50,6 +50,7 @@ CUTS: tuple[tuple[tuple[str, str], ...], ...] = (
     (("kpi", "received"), ("where", "queue=Sales"), ("where", "queue=")),
     (("kpi", "received"), ("by", "team"), ("by", "weekday")),
     (("kpi", "service_level"), ("set", "service_level_seconds=5")),
+    (("kpi", "answer_rate"), ("explain", "1")),
 )
 
 
@@ -105,7 +106,9 @@ def ask(
 def command_of(pairs: tuple[tuple[str, str], ...]) -> list[str]:
     arguments = [value for name, value in pairs if name == "kpi"]
     for name, value in pairs:
-        if name != "kpi":
+        if name == "explain":
+            arguments.append("--explain")
+        elif name != "kpi":
             arguments += [f"--{name}", value]
     return arguments
 
@@ -161,7 +164,7 @@ def test_rows_of_another_team_are_not_counted(two_teams: None) -> None:
 def test_a_kpi_that_is_not_the_tokens_is_refused_whatever_else_is_asked(two_teams: None) -> None:
     secret = add_token("manager", kpis=("received", "answer_rate"))
 
-    assert ask(secret, ("kpi", "received"), ("kpi", "answer_rate"))[0] == 200
+    assert ask(secret, ("kpi", "received"), ("kpi", "answer_rate"), ("explain", "1"))[0] == 200
     for pairs in ((("kpi", "csat"),), (("kpi", "received"), ("kpi", "csat"))):
         status, document, _headers = ask(secret, *pairs)
         assert (status, document["error"]["code"]) == (403, "access_denied")
@@ -233,6 +236,8 @@ def test_a_token_follows_the_account_that_made_it(
         ((("kpi", "received"), ("where", "queue")), "bad_pair"),
         ((("kpi", "received"), ("where", "hour=25:00")), "bad_value"),
         ((("kpi", "received"), ("set", "colour=red")), "unknown_setting"),
+        ((("kpi", "received"), ("explain", "yes")), "bad_value"),
+        ((("kpi", "received"), ("explain", "1"), ("by", "queue")), "explained_cut"),
     ],
 )
 def test_a_question_that_cannot_be_answered_says_why(

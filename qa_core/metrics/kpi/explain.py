@@ -133,6 +133,40 @@ class Explanation:
         """KPI whose list of contacts shows what is counted here; None: not counted one by one."""
         return {FactTable.CONTACTS: self.kpi.key, FactTable.MISSED: "missed"}.get(self.kpi.subject)
 
+    def as_json(self) -> dict[str, Any]:
+        """Return the explanation for scripts: codes, numbers, variants as in `kpi --json`."""
+        return {
+            "kpi": self.key,
+            "universe": self.universe,
+            "counted": self.counted,
+            "from_totals": self.from_totals,
+            "excluded": [{"code": line.code, "n": line.n} for line in self.excluded],
+            "hidden": self.is_hidden,
+            "settings": [
+                {"name": entry.name, "value": entry.value, "since": _iso(entry.since)}
+                for entry in self.settings
+            ],
+            "sources": [
+                {
+                    "system": source.system,
+                    "kind": source.kind,
+                    "rows": source.rows,
+                    "batches": source.batches,
+                }
+                | {"imported_at": source.imported_at.isoformat(), "newest": _iso(source.newest)}
+                for source in self.sources
+            ],
+            "variants": [
+                {
+                    str(self.varied_setting): variant.value,
+                    "value": variant.row.value,
+                    "n": variant.row.n,
+                    "in_force": variant.is_in_force,
+                }
+                for variant in self.variants
+            ],
+        }
+
 
 def explain(
     viewer: Viewer, kpi: str, where: Filters = Filters(), overrides: Mapping[str, str] | None = None
@@ -365,3 +399,7 @@ def _find_sources(
             )
         )
     return tuple(sorted(data_sources, key=lambda source: (kinds.index(source.kind), source.system)))
+
+
+def _iso(moment: date | None) -> str | None:
+    return None if moment is None else moment.isoformat()

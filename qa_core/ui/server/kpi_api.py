@@ -31,7 +31,7 @@ from qa_core.storage.system_errors import TEMPORARY_CODES, find_refusal
 from qa_core.ui.server import browser
 from qa_core.ui.server.connections import Budget
 
-PARAMETERS = ("kpi", "by", "from", "to", "where", "set")
+PARAMETERS = ("kpi", "by", "from", "to", "where", "set", "explain")
 """Parameters of the address: the options of the command `kpi`, by the same names."""
 REPEATABLE = ("kpi", "by", "where", "set")
 JSON, CSV = "application/json", "text/csv"
@@ -212,6 +212,8 @@ def _read(request: Request) -> kpi_question.KpiQuestion:
             raise Misuse("repeated", "The parameter {name} occurs twice. Send it once.", name=name)
     if "kpi" not in given:
         raise Misuse("no_kpi", "Name a KPI: kpi=answer_rate; several are allowed.")
+    explain = given.get("explain", "0")
+    require_known(explain, ("0", "1"), "bad_value")
     return kpi_question.KpiQuestion(
         given.getlist("kpi"),
         given.getlist("by"),
@@ -219,6 +221,7 @@ def _read(request: Request) -> kpi_question.KpiQuestion:
         given.get("to"),
         given.getlist("where"),
         given.getlist("set"),
+        explain == "1",
     )
 
 
@@ -257,7 +260,7 @@ def _describe(_request: Request) -> Response:
         "notes": {"type": "array", "items": text},
         "percentiles": {"type": "object"},
     } | {name: number for name in COLUMNS if name not in ("kpi", "status")}
-    choices = {"kpi": [*kpis.BY_KEY], "by": [*dimensions.BY_KEY]}
+    choices = {"kpi": [*kpis.BY_KEY], "by": [*dimensions.BY_KEY], "explain": ["0", "1"]}
     formats = {"from": "date", "to": "date"}
     parameters = []
     for name in PARAMETERS:
@@ -278,6 +281,7 @@ def _describe(_request: Request) -> Response:
         "properties": {
             "rows": rows,
             "data_through": {"type": ["string", "null"]},
+            "explanation": {"type": "array", "items": {"type": "object"}},
         },
     }
     error = {"type": "object", "properties": {"code": text, "message": text, "options": {}}}
