@@ -438,7 +438,7 @@ def test_a_customer_who_is_erased_takes_along_what_evaluators_wrote_of_their_con
             "generic:E3": "fine",
         }
     assert find_contacts() == [("C2",)]
-    assert erasure.erase(Viewer.SYSTEM, "customer", "nobody")["contacts"] == 0
+    assert erasure.erase(Viewer.SYSTEM, "customer", "nobody").counts["contacts"] == 0
 
 
 @pytest.fixture
