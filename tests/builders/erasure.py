@@ -47,4 +47,4 @@ def _read_cells(path: Path, _written: tuple[int, ...]) -> str:
 def forget(key: str, monkeypatch: pytest.MonkeyPatch) -> Mapping[str, int]:
     """Erase a customer, as if the ten minutes for readers had passed."""
     monkeypatch.setattr(maintenance, "READER_SECONDS", 0)
-    return erasure.erase(Viewer.SYSTEM, "customer", key)
+    return erasure.erase(Viewer.SYSTEM, "customer", key).counts

@@ -20,7 +20,7 @@ PLAIN_TEXTS = {
         "titles['digest']",
         "titles['notices']",
     ],
-    "widgets/freshness": ["_('Data version {code}', code=cached.nam"],
+    "page_frame": ["_('Data version {code}', code=cached.nam"],
     "widgets/alert_banner": ["cards.ICONS[item.severity] + item.text"],
     "widgets/cards": [
         "None if tile.kpi else tile.help",
