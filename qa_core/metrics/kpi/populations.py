@@ -29,7 +29,7 @@ MAX_UNSEEN_SHARE = 0.01
 DIMENSIONS = frozenset({"day", "week", "month", "weekday", "hour", "half_hour", "channel", "queue"})
 """Dimensions by whose values a row's missed contacts are counted in the whole centre."""
 TEAMS = ("team", "site")
-"""Dimensions of which a contact without a team has no value."""
+"""Dimensions without a value for a contact that has no team."""
 DAYS_AROUND = timedelta(weeks=4)
 OF_DAYS = frozenset(FactTable) - {
     FactTable.EVALUATION_ANSWERS, FactTable.ADVISORS, FactTable.CALIBRATED,
@@ -39,7 +39,8 @@ OF_DAYS = frozenset(FactTable) - {
 
 def mark_missed(question: MetricQuery, kpis: Sequence[Kpi], rows: list[Row]) -> None:
     """Take the numbers from rows that need missed contacts the viewer does not see, and
-    note which of the others count answered contacts alone: of who sees all, those of a team.
+    note which of the others count answered contacts alone. A viewer who sees all contacts
+    keeps the numbers, with that note in rows of a team.
     """
     sees_all = question.viewer.sees_unassigned_contacts
     is_of_team = any(name in TEAMS and None not in kept for name, kept in question.where.values)
