@@ -128,7 +128,7 @@ class StoredPerson:
 
 @dataclass(frozen=True)
 class Erasure:
-    """What an erasure deleted, by kind, and the recordings that an obligation keeps."""
+    """Items that an erasure deleted, by kind, and the recordings that an obligation keeps."""
 
     counts: Counter[str]
     kept: list[KeptRecordings]
