@@ -120,6 +120,16 @@ def test_damaged_files_crash_nothing_and_break_no_accounting(centre: Path, files
     assert seen["landed"] > files // 5 and sum(seen.values()) == files
 
 
+def test_a_sheet_of_evaluations_with_a_column_without_a_header_is_read(centre: Path) -> None:
+    allow_evaluations("Eve", "Max")
+    path = centre / "marks.csv"
+    path.write_text(MARKS.replace("grid,score", "grid,,score").replace("Service,", "Service,x,"))
+
+    (report,) = run_confirmed(Viewer.SYSTEM, "evaluations", [path])
+
+    assert not report.is_refused and report.tally.skipped_kinds == {"unmatched": 2}
+
+
 @pytest.mark.long
 def test_thousands_of_damaged_files_crash_nothing_and_break_no_accounting(centre: Path) -> None:
     files = count_seeds(2_000)

@@ -159,7 +159,9 @@ def _require_counted(context: FileContext) -> None:
         return
     used = {context.columns[name].index for name in _TEXTS if context.has(name)} | context.ignored
     for index, text in enumerate(context.headers):
-        values = context.sample_cells(index).unique().to_pylist() if index not in used else ()
+        if not text or index in used:
+            continue
+        values = context.sample_cells(index).unique().to_pylist()
         words = [value for value in values if simplify(value) in _OTHER_EVALUATIONS]
         if words and len(values) > 1:
             raise Refusal(
