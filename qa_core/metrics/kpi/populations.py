@@ -43,10 +43,10 @@ def mark_missed(question: MetricQuery, kpis: Sequence[Kpi], rows: list[Row]) -> 
     keeps the numbers, with that note in rows of a team.
     """
     sees_all = question.viewer.sees_unassigned_contacts
-    is_of_team = any(name in TEAMS and None not in kept for name, kept in question.where.values)
-    cuts_teams = not {*TEAMS}.isdisjoint(question.by)
-    if sees_all and not is_of_team and not cuts_teams:
-        return
+    if sees_all:
+        rows = _find_rows_of_teams(question, rows)
+        if not rows:
+            return
     notes = {kpi.key: ANSWERED_ONLY for kpi in kpis if kpi.includes_missed}
     for kpi in kpis:
         settings = (settings for _, settings in question.pieces)
@@ -60,12 +60,17 @@ def mark_missed(question: MetricQuery, kpis: Sequence[Kpi], rows: list[Row]) -> 
         note = notes.get(row.kpi)
         if note is None or tuple(row.by[name] for name in by) not in unseen:
             continue
-        if sees_all and not is_of_team and all(row.by.get(name) is None for name in TEAMS):
-            continue
         if note == MISSED_OUT_OF_SCOPE:
             row.withhold("no_data", note)
         else:
             row.notes = (*row.notes, note)
+
+
+def _find_rows_of_teams(question: MetricQuery, rows: list[Row]) -> list[Row]:
+    """Find the rows that no contact without a team is part of."""
+    if any(name in TEAMS and None not in kept for name, kept in question.where.values):
+        return rows
+    return [row for row in rows if any(row.by.get(name) is not None for name in TEAMS)]
 
 
 def find_out_of_scope(viewer: Viewer, kpis: Sequence[str]) -> list[str]:
