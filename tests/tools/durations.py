@@ -46,7 +46,7 @@ class Durations:
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         spent = self.seconds[report.nodeid]
-        spent[0] += report.processor
+        spent[0] += getattr(report, "processor", 0.0)  # absent when its process died
         spent[1] += report.duration
 
     def pytest_sessionfinish(self) -> None:
