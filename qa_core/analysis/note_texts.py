@@ -9,6 +9,7 @@ from qa_core.metrics.kpis import formatting
 POPULATIONS = {
     "missed_out_of_scope": N_("Missed contacts have no team, so they are outside your scope."),
     "answered_only": N_("Only answered contacts are counted: the missed ones have no team."),
+    "missed_without_team": N_("Missed contacts count only where their source names their team."),
     "before_incomplete": N_("No comparison: the earlier period has data on too few days."),
     "spend_beyond_scope": N_("Spend covers the whole centre, not single teams."),
 }

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from builders.centres import contact, land, land_spend
+from builders.centres import add_people, contact, land, land_spend
 from builders.forked_python import forked_python
 from builders.long_seeds import leave_to_long
 from builders.published import EXECUTIVE, MAY, land_all, land_two_queues, of_queue, shown
@@ -299,6 +299,25 @@ def test_executives_see_what_managers_see_of_large_groups(centre: Path) -> None:
         numbers = columns[1:7]
         assert theirs.drop(columns=numbers).equals(whole.drop(columns=numbers))
         assert (theirs[numbers] - whole[numbers]).abs().max(axis=None) < 1e-9
+
+
+def test_executives_read_which_figures_of_a_site_may_lack_missed_contacts(centre: Path) -> None:
+    add_people({}, {"Nord": "Lille", "Sud": "Nantes"})
+    rows = [row | {"team": "Nord"} for row in of_queue("a", 8, 20)]
+    rows += [row | {"team": "Sud"} for row in of_queue("b", 8, 20)]
+    missed = {"advisor_id": None, "outcome": "abandoned", "wait_seconds": 30.0}
+    land_all(rows + [row | missed for row in of_queue("c", 8, 10)])
+    lille, kpis = Filters.of(values={"site": ["Lille"]}), ("answer_rate", "answered")
+    note = ("missed_without_team",)
+
+    for rows in (
+        query.measure(EXECUTIVE, kpis, ("site",)).query("site == 'Lille'"),
+        query.measure(EXECUTIVE, kpis, (), lille),
+    ):
+        read = [(row.value, row.notes) for row in rows.itertuples()]
+        assert read == [(1.0, note), (160.0, ())]
+    (rate,) = query.measure(EXECUTIVE, ("answer_rate",)).itertuples()
+    assert (rate.value, rate.notes) == (0.8, ())
 
 
 def test_the_command_line_lists_and_publishes(centre: Path, capsys) -> None:

@@ -5,13 +5,14 @@ Both are decided from the whole centre; none of its figures are shown.
 """
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
+from qa_core.centre.settings import Settings, find_settings_history
 from qa_core.metrics import kpis as declared
 from qa_core.metrics.kpi import data_span, interval_totals, month_sums, statements
 from qa_core.metrics.kpi.metric_query import build_query
@@ -20,9 +21,11 @@ from qa_core.metrics.kpi.statements import MetricQuery
 from qa_core.metrics.kpis import FactTable, Kpi
 from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.storage import lake
+from qa_core.storage.records import store
 
 MISSED_OUT_OF_SCOPE = "missed_out_of_scope"
 ANSWERED_ONLY = "answered_only"
+MISSED_WITHOUT_TEAM = "missed_without_team"
 BEFORE_INCOMPLETE = "before_incomplete"
 MAX_UNSEEN_SHARE = 0.01
 """Share of the centre's missed contacts without a team from which on rates have no value."""
@@ -44,13 +47,12 @@ def mark_missed(question: MetricQuery, kpis: Sequence[Kpi], rows: list[Row]) -> 
     """
     sees_all = question.viewer.sees_unassigned_contacts
     if sees_all:
-        rows = _find_rows_of_teams(question, rows)
+        rows = _find_rows_of_teams(question.where, rows)
         if not rows:
             return
     notes = {kpi.key: ANSWERED_ONLY for kpi in kpis if kpi.includes_missed}
     for kpi in kpis:
-        settings = (settings for _, settings in question.pieces)
-        if kpi.needs_missed and any(map(kpi.needs_missed, settings)):
+        if _needs_missed(kpi, [settings for _, settings in question.pieces]):
             notes[kpi.key] = ANSWERED_ONLY if sees_all else MISSED_OUT_OF_SCOPE
     if not notes:
         return
@@ -66,9 +68,25 @@ def mark_missed(question: MetricQuery, kpis: Sequence[Kpi], rows: list[Row]) -> 
             row.notes = (*row.notes, note)
 
 
-def _find_rows_of_teams(question: MetricQuery, rows: list[Row]) -> list[Row]:
+def note_published(kpis: Sequence[Kpi], where: Filters, rows: list[Row]) -> None:
+    """Note in published rows of a site that missed contacts may be outside them. Whether they
+    are is not said: contacts without a team are few advisors' or nobody's, and so hidden.
+    """
+    with store.reading() as session:
+        settings = [settings for _, settings in find_settings_history(session)]
+    noted = {kpi.key for kpi in kpis if kpi.includes_missed or _needs_missed(kpi, settings)}
+    for row in _find_rows_of_teams(where, rows):
+        if row.kpi in noted and row.value is not None:
+            row.notes = (*row.notes, MISSED_WITHOUT_TEAM)
+
+
+def _needs_missed(kpi: Kpi, settings: Iterable[Settings]) -> bool:
+    return kpi.needs_missed is not None and any(map(kpi.needs_missed, settings))
+
+
+def _find_rows_of_teams(where: Filters, rows: list[Row]) -> list[Row]:
     """Find the rows that no contact without a team is part of."""
-    if any(name in TEAMS and None not in kept for name, kept in question.where.values):
+    if any(name in TEAMS and None not in kept for name, kept in where.values):
         return rows
     return [row for row in rows if any(row.by.get(name) is not None for name in TEAMS)]
 

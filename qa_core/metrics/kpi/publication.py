@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import EXECUTIVE_DIMENSIONS, Viewer
 from qa_core.base.errors import Refusal
-from qa_core.metrics.kpi import closed_months
+from qa_core.metrics.kpi import closed_months, populations
 from qa_core.metrics.kpi.data_span import find_published
 from qa_core.metrics.kpi.edition_schedule import describe_next
 from qa_core.metrics.kpi.interval_totals import FROM_TOTALS
@@ -129,6 +129,8 @@ def answer(kpis: Sequence[Kpi], by: Sequence[str], where: Filters) -> list[Row]:
     if len({row.by.get("currency") for row in rows} - {None}) < 2:
         for row in rows:
             row.by.pop("currency", None)
+    if dimension in populations.TEAMS:
+        populations.note_published(kpis, where, rows)
     return rows
 
 
