@@ -3,7 +3,7 @@
 import streamlit as st
 
 from qa_core.base.i18n import _
-from qa_core.ui import sign_in
+from qa_core.ui import page_script, sign_in
 from qa_core.ui.frame import gate, menu, styles
 
 st.set_page_config(page_icon=str(styles.ICON), layout="wide")
@@ -18,6 +18,8 @@ st.set_page_config(
 )
 styles.apply()
 
+if not opened:
+    page_script.listen()
 if signed_in is None:
     sign_in.show_sign_in()
 else:

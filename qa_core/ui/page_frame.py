@@ -96,7 +96,7 @@ def _show_sidebar(viewer: Viewer, page_key: str) -> None:
         _show_notices(viewer)
         gate.show_sign_out()
         draw_when_reconnected()
-        page_script.listen(page_key)
+        page_script.listen(page_key, drill.to_find)
 
 
 def _show_account_news(viewer: Viewer) -> None:

@@ -184,14 +184,15 @@ def show(
     key: str,
     on_line: Callable[[Line], None] | None = None,
     height: int | None = None,
-    room: int = FULL,
+    room: int | None = FULL,
     **options: Any,
 ) -> Any:
     """Show a table of these lines, or that there are none; columns that are None are left
     out.
 
     `on_line`: what a click on a line does. `height`: beyond it the table scrolls. `room`:
-    pixels on a small screen, where long texts wrap so that no column is out of sight.
+    pixels on a small screen, where long texts wrap so that no column is out of sight (None:
+    the columns say their widths, and texts are cut off).
     `options` go to `st.dataframe` instead of the defaults; returns what it returns.
     """
     if not lines:
@@ -203,7 +204,7 @@ def show(
     frame = pd.DataFrame(
         [{column.heading: column.value(line) for column in shown} for line in lines]
     )
-    widths, row_height = _find_widths(shown, frame, room)
+    widths, row_height = ({}, ROW_HEIGHT) if room is None else _find_widths(shown, frame, room)
     fits = height is None or row_height * len(lines) + ROW_HEIGHT <= height
     usual = {
         "on_select": (lambda: _open(key, lines, on_line)) if on_line else "ignore",

@@ -23,15 +23,17 @@ PAGE = 100
 """Contacts on one page of the list."""
 WINDOW = "first_contact_days"
 WIDTHS = {
-    "queue": 145,
-    "reason": 120,
+    "channel": 80,
+    "queue": 100,
+    "reason": 95,
     "team": 95,
-    "advisor": 170,
-    "outcome": 100,
-    "wait_seconds": 95,
-    "talk_seconds": 100,
-    "csat": 60,
-    "campaign": 140,
+    "advisor": 118,
+    "outcome": 82,
+    "wait_seconds": 80,
+    "talk_seconds": 92,
+    "csat": 50,
+    "campaign": 85,
+    "customer": 62,
 }
 """Pixels of columns: Streamlit measures only the first rows, which may be empty."""
 ORDERS = {
@@ -139,7 +141,7 @@ def show_list(viewer: Viewer, asked: ContactsQuery, total: int) -> None:
         "contacts",
         lambda row: drill.to_contact("contacts", row["source_system"], row["contact_id"]),
         height=560,
-        room=tables.FULL + 30,  # no card around it
+        room=None,  # one row is one line: many are in sight, and a click shows what is cut off
     )
     with tables.show_foot():
         parameters = exports.build_contact_parameters(
@@ -191,9 +193,6 @@ def _build_column(name: str) -> tables.TableColumn:
 
 def _format_cell(name: str, row: Mapping[str, Any]) -> Any:
     value = row[name]
-    if name == "advisor":  # with their team, which has no column
-        parts = (value, row.get("team"))
-        return ", ".join(part for part in parts if not formatting.is_missing(part)) or None
     if formatting.is_missing(value):
         return None
     if name in ("channel", "outcome"):
