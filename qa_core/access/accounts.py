@@ -257,6 +257,17 @@ def disable(viewer: Viewer, username: str) -> None:
     _perform(viewer, AccountAction.DISABLE, username)
 
 
+def close(session: Session, account: Account) -> None:
+    """Close an account of a restored backup that was changed since; its password is void."""
+    account.password_hash = ""
+    account.token_version += 1
+    if account.active:
+        account.active, account.closed_at = False, now()
+        audit_log.record(
+            session, Viewer.SYSTEM.username, "account_disable", account.username, "restored"
+        )
+
+
 def enable(viewer: Viewer, username: str) -> None:
     """Open a closed account again."""
     _perform(viewer, AccountAction.ENABLE, username)

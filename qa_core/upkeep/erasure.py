@@ -231,23 +231,33 @@ def erase_held(kind: str, *identifiers: str, actor: str = "system") -> Erasure:
 
 
 def erase_words(
-    viewer: Viewer, words: str, actor: str = "system", is_trial: bool = False
+    viewer: Viewer,
+    words: str,
+    actor: str = "system",
+    is_trial: bool = False,
+    is_known: bool = False,
 ) -> Mapping[str, int]:
     """Replace words in every text of the stores, such as a caller's own name in a note of
     coaching, which no erasure finds. Returns texts by table; with `is_trial`, they are only
-    counted. Only `Viewer.SYSTEM` may. The audit log and older backups keep them. Raises Refusal
-    for a name of the centre's people, who are erased as such, and for a word too short.
+    counted. Only `Viewer.SYSTEM` may. The audit log and older backups keep them; a backup that
+    is restored loses them again (`is_known`: they were checked). Raises Refusal for a name of
+    the centre's people, who are erased as such, and for a word too short.
     """
     if not viewer.is_system:
         raise AccessDenied()
+    words = re.sub(r"^\W+|\W+$", "", words)
     person, counts = StoredPerson(CUSTOMER, "", (words,)), Counter[str]()
     with store.one_import_at_a_time():
         recovery.finish_interrupted()
         with store.rehearsing() if is_trial else store.writing() as session:
             known = map(str.casefold, find_names(session))
-            if not audit_log.is_telling(words) or words.casefold() in known:
+            is_refused = not audit_log.is_telling(words) or words.casefold() in known
+            if is_refused and not is_known:
                 message = N_("{words} is too short, or names somebody of the centre.")
                 raise Refusal("bad_words", message, words=words)
+            if not is_trial:
+                number = str(len(re.findall(r"\w+", words)))
+                replay_list.add("words", replay_list.digest("words", words.lower()), value=number)
             for entry in data_map.find_records().values():
                 for what in (TEXT, RECORD, WORDING) if " " in words else (TEXT, RECORD):
                     for column, datum in entry.find(what):

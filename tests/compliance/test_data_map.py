@@ -248,6 +248,8 @@ def test_words_that_an_erasure_does_not_find_are_erased_in_every_text(
         run(["subject", "erase-words", words, *options, "--json"])
         return json.loads(capsys.readouterr().out)
 
+    file = filled.parent / f"{filled.name}.bak"
+    backup.back_up(SYSTEM, file)
     found = ask(CALLER.lower(), "--dry-run")["texts"]
     assert found["coaching_note"] == 1 and found["contacts"] == 1
     assert find_traces(filled, CALLER)
@@ -256,6 +258,14 @@ def test_words_that_an_erasure_does_not_find_are_erased_in_every_text(
 
     assert find_traces(filled, CALLER) == []
     assert ask(CALLER, "--dry-run") == {"texts": {}}
+    assert ("K-said", "I am ….") in find_contacts("survey_comment")
+
+    store.engine_for(environment.current().database_url).dispose()
+    for path in filled.iterdir():
+        if path.name != "secrets":
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    assert restore.restore(SYSTEM, file).words == 1
+    assert find_traces(filled, CALLER) == [], "a restored backup has the words again"
     assert ("K-said", "I am ….") in find_contacts("survey_comment")
     for words in (ADVISOR_NAME, USERNAME, "Jo"):
         assert ask(words)["error"]["code"] == "bad_words"
