@@ -57,6 +57,8 @@ References = set[tuple[str, str | None]]
 without a system may mean any.
 """
 GONE = "…"
+SHARED_KEY = "given_customer_key"
+"""Column with the pseudonym of a number that several people share."""
 NAMING = (TEXT, RECORD, WORDING, IDENTIFIER)
 """Contents in which a name may stand."""
 
@@ -146,8 +148,9 @@ def find_person(
     shared number, an erasure looks for all contacts; a copy would show what others said.
     """
     if kind == CUSTOMER:
-        keys = ("customer_key",) if is_copied else ("customer_key", "given_customer_key")
-        return StoredPerson(kind, identifier, (identifier,), *_find_references(identifier, keys))
+        keys = ("customer_key",) if is_copied else ("customer_key", SHARED_KEY)
+        names = () if is_copied and is_shared(identifier) else (identifier,)
+        return StoredPerson(kind, identifier, names, *_find_references(identifier, keys))
     if kind == ACCOUNT:
         # A name that is another's username means that one.
         shown = sa.select(Account.display_name).where(
@@ -320,6 +323,11 @@ def _find_references(customer_key: str, columns: Collection[str]) -> tuple[Refer
         contacts |= {(contact_id, system), (contact_id, None)}
         tickets |= {(ticket, system), (ticket, None)} if ticket is not None else set()
     return frozenset(contacts), frozenset(tickets)
+
+
+def is_shared(customer_key: str) -> bool:
+    """Return whether a pseudonym is of a number that several people share."""
+    return bool(_find_references(customer_key, (SHARED_KEY,))[0])
 
 
 def _erase_imported(session: Session, person: StoredPerson) -> Mapping[str, int]:

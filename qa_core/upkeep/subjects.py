@@ -134,7 +134,7 @@ def _export(
     with store.writing() as session:
         reason = f"{kind}, {len(audio)} recordings" if with_audio else kind
         audit_log.record(session, viewer.username, "subject_exported", what, reason)
-    return person_copy.write_zip(tables, audio)
+    return person_copy.write_zip(tables, audio, erasure.is_shared(subject))
 
 
 def erase(
