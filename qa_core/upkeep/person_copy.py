@@ -2,7 +2,6 @@
 and pages in French and English with what art. 15(1) asks for.
 """
 
-import csv
 import html
 import io
 import json
@@ -26,6 +25,7 @@ from qa_core.compliance.documents.blocks import (
 )
 from qa_core.compliance.documents.drafting import draft
 from qa_core.compliance.recordings import vault
+from qa_core.metrics import downloads
 from qa_core.storage import audit_log, lake
 from qa_core.storage.facts.personal_data import ACCOUNT, ADVISOR, CUSTOMER, ROW, ColumnContent
 from qa_core.storage.records import data_map, store
@@ -166,7 +166,9 @@ def write_zip(
         plain = {name: [_convert_row(row) for row in rows] for name, rows in tables.items()}
         archive.writestr("data.json", json.dumps(plain, ensure_ascii=False, indent=1))
         for name, rows in plain.items():
-            archive.writestr(f"{name}.csv", _write_csv(rows))
+            columns = _list_columns(rows)
+            lines = ([row.get(column) for column in columns] for row in rows)
+            archive.writestr(f"{name}.csv", downloads.to_csv(columns, lines))
         for language, name in (("fr", "index.html"), ("en", "index.en.html")):
             with i18n.in_language(language):
                 archive.writestr(name, _write_page(plain, is_shared))
@@ -187,19 +189,6 @@ def _convert_row(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _list_columns(rows: Rows) -> list[str]:
     return list(dict.fromkeys(name for row in rows for name in row))
-
-
-def _write_csv(rows: Rows) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, _list_columns(rows) or ["nothing"])
-    writer.writeheader()
-    writer.writerows({name: _escape(value) for name, value in row.items()} for row in rows)
-    return text.getvalue()
-
-
-def _escape(value: Any) -> Any:
-    starts_formula = isinstance(value, str) and value.startswith(tuple("=+-@\t\r\n"))
-    return f"'{value}" if starts_formula else value
 
 
 def name_column(name: str) -> str:

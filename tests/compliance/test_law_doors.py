@@ -550,7 +550,9 @@ def test_a_sealed_recording_of_a_restricted_contact_waits_and_says_why(
         sealed.agree(mona, second)
     with pytest.raises(AccessDenied):
         sealed.build_file(dora, first, "audio")
-    said = " ".join(item.value for item in open_app("dora", "listening_rules", section="rights").caption)
+    said = " ".join(
+        item.value for item in open_app("dora", "listening_rules", section="rights").caption
+    )
     assert said.count("No manager can agree before you lift the restriction") == 2
 
     [restriction] = restrictions.find_all(SYSTEM)
