@@ -41,7 +41,7 @@ from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.deliveries import MailChoice, Webhook
 from qa_core.storage.records.imports import BeforeImage, WaitingRow
 from qa_core.storage.records.listening import Accreditation
-from qa_core.storage.records.people import Account, Advisor, ServiceToken
+from qa_core.storage.records.people import Account, Advisor, LoginSession, ServiceToken
 from qa_core.storage.replay_list import ReplayEntry
 from qa_core.upkeep import backup, erasure, purge, subjects
 
@@ -179,6 +179,7 @@ def _withdraw(viewer: Viewer, by_kind: dict[str, list[ReplayEntry]]) -> dict[str
         listeners = find("accreditations", Accreditation.username, Accreditation.ended_at.is_(None))
         mails = find("mails", MailChoice.username)
         hooks = session.scalars(sa.select(Webhook)).all() if "webhooks" in by_kind else []
+        session.execute(sa.delete(LoginSession))  # some were ended since
         for account in closed:
             accounts.close(session, account)
         for token in tokens:

@@ -650,6 +650,7 @@ def test_accounts_tokens_and_accreditations_are_as_closed_as_before_the_restorat
     until = environment.today() + timedelta(days=30)
     for name in ("eve", "max"):
         accreditations.accredit(SYSTEM, name, until)
+    ended = sessions.sign_in("ava", PASSWORD, BROWSER, 7)
     with store.writing() as session:
         session.add(MailChoice(username="ned", address="old@centre.example", confirmed_at=NOW))
         session.add(
@@ -660,6 +661,7 @@ def test_accounts_tokens_and_accreditations_are_as_closed_as_before_the_restorat
 
     accounts.change(SYSTEM, "lea", accounts.AccountTerms(Role.EVALUATOR))
     accounts.disable(SYSTEM, "max")
+    sessions.sign_out(ended, BROWSER)
     signed_in = sessions.resume(sessions.sign_in("dora", PASSWORD, BROWSER, 7), BROWSER)
     sessions.change_password(signed_in, BROWSER, PASSWORD, f"{PASSWORD}, changed")
     service_tokens.revoke(SYSTEM, "figures")
@@ -682,6 +684,7 @@ def test_accounts_tokens_and_accreditations_are_as_closed_as_before_the_restorat
     ):
         assert line in said
 
+    assert sessions.resume(ended, BROWSER) is None
     for name in ("dora", "lea", "max"):
         with pytest.raises(Refusal, match="username or the password is wrong"):
             sessions.sign_in(name, PASSWORD, BROWSER, 7)
