@@ -28,6 +28,7 @@ WITHDRAWN = {
     "accreditations": N_("Accreditations ended again:"),
     "mails": N_("Mail choices removed, because they had changed:"),
     "webhooks": N_("Webhooks removed, because they had changed:"),
+    "settings": N_("Settings and gates changed after the backup. Set them again:"),
 }
 """Kinds of what a restoration closed or ended again."""
 SECRETS = ROOT.add_group("secrets", "Keys of this centre, and new ones.")
@@ -209,4 +210,4 @@ def restore(
         yield _("Words erased again from the texts: {count}.", count=result.words)
     for kind, names in result.withdrawn.items():
         yield f"{_(WITHDRAWN[kind])} {', '.join(names)}."
-    yield _("Check the settings. Import the files of that period again.")
+    yield _("Import the files of that period again.")

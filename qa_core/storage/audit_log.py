@@ -46,9 +46,11 @@ WITHDRAWALS = {
     "accreditation_ended": "accreditations",
     **dict.fromkeys(("mail_choices_changed", "mail_stopped"), "mails"),
     **dict.fromkeys(("webhook_entered", "webhook_removed"), "webhooks"),
+    **dict.fromkeys(("gate_set", "setting_changed"), "settings"),
 }
-"""Acts that take something from the account, token or webhook that their object names first,
-and what they concern. The replay list notes them: no restored backup may give it back.
+"""Acts that may take something away by the account, token, webhook or setting that their object
+names first, and what they concern. The replay list notes them: no restored backup may give it
+back unnoticed.
 """
 _WORD = re.compile(r"\w[\w-]+")
 FIRST_MAC = "0" * 64
@@ -110,7 +112,7 @@ def record(session: Session, actor: str, action: str, object: str = "", reason: 
         if path in pending or _is_current(session, _read_end(path), is_first=seq == 1):
             pending[path] = replace(pending.get(path, End(seq, mac)), seq=seq, mac=mac)
     if kind := WITHDRAWALS.get(action):
-        name = object.partition(" ")[0].removeprefix("token:")
+        name = re.split("[ =]", object.removeprefix("token:"))[0]
         replay_list.add(kind, replay_list.digest(kind, name))
 
 

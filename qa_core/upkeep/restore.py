@@ -53,7 +53,8 @@ READY = "ready.json"
 class Restored:
     """Restoration: the moment of its stores, what was erased again, `deleted` by kind, and the
     corrections since, whose values are in no backup: `contact: field` to enter again.
-    `withdrawn`: what was closed or ended again, since it changed after that moment, by kind.
+    `withdrawn`: what was closed or ended again, since it changed after that moment, by kind, and
+    the settings and gates that have an earlier value.
     """
 
     made_at: datetime
@@ -162,7 +163,7 @@ def replay(viewer: Viewer, since: datetime, name: str, accept_gaps: bool = False
 
 def _withdraw(viewer: Viewer, by_kind: dict[str, list[ReplayEntry]]) -> dict[str, list[str]]:
     """Close the accounts that were changed since, and end what was ended: nothing tells their
-    present roles and passwords. Returns names by kind.
+    present roles and passwords. Returns names by kind, and of changed settings.
     """
 
     with store.writing() as session:
@@ -194,6 +195,11 @@ def _withdraw(viewer: Viewer, by_kind: dict[str, list[ReplayEntry]]) -> dict[str
         "accreditations": [row.username for row in listeners],
         "mails": [row.username for row in mails],
         "webhooks": [row.host for row in hooks],
+        "settings": replay_list.find_named(
+            "settings",
+            [entry.key for entry in by_kind.get("settings", ())],
+            (*settings.BY_NAME, *gates.BY_NAME),
+        ),
     }
     return {kind: sorted(set(names)) for kind, names in named.items() if names}
 

@@ -669,6 +669,9 @@ def test_accounts_tokens_and_accreditations_are_as_closed_as_before_the_restorat
     accreditations.end(SYSTEM, eves)
     mail_choices.change(Viewer("ned", Role.MANAGER), digest=False)
     webhook.remove(Viewer("ned", Role.MANAGER))
+    gates.set_gate(SYSTEM, "purposes", "training")
+    with store.writing() as session:
+        settings.set_value(session, SYSTEM, "second_factor", "deciding")
     listed = replay_list.find()
     lose_stores(filled)
 
@@ -681,6 +684,7 @@ def test_accounts_tokens_and_accreditations_are_as_closed_as_before_the_restorat
         "Accreditations ended again: eve.",
         "Mail choices removed, because they had changed: ned.",
         "Webhooks removed, because they had changed: old.example.",
+        "Settings and gates changed after the backup. Set them again: purposes, second_factor.",
     ):
         assert line in said
 
@@ -749,7 +753,8 @@ def test_a_list_forgets_when_neither_backups_nor_files_need_it_any_more(
         settings.set_value(session, SYSTEM, "backup_retention_months", "2")
     monkeypatch.setenv("QA_CLOCK", "2026-04-10")
     purge.purge(SYSTEM)
-    assert {entry.kind for entry in replay_list.find().entries} == {"customer", "contact"}
+    kinds = {entry.kind for entry in replay_list.find().entries}
+    assert kinds == {"customer", "contact", "settings"}
     monkeypatch.setenv("QA_CLOCK", "2027-03-10")
     purge.purge(SYSTEM)
     kinds = {entry.kind for entry in replay_list.find().entries}
