@@ -226,11 +226,16 @@ def erase_held(kind: str, *identifiers: str, actor: str = "system") -> Erasure:
     elif kind == ADVISOR:
         lake.remove_advisors(*identifiers, names=names)
     recordings.delete_orphans()
+    _empty_files()
+    lake.remove_dead_folders()
+    return Erasure(counts, kept)
+
+
+def _empty_files() -> None:
+    """Delete what the records' log and files that were read or pulled still hold."""
     store.empty_log()
     uploads.remove_leftovers()
     uploads.remove_pulled()
-    lake.remove_dead_folders()
-    return Erasure(counts, kept)
 
 
 def erase_words(
@@ -274,7 +279,7 @@ def erase_words(
         if not is_trial:
             lake.remove_names(person.names)
             _rewrite_quarantine(person)
-            store.empty_log()
+            _empty_files()
             lake.vacuum(at_once=True)
     return +counts
 

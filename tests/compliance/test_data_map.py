@@ -243,6 +243,9 @@ def test_words_that_an_erasure_does_not_find_are_erased_in_every_text(
     land([contact("2026-11-20 11:00", "K-said", survey_comment=f"I am {CALLER}.")], "third")
     environment.write_private(filled / "quarantine" / "one.csv", f"line,{CALLER}\n".encode())
     subjects.erase(SYSTEM, customer=subjects.find_customer(NUMBER))
+    for folder in ("pulling", "tmp/upload-killed"):  # what waits, and what was interrupted
+        (filled / folder).mkdir(parents=True, exist_ok=True)
+        (filled / folder / "calls.csv").write_text(f"comment\n{CALLER}\n", encoding="utf-8")
 
     def ask(words: str, *options: str) -> Any:
         run(["subject", "erase-words", words, *options, "--json"])
