@@ -113,7 +113,10 @@ def record(session: Session, actor: str, action: str, object: str = "", reason: 
             pending[path] = replace(pending.get(path, End(seq, mac)), seq=seq, mac=mac)
     if kind := WITHDRAWALS.get(action):
         name = re.split("[ =]", object.removeprefix("token:"))[0]
-        replay_list.add(kind, replay_list.digest(kind, name))
+        try:
+            replay_list.add(kind, replay_list.digest(kind, name))
+        except (OSError, Refusal):  # an account must be closed all the same
+            LOG.exception("%s of %s is not noted for restored backups", action, kind)
 
 
 @contextmanager

@@ -705,6 +705,20 @@ def test_accounts_tokens_and_accreditations_are_as_closed_as_before_the_restorat
     assert replay_list.find() == listed
 
 
+def test_an_account_is_closed_though_the_list_is_damaged_and_the_log_says_so(
+    filled: Path, add_person: Callable[..., str], caplog: pytest.LogCaptureFixture
+) -> None:
+    add_person("max", "evaluator")
+    replay_list.ensure()
+    (filled / "secrets" / replay_list.FILE).write_text("{}", encoding="utf-8")
+
+    accounts.disable(SYSTEM, "max")
+
+    with pytest.raises(Refusal, match="username or the password is wrong"):
+        sessions.sign_in("max", PASSWORD, BROWSER, 7)
+    assert "account_disable of accounts is not noted for restored backups" in caplog.text
+
+
 def test_a_gap_in_what_was_erased_since_is_asked_about(
     filled: Path, file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
