@@ -5,6 +5,7 @@ of their own choosing, could try.
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -18,7 +19,8 @@ from builders.import_files import bring, find_contacts
 from builders.wires import Wire
 from streamlit.testing.v1 import AppTest
 
-from qa_core.base import environment
+from qa_core.base import environment, i18n
+from qa_core.base.errors import Refusal
 from qa_core.cli import doctor
 from qa_core.cli.app import run
 from qa_core.compliance import audit_report
@@ -344,3 +346,31 @@ def test_records_that_cannot_be_opened_are_said_in_words_by_every_command(
     said = capsys.readouterr().out
     assert "Écoute cannot write its stores" in said and "sqlite3" not in said
     assert "temporary files" in said  # it goes on to the end
+
+
+def find_addresses() -> list[str]:
+    """Every variable of the environment with an address that the code reads."""
+    sources = (
+        path.read_text(encoding="utf-8") for path in (environment.PROJECT / "qa_core").rglob("*.py")
+    )
+    return sorted({name for text in sources for name in re.findall(r'"(QA_[A-Z_]+_URL)"', text)})
+
+
+@pytest.mark.parametrize("name", find_addresses())
+def test_a_password_in_an_address_of_the_environment_is_in_no_answer(
+    name: str, centre: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a command or the start of the server prints ends in logs and in questions for help."""
+    password = "Sup3r-Secret"
+    finders = [environment.find_proxies, environment.find_metrics_readers]
+    finders.append(environment.find_mail_server)
+    for address in (f"smtp://bob:{password}@127.0.0.1:9", f"s3://bob:{password}@host:x/y"):
+        monkeypatch.setenv(name, address)
+        for command in ("doctor", "kpi received", "engine check", "deliveries due"):
+            run(command.split())
+        for find in finders:
+            try:
+                find()
+            except Refusal as refusal:
+                print(i18n.format_for_operator(refusal))
+        assert password not in "".join(capsys.readouterr()), address

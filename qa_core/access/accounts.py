@@ -114,6 +114,20 @@ def get_viewer(session: Session, username: str) -> Viewer:
     )
 
 
+def get_named(session: Session, username: str) -> Viewer:
+    """Build the viewer of an account that an operator names. Raises Refusal likewise."""
+    try:
+        return get_viewer(session, username)
+    except AccessDenied:
+        raise _build_unknown(username) from None
+
+
+def _build_unknown(username: str) -> Refusal:
+    return build_unknown(
+        "unknown_account", N_("Account"), username, "python -m qa_core people list"
+    )
+
+
 def _build_viewer(session: Session, username: str) -> Viewer:
     account = session.get(Account, normalise_username(username))
     if account is None or not account.active:
@@ -255,6 +269,17 @@ def change(viewer: Viewer, username: str, terms: AccountTerms) -> None:
 def disable(viewer: Viewer, username: str) -> None:
     """Close an account. Its sessions end at once, and its saved views are deleted."""
     _perform(viewer, AccountAction.DISABLE, username)
+
+
+def close(session: Session, account: Account) -> None:
+    """Close an account of a restored backup that was changed since; its password is void."""
+    account.password_hash = ""
+    account.token_version += 1
+    if account.active:
+        account.active, account.closed_at = False, now()
+        audit_log.record(
+            session, Viewer.SYSTEM.username, "account_disable", account.username, "restored"
+        )
 
 
 def enable(viewer: Viewer, username: str) -> None:
@@ -500,9 +525,7 @@ def _check_possible(
     if act == AccountAction.ADD:
         require_unlike(username, session.scalars(sa.select(Account.username)))
     if act != AccountAction.ADD and account is None:
-        raise build_unknown(
-            "unknown_account", N_("Account"), username, "python -m qa_core people list"
-        )
+        raise _build_unknown(username)
     if username == viewer.username:
         raise Refusal(
             "own_account", "You cannot do this to your own account. Ask another administrator."

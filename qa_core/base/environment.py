@@ -112,7 +112,7 @@ def _build(*values: str | None) -> Environment:
             "lake_not_local",
             "QA_LAKE_URL is {url}, but the lake must be a folder on this machine. Object "
             "stores are not supported. Give a path.",
-            url=lake_url,
+            url=f"{lake_url.partition('://')[0]}://…",  # it may hold a password
         )
     return Environment(
         folder=folder,

@@ -106,7 +106,7 @@ ROOT = CommandGroup("Écoute, the quality dashboard of a contact centre.")
 
 def read_as(username: str | None) -> Viewer:
     """Build the viewer of that account (None: the system), and record in the audit log that the
-    operator reads or acts as it. Raises AccessDenied.
+    operator reads or acts as it. Raises Refusal for an unknown or closed one.
     """
     if username is None:
         return Viewer.SYSTEM
@@ -115,7 +115,7 @@ def read_as(username: str | None) -> Viewer:
 
     store.require_ready()
     with store.reading() as session:
-        viewer = accounts.get_viewer(session, username)
+        viewer = accounts.get_named(session, username)
     record("acted_as", username)
     return viewer
 

@@ -7,7 +7,7 @@ from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment
 from qa_core.base.arguments import parse_day
 from qa_core.base.errors import Misuse
-from qa_core.base.i18n import _
+from qa_core.base.i18n import N_, _
 from qa_core.cli.output import (
     DONE,
     REFUSED,
@@ -19,6 +19,18 @@ from qa_core.cli.output import (
 )
 from qa_core.cli.registry import ROOT, argument, flag, option
 
+WITHDRAWN = {
+    "accounts": N_(
+        "Accounts changed after the backup, now closed. Check their roles, then use people "
+        "enable and people reset:"
+    ),
+    "tokens": N_("Service tokens revoked again:"),
+    "accreditations": N_("Accreditations ended again:"),
+    "mails": N_("Mail choices removed, because they had changed:"),
+    "webhooks": N_("Webhooks removed, because they had changed:"),
+    "settings": N_("Settings and gates changed after the backup. Set them again:"),
+}
+"""Kinds of what a restoration closed or ended again."""
 SECRETS = ROOT.add_group("secrets", "Keys of this centre, and new ones.")
 
 
@@ -194,7 +206,8 @@ def restore(
     )
     if result.lost_corrections:
         yield _("Corrections to enter again: {items}.", items=", ".join(result.lost_corrections))
-    yield _(
-        "Check what has changed since: closed accounts, revoked tokens, stopped mails, "
-        "accreditations, settings. Import the files of that period again."
-    )
+    if result.words:
+        yield _("Words erased again from the texts: {count}.", count=result.words)
+    for kind, names in result.withdrawn.items():
+        yield f"{_(WITHDRAWN[kind])} {', '.join(names)}."
+    yield _("Import the files of that period again.")

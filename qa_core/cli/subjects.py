@@ -98,8 +98,9 @@ def restrict(
 
     [of_contact] = subjects.read_contacts([contact]) if contact else [None]
     named = _find(customer, advisor)
-    subjects.restrict(Viewer.SYSTEM, **named, contact=of_contact, reason=reason)
+    outcome = subjects.restrict(Viewer.SYSTEM, **named, contact=of_contact, reason=reason)
     yield from list_restrictions()
+    yield outcome.describe()
 
 
 @SUBJECT.command("lift")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from qa_core.storage import audit_log
+from qa_core.storage import signatures
 from qa_core.storage.records.retention import Purge
 from qa_core.storage.retention import DueData
 
@@ -30,7 +30,7 @@ class Certificate:
     @property
     def is_genuine(self) -> bool:
         """Return whether the signature fits what the certificate says."""
-        return audit_log.is_signature(self.signature, *name_content(self))
+        return signatures.is_signature(self.signature, *name_content(self))
 
     def as_json(self) -> dict[str, Any]:
         """Build the certificate as docs/contract.md, section 3 prints it."""

@@ -7,6 +7,7 @@ followed, and no private network is reached: a name that leads there is refused.
 import hashlib
 import hmac
 import json
+import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -171,7 +172,7 @@ def _escape_slack(text: str) -> str:
 
 
 def _write_teams(message: AlertMessage) -> dict[str, Any]:
-    lines = [line.replace("[", "\\[") for line in message.lines]  # no link from a name
+    lines = [re.sub(r"[\\[]", r"\\\g<0>", line) for line in message.lines]  # no link from a name
     blocks = [
         {"type": "TextBlock", "text": message.title, "weight": "Bolder", "size": "Medium"},
         *({"type": "TextBlock", "text": f"- {line}", "wrap": True} for line in lines),

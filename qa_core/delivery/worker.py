@@ -90,7 +90,7 @@ def preview(username: str, kind: str) -> str:
     server = environment.find_mail_server()
     moment = now()
     with store.reading() as session:
-        viewer = accounts.get_viewer(session, username)
+        viewer = accounts.get_named(session, username)
         month, alert = schedule.find_newest_month(session), schedule.find_newest_alert(session)
     wanted = MailChoices(digest=True, notices=True, alerts=True)
     found = schedule.find_periods(viewer, wanted, month, alert, moment)

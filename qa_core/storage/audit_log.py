@@ -9,7 +9,6 @@ then in the server's log: only such a note shows that rows were cut off the end.
 import fcntl
 import hashlib
 import hmac
-import json
 import logging
 import os
 import re
@@ -25,7 +24,7 @@ from sqlalchemy.orm import Session
 
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
-from qa_core.storage import system_errors
+from qa_core.storage import replay_list, system_errors
 from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
@@ -33,12 +32,26 @@ from qa_core.storage.records.base import now
 from qa_core.storage.records.listening import ConfirmedEvaluator
 from qa_core.storage.records.people import Account, Advisor, AdvisorAlias
 from qa_core.storage.records.retention import JournalCut, JournalRewording
+from qa_core.storage.signatures import compute_mac, is_signature, sign
 
 LOG = logging.getLogger("qa_core.journal")
 LOG_SECONDS = 600
 """Seconds between two notes in the server's log."""
 MIN_NAME_LENGTH = 3
 """Shorter spellings, and bare numbers, mean a person only where they are the whole value."""
+WITHDRAWALS = {
+    **dict.fromkeys(("account_change", "account_disable", "account_remove"), "accounts"),
+    **dict.fromkeys(("account_reset", "password_changed", "second_factor_added"), "accounts"),
+    "account_revoke_token": "tokens",
+    "accreditation_ended": "accreditations",
+    **dict.fromkeys(("mail_choices_changed", "mail_stopped"), "mails"),
+    **dict.fromkeys(("webhook_entered", "webhook_removed"), "webhooks"),
+    **dict.fromkeys(("gate_set", "setting_changed"), "settings"),
+}
+"""Acts that may take something away by the account, token, webhook or setting that their object
+names first, and what they concern. The replay list notes them: no restored backup may give it
+back unnoticed.
+"""
 _WORD = re.compile(r"\w[\w-]+")
 FIRST_MAC = "0" * 64
 PENDING_END = "journal_end"
@@ -84,7 +97,9 @@ def record(session: Session, actor: str, action: str, object: str = "", reason: 
     last = session.execute(_NEWEST).first() or _find_cut(session)
     seq, previous = (last.seq + 1, last.mac) if last else (1, FIRST_MAC)
     at = _format_moment(now())
-    mac = _mac(environment.secret("journal"), previous, seq, at, actor, action, object, reason)
+    mac = compute_mac(
+        environment.secret("journal"), previous, seq, at, actor, action, object, reason
+    )
     session.execute(
         sa.insert(JournalRow).values(
             seq=seq, at=at, actor=actor, action=action, object=object, reason=reason, mac=mac
@@ -96,6 +111,12 @@ def record(session: Session, actor: str, action: str, object: str = "", reason: 
         # good what was cut. Only the very first row makes one.
         if path in pending or _is_current(session, _read_end(path), is_first=seq == 1):
             pending[path] = replace(pending.get(path, End(seq, mac)), seq=seq, mac=mac)
+    if kind := WITHDRAWALS.get(action):
+        name = re.split("[ =]", object.removeprefix("token:"))[0]
+        try:
+            replay_list.add(kind, replay_list.digest(kind, name))
+        except (OSError, Refusal):  # an account must be closed all the same
+            LOG.exception("%s of %s is not noted for restored backups", action, kind)
 
 
 @contextmanager
@@ -317,21 +338,6 @@ def is_telling(name: str) -> bool:
     return len(name) >= MIN_NAME_LENGTH and not name.isdecimal()
 
 
-def sign(*fields: int | str) -> str:
-    """Sign these fields with the secret of the audit log."""
-    return _mac(environment.secret("journal"), "signature", *fields)
-
-
-def find_signatures(*fields: int | str) -> list[str]:
-    """Sign these fields with each secret that the audit log has had, the present one first."""
-    return [_mac(key, "signature", *fields) for key in environment.find_keys("journal")]
-
-
-def is_signature(signature: str, *fields: int | str) -> bool:
-    """Return whether these fields were signed so, with the present secret or an earlier one."""
-    return any(hmac.compare_digest(signature, candidate) for candidate in find_signatures(*fields))
-
-
 def name_advisor(advisor_id: str) -> str:
     """Return the pseudonym of an advisor in the audit log. Rows are never changed; with the
     advisor goes what tells whom the pseudonym means.
@@ -348,7 +354,7 @@ def find_advisors(advisor_ids: Iterable[str]) -> dict[str, str]:
 
 
 def _name_advisor(key: bytes, advisor_id: str) -> str:
-    return f"advisor {_mac(key, 'signature', 'advisor', advisor_id)[:16]}"
+    return f"advisor {compute_mac(key, 'signature', 'advisor', advisor_id)[:16]}"
 
 
 def find_end(session: Session) -> End:
@@ -417,12 +423,5 @@ def _write_end(path: Path, end: End) -> None:
 
 
 def _is_sealed(key: bytes, previous: str, row: JournalRow) -> bool:
-    mac = _mac(key, previous, row.seq, row.at, row.actor, row.action, row.object, row.reason)
+    mac = compute_mac(key, previous, row.seq, row.at, row.actor, row.action, row.object, row.reason)
     return hmac.compare_digest(mac, row.mac)
-
-
-def _mac(key: bytes, previous: str, *fields: int | str) -> str:
-    canonical = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
-    return hmac.new(
-        key, previous.encode() + b"\x1f" + canonical.encode(), hashlib.sha256
-    ).hexdigest()

@@ -2,19 +2,23 @@
 
 It lies beside the secrets and in no backup, sealed, and is noted in a second place where
 QA_ANCHOR names one. Persons who were erased are in it by a keyed digest, which tells
-nobody who they were. Its writers hold the lock of imports.
+nobody who they were. Its writers hold the lock of imports, or write a row of the audit log.
 """
 
 import json
+import logging
 import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
-from qa_core.storage import audit_log
+from qa_core.storage import signatures
 
+LOG = logging.getLogger("qa_core.journal")
 FILE = "replay.json"
 CUSTOMER, CONTACT, ADVISOR_NAME = OF_IMPORTS = ("customer", "contact", "advisor_name")
 """Kinds that imports ask for (`storage.erased_people`)."""
@@ -29,6 +33,8 @@ class ReplayEntry:
     `audio`: a contact whose audio was forbidden, as JSON, with the reason as `value` ·
     `exclusion`, `restriction`: what is left out, as JSON, with the reason as `value` ·
     `rectification`: a contact and its corrected field, as JSON; the value is in no list ·
+    `words`: erased words, by a digest, with their number as `value` · kinds
+    of `audit_log.WITHDRAWALS`: from whom something was taken, by a digest ·
     `purge`: its key day, where later than the day of the purge · `period`: a kind of
     data, with its period as `value`.
     """
@@ -55,7 +61,17 @@ def digest(kind: str, value: str) -> str:
 
 def find_digests(kind: str, value: str) -> list[str]:
     """Compute the digests of a person: one for each secret that the audit log has had."""
-    return audit_log.find_signatures("erased", kind, value)
+    return signatures.find_signatures("erased", kind, value)
+
+
+def find_named(kind: str, keys: Iterable[str], values: Iterable[str]) -> list[str]:
+    """Find the values with a digest among the keys, in order."""
+    digests = set(keys)
+    return sorted(
+        value
+        for value in (set(values) if digests else ())
+        if not digests.isdisjoint(find_digests(kind, value))
+    )
 
 
 def ensure() -> ReplayList:
@@ -69,33 +85,41 @@ def ensure() -> ReplayList:
 
 def add(kind: str, *keys: str, value: str = "") -> None:
     """Add acts that happen now; an earlier entry for the same gives way."""
-    known, at, fresh_keys = ensure(), environment.now(), dict.fromkeys(keys)
-    kept = [entry for entry in known.entries if entry.kind != kind or entry.key not in fresh_keys]
-    fresh = [ReplayEntry(at, kind, key, value) for key in fresh_keys]
-    write(replace(known, number=known.number + len(fresh), entries=(*kept, *fresh)))
+    fresh_keys = dict.fromkeys(keys)
+    with _one_writer():
+        known, at = ensure(), environment.now()
+        kept = [item for item in known.entries if item.kind != kind or item.key not in fresh_keys]
+        fresh = [ReplayEntry(at, kind, key, value) for key in fresh_keys]
+        write(replace(known, number=known.number + len(fresh), entries=(*kept, *fresh)))
 
 
 def drop(kind: str, *keys: str) -> None:
     """Drop acts that were taken back since."""
-    known = find()
-    if known is None:
-        return
-    kept = [entry for entry in known.entries if entry.kind != kind or entry.key not in keys]
-    if len(kept) < len(known.entries):
-        write(replace(known, number=known.number + 1, entries=tuple(kept)))
+    with _one_writer():
+        if (known := find()) is None:
+            return
+        kept = [entry for entry in known.entries if entry.kind != kind or entry.key not in keys]
+        if len(kept) < len(known.entries):
+            write(replace(known, number=known.number + 1, entries=tuple(kept)))
 
 
 def forget_before(moment: datetime, erased_before: datetime) -> None:
     """Drop the entries from before that moment; older backups cannot be restored then. What
     keeps erased people out of later files stays until `erased_before`.
     """
-    known = find()
-    if known is None:
-        return
     ends = dict.fromkeys(OF_IMPORTS, min(moment, erased_before))
-    kept = tuple(item for item in known.entries if item.at >= ends.get(item.kind, moment))
-    if len(kept) < len(known.entries):
-        write(replace(known, complete_since=max(moment, known.complete_since), entries=kept))
+    with _one_writer():
+        if (known := find()) is None:
+            return
+        kept = tuple(item for item in known.entries if item.at >= ends.get(item.kind, moment))
+        if len(kept) < len(known.entries):
+            write(replace(known, complete_since=max(moment, known.complete_since), entries=kept))
+
+
+@contextmanager
+def _one_writer() -> Iterator[None]:
+    with environment.lock(environment.current().secrets_folder / f".{FILE}.lock"):
+        yield
 
 
 def find() -> ReplayList | None:
@@ -113,7 +137,7 @@ def write(known: ReplayList) -> None:
         ],
     }
     content = json.dumps(
-        {**document, "seal": audit_log.sign(*_name_content(document))}, indent=0
+        {**document, "seal": signatures.sign(*_name_content(document))}, indent=0
     ).encode()
     first, *others = _find_files()
     environment.write_private(first, content, overwrite=True)
@@ -121,7 +145,7 @@ def write(known: ReplayList) -> None:
         try:
             environment.write_private(path, content, overwrite=True)
         except OSError:
-            audit_log.LOG.exception("the replay list cannot be noted in %s", path)
+            LOG.exception("the replay list cannot be noted in %s", path)
 
 
 def _find_files() -> list[Path]:
@@ -137,7 +161,7 @@ def _read(path: Path) -> ReplayList:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         seal = document.pop("seal")
-        if not audit_log.is_signature(seal, *_name_content(document)):
+        if not signatures.is_signature(seal, *_name_content(document)):
             raise ValueError("seal")
         entries = [
             ReplayEntry(datetime.fromisoformat(at), kind, _key_ids(key), value)

@@ -17,7 +17,7 @@ from qa_core.ui.frame.markdown import escape
 from qa_core.ui.server import browser
 from qa_core.ui.widgets import actions
 
-_ADDRESS, _RECOVERY = "second_factor_address", "second_factor_recovery"
+_ADDRESS = "second_factor_address"
 
 
 def show_sign_in() -> None:
@@ -66,8 +66,11 @@ def show_enrolment() -> None:
     _left, middle, _right = st.columns([1, 2, 1])
     with middle:
         st.header(_("Second factor"), anchor=False)
-        text = _("Your role needs a code from an app on your phone, in addition to the password.")
-        st.caption(text)
+        if not gate.sign_in_state().recovery_codes:
+            text = _(
+                "Your role needs a code from an app on your phone, in addition to the password."
+            )
+            st.caption(text)
         show_second_factor()
         gate.show_sign_out()
 
@@ -78,7 +81,7 @@ def show_second_factor() -> None:
     if signed_in is None:
         st.stop()
     viewer = signed_in.viewer
-    if codes := st.session_state.get(_RECOVERY):
+    if codes := gate.sign_in_state().recovery_codes:
         st.success(_("Your second factor applies from your next sign-in."))
         text = _(
             "Recovery codes: each works once. They are shown only now: print them or "
@@ -87,8 +90,7 @@ def show_second_factor() -> None:
         st.write(text)
         st.code("\n".join(codes), language=None)
         if st.button(_("I have kept them"), type="primary"):
-            del st.session_state[_RECOVERY]
-            gate.sign_in_state().is_enrolled = False  # looked up again
+            gate.sign_in_state().recovery_codes = ()
             st.rerun()
     elif second_factor.has_factor(viewer.username):
         st.text(_("In use: each sign-in needs a code from your app."))
@@ -113,7 +115,8 @@ def _show_setup(viewer: Viewer) -> None:
         is_sent = st.form_submit_button(_("Confirm"), type="primary")
     if is_sent:
         with actions.show_refusals():
-            st.session_state[_RECOVERY] = second_factor.confirm(viewer, code, browser.current())
+            codes = second_factor.confirm(viewer, code, browser.current())
+            gate.sign_in_state().recovery_codes = codes
             del st.session_state[_ADDRESS]
             st.rerun()
 

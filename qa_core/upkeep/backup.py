@@ -100,7 +100,8 @@ def back_up(viewer: Viewer, path: Path) -> Backup:
             for name in tables.TABLES:
                 locks.enter_context(tables.writing(name))
             number = replay_list.ensure().number  # begun before the moment that it covers
-            made = Backup(path, environment.now(), number, _check_secrets(NEEDED))
+            with store.writing():  # an act noted before this moment is in the copy
+                made = Backup(path, environment.now(), number, _check_secrets(NEEDED))
             store.copy_into(scratch / RECORDS)
             files = {RECORDS: scratch / RECORDS} | _find_files()
             with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as to:

@@ -57,6 +57,8 @@ References = set[tuple[str, str | None]]
 without a system may mean any.
 """
 GONE = "…"
+SHARED_KEY = "given_customer_key"
+"""Column with the pseudonym of a number that several people share."""
 NAMING = (TEXT, RECORD, WORDING, IDENTIFIER)
 """Contents in which a name may stand."""
 
@@ -146,8 +148,9 @@ def find_person(
     shared number, an erasure looks for all contacts; a copy would show what others said.
     """
     if kind == CUSTOMER:
-        keys = ("customer_key",) if is_copied else ("customer_key", "given_customer_key")
-        return StoredPerson(kind, identifier, (identifier,), *_find_references(identifier, keys))
+        keys = ("customer_key",) if is_copied else ("customer_key", SHARED_KEY)
+        names = () if is_copied and is_shared(identifier) else (identifier,)
+        return StoredPerson(kind, identifier, names, *_find_references(identifier, keys))
     if kind == ACCOUNT:
         # A name that is another's username means that one.
         shown = sa.select(Account.display_name).where(
@@ -223,31 +226,46 @@ def erase_held(kind: str, *identifiers: str, actor: str = "system") -> Erasure:
     elif kind == ADVISOR:
         lake.remove_advisors(*identifiers, names=names)
     recordings.delete_orphans()
-    store.empty_log()
-    uploads.remove_leftovers()
-    uploads.remove_pulled()
+    _empty_files()
     lake.remove_dead_folders()
     return Erasure(counts, kept)
 
 
+def _empty_files() -> None:
+    """Delete what the records' log and files that were read or pulled still hold."""
+    store.empty_log()
+    uploads.remove_leftovers()
+    uploads.remove_pulled()
+
+
 def erase_words(
-    viewer: Viewer, words: str, actor: str = "system", is_trial: bool = False
+    viewer: Viewer,
+    words: str,
+    actor: str = "system",
+    is_trial: bool = False,
+    is_known: bool = False,
 ) -> Mapping[str, int]:
     """Replace words in every text of the stores, such as a caller's own name in a note of
     coaching, which no erasure finds. Returns texts by table; with `is_trial`, they are only
-    counted. Only `Viewer.SYSTEM` may. The audit log and older backups keep them. Raises Refusal
-    for a name of the centre's people, who are erased as such, and for a word too short.
+    counted. Only `Viewer.SYSTEM` may. The audit log and older backups keep them; a backup that
+    is restored loses them again (`is_known`: they were checked). Raises Refusal for a name of
+    the centre's people, who are erased as such, and for a word too short.
     """
     if not viewer.is_system:
         raise AccessDenied()
+    words = re.sub(r"^\W+|\W+$", "", words)
     person, counts = StoredPerson(CUSTOMER, "", (words,)), Counter[str]()
     with store.one_import_at_a_time():
         recovery.finish_interrupted()
         with store.rehearsing() if is_trial else store.writing() as session:
             known = map(str.casefold, find_names(session))
-            if not audit_log.is_telling(words) or words.casefold() in known:
+            is_refused = not audit_log.is_telling(words) or words.casefold() in known
+            if is_refused and not is_known:
                 message = N_("{words} is too short, or names somebody of the centre.")
                 raise Refusal("bad_words", message, words=words)
+            if not is_trial:
+                number = str(len(re.findall(r"\w+", words)))
+                replay_list.add("words", replay_list.digest("words", words.lower()), value=number)
             for entry in data_map.find_records().values():
                 for what in (TEXT, RECORD, WORDING) if " " in words else (TEXT, RECORD):
                     for column, datum in entry.find(what):
@@ -261,7 +279,7 @@ def erase_words(
         if not is_trial:
             lake.remove_names(person.names)
             _rewrite_quarantine(person)
-            store.empty_log()
+            _empty_files()
             lake.vacuum(at_once=True)
     return +counts
 
@@ -310,6 +328,11 @@ def _find_references(customer_key: str, columns: Collection[str]) -> tuple[Refer
         contacts |= {(contact_id, system), (contact_id, None)}
         tickets |= {(ticket, system), (ticket, None)} if ticket is not None else set()
     return frozenset(contacts), frozenset(tickets)
+
+
+def is_shared(customer_key: str) -> bool:
+    """Return whether a pseudonym is of a number that several people share."""
+    return bool(_find_references(customer_key, (SHARED_KEY,))[0])
 
 
 def _erase_imported(session: Session, person: StoredPerson) -> Mapping[str, int]:

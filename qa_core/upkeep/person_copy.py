@@ -2,7 +2,6 @@
 and pages in French and English with what art. 15(1) asks for.
 """
 
-import csv
 import html
 import io
 import json
@@ -26,6 +25,7 @@ from qa_core.compliance.documents.blocks import (
 )
 from qa_core.compliance.documents.drafting import draft
 from qa_core.compliance.recordings import vault
+from qa_core.metrics import downloads
 from qa_core.storage import audit_log, lake
 from qa_core.storage.facts.personal_data import ACCOUNT, ADVISOR, CUSTOMER, ROW, ColumnContent
 from qa_core.storage.records import data_map, store
@@ -45,12 +45,14 @@ HEADINGS: dict[str, dict[str, str]] = declared.read(__file__)
 ENDINGS = {"audio/mpeg": "mp3", "audio/ogg": "ogg"}
 
 
-def collect(kind: str, identifier: str) -> dict[str, Rows]:
-    """Collect what the stores hold of a person, by table; names of others are left out."""
+def collect(kind: str, identifier: str, is_copied: bool = True) -> dict[str, Rows]:
+    """Collect what the stores hold of a person, by table; names of others are left out, and in
+    a copy the contacts of a number that several people share (GDPR art. 15(4)).
+    """
     with store.reading() as session:
         ids = erasure.find_identifiers(session, kind, identifier)
-        people = [erasure.find_person(session, kind, name, is_copied=True) for name in ids]
-        tables = {"contacts": _read_contacts(kind, ids)} if kind != ACCOUNT else {}
+        people = [erasure.find_person(session, kind, name, is_copied) for name in ids]
+        tables = {"contacts": _read_contacts(kind, ids, is_copied)} if kind != ACCOUNT else {}
         if kind == ADVISOR:
             theirs = sa.select(Account.username).where(Account.advisor_id.in_(ids))
             accounts = session.scalars(exempt(theirs)).all()
@@ -91,10 +93,11 @@ def find_shown(entry: StoredTable, kind: str) -> list[str]:
     ]
 
 
-def _read_contacts(kind: str, ids: Sequence[str]) -> Rows:
+def _read_contacts(kind: str, ids: Sequence[str], is_copied: bool) -> Rows:
     entry = data_map.LAKE["contacts"]
     columns = ", ".join(find_shown(entry, kind))
     keys = [column.name for column, _datum in entry.find(ColumnContent.IDENTIFIER, kind)]
+    keys = [key for key in keys if not (is_copied and key == erasure.SHARED_KEY)]
     condition = " OR ".join(f"list_contains(?, {key})" for key in keys)
     query = f"SELECT {columns} FROM contacts WHERE {condition} ORDER BY started_at"
     with lake.working() as connection:
@@ -154,17 +157,21 @@ def _hide_others(session: Session, own_names: set[str], tables: dict[str, Rows])
     }
 
 
-def write_zip(tables: Mapping[str, Rows], audio: Sequence[Recording] = ()) -> bytes:
-    """Write the copy as a zip."""
+def write_zip(
+    tables: Mapping[str, Rows], audio: Sequence[Recording] = (), is_shared: bool = False
+) -> bytes:
+    """Write the copy as a zip. `is_shared`: it says what of a shared number is left out."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         plain = {name: [_convert_row(row) for row in rows] for name, rows in tables.items()}
         archive.writestr("data.json", json.dumps(plain, ensure_ascii=False, indent=1))
         for name, rows in plain.items():
-            archive.writestr(f"{name}.csv", _write_csv(rows))
+            columns = _list_columns(rows)
+            lines = ([row.get(column) for column in columns] for row in rows)
+            archive.writestr(f"{name}.csv", downloads.to_csv(columns, lines))
         for language, name in (("fr", "index.html"), ("en", "index.en.html")):
             with i18n.in_language(language):
-                archive.writestr(name, _write_page(plain))
+                archive.writestr(name, _write_page(plain, is_shared))
         for recording in audio:
             ending = ENDINGS.get(recording.media_type, "wav")
             name = f"audio/{recording.recorded_at:%Y-%m-%d-%H%M}-{recording.id}.{ending}"
@@ -182,19 +189,6 @@ def _convert_row(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _list_columns(rows: Rows) -> list[str]:
     return list(dict.fromkeys(name for row in rows for name in row))
-
-
-def _write_csv(rows: Rows) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, _list_columns(rows) or ["nothing"])
-    writer.writeheader()
-    writer.writerows({name: _escape(value) for name, value in row.items()} for row in rows)
-    return text.getvalue()
-
-
-def _escape(value: Any) -> Any:
-    starts_formula = isinstance(value, str) and value.startswith(tuple("=+-@\t\r\n"))
-    return f"'{value}" if starts_formula else value
 
 
 def name_column(name: str) -> str:
@@ -215,10 +209,17 @@ def translate(heading: str) -> str:
     return HEADINGS.get(i18n.language(), {}).get(heading) or _(heading)
 
 
-def _write_page(tables: Mapping[str, Rows]) -> str:
+def _write_page(tables: Mapping[str, Rows], is_shared: bool) -> str:
     blocks = draft("person_copy", facts.read())
     filled = {name: rows for name, rows in tables.items() if rows}
-    if not filled:
+    if is_shared:
+        text = _(
+            "Several people use this number. Its contacts are left out, because they may be "
+            "somebody else's (GDPR art. 15(4)). Name a customer number or an e-mail address of "
+            "yours, and we look again."
+        )
+        blocks.insert(1, Paragraph(text))
+    elif not filled:
         blocks[0] = Paragraph(_("We hold no data about you (GDPR art. 15)."))
     for name, rows in filled.items():
         columns = _list_columns(rows)

@@ -23,7 +23,7 @@ from qa_core.metrics.kpi import closed_months, month_closing
 from qa_core.metrics.kpis.dimensions import add_months
 from qa_core.quality import retention as quality_retention
 from qa_core.quality.evaluations import publication
-from qa_core.storage import audit_log, lake, replay_list, system_errors
+from qa_core.storage import audit_log, lake, replay_list, signatures, system_errors
 from qa_core.storage.records import due_work, store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.imports import PURGE
@@ -253,7 +253,7 @@ def close_certificate(number: int, why: str = "") -> Certificate:
         end = audit_log.find_end(session)
         row.seq, row.mac, row.finished_at = end.seq, end.mac, now()
         row.signature = ""
-        row.signature = audit_log.sign(*certificates.name_content(certificates.certify(row)))
+        row.signature = signatures.sign(*certificates.name_content(certificates.certify(row)))
         return certificates.certify(row)
 
 

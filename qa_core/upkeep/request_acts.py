@@ -100,7 +100,7 @@ def _count_rows(item: PersonRequest) -> int:
     """Count the rows that name a person who asked to be erased."""
     if not item.subject or item.subject.startswith(STAND_IN):
         return 0
-    tables = person_copy.collect(item.subject_kind, item.subject)
+    tables = person_copy.collect(item.subject_kind, item.subject, is_copied=False)
     return sum(len(rows) for name, rows in tables.items() if name not in AFTER_ERASURE)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import sqlalchemy as sa
 
+from qa_core.access import accounts
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
@@ -25,15 +26,24 @@ from qa_core.compliance import recordings, restrictions, retention
 from qa_core.compliance.conditions import gates
 from qa_core.ingest.staging.pseudonyms import KEY_LENGTH
 from qa_core.storage import audit_log, replay_list
+from qa_core.storage.facts import schema
 from qa_core.storage.facts.guard import Unscoped
-from qa_core.storage.facts.personal_data import ADVISOR, CUSTOMER, PERSONS
+from qa_core.storage.facts.personal_data import (
+    ADVISOR,
+    CUSTOMER,
+    PERSONS,
+    ColumnContent,
+    find_columns,
+)
 from qa_core.storage.lake import tables
 from qa_core.storage.records import data_map, store
 from qa_core.storage.records.audit_log import JournalRow
+from qa_core.storage.records.deliveries import MailChoice, Webhook
 from qa_core.storage.records.imports import BeforeImage, WaitingRow
-from qa_core.storage.records.people import Advisor
+from qa_core.storage.records.listening import Accreditation
+from qa_core.storage.records.people import Account, Advisor, LoginSession, ServiceToken
 from qa_core.storage.replay_list import ReplayEntry
-from qa_core.upkeep import backup, purge, subjects
+from qa_core.upkeep import backup, erasure, purge, subjects
 
 READY = "ready.json"
 """Made when all is unpacked and cleared: from then on only moving is left."""
@@ -43,6 +53,8 @@ READY = "ready.json"
 class Restored:
     """Restoration: the moment of its stores, what was erased again, `deleted` by kind, and the
     corrections since, whose values are in no backup: `contact: field` to enter again.
+    `withdrawn`: what was closed or ended again, since it changed after that moment, by kind, and
+    the settings and gates that have an earlier value.
     """
 
     made_at: datetime
@@ -51,14 +63,17 @@ class Restored:
     objections: int = 0
     deleted: Mapping[str, int] = field(default_factory=dict)
     lost_corrections: Sequence[str] = ()
+    words: int = 0
+    withdrawn: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Build the document of `restore --json` (docs/contract.md, section 3)."""
         return {
             "made_at": self.made_at.isoformat(),
-            "replayed": read_fields(self, ("customers", "advisors", "objections")),
+            "replayed": read_fields(self, ("customers", "advisors", "objections", "words")),
             "deleted": dict(self.deleted),
             "lost_corrections": list(self.lost_corrections),
+            "withdrawn": dict(self.withdrawn),
         }
 
 
@@ -118,6 +133,10 @@ def replay(viewer: Viewer, since: datetime, name: str, accept_gaps: bool = False
     for kind, identifiers in erased.items():
         for identifier in identifiers:
             subjects.erase(viewer, **{kind: identifier})
+    words = _find_words(by_kind.get("words", ()))
+    for text in words:
+        erasure.erase_words(viewer, text, is_known=True)
+    withdrawn = _withdraw(viewer, by_kind)
     _ensure_advisors(by_kind)
     objections = [restrictions.read_key(entry.key) for entry in by_kind.get("objection", ())]
     subjects.object_to(
@@ -139,7 +158,88 @@ def replay(viewer: Viewer, since: datetime, name: str, accept_gaps: bool = False
     counts = (len(erased[kind]) for kind in (CUSTOMER, ADVISOR))
     corrected = (json.loads(entry.key) for entry in by_kind.get("rectification", ()))
     lost = [f"{contact}: {column}" for _system, contact, column in corrected]
-    return Restored(since, *counts, len(objections), deleted, lost)
+    return Restored(since, *counts, len(objections), deleted, lost, len(words), withdrawn)
+
+
+def _withdraw(viewer: Viewer, by_kind: dict[str, list[ReplayEntry]]) -> dict[str, list[str]]:
+    """Close the accounts that were changed since, and end what was ended: nothing tells their
+    present roles and passwords. Returns names by kind, and of changed settings.
+    """
+
+    with store.writing() as session:
+
+        def find(kind: str, column: Any, *tests: Any) -> list[Any]:
+            rows = session.scalars(_whole(sa.select(column.class_).where(*tests))).all()
+            keys = [entry.key for entry in by_kind.get(kind, ())]
+            names = {getattr(row, column.key) for row in rows} - {None}
+            named = replay_list.find_named(kind, keys, names)
+            return [row for row in rows if getattr(row, column.key) in named]
+
+        closed = find("accounts", Account.username)
+        tokens = find("tokens", ServiceToken.name, ServiceToken.revoked_at.is_(None))
+        listeners = find("accreditations", Accreditation.username, Accreditation.ended_at.is_(None))
+        mails = find("mails", MailChoice.username)
+        hooks = session.scalars(sa.select(Webhook)).all() if "webhooks" in by_kind else []
+        session.execute(sa.delete(LoginSession))  # some were ended since
+        for account in closed:
+            accounts.close(session, account)
+        for token in tokens:
+            token.revoked_at, token.revoked_by = environment.now(), viewer.username
+        for accreditation in listeners:
+            accreditation.ended_at, accreditation.ended_by = environment.now(), viewer.username
+        for row in (*mails, *hooks):
+            session.delete(row)
+    named = {
+        "accounts": [row.username for row in closed],
+        "tokens": [row.name for row in tokens],
+        "accreditations": [row.username for row in listeners],
+        "mails": [row.username for row in mails],
+        "webhooks": [row.host for row in hooks],
+        "settings": replay_list.find_named(
+            "settings",
+            [entry.key for entry in by_kind.get("settings", ())],
+            (*settings.BY_NAME, *gates.BY_NAME),
+        ),
+    }
+    return {kind: sorted(set(names)) for kind, names in named.items() if names}
+
+
+def _find_words(entries: Sequence[ReplayEntry]) -> list[str]:
+    """Find the words that were erased since, as they are written in the texts of the stores."""
+    lengths = {int(entry.value) for entry in entries}
+    candidates: set[str] = set()
+    for text in _read_texts() if lengths else ():
+        spans = [match.span() for match in re.finditer(r"\w+", text)]
+        for length in lengths:
+            ends = spans[length - 1 :]
+            candidates.update(
+                text[start:end].lower() for (start, _), (_, end) in zip(spans, ends, strict=False)
+            )
+    return replay_list.find_named("words", (entry.key for entry in entries), candidates)
+
+
+def _read_texts() -> Iterator[str]:
+    kinds = (ColumnContent.TEXT, ColumnContent.RECORD, ColumnContent.WORDING)
+    lake_columns = [name for kind in kinds for name in find_columns(schema.CONTACTS, kind)]
+    yield from map(str, _read_columns(*lake_columns))
+    with store.reading() as session:
+        for entry in data_map.find_records().values():
+            for column, _datum in (found for kind in kinds for found in entry.find(kind)):
+                for value in session.scalars(_whole(sa.select(column).where(column.is_not(None)))):
+                    yield from _find_strings(value)
+    for path in (environment.current().folder / "quarantine").glob("*.csv"):
+        yield path.read_text(encoding="utf-8")
+
+
+def _find_strings(value: Any) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case dict():
+            yield from _find_strings([*value, *value.values()])
+        case list():
+            for item in value:
+                yield from _find_strings(item)
 
 
 def _ensure_advisors(by_kind: dict[str, list[ReplayEntry]]) -> None:
@@ -241,21 +341,13 @@ def _finish(staging: Path) -> Restored:
     environment.sync(home)
     shutil.rmtree(staging)
     made_at = datetime.fromisoformat(document["made_at"])
-    lost = document.get("lost_corrections", ())
-    return Restored(
-        made_at, **document["replayed"], deleted=document["deleted"], lost_corrections=lost
-    )
+    more = {name: document[name] for name in ("deleted", "lost_corrections", "withdrawn")}
+    return Restored(made_at, **document["replayed"], **more)
 
 
 def _find_erased(kind: str, by_kind: Mapping[str, list[ReplayEntry]]) -> list[str]:
-    digests = {entry.key for entry in by_kind.get(kind, ())}
-    if not digests:
-        return []
-    return sorted(
-        value
-        for value in set(_find_present(kind))
-        if not digests.isdisjoint(replay_list.find_digests(kind, value))
-    )
+    keys = [entry.key for entry in by_kind.get(kind, ())]
+    return replay_list.find_named(kind, keys, _find_present(kind))
 
 
 def _find_present(kind: str) -> Iterator[str]:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import masking
-from qa_core.base.errors import AccessDenied, Misuse, Refusal, require_known
+from qa_core.base.errors import AccessDenied, Misuse, Refusal, build_unknown, require_known
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.centre import advisors
 from qa_core.centre.advisors import normalise_name
@@ -67,7 +67,7 @@ def _is_known(customer_key: str) -> bool:
 
 def find_account(text: str) -> str:
     """Find a username, or the name of a person whose evaluations are imported. Raises
-    AccessDenied for an unknown one.
+    Refusal for an unknown one.
     """
     names = sa.union(sa.select(Account.username), sa.select(ConfirmedEvaluator.name))
     with store.reading() as session:
@@ -75,11 +75,11 @@ def find_account(text: str) -> str:
     for name in (text, normalise_name(text)):
         if name in known:
             return name
-    raise AccessDenied()
+    raise build_unknown("unknown_account", N_("Account"), text)
 
 
 def find_advisor(text: str) -> str:
-    """Find an advisor's id. Raises AccessDenied for an unknown one, Refusal for a shared name."""
+    """Find an advisor's id. Raises Refusal for an unknown one and for a shared name."""
     with store.reading() as session:
         return notices.get_advisor(advisors.Directory.load(session), text)
 
@@ -134,7 +134,7 @@ def _export(
     with store.writing() as session:
         reason = f"{kind}, {len(audio)} recordings" if with_audio else kind
         audit_log.record(session, viewer.username, "subject_exported", what, reason)
-    return person_copy.write_zip(tables, audio)
+    return person_copy.write_zip(tables, audio, erasure.is_shared(subject))
 
 
 def erase(

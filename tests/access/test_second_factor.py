@@ -154,18 +154,20 @@ def test_a_reset_removes_the_factor_of_a_lost_phone(app_of_tom: pyotp.TOTP) -> N
 
 
 @pytest.mark.parametrize(
-    ("asked", "role", "is_needed"),
+    ("asked", "role", "is_needed", "page", "shown"),
     [
-        ("nobody", "dpo", False),
-        ("deciding", "dpo", True),
-        ("deciding", "evaluator", False),
-        ("everybody", "evaluator", True),
+        ("nobody", "dpo", False, "my_account", "My account"),
+        ("deciding", "dpo", True, "listening_rules", "Compliance"),
+        ("deciding", "evaluator", False, "my_account", "My account"),
+        ("everybody", "evaluator", True, "my_account", "My account"),
     ],
 )
 def test_a_role_that_needs_a_factor_sees_nothing_before_it_is_set_up(
     asked: str,
     role: str,
     is_needed: bool,
+    page: str,
+    shown: str,
     add_person: Callable[..., str],
     open_app: Callable[..., AppTest],
 ) -> None:
@@ -173,10 +175,10 @@ def test_a_role_that_needs_a_factor_sees_nothing_before_it_is_set_up(
     with store.writing() as session:
         settings.set_value(session, Viewer.SYSTEM, "second_factor", asked)
 
-    app = open_app("ann", "my_account")
+    app = open_app("ann", page)
 
     assert ("Second factor" in [header.value for header in app.header]) is is_needed
-    assert ("My account" in [title.value for title in app.title]) is not is_needed
+    assert (shown in [title.value for title in app.title]) is not is_needed
     if is_needed:
         app.button(key="second_factor_start").click().run()
         [secret] = [code.value for code in app.code]
@@ -184,4 +186,18 @@ def test_a_role_that_needs_a_factor_sees_nothing_before_it_is_set_up(
         next(button for button in app.button if button.label == "Confirm").click().run()
         assert len(app.code[0].value.splitlines()) == 10
         next(button for button in app.button if button.label == "I have kept them").click().run()
-        assert "My account" in [title.value for title in app.title]
+        assert shown in [title.value for title in app.title]
+
+
+def test_a_factor_that_the_centre_asks_for_from_now_on_is_asked_of_open_pages_too(
+    add_person: Callable[..., str], open_app: Callable[..., AppTest]
+) -> None:
+    add_person("ann", "dpo")
+    app = open_app("ann", "listening_rules")
+    assert app.title[0].value == "Compliance"
+    with store.writing() as session:
+        settings.set_value(session, Viewer.SYSTEM, "second_factor", "deciding")
+
+    app.run()
+
+    assert [header.value for header in app.header] == ["Second factor"] and not app.title

@@ -617,3 +617,39 @@ def test_a_database_that_is_down_is_one_clear_line(monkeypatch, tmp_path, capsys
     said = capsys.readouterr().err.strip()
     assert stopped.value.code == 1 and said.startswith("The database does not answer.")
     assert "secret" not in said and len(said.splitlines()) == 1
+
+
+EXAMPLES = {
+    "DATE": "2026-11-01",
+    "N": "7",
+    "KPI=VALUE": "answer_rate=0.9",
+    "FIELD=VALUE…": "queue=x",
+}
+
+
+def test_an_unknown_name_is_called_unknown_by_every_command_and_option(
+    centre: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The operator has access to everything: that is no reason."""
+    monkeypatch.chdir(centre)
+    tried = 0
+    for path, command in documents.find_commands():
+        kinds = {item: item.type_descriptor.annotation for item in command.params}
+        texts = [item for item, kind in kinds.items() if kind in (str, list[str])]
+        needed = [item for item in command.params if item.required]
+        for asked in [needed, *([*needed, item] for item in texts if item not in needed)]:
+            words = []
+            for item in asked:
+                words += [item.opts[0]] if item.opts[0].startswith("-") else []
+                words.append(EXAMPLES.get(item.metavar, "nope" if item in texts else "7"))
+            if (
+                "nope" not in words or "7" in words or path in ("init", "watch")
+            ):  # the name is new, or waits
+                continue
+            capsys.readouterr()
+            code = run([*path.split(), *words])
+            said = "".join(capsys.readouterr())
+            tried += 1
+            assert "You do not have access" not in said, (path, words)
+            assert "Traceback" not in said and code in (0, 1, 2), (path, words)
+    assert tried > 100

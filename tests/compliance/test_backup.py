@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tarfile
 import threading
+import tomllib
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -30,20 +31,24 @@ from builders.health import find_check
 from builders.import_files import bring, find_contacts
 from builders.listening_centre import keep_audio
 from builders.sounds import make
+from builders.visitors import PASSWORD
 
+from qa_core.access import accounts, mail_choices, service_tokens, sessions
 from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.centre import settings
 from qa_core.cli.app import run
 from qa_core.compliance import restrictions
-from qa_core.compliance.conditions import exclusions, gates
+from qa_core.compliance.conditions import accreditations, exclusions, gates
 from qa_core.compliance.recordings import vault
+from qa_core.delivery import webhook
 from qa_core.storage import audit_log, replay_list, sealed_files
 from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.lake import tables
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
+from qa_core.storage.records.deliveries import MailChoice, Webhook
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import Recording
 from qa_core.storage.records.retention import Objection, Restriction
@@ -51,6 +56,9 @@ from qa_core.upkeep import backup, purge, restore, subjects
 
 pytestmark = pytest.mark.sqlite("backup refuses records in PostgreSQL")
 SYSTEM = Viewer.SYSTEM
+BROWSER = sessions.Browser(b"0123456789abcdef", "Firefox", "127.0.0.1", is_local=True)
+NOW = datetime(2026, 1, 5, 9, tzinfo=UTC)
+AUDIT_LABELS = "qa_core/compliance/audit_labels.toml"
 WORDS = ("ann-customer", "ann-words", "ann-comment", "ann-goal", "ann-row", "ann-reason")
 
 
@@ -599,6 +607,118 @@ def test_periods_shortened_and_purges_ahead_hold_after_a_restoration(
         assert settings.current(session).contact_retention_months == 5
 
 
+STAYS_ENDED = {
+    "alert_rule_ended": "opens nothing: an alert is shown in the scope of its reader",
+    "calibration_ended": "work after the backup",
+    "coaching_ended": "work after the backup",
+    "exclusion_removed": "replayed by its own kind",
+    "grid_draft_deleted": "work after the backup",
+    "calibration_closed": "work after the backup",
+    "note_removed": "work after the backup",
+    "objection_lifted": "replayed by its own kind",
+    "plan_closed": "draws need accredited evaluators, whatever the plan says",
+    "recording_deleted": "replayed by its own kind",
+    "remark_removed": "work after the backup",
+    "restriction_lifted": "replayed by its own kind",
+    "second_factor_removed": "the restored account asks for more, not for less",
+    "source_removed": "its secret lies beside the keys, and went with it",
+    "target_removed": "opens nothing",
+}
+
+
+def test_every_act_that_ends_something_is_repeated_in_a_restored_backup_or_opens_nothing() -> None:
+    acts = tomllib.loads((environment.PROJECT / AUDIT_LABELS).read_text(encoding="utf-8"))["acts"]
+    ending = {"ended", "removed", "disabled"}
+    ends = {act for act, label in acts.items() if isinstance(label, list) and label[1] in ending}
+    assert ends <= {*audit_log.WITHDRAWALS, *STAYS_ENDED}
+    assert acts.keys() >= audit_log.WITHDRAWALS.keys()
+
+
+def test_accounts_tokens_and_accreditations_are_as_closed_as_before_the_restoration(
+    filled: Path,
+    file: Path,
+    add_person: Callable[..., str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Somebody left, changed a stolen password, lost a role, a team, an accreditation."""
+    for name, role in (("ava", "admin"), ("lea", "team_lead"), ("max", "evaluator")):
+        add_person(name, role, teams=["Team 1"] if role == "team_lead" else [])
+    for name, role in (("eve", "evaluator"), ("ned", "manager"), ("dora", "dpo")):
+        add_person(name, role)
+    terms = accounts.AccountTerms(Role.MANAGER, "figures")
+    secret = service_tokens.add(SYSTEM, "figures", terms).secret
+    until = environment.today() + timedelta(days=30)
+    for name in ("eve", "max"):
+        accreditations.accredit(SYSTEM, name, until)
+    ended = sessions.sign_in("ava", PASSWORD, BROWSER, 7)
+    with store.writing() as session:
+        session.add(MailChoice(username="ned", address="old@centre.example", confirmed_at=NOW))
+        session.add(
+            Webhook(name="alerts", address="", host="old.example", format="teams", username="ned",
+                    secret="", created_by="ned")
+        )  # fmt: skip
+    backup.back_up(SYSTEM, file)
+
+    accounts.change(SYSTEM, "lea", accounts.AccountTerms(Role.EVALUATOR))
+    accounts.disable(SYSTEM, "max")
+    sessions.sign_out(ended, BROWSER)
+    signed_in = sessions.resume(sessions.sign_in("dora", PASSWORD, BROWSER, 7), BROWSER)
+    sessions.change_password(signed_in, BROWSER, PASSWORD, f"{PASSWORD}, changed")
+    service_tokens.revoke(SYSTEM, "figures")
+    [eves] = [item.id for item in accreditations.find_all(SYSTEM) if item.username == "eve"]
+    accreditations.end(SYSTEM, eves)
+    mail_choices.change(Viewer("ned", Role.MANAGER), digest=False)
+    webhook.remove(Viewer("ned", Role.MANAGER))
+    gates.set_gate(SYSTEM, "purposes", "training")
+    with store.writing() as session:
+        settings.set_value(session, SYSTEM, "second_factor", "deciding")
+    listed = replay_list.find()
+    lose_stores(filled)
+
+    capsys.readouterr()
+    assert run(["restore", str(file)]) == 0
+    said = capsys.readouterr().out
+    for line in (
+        "now closed. Check their roles, then use people enable and people reset: dora, lea, max.",
+        "Service tokens revoked again: figures.",
+        "Accreditations ended again: eve.",
+        "Mail choices removed, because they had changed: ned.",
+        "Webhooks removed, because they had changed: old.example.",
+        "Settings and gates changed after the backup. Set them again: purposes, second_factor.",
+    ):
+        assert line in said
+
+    assert sessions.resume(ended, BROWSER) is None
+    for name in ("dora", "lea", "max"):
+        with pytest.raises(Refusal, match="username or the password is wrong"):
+            sessions.sign_in(name, PASSWORD, BROWSER, 7)
+        accounts.enable(SYSTEM, name)
+        with pytest.raises(Refusal, match="username or the password is wrong"):
+            sessions.sign_in(name, PASSWORD, BROWSER, 7)
+    assert sessions.sign_in("ava", PASSWORD, BROWSER, 7)
+    with pytest.raises(Refusal, match="token gives no access"):
+        service_tokens.open_token(secret, BROWSER)
+    assert not accreditations.is_listener(Viewer("eve", Role.EVALUATOR))
+    assert accreditations.is_listener(Viewer("max", Role.EVALUATOR))
+    assert mail_choices.find(Viewer("ned", Role.MANAGER)).address is None
+    assert webhook.find(Viewer("ned", Role.MANAGER)) is None
+    assert replay_list.find() == listed
+
+
+def test_an_account_is_closed_though_the_list_is_damaged_and_the_log_says_so(
+    filled: Path, add_person: Callable[..., str], caplog: pytest.LogCaptureFixture
+) -> None:
+    add_person("max", "evaluator")
+    replay_list.ensure()
+    (filled / "secrets" / replay_list.FILE).write_text("{}", encoding="utf-8")
+
+    accounts.disable(SYSTEM, "max")
+
+    with pytest.raises(Refusal, match="username or the password is wrong"):
+        sessions.sign_in("max", PASSWORD, BROWSER, 7)
+    assert "account_disable of accounts is not noted for restored backups" in caplog.text
+
+
 def test_a_gap_in_what_was_erased_since_is_asked_about(
     filled: Path, file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -647,7 +767,8 @@ def test_a_list_forgets_when_neither_backups_nor_files_need_it_any_more(
         settings.set_value(session, SYSTEM, "backup_retention_months", "2")
     monkeypatch.setenv("QA_CLOCK", "2026-04-10")
     purge.purge(SYSTEM)
-    assert {entry.kind for entry in replay_list.find().entries} == {"customer", "contact"}
+    kinds = {entry.kind for entry in replay_list.find().entries}
+    assert kinds == {"customer", "contact", "settings"}
     monkeypatch.setenv("QA_CLOCK", "2027-03-10")
     purge.purge(SYSTEM)
     kinds = {entry.kind for entry in replay_list.find().entries}

@@ -243,11 +243,16 @@ def test_words_that_an_erasure_does_not_find_are_erased_in_every_text(
     land([contact("2026-11-20 11:00", "K-said", survey_comment=f"I am {CALLER}.")], "third")
     environment.write_private(filled / "quarantine" / "one.csv", f"line,{CALLER}\n".encode())
     subjects.erase(SYSTEM, customer=subjects.find_customer(NUMBER))
+    for folder in ("pulling", "tmp/upload-killed"):  # what waits, and what was interrupted
+        (filled / folder).mkdir(parents=True, exist_ok=True)
+        (filled / folder / "calls.csv").write_text(f"comment\n{CALLER}\n", encoding="utf-8")
 
     def ask(words: str, *options: str) -> Any:
         run(["subject", "erase-words", words, *options, "--json"])
         return json.loads(capsys.readouterr().out)
 
+    file = filled.parent / f"{filled.name}.bak"
+    backup.back_up(SYSTEM, file)
     found = ask(CALLER.lower(), "--dry-run")["texts"]
     assert found["coaching_note"] == 1 and found["contacts"] == 1
     assert find_traces(filled, CALLER)
@@ -256,6 +261,14 @@ def test_words_that_an_erasure_does_not_find_are_erased_in_every_text(
 
     assert find_traces(filled, CALLER) == []
     assert ask(CALLER, "--dry-run") == {"texts": {}}
+    assert ("K-said", "I am ….") in find_contacts("survey_comment")
+
+    store.engine_for(environment.current().database_url).dispose()
+    for path in filled.iterdir():
+        if path.name != "secrets":
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    assert restore.restore(SYSTEM, file).words == 1
+    assert find_traces(filled, CALLER) == [], "a restored backup has the words again"
     assert ("K-said", "I am ….") in find_contacts("survey_comment")
     for words in (ADVISOR_NAME, USERNAME, "Jo"):
         assert ask(words)["error"]["code"] == "bad_words"

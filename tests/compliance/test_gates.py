@@ -162,7 +162,7 @@ def test_an_accreditation_ends_with_its_day_and_at_once_when_it_is_ended(
             accreditations.end(person, again)
     with pytest.raises(AccessDenied):
         accreditations.end(SYSTEM, again + 1)
-    with pytest.raises(AccessDenied):
+    with pytest.raises(Refusal, match="is not known here"):
         accreditations.accredit(SYSTEM, "nobody", environment.today())
     accreditations.end(SYSTEM, again)
     with store.reading() as session:

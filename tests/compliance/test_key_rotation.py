@@ -36,6 +36,7 @@ from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.listening import Recording
+from qa_core.storage.signatures import compute_mac
 from qa_core.upkeep import backup, restore
 
 SYSTEM = Viewer.SYSTEM
@@ -249,7 +250,7 @@ def test_the_audit_log_is_whole_over_rotations_and_a_cut_is_still_found(centre: 
             row, last = session.get(JournalRow, seq), session.get(JournalRow, seq - 1)
             row.action = action
             fields = row.seq, row.at, row.actor, action, row.object, row.reason
-            row.mac = audit_log._mac(key, last.mac, *fields)
+            row.mac = compute_mac(key, last.mac, *fields)
 
     with store.reading() as session:
         kept = {seq: session.get(JournalRow, seq) for seq in (2, 7)}
@@ -278,7 +279,8 @@ def test_lists_certificates_and_second_factors_of_before_hold(add_person) -> Non
 
     rotate("journal")
 
-    assert replay_list.find().entries[0].key in replay_list.find_digests("customer", "ann")
+    [erased] = [entry.key for entry in replay_list.find().entries if entry.kind == "customer"]
+    assert erased in replay_list.find_digests("customer", "ann")
     assert verify().ok
     with store.writing() as session:
         assert second_factor.use(session, "tom", app.now())

@@ -22,6 +22,7 @@ from builders.import_files import run_confirmed
 from builders.listening_centre import accredit, build_draw, inform, keep_audio, open_gates
 from builders.running_centre import judge_rule
 from builders.sounds import make
+from streamlit.testing.v1 import AppTest
 
 from qa_core.access import accounts
 from qa_core.access.roles import Viewer
@@ -29,7 +30,7 @@ from qa_core.base import doors, environment, i18n
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.centre import settings
 from qa_core.cli.app import run
-from qa_core.compliance import audit_report, proportionality, recordings
+from qa_core.compliance import audit_report, proportionality, recordings, restrictions
 from qa_core.compliance.conditions import accreditations, gates, listened, recording_classes
 from qa_core.compliance.documents import drafting, facts
 from qa_core.compliance.recordings import deletion, sealed
@@ -531,6 +532,33 @@ def test_a_sealed_recording_is_opened_by_two_with_a_reason(
         sealed.build_file(dora, number, "audio")
     with store.reading() as session:
         assert session.scalar(sa.select(sa.func.count()).select_from(Playback)) == 0
+
+
+def test_a_sealed_recording_of_a_restricted_contact_waits_and_says_why(
+    centre_of_ann: Path, add_person: Callable[..., str], open_app: Callable[..., AppTest]
+) -> None:
+    """GDPR art. 18: it is kept, and nothing else is done with it until the officer lifts it."""
+    seal(centre_of_ann)
+    dora, mona = viewer_of(add_person("dora", "dpo")), viewer_of("mona")
+    first = sealed.ask(dora, None, "c", "a dispute of the contract")
+    sealed.agree(mona, first)
+    second = sealed.ask(dora, None, "c", "the same dispute")
+    subjects.restrict(SYSTEM, contact=("generic", "c"), reason="contested")
+
+    assert sealed.find_all(mona) == []
+    with pytest.raises(AccessDenied):
+        sealed.agree(mona, second)
+    with pytest.raises(AccessDenied):
+        sealed.build_file(dora, first, "audio")
+    said = " ".join(
+        item.value for item in open_app("dora", "listening_rules", section="rights").caption
+    )
+    assert said.count("No manager can agree before you lift the restriction") == 2
+
+    [restriction] = restrictions.find_all(SYSTEM)
+    subjects.lift(SYSTEM, restriction.id, "settled")
+    sealed.agree(mona, second)
+    assert sealed.build_file(dora, first, "audio").content.startswith(b"RIFF")
 
 
 @pytest.mark.parametrize("text", ["mifid", "mifid=85 basis", "training=60 basis", "mifid=60"])

@@ -257,7 +257,8 @@ def test_the_command_line_restricts_lists_and_lifts(
     assert ask("lift", number, "--reason", "settled") == {"contacts": 0, "restrictions": []}
     assert ask("restrictions")["restrictions"] == []
     assert run(["subject", "restrict"]) == 2
-    capsys.readouterr()
+    assert run(["subject", "restrict", "--contact", "nowhere"]) == 0
+    assert "It met nothing: check the number or id." in capsys.readouterr().out
     assert run(["subject", "lift", "9" * 20, "--reason", "x"]) == 1
     assert "it does not exist" in capsys.readouterr().err
 

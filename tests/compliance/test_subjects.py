@@ -4,6 +4,7 @@ byte, and an objection holds at once and for what comes later.
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import os
@@ -99,6 +100,25 @@ def test_a_customer_gets_what_the_stores_hold_of_them_and_nothing_of_others(
     assert found["contacts"][0]["survey_comment"] == "unmistakable words"
     assert [row["contact_id"] for row in found["recording"]] == ["C1"]
     assert "Zelda" not in json.dumps(found) and "Yann" not in json.dumps(found)
+
+
+def test_no_cell_of_a_copy_starts_a_formula_in_any_locale(
+    centre_of_two: Path, tmp_path: Path
+) -> None:
+    """Where cells are separated by semicolons, a comment may hold the start of one."""
+    said = 'answered_at,contact_id,comment\n2026-11-12,C1,"fine;=HYPERLINK(A1);＝1+1"\n'
+    bring(tmp_path, "surveys", said)
+    content = subjects.export(SYSTEM, customer=subjects.find_customer(ANN))
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        names = [name for name in archive.namelist() if name.endswith(".csv")]
+        tables = [archive.read(name).decode("utf-8-sig") for name in names]
+    assert any("fine;'=HYPERLINK(A1);'＝1+1" in table for table in tables)
+    for separator in (",", ";", "\t"):
+        rows = [
+            row for text in tables for row in csv.reader(io.StringIO(text), delimiter=separator)
+        ]
+        cells = [cell for row in rows for cell in row]
+        assert not [cell for cell in cells if cell.startswith(("=", "+", "@", "＝"))], separator
 
 
 def test_an_advisor_gets_what_was_found_and_said_of_them(centre_of_two: Path) -> None:
@@ -357,8 +377,12 @@ def test_who_called_so_often_that_their_number_counts_as_shared_is_erased_too(
     bring_call(tmp_path, *(f"D{minute},2026-11-09 09:0{minute}:00" for minute in range(3)))
     bring(tmp_path, "surveys", "contact_id,answered_at,comment\nD1,2026-11-10,unmistakable rest\n")
     key = subjects.find_customer(ANN)
-    copy = read(subjects.export(SYSTEM, customer=key))
-    assert "recording" not in copy  # others may have called from there
+    content = subjects.export(SYSTEM, customer=key)
+    assert not any(read(content).values())  # others may have called from there
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        page = archive.read("index.en.html").decode()
+    assert "Several people use this number. Its contacts are left out" in page
+    assert "We hold no data about you" not in page
 
     assert subjects.erase(SYSTEM, customer=key).counts["contacts"] == 5
 

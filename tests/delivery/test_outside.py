@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 import logging
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -290,6 +291,18 @@ def test_without_an_address_of_the_centre_a_message_has_no_link(
         assert worker.work() == 1
     [(_path, _headers, body)] = hook.got
     assert b"overview" not in body and b"OpenUrl" not in body and b"<>" not in body
+
+
+@pytest.mark.parametrize(
+    "name", ["[a](https://x.example)", "\\[a](https://x.example)", "<!channel>"]
+)
+def test_no_name_is_a_link_or_a_call_in_a_chat(name: str) -> None:
+    message = webhook.AlertMessage("1", "New alerts", (f"**{name}**: 3",), "", "Version 1")
+    slack = webhook.FORMATS["slack"](message)["text"]
+    card = webhook.FORMATS["teams"](message)["attachments"][0]["content"]["body"][1]["text"]
+    assert "<" not in slack
+    # Each bracket follows an odd number of backslashes, so that Markdown shows it as it is.
+    assert all(len(run) % 2 for run in re.findall(r"(\\*)\[", card))
 
 
 def test_a_name_that_leads_nowhere_is_refused_as_such(

@@ -730,6 +730,6 @@ def test_the_command_line_adds_draws_lists_and_closes(
         ["channel", "weekday"],
     )
     assert app.run(["draw", "--plan", "winter", "--seed", "5", "--json"]) == 1
-    assert json.loads(capsys.readouterr().out)["error"]["code"] == "access_denied"
+    assert json.loads(capsys.readouterr().out)["error"]["code"] == "unknown_plan"
     assert app.run(["plan", "add", str(tmp_path / "none.toml")]) == 1
     assert app.run(["draw", "--plan", "november", "--seed", "-1"]) == 2

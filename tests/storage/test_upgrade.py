@@ -4,6 +4,7 @@ today, and nothing in them is lost.
 
 from __future__ import annotations
 
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,8 @@ from qa_core.cli.app import run
 from qa_core.storage import permissions
 from qa_core.storage.records import store
 from qa_core.storage.records.base import Base
+from qa_core.upkeep import backup
+from qa_core.upkeep.backup import Backup
 
 STORES = Path(__file__).with_name("stores")
 JUNE = ("--from", "2026-06-01", "--to", "2026-06-30")
@@ -65,6 +68,29 @@ def test_old_stores_become_those_of_today_and_lose_nothing(
     checks = {check["name"]: check["state"] for check in ask("doctor", "--deep")["checks"]}
     assert checks["records"] == checks["lake"] == "ok"
     assert checks["journal"] == "warn"  # its end lies beside it
+
+
+@pytest.mark.sqlite("backup refuses records in PostgreSQL")
+def test_a_backup_of_an_earlier_version_is_restored_as_stores_of_today(
+    old_centre: Path, ask: Callable[..., Any], tmp_path: Path
+) -> None:
+    file, parts = tmp_path / "old.bak", ("lake", "records.sqlite")
+    made = Backup(file, environment.now(), 0, backup._check_secrets(backup.NEEDED))
+    files = [
+        path for part in parts for path in [old_centre / part, *(old_centre / part).rglob("*")]
+    ]
+    named = {str(path.relative_to(old_centre)): path for path in files if path.is_file()}
+    with file.open("wb") as target:
+        backup._write(target, made, named)
+    shutil.rmtree(old_centre / "lake")
+    (old_centre / "records.sqlite").unlink()
+
+    assert run(["restore", str(file), "--accept-gaps"]) == 0
+
+    assert find_differences() == set()
+    rows = ask("kpi", "received", *JUNE)["rows"]
+    assert [row["numerator"] for row in rows] == [3]
+    assert ask("journal", "verify")["ok"]
 
 
 def test_imports_of_old_stores_go_on_and_can_be_undone(

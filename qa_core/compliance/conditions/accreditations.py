@@ -11,7 +11,7 @@ from qa_core.access import accounts, people
 from qa_core.access.roles import Permission, Viewer, has_on_others
 from qa_core.base import environment
 from qa_core.base.arguments import require_between
-from qa_core.base.errors import UNKNOWN, AccessDenied, Misuse, Refusal, require_known
+from qa_core.base.errors import AccessDenied, Misuse, Refusal, build_unknown, require_known
 from qa_core.base.i18n import N_, _
 from qa_core.base.masking import clean_text
 from qa_core.base.row_values import build_from_row
@@ -74,7 +74,7 @@ def accredit(
         account = people.find_people(session).get(username)
         confirmed = account is None and session.get(ConfirmedEvaluator, normalise_name(name))
         if account is None and not confirmed:
-            raise AccessDenied(UNKNOWN, noun=N_("Person"), name=name)
+            raise build_unknown("unknown_person", N_("Person"), name)
         if account and not has_on_others(account.role, Permission.LISTEN):
             raise Refusal(
                 "role_never_listens",

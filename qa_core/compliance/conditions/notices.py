@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.base.arguments import require_between
-from qa_core.base.errors import UNKNOWN, AccessDenied, build_namesakes
+from qa_core.base.errors import build_namesakes, build_unknown
 from qa_core.base.i18n import N_
 from qa_core.centre import advisors, members
 from qa_core.storage import audit_log, name_merges
@@ -77,8 +77,8 @@ def find_information_days(session: Session, until: datetime | None = None) -> di
 
 
 def get_advisor(directory: advisors.Directory, name: str) -> str:
-    """Return the id of an advisor by id, name or alias. Raises AccessDenied for an unknown
-    name, Refusal for a shared one.
+    """Return the id of an advisor by id, name or alias. Raises Refusal for an unknown
+    name and for a shared one.
     """
     advisor_id = directory.find(name)
     if advisor_id is not None:
@@ -86,4 +86,4 @@ def get_advisor(directory: advisors.Directory, name: str) -> str:
     namesakes = directory.by_name.get(advisors.normalise_name(name), [])
     if namesakes:
         raise build_namesakes(name, namesakes)
-    raise AccessDenied(UNKNOWN, noun=N_("Advisor"), name=name)
+    raise build_unknown("unknown_advisor", N_("Advisor"), name)

@@ -27,7 +27,9 @@ ENDINGS = {"audio/mpeg": "mp3", "audio/ogg": "ogg"}
 
 @dataclass(frozen=True)
 class Opening:
-    """Opening that was asked for; `is_open`: it is agreed to, and may be fetched now."""
+    """Opening that was asked for; `is_open`: it is agreed to, and may be fetched now;
+    `is_restricted`: nobody may agree to it or fetch it until the restriction is lifted.
+    """
 
     id: int
     contact: str
@@ -36,6 +38,7 @@ class Opening:
     asked_by: str
     confirmed_by: str | None
     is_open: bool
+    is_restricted: bool
 
 
 def ask(viewer: Viewer, source_system: str | None, contact_id: str, reason: str) -> int:
@@ -83,6 +86,7 @@ def find_all(viewer: Viewer) -> list[Opening]:
     if not viewer.can(Permission.MANAGE_COMPLIANCE):
         query = Scoped(rows.where(SealedOpening.confirmed_at.is_(None)), viewer)
     with store.reading() as session:
+        free = set(session.scalars(_unrestricted(sa.select(Recording.id).where(sa.not_(QUALITY)))))
         return [
             Opening(
                 opening.id,
@@ -91,7 +95,8 @@ def find_all(viewer: Viewer) -> list[Opening]:
                 opening.reason,
                 opening.asked_by,
                 opening.confirmed_by,
-                _is_open(opening, recording, now()),
+                recording.id in free and _is_open(opening, recording, now()),
+                recording.id not in free,
             )
             for opening, recording in session.execute(query)
         ]
@@ -103,7 +108,7 @@ def build_file(viewer: Viewer, number: int, form: str) -> downloads.Download:
     with audit_log.noting() as session:
         opening = _get(session, number)
         recording = session.scalar(
-            _of_anybody(sa.select(Recording).where(Recording.id == opening.recording_id))
+            _unrestricted(sa.select(Recording).where(Recording.id == opening.recording_id))
         )
         if recording is None or not _is_open(opening, recording, now()):
             raise AccessDenied()
@@ -137,6 +142,17 @@ def _get(session: Session, number: int) -> SealedOpening:
 def _log(session: Session, viewer: Viewer, act: str, recording: Recording, reason: str) -> None:
     what = f"{recording.source_system}/{recording.contact_id}"
     audit_log.record(session, viewer.username, f"sealed_opening_{act}", what, reason=reason)
+
+
+class _Everybody:
+    """Reader of all teams, from whom restricted contacts are hidden as from every person."""
+
+    def scope(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
+        return table.c.id.is_not(None)
+
+
+def _unrestricted(statement: sa.Select) -> Scoped:
+    return Scoped(statement, _Everybody())
 
 
 def _of_anybody(statement: sa.Select) -> Unscoped:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from qa_core.access import accounts, people
 from qa_core.access.roles import Permission, Viewer, has_on_others
 from qa_core.base import environment
-from qa_core.base.errors import UNKNOWN, AccessDenied, Refusal
+from qa_core.base.errors import AccessDenied, Refusal, build_unknown
 from qa_core.base.i18n import N_, _
 from qa_core.base.row_values import build_from_row, read_fields
 from qa_core.centre import members
@@ -182,10 +182,10 @@ def find_choices(viewer: Viewer) -> dict[str, list[tuple[str, str]]]:
 
 
 def get_row(session: Session, name: str) -> ListeningPlan:
-    """Return the plan of that name. Raise AccessDenied for an unknown one."""
+    """Return the plan of that name. Raises Refusal for an unknown one."""
     plan = session.scalar(sa.select(ListeningPlan).where(ListeningPlan.name == name))
     if plan is None:
-        raise AccessDenied(UNKNOWN, noun=N_("Listening plan"), name=name)
+        raise build_unknown("unknown_plan", N_("Listening plan"), name)
     return plan
 
 

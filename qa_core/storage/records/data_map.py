@@ -115,7 +115,7 @@ FILES: Mapping[str, Stored] = {
     "pulling": Stored(PERSONS, "temporary_files"),
     "restoring": Stored(PERSONS, because="removed once a restore is done"),
     "errors.log": Stored(because="tracebacks without values, a few megabytes at most"),
-    "secrets": Stored(because="keys, and keyed digests of erased persons and contacts"),
+    "secrets": Stored(because="keys, keyed digests of who and what was erased or closed"),
     "identity.toml": NOBODY,
     "engine_checks.json": NOBODY,
     "drill_clock": Stored(is_backed_up=True),

@@ -9,6 +9,7 @@ without any page noticing.
 import logging
 import secrets
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import streamlit as st
@@ -47,8 +48,8 @@ class SignInState:
     """Taken while a password is checked."""
     second_step: str | None = None
     """Ticket of a sign-in that waits for the code of an app."""
-    is_enrolled: bool = False
-    """Whether the second factor that the role needs was found, or none is needed."""
+    recovery_codes: Sequence[str] = ()
+    """Codes of a new second factor, until the person has kept them."""
 
 
 def find_signed_in() -> sessions.SignedIn | None:
@@ -85,14 +86,12 @@ def current_signed_in() -> sessions.SignedIn:
 
 
 def lacks_second_factor(viewer: Viewer) -> bool:
-    """Return whether the centre asks for a second factor that this person has not set up."""
-    held = sign_in_state()
-    held.is_enrolled = held.is_enrolled or not misses_second_factor(viewer)
-    return not held.is_enrolled
+    """Return whether a second factor is to be set up now, or its codes are to be kept."""
+    return bool(sign_in_state().recovery_codes) or misses_second_factor(viewer)
 
 
 def misses_second_factor(viewer: Viewer) -> bool:
-    """Return the same, asked of the records: also outside of a page."""
+    """Return whether the centre asks for a second factor that this person has not set up."""
     with store.reading() as session:
         asked = settings.current(session).second_factor
     needs = asked == "everybody" or (asked == "deciding" and viewer.role in accounts.DECIDING)

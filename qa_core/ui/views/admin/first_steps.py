@@ -168,7 +168,8 @@ def _show_samples() -> None:
         text = _(
             "Six invented advisors, and their calls of the last four weeks. Import the files "
             "in this order; evaluations need the legal conditions, and advisors who are "
-            "informed. Afterwards, undo each import on the page Imports: nothing of it stays."
+            "informed. Afterwards, undo each import on the page Imports. Only advisors entered "
+            "as informed stay, as proof of it: the data protection officer erases them."
         )
         st.caption(text)
         for kind in samples.SAMPLES:

@@ -23,7 +23,10 @@ def show(viewer: Viewer) -> None:
     )
     for item in openings:
         what = f"{item.id} · {item.contact} · {item.kept_as} · {item.reason}"
-        if item.is_open and is_officer:
+        if item.is_restricted:
+            reason = _("No manager can agree before you lift the restriction of this contact.")
+            st.caption(escape(f"{what}. {reason}"))
+        elif item.is_open and is_officer:
             download_links.show_download(
                 "sealed_recording", label=what, key=str(item.id), forms=("audio",), number=item.id
             )
