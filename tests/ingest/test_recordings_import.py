@@ -20,6 +20,7 @@ from builders.centres import contact, land
 from builders.forked_python import forked_python, forked_with_file_limit
 from builders.import_files import bring, run_confirmed
 from builders.listening_centre import accredit, open_gates
+from builders.long_seeds import leave_to_long
 from builders.special_files import special_files
 
 from qa_core import ingest
@@ -505,14 +506,14 @@ def test_a_full_disk_keeps_nothing_half_and_the_next_try_brings_all_once(open_ce
     assert len(files()) == 4
 
 
-@pytest.mark.parametrize(
-    "moment",
-    [
-        "qa_core.compliance.recordings.vault.write after",
-        "qa_core.ingest.load.batches.start before",
-        "qa_core.ingest.staging.quarantine.write before",
-    ],
+MOMENTS = (
+    "qa_core.compliance.recordings.vault.write after",
+    "qa_core.ingest.load.batches.start before",
+    "qa_core.ingest.staging.quarantine.write before",
 )
+
+
+@pytest.mark.parametrize("moment", leave_to_long(MOMENTS, but=[MOMENTS[0], MOMENTS[2]]))
 def test_an_import_that_is_killed_leaves_nothing_half(open_centre: Path, moment: str) -> None:
     for number in (1, 2):
         sounds.make(open_centre / "sent" / f"c{number}.wav", tone=100 * number)
