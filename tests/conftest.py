@@ -63,6 +63,8 @@ def share_compiled_statements(connection: sa.Connection) -> None:
         connection.execution_options(compiled_cache=STATEMENTS)
 
 
+TESTS = Path(__file__).parent
+
 passwords.ROUNDS = 4
 """The cheapest that bcrypt takes. A test of what a password costs sets its own."""
 
@@ -90,6 +92,20 @@ class ByFile(LoadFileScheduling):
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile | None:
     return ByFile(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Any:
+    """Have one process compile the tests where they are not, while the others wait: of a fresh
+    clone, each would compile them all.
+    """
+    here = os.open(TESTS, os.O_RDONLY)
+    if "PYTEST_XDIST_WORKER" in os.environ and not any(TESTS.glob("ui/__pycache__/*-pytest-*")):
+        fcntl.flock(here, fcntl.LOCK_EX)
+    try:
+        return (yield)
+    finally:
+        os.close(here)
 
 
 def pytest_collection_finish() -> None:

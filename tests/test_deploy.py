@@ -5,6 +5,7 @@ options, variables and files that are there. No engine and no systemd is needed.
 from __future__ import annotations
 
 import configparser
+import functools
 import ipaddress
 import os
 import re
@@ -57,6 +58,7 @@ def read_unit(path: Path) -> configparser.ConfigParser:
     return parser
 
 
+@functools.cache
 def find_known_variables() -> set[str]:
     """Find the variables that the product or Streamlit reads."""
     sources = (path.read_text("utf-8") for path in (PROJECT / "qa_core").rglob("*.py"))

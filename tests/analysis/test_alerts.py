@@ -282,7 +282,7 @@ def test_an_executive_is_not_told_what_other_months_say(centre: Path) -> None:
     land(rows)
     alerts.add(SYSTEM, Rule("answer_rate", RuleKind.CONTROL, "month", "queue", clear_after=1))
     alerts.evaluate(SYSTEM)
-    publish()
+    publish("2025-09", "2025-10")
     [whole], [told] = alerts.find(SYSTEM), alerts.find(EXECUTIVE)
     assert (whole.value, told.value, told.reference, told.first_day) == (
         0.5,

@@ -65,6 +65,12 @@ sys.exit(status)
 """Program beside the test: it hands its arguments, environment and files on to a fork, sends
 signals on, and ends as the fork ends.
 """
+RUN_WITH_FILE_LIMIT = """
+import resource, runpy, sys
+limit, module = int(sys.argv.pop(1)), sys.argv.pop(1)
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+runpy.run_module(module, run_name="__main__", alter_sys=True)
+"""
 
 
 @functools.cache
@@ -86,6 +92,13 @@ def forked_python() -> tuple[str, ...]:
     RUNNING.append(forking.pid)
     forking.stdout.readline()
     return (sys.executable, "-IS", "-c", ASK, f"{folder}/socket")
+
+
+def forked_with_file_limit(limit: int) -> tuple[str, ...]:
+    """Return the beginning of a command line, which takes a module and its arguments: no file of
+    the fork may grow beyond so many bytes. The system answers as where a disk is full.
+    """
+    return (*forked_python(), "-c", RUN_WITH_FILE_LIMIT, str(limit))
 
 
 def count_seconds() -> float:

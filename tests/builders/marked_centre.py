@@ -4,6 +4,7 @@ the name of a team or a person, the id of a contact, one word in every text.
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
@@ -85,7 +86,7 @@ class Marks:
         found |= {name for name in self._names if name in text}
         return {self.by_text[one] for one in found}
 
-    @property
+    @functools.cached_property
     def _names(self) -> list[str]:
         return [text for text in self.by_text if not WORD.fullmatch(text)]
 

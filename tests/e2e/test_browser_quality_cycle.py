@@ -5,21 +5,24 @@ closed gates to a coaching plan, and who is told nothing meanwhile.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime, time, timedelta
 from pathlib import Path
 
 import pytest
+import raw
 import sqlalchemy as sa
 from builders import sounds
 from builders.import_files import bring
 from builders.servers import MAX_MILLISECONDS
 from builders.visitors import PASSWORD
 from playwright.sync_api import TimeoutError
+from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_token_string
+from streamlit.web.server.starlette.starlette_server_config import XSRF_COOKIE_NAME
 
 from qa_core import ingest
-from qa_core.access import accounts
+from qa_core.access import accounts, sessions
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.files.options import ImportOptions
@@ -36,6 +39,7 @@ from qa_core.storage.records.listening import (
     Recording,
 )
 from qa_core.storage.records.people import Advisor
+from qa_core.ui.server import browser
 
 pytestmark = pytest.mark.browser
 ATTEMPTS = 12
@@ -239,18 +243,32 @@ def find_evaluation(contact_id: str) -> Evaluation:
         ).one()
 
 
-def is_refused(page) -> None:
-    """The page shows that there is nothing here, and nothing of the evaluation."""
-    say(page, DENIED)
-    text = shown(page)
-    assert not [
+def are_refused(server, usernames: Iterable[str], page: str, query: str = "") -> None:
+    """Each of them is told that there is nothing here, and nothing of the evaluation."""
+    for username in usernames:
+        cookies = {XSRF_COOKIE_NAME: generate_xsrf_token_string()}
+        here = browser.build(cookies, {}, "127.0.0.1")
+        cookies[browser.COOKIE] = sessions.sign_in(username, PASSWORD, here, one_time_days=7)
+        seen = raw.visit(server.host, page, query, cookies)
+        assert DENIED.rstrip(".") in seen.text, username
+        assert tell_nothing(seen.text), username
+
+
+def tell_nothing(text: str) -> bool:
+    """Return whether a text holds nothing of the evaluation."""
+    return not [
         told
         for told in ("Greets the caller", "Says what is right", "57.5", "Warm and clear")
         if told in text
     ]
 
 
-def test_from_closed_gates_to_a_coaching_plan(enter, centre) -> None:
+def is_refused(page) -> None:
+    say(page, DENIED)
+    assert tell_nothing(shown(page))
+
+
+def test_from_closed_gates_to_a_coaching_plan(enter, server, centre) -> None:
     manager = enter("mona", "/listening")
     refuse_a_draw(manager)
     open_the_centre(enter("dora", "/listening_rules"))
@@ -261,9 +279,10 @@ def test_from_closed_gates_to_a_coaching_plan(enter, centre) -> None:
     begin(eve, first)
     evaluation_id = find_evaluation("q1").id
     answer_some(eve)
-    for username in ("ana", "ben", "tom", "mona", "xavier", "dora", "root"):
-        is_refused(enter(username, f"/evaluation?id={evaluation_id}"))
-    is_refused(enter("ana", f"/evaluate?id={evaluation_id}"))
+    own = f"id={evaluation_id}"
+    is_refused(enter("ana", f"/evaluation?{own}"))
+    are_refused(server, ("ben", "tom", "mona", "xavier", "dora", "root"), "evaluation", own)
+    are_refused(server, ("ana",), "evaluate", own)
     assert "evaluation to read" not in shown(enter("ana", "/my_quality")) and score() is None
     eve.close()
     sign(enter("eve", f"/evaluate?id={evaluation_id}"))
@@ -271,8 +290,7 @@ def test_from_closed_gates_to_a_coaching_plan(enter, centre) -> None:
 
     answer_as_advisor(enter("ana", "/my_quality"))
     assert score() == pytest.approx(57.5)
-    for username in ("ben", "xavier", "dora", "root"):
-        is_refused(enter(username, f"/evaluation?id={evaluation_id}"))
+    are_refused(server, ("ben", "xavier", "dora", "root"), "evaluation", own)
     decide(enter("mona", "/disputes"))
     assert score() == pytest.approx(87.5)  # Answer 5 of 5: 12.5 + 75
     read_the_decision(enter("ana", "/my_quality"))
@@ -283,7 +301,7 @@ def test_from_closed_gates_to_a_coaching_plan(enter, centre) -> None:
     page.get_by_role("link", name="Coaching: Names the day of delivery").click()
     say(page, "Sessions and remarks")
     assert "Names the day of delivery" not in shown(enter("ben", "/coaching"))
-    is_refused(enter("xavier", "/coaching"))
+    are_refused(server, ("xavier",), "coaching")
 
 
 def refuse_a_draw(page) -> None:

@@ -101,7 +101,7 @@ def test_all_who_sign_in_at_the_same_moment_are_in_at_the_first_try_and_stay_in(
     monkeypatch.setattr(
         passwords, "ROUNDS", 12
     )  # what a password costs outside of tests: runs have time to come in between
-    people_and_pages = [(add("dpo"), new_page()) for _ in range(4)]
+    people_and_pages = [(add("dpo"), new_page()) for _ in range(2)]
     for _username, page in people_and_pages:
         page.set_default_timeout(180_000)
         page.goto("/journal", wait_until="commit")
@@ -289,6 +289,7 @@ def test_another_role_counts_at_once(server: Server) -> None:
     assert raw.visit(server.host, "scores", cookies=cookies).titles == ["Scores"]
 
 
+@pytest.mark.long
 def test_a_one_time_password_opens_nothing_but_the_choice_of_an_own_one(
     new_page, sign_in_as
 ) -> None:
@@ -311,6 +312,7 @@ def test_a_one_time_password_opens_nothing_but_the_choice_of_an_own_one(
     page.get_by_role("heading", name="Audit log").wait_for()
 
 
+@pytest.mark.long
 def test_a_wrong_password_and_an_unknown_name_say_the_same(new_page, sign_in_as) -> None:
     page = new_page()
     page.goto("/journal")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import raw
+from builders.forked_python import forked_python
 from builders.servers import Server, living_in, serve
 from builders.visitors import PASSWORD
 from builders.wires import serving
@@ -30,7 +31,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with living_in(folder):
         store.migrate()
         accounts.add(Viewer.SYSTEM, "dora", "dpo", password=PASSWORD)
-        with serve(folder) as running:
+        with serve(folder, python=forked_python()) as running:
             yield running
 
 

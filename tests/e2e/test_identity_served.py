@@ -9,6 +9,7 @@ import pytest
 import raw
 import requests
 from builders import identity_provider
+from builders.forked_python import forked_python
 from builders.servers import Server, living_in, serve
 from builders.visitors import PASSWORD
 from starlette.applications import Starlette
@@ -37,7 +38,7 @@ def corporate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
 
 @pytest.fixture(scope="module")
 def server(corporate: Provider) -> Iterator[Server]:
-    with serve(identity.config_file().parent) as running:
+    with serve(identity.config_file().parent, python=forked_python()) as running:
         yield running
 
 

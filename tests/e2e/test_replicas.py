@@ -16,6 +16,7 @@ import raw
 import requests
 import sqlalchemy as sa
 from builders import centre_with_calls, centres, nginx, postgresql
+from builders.forked_python import forked_python
 from builders.servers import Server, find_patience, living_in, serve_all
 from builders.visitors import PASSWORD
 from streamlit.proto.BackMsg_pb2 import BackMsg
@@ -71,7 +72,7 @@ def run_replicas(
         accounts.add(Viewer.SYSTEM, "root", "admin", password=PASSWORD)
         draft = centre_with_calls.start_draft()
         with (
-            serve_all(folder, 2, QA_PROXIES="127.0.0.1") as servers,
+            serve_all(folder, 2, python=forked_python(), QA_PROXIES="127.0.0.1") as servers,
             nginx.serve(tmp_path_factory.mktemp("nginx"), [one.port for one in servers]) as proxy,
         ):
             yield Replicas(servers, proxy, draft)

@@ -390,7 +390,7 @@ def simulate(events: list[tuple[int, str, str, list[str]]]) -> tuple:
 of_any_calls = given(calls=st.lists(lives(), min_size=1, max_size=8))
 
 
-@settings(max_examples=20, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, suppress_health_check=list(HealthCheck))
 @of_any_calls
 def test_folding_gives_what_walking_through_each_call_gives(
     centre: Path, calls: list[list[tuple[int, str, str, list[str]]]]

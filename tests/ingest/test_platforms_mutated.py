@@ -17,6 +17,7 @@ import test_platforms_cisco as cisco
 import test_platforms_freeswitch as freeswitch
 import test_platforms_json_exports as json_exports
 import test_profiles as tables
+from builders.long_seeds import count_seeds
 from builders.platform_files import stage
 
 from qa_core.base.errors import Refusal
@@ -69,7 +70,6 @@ JUNK = [
     "-0",
     '[{"a": 1}]',
 ]
-MUTATIONS = 15
 
 
 def mutate(text: str, chance: random.Random) -> str:
@@ -92,10 +92,11 @@ def mutate(text: str, chance: random.Random) -> str:
     return text
 
 
+@pytest.mark.parametrize("mutations", [5, pytest.param(count_seeds(100), marks=pytest.mark.long)])
 @pytest.mark.parametrize("name", EXPORTS)
-def test_damaged_exports_are_read_or_refused(centre: Path, name: str) -> None:
+def test_damaged_exports_are_read_or_refused(centre: Path, name: str, mutations: int) -> None:
     chance = random.Random(name)
-    for _number in range(MUTATIONS):
+    for _number in range(mutations):
         damaged = mutate(EXPORTS[name], chance)
         try:
             staged, _rows = stage(centre, name, damaged.encode("utf-8"))

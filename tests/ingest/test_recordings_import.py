@@ -6,10 +6,8 @@ from __future__ import annotations
 
 import csv
 import json
-import resource
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,9 +17,10 @@ import pytest
 import sqlalchemy as sa
 from builders import sounds
 from builders.centres import contact, land
-from builders.forked_python import forked_python
+from builders.forked_python import forked_python, forked_with_file_limit
 from builders.import_files import bring, run_confirmed
 from builders.listening_centre import accredit, open_gates
+from builders.long_seeds import leave_to_long
 from builders.special_files import special_files
 
 from qa_core import ingest
@@ -482,13 +481,6 @@ def test_a_single_file_is_named_after_its_contact_and_nothing_comes_without_a_pu
         )
 
 
-def run_import(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "qa_core", "import", "recordings", *arguments, "--json"]
-    return subprocess.run(
-        command, cwd=environment.PROJECT, capture_output=True, text=True, check=False, **options
-    )
-
-
 def test_a_full_disk_keeps_nothing_half_and_the_next_try_brings_all_once(open_centre: Path) -> None:
     for number in range(1, 5):
         sounds.make(
@@ -498,8 +490,13 @@ def test_a_full_disk_keeps_nothing_half_and_the_next_try_brings_all_once(open_ce
         )
     path = write(open_centre, *(f"c{number}.wav,c{number},,,quality" for number in range(1, 5)))
 
-    done = run_import(
-        str(path), preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, 600_000))
+    python = forked_with_file_limit(600_000)
+    done = subprocess.run(
+        [*python, "qa_core", "import", "recordings", str(path), "--json"],
+        cwd=environment.PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
     assert done.returncode == 1
@@ -509,14 +506,14 @@ def test_a_full_disk_keeps_nothing_half_and_the_next_try_brings_all_once(open_ce
     assert len(files()) == 4
 
 
-@pytest.mark.parametrize(
-    "moment",
-    [
-        "qa_core.compliance.recordings.vault.write after",
-        "qa_core.ingest.load.batches.start before",
-        "qa_core.ingest.staging.quarantine.write before",
-    ],
+MOMENTS = (
+    "qa_core.compliance.recordings.vault.write after",
+    "qa_core.ingest.load.batches.start before",
+    "qa_core.ingest.staging.quarantine.write before",
 )
+
+
+@pytest.mark.parametrize("moment", leave_to_long(MOMENTS, but=[MOMENTS[0], MOMENTS[2]]))
 def test_an_import_that_is_killed_leaves_nothing_half(open_centre: Path, moment: str) -> None:
     for number in (1, 2):
         sounds.make(open_centre / "sent" / f"c{number}.wav", tone=100 * number)

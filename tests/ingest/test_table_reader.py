@@ -712,7 +712,7 @@ def run_mutants(folder: Path, count: int, seed: int) -> Counter:
     return seen
 
 
-@pytest.mark.parametrize("tables", leave_to_long([70, 200], but=[70]))
+@pytest.mark.parametrize("tables", leave_to_long([30, 200], but=[30]))
 def test_mutated_tables_crash_nothing_and_break_no_accounting(tmp_path, tables):
     assert run_mutants(tmp_path, tables, seed=7)["read"] > tables * 3 // 20
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
@@ -112,9 +111,7 @@ MOMENTS = [
 ]
 
 
-@pytest.mark.parametrize(
-    "name, when", leave_to_long(MOMENTS, but=[moment for moment in MOMENTS if "after" in moment])
-)
+@pytest.mark.parametrize("name, when", leave_to_long(MOMENTS, but=MOMENTS[1:2]))
 def test_neither_a_killed_purge_nor_an_erasure_changes_an_edition(
     centre: Path, monkeypatch: pytest.MonkeyPatch, name: str, when: str
 ) -> None:
@@ -213,7 +210,7 @@ def test_a_process_beside_the_server_publishes_and_ends_with_the_server(centre: 
     assert editions.find_due() == ["2026-04"]
 
     def start() -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "qa_core.upkeep.beside"]
+        command = [*forked_python(), "-m", "qa_core.upkeep.beside"]
         return subprocess.Popen(command, cwd=environment.PROJECT, stdin=subprocess.PIPE)
 
     with store.one_import_at_a_time():  # it waits for its turn

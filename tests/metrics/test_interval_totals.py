@@ -532,7 +532,7 @@ def grouped(rows: Iterable[dict[str, Any]], by: str | None) -> dict[Any, list[di
 of_any_centre = given(seed=st.integers(0, 2**32))
 
 
-@settings(max_examples=2, **LOOSELY)
+@settings(max_examples=1, **LOOSELY)
 @of_any_centre
 def test_measure_adds_to_the_contacts_what_plain_loops_over_the_intervals_give(
     seed: int, tmp_path_factory: pytest.TempPathFactory

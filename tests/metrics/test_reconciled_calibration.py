@@ -9,6 +9,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pytest
+from builders.long_seeds import count_seeds
 from builders.plain_count import (
     CUTS,
     SCOPES,
@@ -89,11 +91,23 @@ def agreement_of(marked: list[Marked]) -> dict[str, Any]:
     }
 
 
-@given(seed=st.integers(0, 2**32))
-@settings(max_examples=8, **LOOSELY)
+@pytest.mark.parametrize("seed", [1, 2])
 def test_alignment_and_agreement_equal_a_plain_count_of_the_closed_rounds_in_scope(
     records: Path, seed: int
 ) -> None:
+    compare_with_plain_count(seed)
+
+
+@pytest.mark.long
+@given(seed=st.integers(0, 2**32))
+@settings(max_examples=count_seeds(60), **LOOSELY)
+def test_alignment_and_agreement_equal_a_plain_count_of_many_rounds(
+    records: Path, seed: int
+) -> None:
+    compare_with_plain_count(seed)
+
+
+def compare_with_plain_count(seed: int) -> None:
     draw = random.Random(seed)
     contacts = make_contacts(draw, 40)
     with store.writing() as session:

@@ -48,19 +48,12 @@ def is_received(row: Contact) -> bool:
     return is_inbound(row) and row["outcome"] != "closed"
 
 
-of_any_centre = given(seed=st.integers(0, 2**32), size=st.integers(1, 120))
-
-
-@of_any_centre
-@settings(max_examples=2, **LOOSELY)
-def test_every_kpi_of_every_role_equals_a_plain_count_of_its_own_rows(
-    records: Path, seed: int, size: int
-) -> None:
-    compare_with_plain_count(records, seed, size)
+def test_every_kpi_of_every_role_equals_a_plain_count_of_its_own_rows(records: Path) -> None:
+    compare_with_plain_count(records, 11, 60)
 
 
 @pytest.mark.long
-@of_any_centre
+@given(seed=st.integers(0, 2**32), size=st.integers(1, 120))
 @settings(max_examples=count_seeds(40), **LOOSELY)
 def test_every_kpi_of_every_role_equals_a_plain_count_in_many_centres(
     records: Path, seed: int, size: int

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from builders.centres import land
+from builders.long_seeds import count_seeds
 from builders.plain_count import (
     CUTS,
     SCOPES,
@@ -66,11 +67,21 @@ def accuracy(entries: list[tuple], name: str) -> dict[str, Any]:
     return ratio([clean for clean in applied if clean], applied)
 
 
+@pytest.mark.parametrize("seed", [11, 12])
+def test_filters_and_cuts_of_evaluations_equal_a_plain_count(records: Path, seed: int) -> None:
+    compare_with_plain_count(records, seed, 60)
+
+
+@pytest.mark.long
 @given(seed=st.integers(0, 2**32), size=st.integers(1, 120))
-@settings(max_examples=5, **LOOSELY)
-def test_filters_and_cuts_of_evaluations_equal_a_plain_count(
+@settings(max_examples=count_seeds(40), **LOOSELY)
+def test_filters_and_cuts_of_evaluations_equal_a_plain_count_in_many_centres(
     records: Path, seed: int, size: int
 ) -> None:
+    compare_with_plain_count(records, seed, size)
+
+
+def compare_with_plain_count(records: Path, seed: int, size: int) -> None:
     draw = random.Random(seed)
     contacts = make_contacts(draw, size)
     with pytest.MonkeyPatch.context() as patch:

@@ -291,7 +291,9 @@ def check_killed_takeovers(
     shutil.copytree(old, homes / "whole")
     writes = int(upgrade_elsewhere(homes / "whole", 0).stdout.split()[-1])
     assert writes > 20
-    for moment in sorted({1 + place * (writes - 1) // (moments - 1) for place in range(moments)}):
+    for moment in sorted(
+        {1 + (2 * place + 1) * writes // (2 * moments) for place in range(moments)}
+    ):
         home = homes / str(moment)
         shutil.copytree(old, home)
         assert upgrade_elsewhere(home, moment).returncode == -9
@@ -319,7 +321,7 @@ def check_killed_takeovers(
 def test_a_killed_takeover_is_finished_by_the_next_start(
     old: Path, sent: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    check_killed_takeovers(old, sent, tmp_path_factory.mktemp("homes"), monkeypatch, 3)
+    check_killed_takeovers(old, sent, tmp_path_factory.mktemp("homes"), monkeypatch, 1)
 
 
 @pytest.mark.long

@@ -288,7 +288,7 @@ of_any_batches = given(
 )
 
 
-@settings(max_examples=4, suppress_health_check=list(HealthCheck))
+@settings(max_examples=2, suppress_health_check=list(HealthCheck))
 @of_any_batches
 def test_no_order_of_imports_changes_the_neighbours(
     tmp_path_factory: pytest.TempPathFactory,

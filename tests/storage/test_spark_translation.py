@@ -15,6 +15,7 @@ import pyarrow as pa
 import pytest
 import sqlglot
 from builders.centres import land, land_spend
+from builders.long_seeds import leave_to_long
 from builders.random_centre import make_contacts, make_evaluations
 
 from qa_core.access.roles import Viewer
@@ -184,7 +185,12 @@ def centre_with_all(records: Path) -> Path:
     return records
 
 
-@pytest.mark.parametrize("cut", ["", *(dimension.key for dimension in DIMENSIONS)])
+CUTS = ("", *(dimension.key for dimension in DIMENSIONS))
+IN_EACH_RUN = ("", "week", "half_hour", "team", "queue", "campaign", "evaluator", "criterion")
+"""The whole, and a cut by each kind of time, place and person."""
+
+
+@pytest.mark.parametrize("cut", leave_to_long(CUTS, but=IN_EACH_RUN))
 def test_every_statement_of_the_kpis_is_sql_of_spark(centre_with_all: Path, cut: str) -> None:
     may_be_cut = [kpi for kpi in kpis.ALL if not cut or cut in kpi.dimensions]
     # A cut adds its own words to the statement of each table; those of a KPI stay the same.

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from builders.forked_python import forked_python
 from builders.wires import Wire
 
 from qa_core.access.roles import Viewer
@@ -82,7 +82,7 @@ def test_the_server_does_not_start_on_a_weak_secret(wrong: str, message: str, ce
 
     script = "from qa_core.ui import asgi; asgi.check_start(); print('served')"
     done = subprocess.run(
-        [sys.executable, "-c", script],
+        [*forked_python(), "-c", script],
         capture_output=True,
         text=True,
         cwd=environment.PROJECT,
