@@ -48,7 +48,10 @@ _ENDS = re.compile(
     r"[\s=:,;–-](\d{1,2})\s*[=:]?\s*[^\W\d_]\D*[)\]]"
 )
 """Scale by the words of its ends: `(1 sad - 3 happy)`."""
-_OUT_OF = re.compile(r"(?:/|\bsur |\bout of |\b[Mm]ax\.? )\s*(\d{1,3})\b")
+_OUT_OF = re.compile(
+    r"(?:/|\bsur |\bout of |\b[Mm]ax\.? )\s*(\d{1,3})\b|"
+    r"[(\[](\d{1,3}) ?(?:pts?|points?|punkte|puntos|pontos|punti|punten)\.?[)\]]"
+)
 _BRACKETS = re.compile(r"[\(\[].*?[\)\]]")
 _INCLUDING = list_words("including")
 _CLOCK = re.compile(r"[\(\[]h{0,2}:?m{1,2}:ss?[\)\]]", re.IGNORECASE)
@@ -108,7 +111,7 @@ def parse_header(text: str) -> Header:
         " ".join(words) or whole,
         unit,
         f"{int(scale[1])}-{int(scale[2])}" if scale and int(scale[1]) < int(scale[2]) else None,
-        float(out_of[1]) if out_of else None,
+        float(out_of[1] or out_of[2]) if out_of else None,
         currency[1] or {"€": "EUR", "$": "USD", "£": "GBP"}[currency[2]] if currency else None,
     )
 

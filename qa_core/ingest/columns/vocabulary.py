@@ -19,7 +19,7 @@ from qa_core.storage.facts.schema import Direction, Handler, Outcome
 _EMPTY = (
     "null", "none", "[none]", "nan", "nat", "n/a", "na", "#n/a", "#na", "#ref!", "#value!",
     "#div/0!", "-", "--", "?", "\\n", "<na>", "nil", "(null)", "n.a.", "nd", "n/d", "n.d.", "nc",
-    "n/c", "n.c.",
+    "n/c", "n.c.", "0/0", "0 / 0",
     "–", "—", "…", "...", "(vide)", "(blank)", "undefined", "#n/d", "#valeur!", "#nombre!", "#num!",
     "#nom?", "#name?", "#null!", "#nul!", "s/o", "s.o.",
 )  # fmt: skip
@@ -236,6 +236,16 @@ def find_mark(text: str) -> str | None:
     words = simplify(plain)
     mark = _MARKS.get(words) or _STEMS.get(_ENDING.sub("", words))
     return str(mark) if mark else None
+
+
+def find_alike(marks: Mapping[str, str]) -> list[str]:
+    """Find words with the same mark, such as excellent and very good; not forms of one word."""
+    found: dict[str, dict[str, str]] = {}
+    for text, mark in marks.items():
+        stem = _ENDING.sub("", simplify(text))
+        if stem in _STEMS:
+            found.setdefault(mark, {})[stem] = text
+    return next(([*words.values()] for words in found.values() if len(words) > 1), [])
 
 
 def read_marks(values: pa.Array) -> tuple[pa.Array, dict[str, str]]:

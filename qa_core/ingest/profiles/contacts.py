@@ -86,6 +86,10 @@ does not hold for a column named customer.
 """
 DAY = 86_400
 _NO_ADVISOR = list_words("nobody")
+_BETWEEN = re.compile(r"\s*(?:[,/&+>→]|->|\band\b|\bet\b|\bund\b|\by\b|\be\b)\s*")
+_SEVERAL = r"\pL\s*[;|]\s*\pL|\pL (?:[/>+]|->|→) \pL"
+"""Signs between the names of two advisors who have rows of their own, and of any two."""
+_TOTAL = r"^(grand |sub-?|sous-)?tota(l|ls|ux|le)$"
 OUTGOING = re.compile(
     r"\b(?:attempts?|tentatives?|leads?|prospects?|dial(?:l?er|l?ed)(?! number)|list id|"
     r"number called|called number|numero appele|numeros? compose|outbound|sortants?)\b"
@@ -253,6 +257,8 @@ def _decide_direction(context: FileContext) -> None:
     if context.has("direction"):
         evidence = context.evidence["direction"]
         header = simplify(context.get_header("direction"))
+        if evidence.words & {"e", "s"}:  # entrant, sortant, interne
+            context.words["direction"]["i"] = Direction.INTERNAL
         if evidence.words <= set(ANSWERS) and (way := read_direction(header)):
             other = Direction.INBOUND if way != Direction.INBOUND else Direction.OUTBOUND
             meanings = {word: way if is_yes else other for word, is_yes in ANSWERS.items()}
@@ -425,17 +431,19 @@ def _require_whole_ids(context: FileContext) -> None:
 def _require_one_advisor(context: FileContext) -> None:
     """Raise Refusal where cells name several advisors, which would be one more advisor."""
     for name in filter(context.has, ("advisor", "advisor_name")):
-        column, is_named = context.get_header(name), name in context.options.columns
-        share = context.compute_share(context.columns[name].index, r"\pL\s*[;|]\s*\pL")
-        if not share or is_named or context.options.is_stated:
-            continue
-        raise Refusal(
-            "several_advisors",
-            "{column} names several advisors on some contacts, and each list would count as "
-            "another advisor. Export who answered, leave the column aside, or name it.",
-            options=(f"--map {name}={column}", f"--map ignore={column}"),
-            column=column,
-        )
+        index = context.columns[name].index
+        names = set(context.sample_cells(index).unique().to_pylist())
+        is_several = any(names > {*_BETWEEN.split(text)} for text in names if _BETWEEN.search(text))
+        is_several |= context.compute_share(index, _SEVERAL) > 0
+        if is_several and context.is_open(name):
+            raise context.refuse(
+                "several_advisors",
+                "{column} names several advisors on some contacts, and each list would count as "
+                "another advisor. Export who answered, leave the column aside, or name it.",
+                name,
+                f"--map {name}={{column}}",
+                "--map ignore={column}",
+            )
 
 
 def _decide_system(context: FileContext) -> None:
@@ -607,6 +615,9 @@ def _build_people(
     for name, cells in batch.read_texts("advisor", "advisor_name").items():
         words = pc.utf8_lower(pc.replace_substring(cells, "_", " "))
         nobody = pc.is_in(words, value_set=pa.array(sorted(_NO_ADVISOR)))
+        if not context.has("contact_id"):
+            is_total = pc.fill_null(pc.match_substring_regex(words, _TOTAL), False)
+            batch.reject(to_numpy(is_total).astype(bool), "footer")
         columns[name] = pc.if_else(nobody, pa.scalar(None, pa.string()), cells)
     if context.has("advisor_name") and not context.has("advisor"):
         columns["advisor"] = columns.pop("advisor_name")
@@ -714,16 +725,15 @@ def _require_order(context: FileContext) -> None:
 def _require_rated(context: FileContext) -> None:
     """Raise Refusal where most contacts that nobody answered have a rating."""
     rated, rows = context.notes["rated"], context.notes["not_answered"]
-    is_stated = context.options.is_stated or "csat" in context.options.columns
-    if is_stated or rated < MIN_EARLY or rated <= rows / 2:
+    if not context.is_open("csat") or rated < MIN_EARLY or rated <= rows / 2:
         return
-    column = context.get_header("csat")
-    raise Refusal(
+    raise context.refuse(
         "rated_unanswered",
         "{column} has a rating on {count} of {rows} contacts that nobody answered, so some may be "
         "filled in. Use the ratings as they are, or leave the column aside.",
-        options=(f"--map csat={column}", f"--map ignore={column}"),
-        column=column,
+        "csat",
+        "--map csat={column}",
+        "--map ignore={column}",
         count=rated,
         rows=rows,
     )

@@ -39,6 +39,8 @@ _TRIAL_NUMBERS = ("1", "2", "8", "9", "17", "18")
 _PROGRESS = {"progress", "finished"}
 MIN_ANSWERS, MAX_ANSWERS = 50, 5
 """Rows, and rows for each contact on average, above which they are no answers about contacts."""
+MIN_ASKED = 0.8
+"""Share of contacts and questions, each with each, from which on rows are questions."""
 FIELDS = build_fields(
     "surveys",
     ("contact_id ticket", ValueType.TEXT),
@@ -142,6 +144,27 @@ def _require_answers(context: FileContext) -> None:
                 "Each value of {column} is on many rows, so the rows are no answers of customers "
                 "about one contact. Export the answers one by one.",
                 column=context.get_header(name),
+            )
+    _require_one_question(context)
+
+
+def _require_one_question(context: FileContext) -> None:
+    """Raise Refusal where each contact has a row for each question: the last one would stay."""
+    cells = context.take_sample().cells
+    name = next(filter(context.has, ("contact_id", "ticket")), None)
+    for index, text in context.find_unused() if name and context.is_open(name) else ():
+        own = cells[context.columns[name].index].to_pylist()
+        pairs = [*zip(own, cells[index].to_pylist(), strict=True)]
+        keys, values = map(set, zip(*pairs, strict=True))
+        is_each_asked = len(pairs) == len({*pairs}) > MIN_ASKED * len(keys) * len(values)
+        if is_each_asked and min(len(keys), len(values)) > 1:
+            raise context.refuse(
+                "not_surveys",
+                "Rows of one {column} hold different questions ({other}). Write a column for each "
+                "question, and one row per answer.",
+                name,
+                "--map csat=COLUMN",
+                other=text,
             )
 
 
