@@ -37,6 +37,8 @@ MAX_WORDS = 60
 """A column with more different words than this says nothing of how contacts ended."""
 SHOWN_WORDS = 6
 MIN_MILLISECONDS = 1_000
+NAME_OR_IGNORE = ("--map {field}={column}", "--map ignore={column}")
+"""Options that name the column of a field, or leave it aside."""
 SAMPLED_ROWS = 400
 """Rows kept of each block, to try on them what columns mean together."""
 NOT_SO = "not so"
@@ -249,8 +251,10 @@ class FileContext:
         default, naming it answers.
         """
         column = self.get_header(field_name)
-        answers = options or (f"--map {field_name}={{column}}",)
-        filled = tuple(option.replace("{column}", column) for option in answers)
+        filled = tuple(
+            option.replace("{field}", field_name).replace("{column}", column)
+            for option in options or NAME_OR_IGNORE[:1]
+        )
         return Refusal(code, message, filled, column=column, **places)
 
     @property
@@ -574,15 +578,15 @@ class FileContext:
         )
 
     def refuse_words(self, name: str) -> Refusal:
-        column, evidence = self.get_header(name), self.evidence[name]
-        return Refusal(
+        unknown = self.evidence[name].unknown.most_common(SHOWN_WORDS)
+        return self.refuse(
             "unknown_words",
             "The column {column} was read as {field}, but too many of its words are "
             "unknown: {seen}. Say what they mean.",
-            options=self.list_word_options(name),
-            column=column,
+            name,
+            *self.list_word_options(name),
             field=name,
-            seen=", ".join(word for word, _count in evidence.unknown.most_common(SHOWN_WORDS)),
+            seen=", ".join(word for word, _count in unknown),
         )
 
     def _decide_words(self, name: str, column: Column, evidence: vocabulary.WordEvidence) -> None:

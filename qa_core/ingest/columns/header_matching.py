@@ -13,21 +13,12 @@ from qa_core.ingest.columns import vocabulary
 from qa_core.ingest.columns.durations import OTHER_UNIT
 from qa_core.ingest.columns.timestamps import parse_period
 from qa_core.ingest.staging.declaration import Column, Field, Header, Profile, ValueType
-from qa_core.ingest.words.tables import list_words
+from qa_core.ingest.words.tables import index_words, list_words
 
 Hit = tuple[Field, int]
 """A field, and the rank of the synonym that names it."""
 Vocabulary = Mapping[str, Hit]
-_UNITS = {
-    **dict.fromkeys(("s", "sec", "secs", "second", "seconds", "seconde", "secondes"), "s"),
-    **dict.fromkeys(("sek", "sekunden", "seg", "segundos", "secondi", "seconden"), "s"),
-    **dict.fromkeys(("ms", "msec", "milliseconds", "millisecondes", "millis"), "ms"),
-    **dict.fromkeys(("min", "mins", "minute", "minutes", "mn"), "min"),
-    **dict.fromkeys(("minuten", "minutos", "minuti"), "min"),
-    **dict.fromkeys(("days", "jours"), "day"),
-    **dict.fromkeys(("ds", "tenths", "dixiemes", "zehntel", "decimas"), "ds"),
-    **dict.fromkeys(("cs", "hundredths", "centiemes", "hundertstel", "centesimas"), "cs"),
-}
+_UNITS = index_words("units", str)
 _COUNTED_UNIT = re.compile(rf"\b(1 10+|x?\d+) ?({'|'.join(_UNITS)})\b")
 """Unit with a number before it: `1/10 s`, `100 ms`, `6 sec increments`."""
 _PARTS_OF_SECOND = {

@@ -34,7 +34,7 @@ _GROUPED = {
 MIN_GROWING = 6
 """Rows from which on counts that only grow are running totals."""
 MIN_RATINGS, MAX_CODE_SHARE = 5, 1 / 3
-"""Number of ratings of which one is the greatest that there is."""
+"""Number of ratings from which on one has the greatest mark of its scale."""
 _CODES = (9, 88, 98, 99)
 """Numbers that stand for no answer in files of surveys, on up to that share of the rows."""
 

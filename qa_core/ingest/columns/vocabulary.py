@@ -105,13 +105,7 @@ WEAK_ANSWERS = tables.list_words("weak_answers")
 CASE_STATES = tables.list_words("case_states")
 """States of a case or ticket, which are no outcomes of a contact."""
 _OUTCOME_STEMS = tables.list_words("outcome_stems")
-_OUTCOME_HEADER = re.compile(
-    r"\b(outcomes?|dispositions?|abandon\w*|missed|manqu\w*|unanswered|answered|repondu\w*|"
-    r"decroch\w*|voice ?mail|messagerie|repondeur|hang ?up|hung up|raccroch\w*|perdus?|perdues?|"
-    r"lost calls?|termination|completion status|(?:end|hang ?up|release) (?:reason|cause)|"
-    r"call status|call result|dissuad\w*|debord\w*|overflow\w*|atendid\w*|contestad\w*|verpasst\w*|"
-    r"perdid\w*|abbandon\w*|successful|aboutie?s?)\b"
-)
+_OUTCOME_HEADER = tables.build_pattern("outcome_header")
 
 
 def is_plain_outcome(word: str) -> bool:

@@ -23,7 +23,7 @@ from qa_core.ingest.profiles import starts
 from qa_core.ingest.profiles.contacts import read_channel
 from qa_core.ingest.staging.arrays import as_moments, as_numbers, to_numpy
 from qa_core.ingest.staging.declaration import Column, Profile, ValueType, build_fields
-from qa_core.ingest.words.tables import list_words
+from qa_core.ingest.words.tables import build_pattern, list_words
 from qa_core.storage.facts.schema import Direction
 
 AVERAGES = {
@@ -69,10 +69,7 @@ LONG_AVERAGE = 7_200
 
 RATES = ("answer_rate", "abandon_rate", "service_level")
 COUNTS = ("received", "answered", "abandoned", "short_abandons", "answered_in_threshold")
-_AVERAGE = re.compile(
-    r"(?i)\b(avg|average|mean|moy|moyens?|moyennes?|medi[oa]s?|mittlere[rs]?|durchschn\w*|"
-    r"gem|gemiddeld\w*)\b"
-)
+_AVERAGE = build_pattern("average")
 _WEEK = re.compile(r"(?i)(?:week|semaine|sem|wk|kw|woche|semana|settimana|w|s)\.? ?\d{1,2}")
 _OF_WEEK = re.compile(r"\b(?:weeks?|semaine|woche|semana|settimana)\b")
 """Header of the days of weeks."""
@@ -84,12 +81,8 @@ _WITHIN = re.compile(
     r"prises?)\b.*\b(within|in|under|sous|en|dans|avant|moins)\b",
     re.IGNORECASE,
 )
-_SUMS = re.compile(
-    r"(sous |grand |sub)?tota(l|ux|ls|le)( general| jour| du jour| journee| "
-    r"global)?|ensemble|somme|sum|"
-    r"tou(te)?s( (les )?(files|equipes|services|competences))?|all( queues| teams| skills)?|"
-    r"combined|overall|global|gesamt|alle|todos|todas|tutti|tutte|razem|totaal"
-)
+_OF_ALL = list_words("of_all")
+"""Labels of rows that sum up all others."""
 _ABANDONS = re.compile(r"\b(aban|abandons?|abandoned|abandonn\w*|raccroch\w*)\b", re.IGNORECASE)
 _AFTER = re.compile(r"\b(after|over|above|apres|plus de|au dela)\b|>", re.IGNORECASE)
 _BEFORE = re.compile(r"\b(within|in|under|before|sous|en|dans|avant|moins)\b|<", re.IGNORECASE)
@@ -180,8 +173,8 @@ def _decide_sums(context: FileContext) -> None:
         if not context.has(name):
             continue
         counts = context.evidence[name].seen
-        sums = {label for label in counts if _SUMS.fullmatch(header_matching.simplify(label))}
-        sums |= {"*"} & set(counts)
+        sums = {label for label in counts if header_matching.simplify(label) in _OF_ALL}
+        sums |= {"*"} & {*counts}
         if sums and len(sums) < len(counts):
             context.notes.setdefault("sums", {})[name] = sorted(sums)
             message = N_("rows {labels} are totals of the others and are left out")
@@ -193,7 +186,7 @@ def _decide_titles(context: FileContext) -> None:
     """Decide which labels above the table hold for all rows; not one of all queues."""
     titles = context.notes["titles"]
     for name, text in list(titles.items()):
-        if _SUMS.fullmatch(header_matching.simplify(text)):
+        if header_matching.simplify(text) in _OF_ALL:
             del titles[name]
         else:
             context.decide(name, "{text}, from the title of the table", text=text)

@@ -13,9 +13,8 @@ from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 MIDNIGHT = np.timedelta64(0, "us")
 MAX_WITHOUT_DATE = 0.1
 """Share of rows with a time of day and no date from which on a file is refused."""
-_HALF_DAY = {*range(1, 13)}
-_PARTS_OF_HALF_DAY = ({12}, {8, 9, 10, 11}, {1, 2, 3, 4, 5})
-"""Hours of a clock of twelve hours, and those that a day of work has of it."""
+HALF_DAY = ({12}, {8, 9, 10, 11}, {1, 2, 3, 4, 5})
+"""Hours that a day of work has, on a clock of twelve hours."""
 MAX_OTHER_DAYS = 0.01
 """Share of rows on which two columns may give different days without a question."""
 
@@ -83,7 +82,7 @@ def _require_halves(context: FileContext, name: str) -> None:
     clocks = moments.clock[~moments.fixed & ~np.isnat(moments.clock)]
     hours = set((clocks // np.timedelta64(1, "h")).tolist())
     is_said = context.compute_share(context.columns[name].index, r"(?i)\d ?[ap]\.? ?m\b") > 0
-    if hours <= _HALF_DAY and all(hours & part for part in _PARTS_OF_HALF_DAY) and not is_said:
+    if hours <= {*range(1, 13)} and all(map(hours.intersection, HALF_DAY)) and not is_said:
         raise context.refuse(
             "half_days",
             "The times in {column} go from 1 to 12, so AM and PM may be missing. Export them "

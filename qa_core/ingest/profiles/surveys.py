@@ -26,9 +26,7 @@ MIN_QUESTION_WORDS = 4
 RATINGS = ("csat", "nps", "ces")
 IS_RATING = re.compile(r"\d{1,3}([.,]\d+)?( ?/ ?\d{1,3})?|[★*⭐]+[☆✩]*")
 STARS = re.compile(r"[★*⭐]")
-RATED = re.compile(
-    r"\b(?:rat(?:e|ed|ing)|note|notez|stars?|etoiles?|bewert\w*|valor\w*|avali\w*|vot[oi])\b"
-)
+RATED = tables.build_pattern("rated")
 """Words in the header of a rating."""
 _MAXIMUM = re.compile(r"\b(?:max|maximum|out of|scale|bareme|note max|maximo|massimo|maximal)\b")
 OF_ANSWERING = re.compile(r"progress|finished|status|response type|duration\b.*|time taken")
