@@ -511,7 +511,6 @@ class FileContext:
         """Raise Refusal for a recommendation that is not on 0–10."""
         named = self.options.is_stated or "nps" in self.options.columns
         off_scale = evidence.counts_above[10] + evidence.negative
-        # Of some customers one recommends, on a scale up to ten.
         is_low = evidence.total >= MIN_RECOMMENDATIONS and not evidence.counts_above[5]
         is_low &= evidence.column != "nps"
         has_other = column.header.scale not in (None, "0-10", "1-10") or (

@@ -31,10 +31,10 @@ _GROUPED = {
     ".": re.compile(r"[-+]?\d{1,3}(?:\.\d{2,3})*\.\d{3}(?:,\d*)?$"),
 }
 """Numbers with thousands in groups, in India of two digits; by the sign between the groups."""
-MIN_GROWING = 6
-"""Rows from which on counts that only grow are running totals."""
-MIN_RATINGS, MAX_CODE_SHARE = 5, 1 / 3
-"""Number of ratings from which on one has the greatest mark of its scale."""
+MIN_GROWING, MIN_RATINGS, MAX_CODE_SHARE = 6, 5, 1 / 3
+"""Rows from which on counts that only grow are running totals, and from which on one rating has
+the greatest mark of its scale.
+"""
 _CODES = (9, 88, 98, 99)
 """Numbers that stand for no answer in files of surveys, on up to that share of the rows."""
 
@@ -187,7 +187,7 @@ def only_grow(series: Sequence[Hashable], order: np.ndarray, counts: Sequence[np
     places: dict[Hashable, list[int]] = {}
     for row in np.argsort(order, kind="stable"):
         places.setdefault(series[row], []).append(row)
-    grown = [rows for rows in places.values() if np.ptp(counts[0][rows])]
+    grown = [rows for rows in places.values() if len(np.unique(counts[0][rows])) > 2]
     falls = (np.diff(count[rows]) < 0 for rows in grown for count in counts)
     return max(map(len, grown), default=0) >= MIN_GROWING and not any(map(np.any, falls))
 

@@ -490,9 +490,8 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
 def _build_score(context: FileContext, batch: RowBatch) -> np.ndarray:
     marks = batch.read_number("score")
     if "score" not in context.scales:  # each row has its maximum
-        has_maxima = context.has("possible")
-        high = batch.read_number("possible") if has_maxima else batch.read_maxima("score")
-        low = 0.0
+        low, is_beside = 0.0, context.has("possible")
+        high = batch.read_number("possible") if is_beside else batch.read_maxima("score")
         batch.reject((marks > high) | (high <= 0), "off_scale")
         marks = np.where(np.isnan(high), np.nan, marks)
     else:

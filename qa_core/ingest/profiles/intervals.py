@@ -332,15 +332,13 @@ def _decide_spacing(context: FileContext) -> None:
     gaps, firsts = np.diff(days).astype(int), days == days.astype("M8[M]").astype("M8[D]")
     if len(gaps) < (0 if is_week else MIN_GAPS) or ((gaps % 7).any() and not firsts.all()):
         return
-    raise Refusal(
+    raise context.refuse(
         "days_or_periods",
         "The days in {column} come once a week or a month. Say whether each row is a week, a "
         "month or a day.",
-        options=(
-            f"--only period={'month' if firsts.all() and not is_week else 'week'}",
-            "--only period=day",
-        ),
-        column=context.get_header(name),
+        name,
+        f"--only period={'month' if firsts.all() and not is_week else 'week'}",
+        "--only period=day",
     )
 
 

@@ -137,11 +137,7 @@ def _require_times(context: FileContext, plan: OutcomePlan) -> None:
         "flags_alone",
         "{columns} flag some contacts, but no column says which other contacts were answered. "
         "Name that column, or say that all of them were answered.",
-        options=(
-            "--map answered=COLUMN",
-            "--map talk_seconds=COLUMN",
-            "--only outcome=answered",
-        ),
+        options=("--map answered=COLUMN", "--map talk_seconds=COLUMN", "--only outcome=answered"),
         columns=", ".join(context.get_header(name) for name in plan.ranks),
     )
 

@@ -81,8 +81,7 @@ def _require_halves(context: FileContext, name: str) -> None:
     moments = context.take_sample().read_moment(name)
     clocks = moments.clock[~moments.fixed & ~np.isnat(moments.clock)]
     hours = set((clocks // np.timedelta64(1, "h")).tolist())
-    is_said = context.compute_share(context.columns[name].index, r"(?i)\d ?[ap]\.? ?m\b") > 0
-    if hours <= {*range(1, 13)} and all(map(hours.intersection, HALF_DAY)) and not is_said:
+    if hours <= {*range(1, 13)} and all(map(hours.intersection, HALF_DAY)):
         raise context.refuse(
             "half_days",
             "The times in {column} go from 1 to 12, so AM and PM may be missing. Export them "

@@ -35,10 +35,10 @@ _TRIALS = tables.list_words("trial_answers")
 _TRIAL_NUMBERS = ("1", "2", "8", "9", "17", "18")
 """Previews, tests and spam as Qualtrics numbers them, beside its columns `_PROGRESS`."""
 _PROGRESS = {"progress", "finished"}
-MIN_ANSWERS, MAX_ANSWERS = 50, 5
-"""Rows, and rows for each contact on average, above which they are no answers about contacts."""
-MIN_ASKED = 0.8
-"""Share of contacts and questions, each with each, from which on rows are questions."""
+MIN_ANSWERS, MAX_ANSWERS, MIN_ASKED = 50, 5, 0.8
+"""Rows, and rows for each contact on average, above which they are no answers about contacts;
+share of contacts and questions, each with each, from which on rows are questions.
+"""
 FIELDS = build_fields(
     "surveys",
     ("contact_id ticket", ValueType.TEXT),
