@@ -27,6 +27,7 @@ from qa_core.ingest.reading.reading import (
 from qa_core.ingest.reading.registry import get_profile
 from qa_core.ingest.staging.duckdb_session import open_session
 from qa_core.ingest.staging.staged import Staged
+from qa_core.ingest.words.tables import build_pattern
 from qa_core.storage.facts.schema import Handler
 from qa_core.storage.records import store
 
@@ -44,14 +45,10 @@ _OUTCOMES = ("answered", "abandoned", "unanswered", "missing")
 _DIRECTIONS = ("inbound", "outbound", "internal", "missing")
 _TRUTHS = ("yes", "no", "missing")
 _IDS = ("contact_id", "ticket", "customer")
-_ANSWER = re.compile(
-    r"\b(?:collector|respond\w*|responses?|reponses?|surveys?|enquetes?|feedback|questionnaires?)\b"
-)
+_ANSWER = build_pattern("of_answer")
 """Header of the id of an answer, which names no contact."""
 _PHONE = r"^(\+|0)[0-9 .]{8,}$"
-_ID = re.compile(
-    r"\b(?:ids?|uuid|ref\w*|numbers?|num\w*|external|custom|case|ticket|dossier|calls?|appels?)\b"
-)
+_ID = build_pattern("of_id")
 
 
 @dataclass

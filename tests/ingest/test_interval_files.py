@@ -350,6 +350,7 @@ def test_the_hour_that_comes_twice_in_october_is_told_apart_by_the_order_of_the_
         "Date;Heure;File;Appels reçus;Appels traités\n"
         + "\n".join(rows[::-1] if backwards else rows)
         + "\n",
+        columns={"received": "Appels reçus"},
     )
     with lake.working(others=["intervals"]) as connection:
         found = connection.execute(

@@ -101,6 +101,8 @@ def test_sections_and_fields_of_the_tables_are_known_ones() -> None:
         "handlers",
         "verdicts",
         "questions",
+        "units",
+        "patterns",
     }
 
     for language in tables.LANGUAGES:

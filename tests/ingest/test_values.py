@@ -339,7 +339,7 @@ def test_three_digits_after_a_sign_are_a_question():
     ],
 )
 def test_the_scale_of_marks_is_inferred(values, scale, kept):
-    evidence = numbers.NumberEvidence("csat", "Note")
+    evidence = numbers.NumberEvidence("csat", "Note", is_zero_none=True)
     cells = vocabulary.clear_non_answers(column(values))
     evidence.add(cells)
     reading, found = numbers.decide_mark(evidence, None, None, None, [])

@@ -29,6 +29,7 @@ from qa_core.ingest.columns.timezones import Zone
 from qa_core.ingest.staging.arrays import to_numpy
 from qa_core.ingest.staging.declaration import Column, Profile, ValueType
 from qa_core.ingest.staging.pseudonyms import Pseudonyms
+from qa_core.ingest.words.tables import list_words
 from qa_core.storage.facts.schema import Direction, Outcome
 
 MAX_UNKNOWN_SHARE = 0.5
@@ -36,6 +37,8 @@ MAX_WORDS = 60
 """A column with more different words than this says nothing of how contacts ended."""
 SHOWN_WORDS = 6
 MIN_MILLISECONDS = 1_000
+NAME_OR_IGNORE = ("--map {field}={column}", "--map ignore={column}")
+"""Options that name the column of a field, or leave it aside."""
 SAMPLED_ROWS = 400
 """Rows kept of each block, to try on them what columns mean together."""
 NOT_SO = "not so"
@@ -75,9 +78,11 @@ _BEST_FIRST = re.compile(
     r"easy|facil|einfach|leicht|low effort)|schulnote"
 )
 """Header of a rating with 1 as the best."""
+_HARD = list_words("hard")
+"""Words of a question about effort whose greatest mark is the worst."""
 _ONE_AND_TWO = {"1", "2"}
 """Codes of yes and no; files differ in which is which."""
-MAX_OFF_SCALE = 0.2
+MAX_OFF_SCALE, MIN_RECOMMENDATIONS = 0.2, 3
 _DOTTED_CLOCK = r"^\s*(\d{1,2})\.(\d{2})\.(\d{2})\s*$"
 _LEFT_ASIDE = (ValueType.BOOLEAN, ValueType.HANDLER, ValueType.LABEL)
 """Types whose column is no such field where most of its words are unknown."""
@@ -233,6 +238,24 @@ class FileContext:
             field_name in group and sum(name in self.columns for name in group) == 1
             for group in self.profile.needs
         )
+
+    def is_open(self, field_name: str) -> bool:
+        """Return whether a field has a column, and nobody has said that it is the right one."""
+        is_named = field_name in self.options.columns or self.options.is_stated
+        return self.has(field_name) and not is_named
+
+    def refuse(
+        self, code: str, message: str, field_name: str, *options: str, **places: Any
+    ) -> Refusal:
+        """Build a refusal of a field's column, which is `{column}` in message and options; by
+        default, naming it answers.
+        """
+        column = self.get_header(field_name)
+        filled = tuple(
+            option.replace("{field}", field_name).replace("{column}", column)
+            for option in options or NAME_OR_IGNORE[:1]
+        )
+        return Refusal(code, message, filled, column=column, **places)
 
     @property
     def ignored(self) -> set[int]:
@@ -408,6 +431,8 @@ class FileContext:
         options, item = self.options, column.field
         if column.header.out_of:
             evidence.denominators.add(column.header.out_of)
+        if evidence.has_own_maxima:
+            self.decide(name, "each cell says what it is out of", evidence.example)
         if evidence.total and evidence.unreadable > evidence.total / 2:
             is_criterion = item.value_type == ValueType.CRITERION or name == "points"
             if is_criterion and self._is_yes_no(column):
@@ -431,14 +456,28 @@ class FileContext:
                     said=", ".join(f"{word} → {mark}" for word, mark in lowest),
                 )
             self._require_rating(name, column, evidence)
+            alike = vocabulary.find_alike(mark_words or {})
+            if alike and self.is_open(name):
+                raise self.refuse(
+                    "words_alike",
+                    "{words} in {column} would count the same. Say which rating each word is.",
+                    name,
+                    *(f"--word {{column}}:{word}={mark}" for word, mark in mark_words.items()),
+                    "--map ignore={column}",
+                    words=", ".join(alike),
+                )
+            evidence.is_usual = bool(mark_words) or column.header.text == name
+            evidence.is_zero_none = self.profile.kind == "contacts"  # unanswered ones have 0
             scale = options.scales.get(name) or options.scales.get(column.header.text)
             said = re.sub(r"(?<=\d) ?[=(]|(?<=[(\[]1) ", " is ", column.header.text)
-            if not scale and _BEST_FIRST.search(simplify(said)):
+            is_hard = name == "ces" and any(words in simplify(said) for words in _HARD)
+            if not scale and (is_hard or _BEST_FIRST.search(simplify(said))):
                 raise self._refuse_reversed(name, column, evidence)
             is_named = name in options.columns
             if name == "score" and not scale and not is_named and self._has_criteria():
                 scale = "0-100"  # The criteria are kept, not their total.
-            if name == "score" and not scale and self.has("possible"):
+            is_of_own = self.has("possible") or evidence.has_own_maxima
+            if name == "score" and not scale and is_of_own:
                 decimal = numbers.decide_decimal(evidence, options.decimal, self.decisions)
                 self.readings[name] = numbers.NumberReading(decimal, 0)
                 return
@@ -472,10 +511,12 @@ class FileContext:
         """Raise Refusal for a recommendation that is not on 0–10."""
         named = self.options.is_stated or "nps" in self.options.columns
         off_scale = evidence.counts_above[10] + evidence.negative
+        is_low = evidence.total >= MIN_RECOMMENDATIONS and not evidence.counts_above[5]
+        is_low &= evidence.column != "nps"
         has_other = column.header.scale not in (None, "0-10", "1-10") or (
             evidence.denominators and evidence.denominators != {10}
         )
-        if named or not (has_other or off_scale > MAX_OFF_SCALE * evidence.total):
+        if named or not (has_other or is_low or off_scale > MAX_OFF_SCALE * evidence.total):
             return
         text = column.header.text
         raise evidence.refuse(
@@ -484,6 +525,7 @@ class FileContext:
             "10. Say what it is.",
             options=(
                 *(f"--map {name}={text}" for name in ("csat",) if not self.has(name)),
+                *([f"--map nps={text}"] if is_low and not has_other else []),
                 f"--map ignore={text}",
             ),
             low=f"{evidence.lowest:g}",
@@ -535,15 +577,15 @@ class FileContext:
         )
 
     def refuse_words(self, name: str) -> Refusal:
-        column, evidence = self.get_header(name), self.evidence[name]
-        return Refusal(
+        unknown = self.evidence[name].unknown.most_common(SHOWN_WORDS)
+        return self.refuse(
             "unknown_words",
             "The column {column} was read as {field}, but too many of its words are "
             "unknown: {seen}. Say what they mean.",
-            options=self.list_word_options(name),
-            column=column,
+            name,
+            *self.list_word_options(name),
             field=name,
-            seen=", ".join(word for word, _count in evidence.unknown.most_common(SHOWN_WORDS)),
+            seen=", ".join(word for word, _count in unknown),
         )
 
     def _decide_words(self, name: str, column: Column, evidence: vocabulary.WordEvidence) -> None:
@@ -628,6 +670,11 @@ class RowBatch:
             self.blank(off_scale & ~unreadable, name, reasons[1])
             self._values[name] = values
         return self._values[name]
+
+    def read_maxima(self, name: str) -> np.ndarray:
+        """Read what each mark of a field is out of: `17/20`; NaN where a cell does not say."""
+        cells = self.context.clean_values(name, self.read_text(name))
+        return self.context.readings[name].read_maxima(cells)
 
     def read_word(self, name: str) -> np.ndarray:
         """Read meanings (objects, None where missing). Unknown words are missing or reject rows."""

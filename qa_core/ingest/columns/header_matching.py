@@ -13,21 +13,12 @@ from qa_core.ingest.columns import vocabulary
 from qa_core.ingest.columns.durations import OTHER_UNIT
 from qa_core.ingest.columns.timestamps import parse_period
 from qa_core.ingest.staging.declaration import Column, Field, Header, Profile, ValueType
-from qa_core.ingest.words.tables import list_words
+from qa_core.ingest.words.tables import index_words, list_words
 
 Hit = tuple[Field, int]
 """A field, and the rank of the synonym that names it."""
 Vocabulary = Mapping[str, Hit]
-_UNITS = {
-    **dict.fromkeys(("s", "sec", "secs", "second", "seconds", "seconde", "secondes"), "s"),
-    **dict.fromkeys(("sek", "sekunden", "seg", "segundos", "secondi", "seconden"), "s"),
-    **dict.fromkeys(("ms", "msec", "milliseconds", "millisecondes", "millis"), "ms"),
-    **dict.fromkeys(("min", "mins", "minute", "minutes", "mn"), "min"),
-    **dict.fromkeys(("minuten", "minutos", "minuti"), "min"),
-    **dict.fromkeys(("days", "jours"), "day"),
-    **dict.fromkeys(("ds", "tenths", "dixiemes", "zehntel", "decimas"), "ds"),
-    **dict.fromkeys(("cs", "hundredths", "centiemes", "hundertstel", "centesimas"), "cs"),
-}
+_UNITS = index_words("units", str)
 _COUNTED_UNIT = re.compile(rf"\b(1 10+|x?\d+) ?({'|'.join(_UNITS)})\b")
 """Unit with a number before it: `1/10 s`, `100 ms`, `6 sec increments`."""
 _PARTS_OF_SECOND = {
@@ -48,7 +39,10 @@ _ENDS = re.compile(
     r"[\s=:,;–-](\d{1,2})\s*[=:]?\s*[^\W\d_]\D*[)\]]"
 )
 """Scale by the words of its ends: `(1 sad - 3 happy)`."""
-_OUT_OF = re.compile(r"(?:/|\bsur |\bout of |\b[Mm]ax\.? )\s*(\d{1,3})\b")
+_OUT_OF = re.compile(
+    r"(?:/|\bsur |\bout of |\b[Mm]ax\.? )\s*(\d{1,3})\b|"
+    r"[(\[](\d{1,3}) ?(?:pts?|points?|punkte|puntos|pontos|punti|punten)\.?[)\]]"
+)
 _BRACKETS = re.compile(r"[\(\[].*?[\)\]]")
 _INCLUDING = list_words("including")
 _CLOCK = re.compile(r"[\(\[]h{0,2}:?m{1,2}:ss?[\)\]]", re.IGNORECASE)
@@ -108,7 +102,7 @@ def parse_header(text: str) -> Header:
         " ".join(words) or whole,
         unit,
         f"{int(scale[1])}-{int(scale[2])}" if scale and int(scale[1]) < int(scale[2]) else None,
-        float(out_of[1]) if out_of else None,
+        float(out_of[1] or out_of[2]) if out_of else None,
         currency[1] or {"€": "EUR", "$": "USD", "£": "GBP"}[currency[2]] if currency else None,
     )
 

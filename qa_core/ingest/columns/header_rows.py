@@ -22,6 +22,7 @@ from qa_core.ingest.columns.header_matching import (
     parse_header,
 )
 from qa_core.ingest.staging.declaration import Profile, ValueType
+from qa_core.ingest.words.tables import build_pattern
 
 if TYPE_CHECKING:
     from qa_core.files.readers import Source
@@ -37,9 +38,7 @@ _UNIT = re.compile(
     r"heures?|hours?|%|pct|nb|nombre|count|eur|usd|euros?|unites?|units?|"
     r"[jdmya]{1,4}(?: [jdmya]{1,4}){1,2}(?: hh? mm(?: ss)?)?|hh? mm(?: ss)?|mm ss"
 )
-_QUALIFIERS = re.compile(
-    r"\b(avg|average|mean|moy|moyens?|moyennes?|total|totale|totaux|cumul\w*)\b"
-)
+_QUALIFIERS = build_pattern("qualifier")
 _DATE_PARTS = (
     ("year", "month", "day"), ("annee", "mois", "jour"), ("ano", "mes", "dia"),
     ("jahr", "monat", "tag"), ("anno", "mese", "giorno"),

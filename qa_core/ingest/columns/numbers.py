@@ -2,13 +2,14 @@
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files.decision import SET_BY_PERSON, Decision
 from qa_core.files.options import parse_scale
@@ -30,8 +31,12 @@ _GROUPED = {
     ".": re.compile(r"[-+]?\d{1,3}(?:\.\d{2,3})*\.\d{3}(?:,\d*)?$"),
 }
 """Numbers with thousands in groups, in India of two digits; by the sign between the groups."""
-MIN_EFFORT_MARKS = 30
-"""Number of marks of effort, all up to five, from which on a scale to seven is unlikely."""
+MIN_GROWING, MIN_RATINGS, MAX_CODE_SHARE = 6, 5, 1 / 3
+"""Rows from which on counts that only grow are running totals, and from which on one rating has
+the greatest mark of its scale.
+"""
+_CODES = (9, 88, 98, 99)
+"""Numbers that stand for no answer in files of surveys, on up to that share of the rows."""
 
 
 @dataclass
@@ -48,6 +53,9 @@ class NumberEvidence(ColumnEvidence):
     lowest: float = np.inf
     highest: float = -np.inf
     denominators: set[float] = field(default_factory=set)
+    fraction_count: int = 0  # 17/20
+    is_usual: bool = False  # the scale is the usual one, whatever the greatest rating is
+    is_zero_none: bool = False  # 0 on a scale from 1 is no rating, without a question
     comma_decimal: int = 0  # 1,5
     comma_three: int = 0  # 1,234
     dot_three_short: int = 0  # 1.234 with at most three digits before
@@ -55,6 +63,21 @@ class NumberEvidence(ColumnEvidence):
     bare_small: int = 0
     bare_long: int = 0
     odd_example: str = ""
+
+    def refuse_scale(self, *options: str) -> Refusal:
+        return self.refuse(
+            "ambiguous_scale",
+            "The column {column} holds {count} ratings from {low} to {high}. Choose their scale.",
+            options,
+            count=self.total,
+            low=f"{self.lowest:g}",
+            high=f"{self.highest:g}",
+        )
+
+    @property
+    def has_own_maxima(self) -> bool:
+        """Return whether each cell says its own maximum: `17/20` beside `10/15`."""
+        return len(self.denominators) > 1 and self.fraction_count == self.total - self.unreadable
 
     @property
     def is_plain(self) -> bool:
@@ -101,7 +124,8 @@ class NumberEvidence(ColumnEvidence):
     def _add_one(self, text: str, count: int) -> float | None:
         fraction = _OF.match(text)
         if fraction:
-            self.denominators.add(float(fraction[2].replace(",", ".")))
+            self.fraction_count += count
+            self.denominators.add(_parse_maximum(text))
             text = fraction[1]
         plain = strip_decoration(text)
         self.percents += count * text.endswith("%")
@@ -143,6 +167,11 @@ class NumberEvidence(ColumnEvidence):
             self.bare_long += count * (len(digits) > 3)
 
 
+def _parse_maximum(text: str) -> float | None:
+    fraction = _OF.match(text)
+    return float(fraction[2].replace(",", ".")) if fraction else None
+
+
 def read_plain(values: pa.Array) -> np.ndarray | None:
     """Parse cells that are all plain numbers (NaN: missing), else None. The fast path."""
     try:
@@ -151,6 +180,16 @@ def read_plain(values: pa.Array) -> np.ndarray | None:
         return None
     plain = np.array(to_numpy(numbers))
     return None if np.isinf(plain).any() or np.isnan(plain).sum() > values.null_count else plain
+
+
+def only_grow(series: Sequence[Hashable], order: np.ndarray, counts: Sequence[np.ndarray]) -> bool:
+    """Return whether all counts of all series only grow in that order, on enough rows of one."""
+    places: dict[Hashable, list[int]] = {}
+    for row in np.argsort(order, kind="stable"):
+        places.setdefault(series[row], []).append(row)
+    grown = [rows for rows in places.values() if len(np.unique(counts[0][rows])) > 2]
+    falls = (np.diff(count[rows]) < 0 for rows in grown for count in counts)
+    return max(map(len, grown), default=0) >= MIN_GROWING and not any(map(np.any, falls))
 
 
 def strip_decoration(text: str) -> str:
@@ -184,7 +223,7 @@ def decide_decimal(
         return "."
     dot_as_thousands = (
         evidence.dot_three_short
-        and evidence.bare_small
+        and (evidence.bare_small or evidence.field == "amount")  # no thousandths of money
         and not (evidence.dot_other or evidence.bare_long)
     )
     if evidence.comma_three or dot_as_thousands:
@@ -236,6 +275,10 @@ class NumberReading:
             numbers = self.low + self.high - numbers
         return numbers, unreadable, off_scale
 
+    def read_maxima(self, values: pa.Array) -> np.ndarray:
+        """Read what each cell is out of, NaN where it does not say."""
+        return parse_cells(values, _parse_maximum, ",")[0]
+
     def _parse(self, text: str) -> float | None:
         fraction = _OF.match(text)
         return parse_number(strip_decoration(fraction[1] if fraction else text), self.decimal)
@@ -280,6 +323,8 @@ def decide_mark(
         )
     if requested:
         low, high, seen = *sorted(requested), SET_BY_PERSON
+    elif len(evidence.denominators) > 1:
+        raise evidence.refuse_scale(f"--map ignore={evidence.column}")
     elif hint and parse_scale(hint):
         (low, high), seen = parse_scale(hint), ""
     elif len(evidence.denominators) == 1:
@@ -292,17 +337,8 @@ def decide_mark(
     else:
         (low, high), *others = _find_scales(evidence, MAX_FAULT_SHARE * readable)
         if others:
-            raise evidence.refuse(
-                "ambiguous_scale",
-                "The column {column} holds {count} ratings from {low} to {high}. Choose their "
-                "scale.",
-                options=tuple(
-                    f"--scale {evidence.field}={low}-{high}" for low, high in ((low, high), *others)
-                ),
-                count=evidence.total,
-                low=f"{evidence.lowest:g}",
-                high=f"{evidence.highest:g}",
-            )
+            scales = (f"{low}-{high}" for low, high in ((low, high), *others))
+            raise evidence.refuse_scale(*(f"--scale {evidence.field}={scale}" for scale in scales))
     zero_is_missing = bool(evidence.zeros and low > 0 and not requested)
     least, greatest = f"{low:g}", f"{high:g}"
     message = N_("scale from {least} to {greatest}")
@@ -321,15 +357,27 @@ def decide_mark(
 
 def _find_scales(evidence: NumberEvidence, most_faults: float) -> tuple[tuple[int, int], ...]:
     """Find the usual scales that ratings fit, up to that number of faults, likeliest first."""
-    is_effort, above = evidence.field == "ces", evidence.counts_above
+    above, highest = evidence.counts_above, evidence.highest
+    few = MAX_CODE_SHARE * evidence.total
+    has_zeros = evidence.zeros > most_faults
     if above[20] > most_faults:
-        return ((0, 100),)
+        is_code = highest in _CODES and above[10] == above[20] <= few
+        return ((0, 100), (1, 10) if above[5] > above[20] else (1, 5))[: 1 + is_code]
     if above[10] > most_faults:
         return ((0, 20), (0, 100))
+    if evidence.field == "score":
+        greatest = 10 if above[5] > most_faults else 5
+        return ((0, greatest), (1, greatest))[: 2 - has_zeros]
     if above[7] > most_faults:
-        return ((0, 10), (1, 10)) if evidence.zeros > most_faults else ((1, 10),)
+        is_code = highest == _CODES[0] and above[5] == above[7] <= few
+        return ((0, 10), (1, 10), (1, 5))[1 - (has_zeros or is_code) : 2 + is_code]
     if above[5] > most_faults:
-        return ((1, 7),) if is_effort else ((1, 7), (1, 10))
-    if not is_effort:
+        return ((1, 7),) if evidence.field == "ces" else ((1, 7), (1, 10))
+    is_usual = evidence.is_usual or evidence.total - evidence.zeros < MIN_RATINGS
+    if evidence.field == "ces":
+        return ((1, 7),) if is_usual else ((1, 5), (1, 7))
+    if has_zeros and not evidence.is_zero_none:
+        return ((0, 5), (1, 5), (0, 4))[: 2 + (highest <= 4)]
+    if is_usual or evidence.lowest != 1 or not 2 < highest <= 4:
         return ((1, 5),)
-    return ((1, 5), (1, 7)) if evidence.total >= MIN_EFFORT_MARKS else ((1, 7),)
+    return ((1, 5), (1, math.ceil(highest)))

@@ -19,7 +19,7 @@ from qa_core.storage.facts.schema import Direction, Handler, Outcome
 _EMPTY = (
     "null", "none", "[none]", "nan", "nat", "n/a", "na", "#n/a", "#na", "#ref!", "#value!",
     "#div/0!", "-", "--", "?", "\\n", "<na>", "nil", "(null)", "n.a.", "nd", "n/d", "n.d.", "nc",
-    "n/c", "n.c.",
+    "n/c", "n.c.", "0/0", "0 / 0",
     "–", "—", "…", "...", "(vide)", "(blank)", "undefined", "#n/d", "#valeur!", "#nombre!", "#num!",
     "#nom?", "#name?", "#null!", "#nul!", "s/o", "s.o.",
 )  # fmt: skip
@@ -105,13 +105,7 @@ WEAK_ANSWERS = tables.list_words("weak_answers")
 CASE_STATES = tables.list_words("case_states")
 """States of a case or ticket, which are no outcomes of a contact."""
 _OUTCOME_STEMS = tables.list_words("outcome_stems")
-_OUTCOME_HEADER = re.compile(
-    r"\b(outcomes?|dispositions?|abandon\w*|missed|manqu\w*|unanswered|answered|repondu\w*|"
-    r"decroch\w*|voice ?mail|messagerie|repondeur|hang ?up|hung up|raccroch\w*|perdus?|perdues?|"
-    r"lost calls?|termination|completion status|(?:end|hang ?up|release) (?:reason|cause)|"
-    r"call status|call result|dissuad\w*|debord\w*|overflow\w*|atendid\w*|contestad\w*|verpasst\w*|"
-    r"perdid\w*|abbandon\w*|successful|aboutie?s?)\b"
-)
+_OUTCOME_HEADER = tables.build_pattern("outcome_header")
 
 
 def is_plain_outcome(word: str) -> bool:
@@ -236,6 +230,16 @@ def find_mark(text: str) -> str | None:
     words = simplify(plain)
     mark = _MARKS.get(words) or _STEMS.get(_ENDING.sub("", words))
     return str(mark) if mark else None
+
+
+def find_alike(marks: Mapping[str, str]) -> list[str]:
+    """Find words with the same mark, such as excellent and very good; not forms of one word."""
+    found: dict[str, dict[str, str]] = {}
+    for text, mark in marks.items():
+        stem = _ENDING.sub("", simplify(text))
+        if stem in _STEMS:
+            found.setdefault(mark, {})[stem] = text
+    return next(([*words.values()] for words in found.values() if len(words) > 1), [])
 
 
 def read_marks(values: pa.Array) -> tuple[pa.Array, dict[str, str]]:

@@ -15,6 +15,8 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from qa_core.base import environment
+from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_
 from qa_core.centre import advisors, members
 from qa_core.centre.advisors import AdvisorReference
 from qa_core.centre.rules.active_rules import source_value
@@ -312,12 +314,19 @@ def _compute_digest(values: list[Any]) -> str:
 
 
 def _complete_possible(rows: list[dict[str, Any]]) -> None:
-    """Set greatest marks that the file does not give to the highest that anybody was given."""
+    """Set greatest marks that the file does not give to the highest that anybody was given.
+    Raises Refusal for a criterion with several: a scorecard has one for each.
+    """
     greatest: dict[tuple[Any, Any], float] = {}
+    stated: dict[tuple[Any, Any], float] = {}
     for row in rows:
+        criterion, possible = (row.get("grid"), row.get("criterion")), row.get("possible")
         if row.get("points") is not None:
-            criterion = (row.get("grid"), row.get("criterion"))
             greatest[criterion] = max(greatest.get(criterion, 0.0), row["points"])
+        if possible is not None and stated.setdefault(criterion, possible) != possible:
+            message = N_("{criterion} has several maxima. Import the score of each evaluation.")
+            options = ("--map score=COLUMN",)
+            raise Refusal("several_maxima", message, options, criterion=criterion[1])
     for row in rows:
         if row.get("points") is not None and row.get("possible") is None:
             row["possible"] = greatest[(row.get("grid"), row.get("criterion"))]

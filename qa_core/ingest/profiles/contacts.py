@@ -17,7 +17,7 @@ from qa_core.files.decision import NO_COLUMN, SET_BY_PERSON, VALUE
 from qa_core.files.header_text import simplify
 from qa_core.files.signatures import Headers
 from qa_core.ingest.columns import header_matching
-from qa_core.ingest.columns.column_inference import FileContext, RowBatch
+from qa_core.ingest.columns.column_inference import NAME_OR_IGNORE, FileContext, RowBatch
 from qa_core.ingest.columns.timezones import Zone
 from qa_core.ingest.columns.vocabulary import (
     ANSWERS,
@@ -32,7 +32,7 @@ from qa_core.ingest.profiles.telephone_selling import build_selling
 from qa_core.ingest.staging.arrays import as_moments, as_numbers, as_words, map_texts, to_numpy
 from qa_core.ingest.staging.declaration import Column, Field, Profile, ValueType, build_fields
 from qa_core.ingest.staging.pseudonyms import is_extension, normalise_numbers
-from qa_core.ingest.words.tables import list_words, load_table
+from qa_core.ingest.words.tables import build_pattern, list_words, load_table
 from qa_core.storage.facts.schema import Direction, Handler, Outcome
 
 FIELDS = build_fields(
@@ -86,14 +86,13 @@ does not hold for a column named customer.
 """
 DAY = 86_400
 _NO_ADVISOR = list_words("nobody")
-OUTGOING = re.compile(
-    r"\b(?:attempts?|tentatives?|leads?|prospects?|dial(?:l?er|l?ed)(?! number)|list id|"
-    r"number called|called number|numero appele|numeros? compose|outbound|sortants?)\b"
-)
+_BETWEEN = re.compile(r"\s*(?:[,/&+>→]|->|\band\b|\bet\b|\bund\b|\by\b|\be\b)\s*")
+_SEVERAL = r"\pL\s*[;|]\s*\pL|\pL (?:[/>+]|->|→) \pL"
+"""Signs between the names of two advisors who have rows of their own, and of any two."""
+_TOTAL = r"^(grand |sub-?|sous-)?tota(l|ls|ux|le)$"
+OUTGOING = build_pattern("outgoing")
 """Header of a list of outgoing contacts."""
-DIRECTION = re.compile(
-    r"\b(?:direc\w*|direz\w*|richt\w*|sens|sentido|e s|inout|inbound outbound|in out)\b"
-)
+DIRECTION = build_pattern("direction_header")
 """Header of a column that says nothing but the direction."""
 _CALLER = re.compile(r"\b(?:appelante?|ani|cli|present\w+|calling|caller|chiamante|llamante)\b")
 """Header of the customer's number that holds the centre's own where the centre calls."""
@@ -253,6 +252,8 @@ def _decide_direction(context: FileContext) -> None:
     if context.has("direction"):
         evidence = context.evidence["direction"]
         header = simplify(context.get_header("direction"))
+        if evidence.words & {"e", "s"}:  # entrant, sortant, interne
+            context.words["direction"]["i"] = Direction.INTERNAL
         if evidence.words <= set(ANSWERS) and (way := read_direction(header)):
             other = Direction.INBOUND if way != Direction.INBOUND else Direction.OUTBOUND
             meanings = {word: way if is_yes else other for word, is_yes in ANSWERS.items()}
@@ -375,8 +376,7 @@ def _decide_times(context: FileContext) -> None:
 
 def _require_own_id(context: FileContext) -> None:
     """Raise Refusal where a column beside the id names one contact on several of its rows."""
-    options = context.options
-    if not context.has("contact_id") or "contact_id" in options.columns or options.is_stated:
+    if not context.is_open("contact_id"):
         return
     cells, own = context.take_sample().cells, context.get_header("contact_id")
     ids = cells[context.columns["contact_id"].index].to_pylist()
@@ -403,39 +403,39 @@ def _require_own_id(context: FileContext) -> None:
 
 def _require_whole_ids(context: FileContext) -> None:
     """Raise Refusal where ids such as `A-1` and `A-2` number the parts of one contact."""
-    if not context.has("contact_id") or "contact_id" in context.options.columns:
+    if not context.is_open("contact_id"):
         return
-    column = context.columns["contact_id"]
-    ids = context.sample_cells(column.index).to_pylist()
+    ids = context.sample_cells(context.columns["contact_id"].index).to_pylist()
     parts = Counter(match[1] for text in ids if (match := _NUMBERED_PART.fullmatch(text)))
     numbered = {f"{whole}{mark}{n}" for whole in parts for mark in "-._/" for n in range(1, 10)}
     several = [whole for whole, count in parts.items() if count > 1]
-    is_open = context.options.is_stated or not several or len(several) > len(parts) / 2
-    if not is_open and sum(parts.values()) == len(ids) and numbered.issuperset(ids):
-        raise Refusal(
+    is_few = 0 < len(several) <= len(parts) / 2
+    if is_few and sum(parts.values()) == len(ids) and numbered.issuperset(ids):
+        raise context.refuse(
             "group_of_rows",
             "Ids such as {ids} may be the parts of one contact, which would count as several. "
             "Export one row per contact, or name {own} if every row is a contact.",
-            options=(f"--map contact_id={column.header.text}",),
+            "contact_id",
             ids=", ".join([text for text in ids if text.startswith(several[0])][:2]),
-            own=column.header.text,
+            own=context.get_header("contact_id"),
         )
 
 
 def _require_one_advisor(context: FileContext) -> None:
     """Raise Refusal where cells name several advisors, which would be one more advisor."""
     for name in filter(context.has, ("advisor", "advisor_name")):
-        column, is_named = context.get_header(name), name in context.options.columns
-        share = context.compute_share(context.columns[name].index, r"\pL\s*[;|]\s*\pL")
-        if not share or is_named or context.options.is_stated:
-            continue
-        raise Refusal(
-            "several_advisors",
-            "{column} names several advisors on some contacts, and each list would count as "
-            "another advisor. Export who answered, leave the column aside, or name it.",
-            options=(f"--map {name}={column}", f"--map ignore={column}"),
-            column=column,
-        )
+        index = context.columns[name].index
+        names = set(context.sample_cells(index).unique().to_pylist())
+        is_several = any(names > {*_BETWEEN.split(text)} for text in names if _BETWEEN.search(text))
+        is_several |= context.compute_share(index, _SEVERAL) > 0
+        if is_several and context.is_open(name):
+            raise context.refuse(
+                "several_advisors",
+                "{column} names several advisors on some contacts, and each list would count as "
+                "another advisor. Export who answered, leave the column aside, or name it.",
+                name,
+                *NAME_OR_IGNORE,
+            )
 
 
 def _decide_system(context: FileContext) -> None:
@@ -607,6 +607,9 @@ def _build_people(
     for name, cells in batch.read_texts("advisor", "advisor_name").items():
         words = pc.utf8_lower(pc.replace_substring(cells, "_", " "))
         nobody = pc.is_in(words, value_set=pa.array(sorted(_NO_ADVISOR)))
+        if not context.has("contact_id"):
+            is_total = pc.fill_null(pc.match_substring_regex(words, _TOTAL), False)
+            batch.reject(to_numpy(is_total).astype(bool), "footer")
         columns[name] = pc.if_else(nobody, pa.scalar(None, pa.string()), cells)
     if context.has("advisor_name") and not context.has("advisor"):
         columns["advisor"] = columns.pop("advisor_name")
@@ -700,12 +703,12 @@ def _require_order(context: FileContext) -> None:
         count = context.blanked.get(column, {}).get("negative_duration", 0)
         is_requested = name in context.options.columns
         if count >= MIN_EARLY and count > MAX_EARLY * rows and not is_requested:
-            raise Refusal(
+            raise context.refuse(
                 "moments_out_of_order",
                 "{column} is earlier than the start or the answer on {count} of {rows} contacts. "
                 "Say what the column is, leave it aside, or name it: then these times are missing.",
-                options=(f"--map {name}={column}", f"--map ignore={column}"),
-                column=column,
+                name,
+                *NAME_OR_IGNORE,
                 count=count,
                 rows=rows,
             )
@@ -714,16 +717,14 @@ def _require_order(context: FileContext) -> None:
 def _require_rated(context: FileContext) -> None:
     """Raise Refusal where most contacts that nobody answered have a rating."""
     rated, rows = context.notes["rated"], context.notes["not_answered"]
-    is_stated = context.options.is_stated or "csat" in context.options.columns
-    if is_stated or rated < MIN_EARLY or rated <= rows / 2:
+    if not context.is_open("csat") or rated < MIN_EARLY or rated <= rows / 2:
         return
-    column = context.get_header("csat")
-    raise Refusal(
+    raise context.refuse(
         "rated_unanswered",
         "{column} has a rating on {count} of {rows} contacts that nobody answered, so some may be "
         "filled in. Use the ratings as they are, or leave the column aside.",
-        options=(f"--map csat={column}", f"--map ignore={column}"),
-        column=column,
+        "csat",
+        *NAME_OR_IGNORE,
         count=rated,
         rows=rows,
     )

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_
 from qa_core.base.masking import mask_contact_details
 from qa_core.compliance.conditions.evaluators import refuse_emotions
 from qa_core.files.decision import SET_BY_PERSON
@@ -53,10 +54,16 @@ _MAX_ROWS = 0.95
 _WEIGHT = re.compile(r"\b(?:weights?|weighting|poids|ponderation|coef\w*|gewicht\w*|peso|weging)\b")
 _WEIGHED = re.compile(
     r"\b(?:weights?|weighting|poids|pond[ée]ration|coeff?(?:icient)?\.?|gewicht\w*|peso|weging)"
-    r"\s*[:=]?\s*(\d+(?:[.,]\d+)?)",
+    r"\s*[:=]?\s*(\d+(?:[.,]\d+)?)|[(\[]\s*(\d+(?:[.,]\d+)?)\s*%\s*[)\]]",
     re.IGNORECASE,
 )
 """Weight in the header of a criterion."""
+_WEIGHTS_ABOVE = re.compile(
+    r"(?:^|\s)\d{1,3}(?:[.,]\d+)?(?: ?%)?(?:\s+\d{1,3}(?:[.,]\d+)?(?: ?%)?)+$"
+)
+"""Line of numbers above the headers."""
+_FAULTS = list_words("faults")
+"""Words in the header of a criterion whose yes is the bad answer."""
 _FATAL = re.compile(
     r"\bfatal|[ée]liminatoire|\bauto[ -]?fail|\bknock[ -]?out\b|"
     r"[(\[](?:critical|critique|kritisch|cr[ií]tic[oa]|ko|k\.o\.)[)\]]",
@@ -119,6 +126,9 @@ def decide_columns(context: FileContext) -> None:
         return
     _decide_criteria(context)
     criteria = find_criteria(context)
+    is_verdict = len(criteria) == 1 and criteria[0] in context.notes.get("yes_no", ())
+    if is_verdict and context.is_open(criteria[0]) and not context.has("score"):
+        criteria = []  # passed or failed is no score
     if criteria and (not context.has("score") or _is_their_total(context, criteria)):
         context.notes["form"] = "wide"
         if context.has("score"):
@@ -133,13 +143,16 @@ def decide_columns(context: FileContext) -> None:
             "missing_column", "evaluations", context.headers, "score", "criterion"
         )
     context.notes["form"] = "score"
+    _require_unweighted(context)
 
 
 def _require_additive(context: FileContext, names: Iterable[str]) -> None:
     """Raise Refusal for a column that fails an evaluation, or takes points off."""
     for name in names:
         is_named = name in context.options.columns or context.options.is_stated
-        if _FATAL.search(name) and not is_named:
+        is_fault = not _FAULTS.isdisjoint(simplify(name).split())
+        is_fault &= name in context.notes.get("yes_no", ())
+        if (_FATAL.search(name) or is_fault) and not is_named:
             raise _refuse_taken_off(name, f"--map {name}={name}")
 
 
@@ -188,12 +201,15 @@ def _decide_criteria(context: FileContext) -> None:
         if not evidence.total or evidence.negative or (is_personal and not is_asked):
             context.leave_aside(name)
         elif name in context.notes.get("yes_no", ()):
-            possible[name] = 1.0
-            context.decide(name, "yes is 1 point out of 1, no is 0")
+            possible[name] = most = header.out_of or 1.0
+            context.readings[name] = NumberReading(low=0, high=most, factor=most)
+            context.decide(name, "yes is all points of the criterion, no is none", f"/ {most:g}")
         elif name in maxima and not is_asked:
             possible[name] = maxima[name]
             context.readings[name] = NumberReading(context.readings[name].decimal, 0, maxima[name])
             context.decide(name, "out of {possible}", possible=f"{maxima[name]:g}")
+        elif evidence.has_own_maxima and not is_asked:
+            possible[name] = np.nan
         elif (
             header.out_of
             or header.scale
@@ -209,7 +225,9 @@ def _decide_criteria(context: FileContext) -> None:
         return
     common = max(highest.values())
     stated = context.options.scales.get(ALL_CRITERIA)
-    if not stated and (len(set(highest.values())) > 1 or common not in _SMALL_SCALES):
+    is_usual = common in _SMALL_SCALES and len(set(highest.values())) == 1
+    is_usual &= not any(context.evidence[name].denominators for name in without_maximum)
+    if not stated and not is_usual:
         doubtful = [name for name in without_maximum if highest[name] != 1] or without_maximum
         share = _find_total_maximum(context) / len(without_maximum)
         scales = _list_scales(ALL_CRITERIA, common, share)
@@ -227,9 +245,17 @@ def _weigh_criteria(context: FileContext) -> None:
     """
     criteria, possible = find_criteria(context), context.notes["possible"]
     found = {name: _WEIGHED.search(context.columns[name].header.text) for name in criteria}
-    weights = {name: float(match[1].replace(",", ".")) for name, match in found.items() if match}
-    if weights and len(weights) < len(criteria):
-        raise _refuse_weights(next(iter(weights)))
+    weights = {
+        name: float((match[1] or match[2]).replace(",", "."))
+        for name, match in found.items()
+        if match
+    }
+    if weights and (len(weights) < len(criteria) or np.isnan([*possible.values()]).any()):
+        name = next(iter(weights))
+        raise _refuse_weights(name, f"--map ignore={name}")
+    above = next(filter(_WEIGHTS_ABOVE.search, context.notes["beside"]), None)
+    if above and not weights and not context.options.is_stated:
+        raise _refuse_weights(above)
     for name, weight in weights.items():
         reading, factor = context.readings[name], weight / possible[name]
         low = (reading.low or 0) * factor
@@ -245,7 +271,12 @@ def _find_maxima(context: FileContext) -> dict[str, float]:
     sample = context.take_sample()
     for name in ("evaluation_id", "contact_id", "advisor"):
         for row in np.flatnonzero(_name_maxima(sample, name)):
-            numbers = {item: sample.read_number(item)[row] for item in find_criteria(context)}
+            marks = {item: sample.read_number(item) for item in find_criteria(context)}
+            numbers = {item: values[row] for item, values in marks.items()}
+            label = sample.read_text(name)[int(row)].as_py()
+            greatest = {np.nanmax(np.delete(values, row)) for values in marks.values()}
+            if _WEIGHT.search(simplify(label)) and len(greatest) == 1 < len(set(numbers.values())):
+                raise _refuse_weights(label)
             context.notes["maxima"] = name
             return {item: number for item, number in numbers.items() if number > 0}
     return {}
@@ -273,7 +304,7 @@ def _is_their_total(context: FileContext, criteria: list[str]) -> bool:
         return False
     sample = context.take_sample()
     marks = np.column_stack([sample.read_number(name) for name in criteria])
-    possible = np.array([context.notes["possible"][name] for name in criteria])
+    possible = _read_possible(context, sample, criteria)
     earned = np.nansum(marks, axis=1)
     shares = earned / np.sum(np.where(np.isnan(marks), 0, possible), axis=1)
     column = context.columns["score"]
@@ -324,35 +355,39 @@ def _decide_long(context: FileContext) -> None:
         _claim_weight(context)
     if not context.has("possible"):
         _require_common_maximum(context)
-    context.notes["possible"] = (
-        {"": _decide_possible(context, "points", None, None)} if not context.has("possible") else {}
-    )
+        own = context.evidence["points"].has_own_maxima and not context.options.scales
+        stated = np.nan if own else _decide_possible(context, "points", None, None)
+    context.notes["possible"] = {} if context.has("possible") else {"": stated}
     _require_unweighted(context)
 
 
 def _require_unweighted(context: FileContext) -> None:
     """Raise Refusal where criteria have weights of their own, which scores would be without."""
     sample = context.take_sample()
-    possible = sample.read_number("possible") if context.has("possible") else np.ones(len(sample))
+    marks = possible = np.ones(len(sample))
+    if context.has("possible"):
+        possible = sample.read_number("possible")
+    if context.notes["form"] == "score":
+        marks = sample.read_number("score")
     for index, text in context.find_unused():
-        words = {simplify(value) for value in sample.cells[index].drop_null().to_pylist()}
-        if _FATAL.search(text) and any(ANSWERS.get(word) for word in words):
+        words = (simplify(value or "") for value in sample.cells[index].to_pylist())
+        is_failed = np.array([bool(ANSWERS.get(word)) for word in words])
+        if _FATAL.search(text) and (marks[is_failed] > 0).any() and not context.options.is_stated:
             raise _refuse_taken_off(text)
         if not _WEIGHT.search(simplify(text)):
             continue
         weights = NumberReading().read(sample.cells[index])[0] / possible
         if np.nanmax(weights, initial=0) > 1.01 * np.nanmin(weights, initial=np.inf):
-            raise _refuse_weights(text)
+            raise _refuse_weights(text, f"--map ignore={text}")
 
 
-def _refuse_weights(column: str) -> Refusal:
-    return Refusal(
-        "weights_apart",
+def _refuse_weights(place: str, *options: str) -> Refusal:
+    """Build the refusal of weights in a column, a header or a line of numbers."""
+    message = N_(
         "{column} weighs criteria otherwise than their points. Scores would be computed "
-        "without it. Import the score of each evaluation, or leave the column aside.",
-        options=(f"--map ignore={column}",),
-        column=column,
+        "without it. Import the score of each evaluation, or leave the column aside."
     )
+    return Refusal("weights_apart", message, options or ("--map score=COLUMN",), column=place)
 
 
 def _claim_weight(context: FileContext) -> None:
@@ -391,7 +426,7 @@ def _require_common_maximum(context: FileContext) -> None:
 def _list_scales(name: str, highest: float, likely: float = 0) -> list[str]:
     """List options with the scales that hold the marks: the likely one, then the nearest usual."""
     usual = [scale for scale in USUAL_MAXIMA if scale >= highest] or [10 * round(highest / 10 + 1)]
-    scales = dict.fromkeys((likely, *usual) if likely >= highest else usual)
+    scales = dict.fromkeys((likely, *usual) if likely >= max(highest, 1) else usual)
     return [f"--scale {name}=0-{scale:g}" for scale in [*scales][:3]]
 
 
@@ -455,7 +490,8 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
 def _build_score(context: FileContext, batch: RowBatch) -> np.ndarray:
     marks = batch.read_number("score")
     if "score" not in context.scales:  # each row has its maximum
-        low, high = 0.0, batch.read_number("possible")
+        low, is_beside = 0.0, context.has("possible")
+        high = batch.read_number("possible") if is_beside else batch.read_maxima("score")
         batch.reject((marks > high) | (high <= 0), "off_scale")
         marks = np.where(np.isnan(high), np.nan, marks)
     else:
@@ -471,7 +507,7 @@ def _build_long(context: FileContext, batch: RowBatch) -> dict[str, pa.Array]:
     possible = (
         batch.read_number("possible")
         if context.has("possible")
-        else np.where(np.isnan(points), np.nan, context.notes["possible"][""])
+        else _read_possible(context, batch, ["points"])[:, 0]
     )
     batch.reject(to_numpy(batch.read_text("criterion").is_null()), "missing_criterion")
     batch.reject(points > possible, "off_scale")
@@ -479,6 +515,17 @@ def _build_long(context: FileContext, batch: RowBatch) -> dict[str, pa.Array]:
         "points": as_numbers(points),
         "possible": as_numbers(np.where(np.isnan(points), np.nan, possible)),
     }
+
+
+def _read_possible(context: FileContext, batch: RowBatch, names: list[str]) -> np.ndarray:
+    """Read what the marks of these columns are out of: of all rows, or of each."""
+    known = context.notes["possible"]
+    stated = ((name, known.get("", known.get(name))) for name in names)
+    columns = (
+        batch.read_maxima(name) if np.isnan(most) else np.full(len(batch), most)
+        for name, most in stated
+    )
+    return np.column_stack([*columns])
 
 
 def _build_wide(
@@ -491,7 +538,7 @@ def _build_wide(
     count = len(names)
     repeated = np.repeat(np.arange(len(batch)), count)
     points = np.column_stack(marks).ravel()
-    possible = np.tile(np.array([context.notes["possible"][name] for name in names]), len(batch))
+    possible = _read_possible(context, batch, names).ravel()
     titles = [context.get_header(name) for name in names]
     tall = {name: pc.take(values, pa.array(repeated)) for name, values in columns.items()}
     return {

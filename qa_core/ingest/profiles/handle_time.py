@@ -14,6 +14,7 @@ from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.header_matching import parse_header
 from qa_core.ingest.profiles.outcomes import build_outcome
 from qa_core.ingest.staging.declaration import DURATION_IS_TALK
+from qa_core.ingest.words.tables import build_pattern
 from qa_core.storage.facts.schema import Outcome
 
 PARTS = ("talk_seconds", "hold_seconds", "wrap_seconds")
@@ -21,23 +22,14 @@ WITHIN_SECONDS = 1.01
 MAX_ROWS, SOME_ROWS = 0.95, 0.02
 MIN_ROWS = 3
 MAX_DIFFERENCE = 0.05
-_QUEUE = (
-    r"wait\w*|queue\w*|attente|att|file|oczekiwan\w*|kolej\w*|warte\w*|espera|cola|attesa|coda|"
-    r"fila|wacht\w*"
-)
-_RINGING = r"ring\w*|sonnerie|klingel\w*|squillo|toque|beltijd"
 _UNREAD = {
-    "talk_seconds": r"talk\w*|spoken|conversation\w*|conv|handl\w*|parole|communication|comm?|"
-    r"traitement|rozmow\w*|agent time|gesprach\w*|conversacion|conversa|conversazione|gesprek\w*",
-    "wait_seconds": rf"{_QUEUE}|{_RINGING}|answer\w*|decroche|repondu|raccroche|atencion",
-    "hold_seconds": r"hold\w*|held|mise en attente|garde|halte\w*|retencion|retencao",
-    "wrap_seconds": r"wrap\w*|acw|after\w*|post\w*|qualif\w*|nach\w*|pos atendimento|nawerk\w*",
+    "talk_seconds": build_pattern("talk"),
+    "wait_seconds": build_pattern("queue", "ringing", "answering"),
+    "hold_seconds": build_pattern("hold"),
+    "wrap_seconds": build_pattern("wrap"),
 }
 """Words in the header of a column that may be that time."""
-_TIME = re.compile(
-    r"\b(times?|durations?|durees?|dur|t|temps|tps|delai|czas\w*|dauer|zeit|"
-    r"\w+(?:dauer|zeit|tijd|duur)|tiempo|duracion|tempo|durata|duracao|tijd|duur)\b"
-)
+_TIME = build_pattern("time")
 _DURATION = r"^(?:\d+(?:[.,]\d+)?|\d{1,4}:\d{2}(?::\d{2})?)$"
 _REPEATED = re.compile(r" \(\d\)$")
 """Number that the second of two equal headers gets."""
@@ -73,8 +65,8 @@ def decide_times(context: FileContext, batch: RowBatch, wait: np.ndarray | None)
             _require_read(context, name, _UNREAD[name])
     wait_header = context.get_header("wait_seconds") if context.has("wait_seconds") else ""
     is_stated = "wait_seconds" in context.options.columns
-    if not is_stated and re.search(rf"\b(?:{_RINGING})\b", simplify(wait_header)):
-        _require_read(context, "wait_seconds", _QUEUE)
+    if not is_stated and build_pattern("ringing").search(simplify(wait_header)):
+        _require_read(context, "wait_seconds", build_pattern("queue"))
     for name in ("handle_seconds", "duration", "call_seconds"):
         if "talk_seconds" in times and name in times:
             _decide_beside_talk(context, plan, name, times)
@@ -110,13 +102,13 @@ def _require_units(context: FileContext, times: dict[str, np.ndarray]) -> None:
         ratio = float(np.median(span[rows] / times[name][rows]))
         unit = "min" if 45 < ratio < 120 else "ms" if ratio < 0.01 else None
         if unit:
-            column = context.get_header(name)
-            raise Refusal(
+            raise context.refuse(
                 "unit_and_moments",
                 "Read as seconds, {column} does not fit the time between start and end, which "
                 "is {ratio} times as long. Choose the unit.",
-                options=(f"--unit {name}={unit}", f"--unit {name}=s"),
-                column=column,
+                name,
+                f"--unit {name}={unit}",
+                f"--unit {name}=s",
                 ratio=f"{ratio:.3g}",
             )
 
@@ -142,9 +134,8 @@ def _require_one_column(context: FileContext, times: Iterable[str]) -> None:
                 )
 
 
-def _require_read(context: FileContext, name: str, pattern: str) -> None:
+def _require_read(context: FileContext, name: str, words: re.Pattern[str]) -> None:
     """Raise Refusal where an unread column may be the time of that field."""
-    words = re.compile(rf"\b(?:{pattern})\b")
     is_talk = name == "talk_seconds"
     unread_columns = [
         text
@@ -199,16 +190,13 @@ def _decide_beside_talk(
         handled = np.nansum([np.where(rows, times[other], 0) for other in PARTS if other in times])
         differs = abs(handled - total[rows].sum()) > MAX_DIFFERENCE * total[rows].sum()
         if name == "handle_seconds" and differs:
-            raise Refusal(
+            known = [*filter(context.has, (name, *PARTS))]
+            raise context.refuse(
                 "handle_time_and_parts",
                 "{column} is not the sum of all or some of {parts}. Leave the wrong column aside.",
-                options=tuple(
-                    f"--map ignore={context.get_header(other)}"
-                    for other in (name, *PARTS)
-                    if context.has(other)
-                ),
-                column=context.get_header(name),
-                parts=_show(context, filter(context.has, PARTS)),
+                name,
+                *(f"--map ignore={context.get_header(other)}" for other in known),
+                parts=_show(context, known[1:]),
             )
         return
     parts = ("hold_seconds", "wrap_seconds") if name == "handle_seconds" else ("hold_seconds",)
@@ -235,14 +223,14 @@ def _decide_duration(
         contains.append("wait_seconds")
     elif wait is not None and np.nansum(wait) > 0:
         is_wait_contained = _contains_wait(context, batch, times["duration"], wait)
-        column = context.get_header("duration")
         if is_wait_contained is None:
-            raise Refusal(
+            raise context.refuse(
                 "duration_and_wait",
                 "It is unclear whether {column} includes the wait. Choose call_seconds if it "
                 "does, talk_seconds if not.",
-                options=(f"--map call_seconds={column}", f"--map talk_seconds={column}"),
-                column=column,
+                "duration",
+                "--map call_seconds={column}",
+                "--map talk_seconds={column}",
             )
         if is_wait_contained:
             contains.append("wait_seconds")

@@ -12,16 +12,19 @@ import pyarrow.compute as pc
 from qa_core.base.errors import Refusal, require_known
 from qa_core.base.i18n import N_
 from qa_core.files.decision import NO_COLUMN, SET_BY_PERSON
+from qa_core.files.options import parse_scale
 from qa_core.ingest.columns import header_matching
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.durations import DurationEvidence
-from qa_core.ingest.columns.numbers import NumberEvidence
+from qa_core.ingest.columns.numbers import NumberEvidence, only_grow
 from qa_core.ingest.columns.timestamps import DAY_MINUTES, find_month, parse_period
+from qa_core.ingest.columns.vocabulary import read_direction
 from qa_core.ingest.profiles import starts
 from qa_core.ingest.profiles.contacts import read_channel
 from qa_core.ingest.staging.arrays import as_moments, as_numbers, to_numpy
 from qa_core.ingest.staging.declaration import Column, Profile, ValueType, build_fields
-from qa_core.ingest.words.tables import list_words
+from qa_core.ingest.words.tables import build_pattern, list_words
+from qa_core.storage.facts.schema import Direction
 
 AVERAGES = {
     "wait_seconds": ("average_wait", "answered"),
@@ -66,10 +69,7 @@ LONG_AVERAGE = 7_200
 
 RATES = ("answer_rate", "abandon_rate", "service_level")
 COUNTS = ("received", "answered", "abandoned", "short_abandons", "answered_in_threshold")
-_AVERAGE = re.compile(
-    r"(?i)\b(avg|average|mean|moy|moyens?|moyennes?|medi[oa]s?|mittlere[rs]?|durchschn\w*|"
-    r"gem|gemiddeld\w*)\b"
-)
+_AVERAGE = build_pattern("average")
 _WEEK = re.compile(r"(?i)(?:week|semaine|sem|wk|kw|woche|semana|settimana|w|s)\.? ?\d{1,2}")
 _OF_WEEK = re.compile(r"\b(?:weeks?|semaine|woche|semana|settimana)\b")
 """Header of the days of weeks."""
@@ -81,11 +81,8 @@ _WITHIN = re.compile(
     r"prises?)\b.*\b(within|in|under|sous|en|dans|avant|moins)\b",
     re.IGNORECASE,
 )
-_SUMS = re.compile(
-    r"(sous |grand |sub)?tota(l|ux|ls|le)( general| jour| du jour| journee| "
-    r"global)?|ensemble|somme|sum|"
-    r"tou(te)?s( (les )?(files|equipes|services|competences))?|all( queues| teams| skills)?"
-)
+_OF_ALL = list_words("of_all")
+"""Labels of rows that sum up all others."""
 _ABANDONS = re.compile(r"\b(aban|abandons?|abandoned|abandonn\w*|raccroch\w*)\b", re.IGNORECASE)
 _AFTER = re.compile(r"\b(after|over|above|apres|plus de|au dela)\b|>", re.IGNORECASE)
 _BEFORE = re.compile(r"\b(within|in|under|before|sous|en|dans|avant|moins)\b|<", re.IGNORECASE)
@@ -176,7 +173,8 @@ def _decide_sums(context: FileContext) -> None:
         if not context.has(name):
             continue
         counts = context.evidence[name].seen
-        sums = {label for label in counts if _SUMS.fullmatch(header_matching.simplify(label))}
+        sums = {label for label in counts if header_matching.simplify(label) in _OF_ALL}
+        sums |= {"*"} & {*counts}
         if sums and len(sums) < len(counts):
             context.notes.setdefault("sums", {})[name] = sorted(sums)
             message = N_("rows {labels} are totals of the others and are left out")
@@ -188,7 +186,7 @@ def _decide_titles(context: FileContext) -> None:
     """Decide which labels above the table hold for all rows; not one of all queues."""
     titles = context.notes["titles"]
     for name, text in list(titles.items()):
-        if _SUMS.fullmatch(header_matching.simplify(text)):
+        if header_matching.simplify(text) in _OF_ALL:
             del titles[name]
         else:
             context.decide(name, "{text}, from the title of the table", text=text)
@@ -206,6 +204,7 @@ def decide_columns(context: FileContext) -> None:
             seen=header_matching.format_headers(context.headers),
         )
     header_matching.require_clear(context.columns, context.options, "average_")
+    _require_received(context)
     _decide_sums(context)
     _decide_titles(context)
     _decide_start(context)
@@ -223,6 +222,42 @@ def decide_columns(context: FileContext) -> None:
             context.decide("wrap_seconds", "{other} minus talk and hold", other=header)
     if not context.has("channel"):
         context.decide("channel", "Phone", NO_COLUMN)
+    _require_own_counts(context)
+
+
+def _require_received(context: FileContext) -> None:
+    """Raise Refusal where a count of all contacts stands beside those received and made."""
+    ways = {read_direction(text): text for _index, text in context.find_unused()}
+    is_counted = {Direction.INBOUND, Direction.OUTBOUND} <= ways.keys()
+    if is_counted and context.is_open("received"):
+        raise context.refuse(
+            "which_received",
+            "{column} may count outgoing contacts too, beside {other}. Which counts those "
+            "received?",
+            "received",
+            f"--map received={ways[Direction.INBOUND]}",
+            "--map received={column}",
+            other=ways[Direction.INBOUND],
+        )
+
+
+def _require_own_counts(context: FileContext) -> None:
+    """Raise Refusal where counts only grow through each day: a row counts the day up to it."""
+    name = "received" if context.has("received") else "answered"
+    if not context.is_open(name) or "days" in context.notes:
+        return
+    sample = context.take_sample()
+    start, counts = _build_start(context, sample)[0], _build_counts(context, sample)
+    days = start.astype("M8[M]" if context.notes["daily"] else "M8[D]").tolist()
+    labels = (cells.to_pylist() for cells in sample.read_texts("queue", "channel", "team").values())
+    known = [counts[item] for item in COUNTS[:3]]
+    if only_grow([*zip(days, *labels, strict=True)], start, known):
+        raise context.refuse(
+            "running_totals",
+            "{column} only grows, so each row may count everything up to it. Export what is of "
+            "each row alone, or name the column if it is that.",
+            name,
+        )
 
 
 def _decide_periods(context: FileContext) -> bool:
@@ -297,15 +332,13 @@ def _decide_spacing(context: FileContext) -> None:
     gaps, firsts = np.diff(days).astype(int), days == days.astype("M8[M]").astype("M8[D]")
     if len(gaps) < (0 if is_week else MIN_GAPS) or ((gaps % 7).any() and not firsts.all()):
         return
-    raise Refusal(
+    raise context.refuse(
         "days_or_periods",
         "The days in {column} come once a week or a month. Say whether each row is a week, a "
         "month or a day.",
-        options=(
-            f"--only period={'month' if firsts.all() and not is_week else 'week'}",
-            "--only period=day",
-        ),
-        column=context.get_header(name),
+        name,
+        f"--only period={'month' if firsts.all() and not is_week else 'week'}",
+        "--only period=day",
     )
 
 
@@ -369,16 +402,23 @@ def _decide_counts(context: FileContext) -> None:
             # one; `0.94` is a share already.
             evidence: NumberEvidence = context.evidence[name]
             factor = 0.01 if evidence.percents or evidence.highest > 1 else 1.0
+            scale = context.options.scales.get(name)
+            is_open = factor == 1 and evidence.highest > 0 and "%" in evidence.column
+            if scale:
+                factor, context.scales[name] = 1 / parse_scale(scale)[1], scale
+            elif is_open and not context.options.is_stated:
+                raise evidence.refuse_scale(f"--scale {name}=0-1", f"--scale {name}=0-100")
             context.readings[name] = replace(
                 context.readings[name], low=0.0, high=1.0, factor=factor
             )
     for rate, count in (("answer_rate", "answered"), ("abandon_rate", "abandoned")):
         if has(rate) and has(count):
             context.drop_replaced(rate, count)
+    has_abandoned = has("abandoned") or has("abandon_rate")
     has_answered = has("received") and (has("answered") or has("answer_rate"))
     for count, rate, is_derivable, decision in (
         ("received", "", has("abandoned"), N_("answered plus abandoned")),
-        ("answered", "answer_rate", has("abandoned"), N_("received minus abandoned")),
+        ("answered", "answer_rate", has_abandoned, N_("received minus abandoned")),
         ("abandoned", "abandon_rate", has_answered, N_("received minus answered")),
     ):
         if has(rate) and not has(count):
@@ -443,11 +483,12 @@ def _decide_seconds(context: FileContext, name: str) -> None:
         if not is_stated and not (
             evidence.numbers.total and evidence.numbers.highest > LONG_AVERAGE
         ):
-            raise Refusal(
+            raise context.refuse(
                 "sum_or_average",
                 "The column {column} may hold the sum of each row or its average. Say which it is.",
-                options=(f"--map {name}={header.text}", f"--map {average}={header.text}"),
-                column=header.text,
+                name,
+                f"--map {name}={{column}}",
+                f"--map {average}={{column}}",
             )
         _require_unit(context, name, of)
         context.decide(name, "sums", "" if is_stated else f"≤ {evidence.numbers.highest:g}")
@@ -642,12 +683,13 @@ def _build_counts(context: FileContext, batch: RowBatch) -> dict[str, np.ndarray
     )
     if "received" not in numbers:
         received = answered + abandoned
+    if "abandon_rate" in numbers:
+        abandoned = np.round(numbers["abandon_rate"] * received)
     if "answered" not in numbers:
         rate = numbers.get("answer_rate")
         answered = received - abandoned if rate is None else np.round(rate * received)
-    if "abandoned" not in numbers:
-        rate = numbers.get("abandon_rate")
-        abandoned = received - answered if rate is None else np.round(rate * received)
+    if not {"abandoned", "abandon_rate"} & numbers.keys():
+        abandoned = received - answered
     counts = {"received": received, "answered": answered, "abandoned": abandoned}
     if "short_abandons" in numbers:
         counts["short_abandons"] = numbers["short_abandons"]

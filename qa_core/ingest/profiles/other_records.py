@@ -7,7 +7,7 @@ from qa_core.base.i18n import N_
 from qa_core.files.header_text import simplify
 from qa_core.ingest.columns import header_matching
 from qa_core.ingest.columns.column_inference import FileContext
-from qa_core.ingest.words.tables import list_words
+from qa_core.ingest.words.tables import build_pattern, list_words
 
 _CONTACT_FIELDS = (
     "contact_id", "advisor", "advisor_name", "customer", "caller", "called", "outcome", "answered",
@@ -27,10 +27,7 @@ _CALL_FIELDS = (
 """Fields that a list of persons does not have."""
 _CAMPAIGN = ("source", "medium", "campaign", "landing_page")
 _PERSON_HEADERS = list_words("persons")
-_LEAD = re.compile(
-    r"\b(?:leads?|prospects?|opportunit(?:y|e|ies)|deal|lifecycle|pipeline|etape|stage|"
-    r"converted)\b"
-)
+_LEAD = build_pattern("lead")
 _CALL = re.compile(r"\b(?:calls?|appels?|interaction|llamada|chamada|anruf|chiamata|uniqueid)\b")
 _NO_COUNTS = ("contact_id", "survey_contacts", "transfers", "customer", "ticket")
 _COUNTED = re.compile(

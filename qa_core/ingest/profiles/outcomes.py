@@ -137,11 +137,7 @@ def _require_times(context: FileContext, plan: OutcomePlan) -> None:
         "flags_alone",
         "{columns} flag some contacts, but no column says which other contacts were answered. "
         "Name that column, or say that all of them were answered.",
-        options=(
-            "--map answered=COLUMN",
-            "--map talk_seconds=COLUMN",
-            "--only outcome=answered",
-        ),
+        options=("--map answered=COLUMN", "--map talk_seconds=COLUMN", "--only outcome=answered"),
         columns=", ".join(context.get_header(name) for name in plan.ranks),
     )
 
@@ -157,15 +153,13 @@ def _rename_flags(context: FileContext) -> None:
     header = simplify(column.header.text)
     name = next((flag for flag, stems in _FLAG_STEMS if any(s in header for s in stems)), None)
     if name is None or context.has(name):
-        raise Refusal(
+        raise context.refuse(
             "flag_as_outcome",
             "The column {column} says yes or no ({seen}), but its header does not say to "
             "what. Say what it flags.",
-            options=(
-                *(f"--map {name}={column.header.text}" for name in FLAGS if not context.has(name)),
-                f"--map ignore={column.header.text}",
-            ),
-            column=column.header.text,
+            "outcome",
+            *(f"--map {name}={{column}}" for name in FLAGS if not context.has(name)),
+            "--map ignore={column}",
             seen=evidence.show(),
         )
     field_of_flag = context.profile.get_field(name)
@@ -215,12 +209,12 @@ def _require_known(context: FileContext, name: str, is_said_otherwise: bool) -> 
         if is_said_otherwise and not is_requested:
             context.leave_words_aside(name)
             return
-        raise Refusal(
+        raise context.refuse(
             "unknown_words",
             "Some words of the column {column} do not say how a contact ended: {seen}. Say "
             "what they mean.",
-            options=context.list_word_options(name),
-            column=context.get_header(name),
+            name,
+            *context.list_word_options(name),
             seen=", ".join(
                 f"{word} ({count})" for word, count in evidence.unknown.most_common(EXAMPLES * 2)
             ),

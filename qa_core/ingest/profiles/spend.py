@@ -13,13 +13,15 @@ from qa_core.base.i18n import N_
 from qa_core.files.decision import NO_COLUMN
 from qa_core.files.header_text import simplify
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
+from qa_core.ingest.columns.header_matching import build_vocabulary, find_field, parse_header
+from qa_core.ingest.columns.numbers import only_grow
 from qa_core.ingest.columns.table_bounds import is_footer
 from qa_core.ingest.staging.arrays import as_numbers, to_numpy
 from qa_core.ingest.staging.declaration import Profile, ValueType, build_fields
 
 CURRENCY, CENT = "EUR", 0.01
 MIN_MONTHS = 3
-"""Different days from which on a file asks, where each is the first of a month."""
+"""Different days from which on a file asks, where all are the first of a month or of a week."""
 _TOTAL = re.compile(r"(?:grand |sub)?totals?\b", re.IGNORECASE)
 _FACTORS = (
     (re.compile(r"\bmicros\b|micros$"), 1e-6, N_("millionths, as the header says")),
@@ -57,9 +59,9 @@ def decide_columns(context: FileContext) -> None:
         raise _refuse_periods(context.get_header("period"))
     days = np.unique(context.take_sample().read_moment("day").day)
     days = days[~np.isnat(days)]
-    firsts = days.astype("M8[M]").astype("M8[D]") == days
-    is_stated = context.options.is_stated or "day" in context.options.columns
-    if len(firsts) >= MIN_MONTHS and firsts.all() and not is_stated:
+    is_monthly = (days.astype("M8[M]").astype("M8[D]") == days).all()
+    is_weekly = not (np.diff(days).astype(int) % 7).any()
+    if len(days) >= MIN_MONTHS and (is_monthly or is_weekly) and context.is_open("day"):
         column = context.get_header("day")
         raise _refuse_periods(column, f"--map day={column}")
     if context.has("last_day"):
@@ -69,16 +71,51 @@ def decide_columns(context: FileContext) -> None:
             column = context.get_header("last_day")
             raise _refuse_periods(column, f"--map ignore={column}")
     _require_no_totals(context)
+    if context.is_open("amount"):
+        _require_own_amounts(context)
     if context.has("currency"):
         return
     header_currency = amount.currency
-    marks = re.findall(r"[€$£]", context.evidence["amount"].example)
+    cells = context.sample_cells(context.columns["amount"].index).unique().to_pylist()
+    marks = sorted({*re.findall(r"[€$£]", "".join(cells))})
+    if len(marks) > 1:
+        raise context.refuse(
+            "mixed_currencies",
+            "{column} has several currencies. Write the currency of each row in its own column.",
+            "amount",
+            "--map currency=COLUMN",
+        )
     currency, seen, column = CURRENCY, NO_COLUMN, ""
     if header_currency or marks:
         currency, seen = header_currency or _SIGNS[marks[0]], ""
         column = context.get_header("amount")
     context.notes["currency"] = currency
     context.decide("currency", "amounts in {currency}", seen, currency=currency, column=column)
+
+
+def _require_own_amounts(context: FileContext) -> None:
+    """Raise Refusal where another column has amounts too, or all amounts count up to their day."""
+    vocabulary, sample = build_vocabulary(FIELDS), context.take_sample()
+    for _index, text in context.find_unused():
+        hit = find_field(parse_header(text), vocabulary)
+        if hit and hit[0].name == "amount":
+            raise context.refuse(
+                "repeated_header",
+                "{column} and {other} hold amounts. Say which counts.",
+                "amount",
+                "--map amount={column}",
+                f"--map amount={text}",
+                other=text,
+            )
+    labels = sample.read_texts("source", "medium", "campaign").values()
+    series = [*zip(*(cells.to_pylist() for cells in labels), strict=True)] or [()] * len(sample)
+    if only_grow(series, sample.read_moment("day").day, [sample.read_number("amount")]):
+        raise context.refuse(
+            "running_totals",
+            "{column} only grows, so each row may count everything up to it. Export what is of "
+            "each row alone, or name the column if it is that.",
+            "amount",
+        )
 
 
 def _require_no_totals(context: FileContext) -> None:
@@ -137,14 +174,12 @@ def finish(context: FileContext) -> None:
     """Raise Refusal where rows without a campaign are as much as all others: totals of them."""
     named, unnamed = context.notes.get("sums", (0, 0))
     if unnamed and abs(named - unnamed) < CENT and "campaign" not in context.options.columns:
-        column = context.get_header("campaign")
-        raise Refusal(
+        raise context.refuse(
             "totals_among_rows",
             "Rows without a value in {column} amount to as much as all others. They are "
             "probably totals and would count twice. Remove them, or name the column if they are "
             "costs.",
-            options=(f"--map campaign={column}",),
-            column=column,
+            "campaign",
         )
 
 

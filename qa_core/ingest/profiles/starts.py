@@ -13,6 +13,8 @@ from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 MIDNIGHT = np.timedelta64(0, "us")
 MAX_WITHOUT_DATE = 0.1
 """Share of rows with a time of day and no date from which on a file is refused."""
+HALF_DAY = ({12}, {8, 9, 10, 11}, {1, 2, 3, 4, 5})
+"""Hours that a day of work has, on a clock of twelve hours."""
 MAX_OTHER_DAYS = 0.01
 """Share of rows on which two columns may give different days without a question."""
 
@@ -70,6 +72,22 @@ def decide_start(context: FileContext, name: str = "started_at") -> None:
         day = context.options.start_date.isoformat()
         context.decide(parts[1], VALUE, SET_BY_PERSON, value=day, day=day)
     decide_zone(context, *filter(None, dict.fromkeys(parts)))
+    if parts[1] and context.is_open(parts[1]):
+        _require_halves(context, parts[1])
+
+
+def _require_halves(context: FileContext, name: str) -> None:
+    """Raise Refusal where hours go from 1 to 12, as without AM and PM."""
+    moments = context.take_sample().read_moment(name)
+    clocks = moments.clock[~moments.fixed & ~np.isnat(moments.clock)]
+    hours = set((clocks // np.timedelta64(1, "h")).tolist())
+    if hours <= {*range(1, 13)} and all(map(hours.intersection, HALF_DAY)):
+        raise context.refuse(
+            "half_days",
+            "The times in {column} go from 1 to 12, so AM and PM may be missing. Export them "
+            "again with it, or name the column if they are right.",
+            name,
+        )
 
 
 def _require_dates(context: FileContext) -> None:

@@ -26,9 +26,7 @@ MIN_QUESTION_WORDS = 4
 RATINGS = ("csat", "nps", "ces")
 IS_RATING = re.compile(r"\d{1,3}([.,]\d+)?( ?/ ?\d{1,3})?|[★*⭐]+[☆✩]*")
 STARS = re.compile(r"[★*⭐]")
-RATED = re.compile(
-    r"\b(?:rat(?:e|ed|ing)|note|notez|stars?|etoiles?|bewert\w*|valor\w*|avali\w*|vot[oi])\b"
-)
+RATED = tables.build_pattern("rated")
 """Words in the header of a rating."""
 _MAXIMUM = re.compile(r"\b(?:max|maximum|out of|scale|bareme|note max|maximo|massimo|maximal)\b")
 OF_ANSWERING = re.compile(r"progress|finished|status|response type|duration\b.*|time taken")
@@ -37,8 +35,10 @@ _TRIALS = tables.list_words("trial_answers")
 _TRIAL_NUMBERS = ("1", "2", "8", "9", "17", "18")
 """Previews, tests and spam as Qualtrics numbers them, beside its columns `_PROGRESS`."""
 _PROGRESS = {"progress", "finished"}
-MIN_ANSWERS, MAX_ANSWERS = 50, 5
-"""Rows, and rows for each contact on average, above which they are no answers about contacts."""
+MIN_ANSWERS, MAX_ANSWERS, MIN_ASKED = 50, 5, 0.8
+"""Rows, and rows for each contact on average, above which they are no answers about contacts;
+share of contacts and questions, each with each, from which on rows are questions.
+"""
 FIELDS = build_fields(
     "surveys",
     ("contact_id ticket", ValueType.TEXT),
@@ -142,6 +142,27 @@ def _require_answers(context: FileContext) -> None:
                 "Each value of {column} is on many rows, so the rows are no answers of customers "
                 "about one contact. Export the answers one by one.",
                 column=context.get_header(name),
+            )
+    _require_one_question(context)
+
+
+def _require_one_question(context: FileContext) -> None:
+    """Raise Refusal where each contact has a row for each question: the last one would stay."""
+    cells = context.take_sample().cells
+    name = next(filter(context.has, ("contact_id", "ticket")), None)
+    for index, text in context.find_unused() if name and context.is_open(name) else ():
+        own = cells[context.columns[name].index].to_pylist()
+        pairs = [*zip(own, cells[index].to_pylist(), strict=True)]
+        keys, values = map(set, zip(*pairs, strict=True))
+        is_each_asked = len(pairs) == len({*pairs}) > MIN_ASKED * len(keys) * len(values)
+        if is_each_asked and min(len(keys), len(values)) > 1:
+            raise context.refuse(
+                "not_surveys",
+                "Rows of one {column} hold different questions ({other}). Write a column for each "
+                "question, and one row per answer.",
+                name,
+                "--map csat=COLUMN",
+                other=text,
             )
 
 

@@ -5,9 +5,10 @@ Sections: `fields` with headers of a field in files of every kind; a kind of fil
 headers of its fields; `outcomes`, `directions`, `answers` (yes and no), `states` (which
 mean yes or no), `channels`, `marks`, `purposes` of recordings, `call_purposes` and
 `consents` with the words of a meaning; `questions` with beginnings of words in a header that is
-a question of a survey; `lists`.
+a question of a survey; `units`; `lists`; `patterns` of words in headers, whose endings may vary.
 """
 
+import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
@@ -73,6 +74,14 @@ def list_words(name: str) -> frozenset[str]:
     """List the simplified words of one of the `lists`, over all languages."""
     tables = (load_table(language).get("lists", {}) for language in LANGUAGES)
     return frozenset(simplify(word) for table in tables for word in table.get(name, ()))
+
+
+@cache
+def build_pattern(*names: str) -> re.Pattern[str]:
+    """Build a pattern of the words of these `patterns`, over all languages."""
+    tables = (load_table(language).get("patterns", {}) for language in LANGUAGES)
+    words = (word for table in tables for name in names for word in table.get(name, ()))
+    return re.compile(rf"\b(?:{'|'.join(words)})\b")
 
 
 def list_meanings(*sections: str) -> Iterator[tuple[str, str, Iterable[str]]]:
