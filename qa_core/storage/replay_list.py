@@ -66,11 +66,11 @@ def find_digests(kind: str, value: str) -> list[str]:
 
 def find_named(kind: str, keys: Iterable[str], values: Iterable[str]) -> list[str]:
     """Find the values with a digest among the keys, in order."""
-    digests = set(keys)
+    digests, secrets = set(keys), environment.find_keys("journal")
     return sorted(
         value
         for value in (set(values) if digests else ())
-        if not digests.isdisjoint(find_digests(kind, value))
+        if not digests.isdisjoint(signatures.find_signatures("erased", kind, value, keys=secrets))
     )
 
 

@@ -287,13 +287,19 @@ def test_a_small_command_imports_no_library_that_it_does_not_use(
     assert code == "0" and not set(unneeded) & set(imported)
 
 
-def test_somebody_may_be_refused_but_is_never_told_why_it_exists(calls, capsys, monkeypatch):
+def test_who_may_not_read_is_refused_and_who_has_no_open_account_is_unknown(calls, capsys):
+    """The operator who names them lists all accounts: it betrays nothing."""
     ask(capsys, "import", "contacts", str(calls))
     assert run(["people", "add", "ada", "--role", "admin"]) == 0
     refused = ask(capsys, "kpi", "received", "--as", "ada")
     unknown = ask(capsys, "kpi", "received", "--as", "nobody")
-    assert refused[0] == unknown[0] == 1
-    assert refused[1] == unknown[1]
+    assert (refused[0], refused[1]["error"]["code"]) == (1, "access_denied")
+    assert (unknown[0], unknown[1]["error"]["code"]) == (1, "unknown_account")
+    assert run(["people", "disable", "ada"]) == 1  # the only administrator
+    assert run(["people", "add", "mona", "--role", "manager"]) == 0
+    assert run(["people", "disable", "mona"]) == 0
+    closed = ask(capsys, "kpi", "received", "--as", "mona")
+    assert (closed[0], closed[1]["error"]["code"]) == (1, "unknown_account")
 
 
 def test_a_manager_of_a_site_sees_contacts_of_no_team_where_it_is_said(calls, capsys):
