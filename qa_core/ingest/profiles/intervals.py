@@ -254,8 +254,8 @@ def _require_own_counts(context: FileContext) -> None:
     if only_grow([*zip(days, *labels, strict=True)], start, known):
         raise context.refuse(
             "running_totals",
-            "{column} only grows, so each row may count everything up to it. Export what is of "
-            "each row alone, or name the column if it is that.",
+            "{column} only grows, so each row may count everything before it too. Export each "
+            "interval or day by itself, or name the column if it is so already.",
             name,
         )
 
