@@ -583,7 +583,6 @@ def test_evaluations_with_one_mark(tmp_path):
     staged, rows = stage(
         write(tmp_path, "quality_id,call_id,quality_score\n1,1,5\n2,2,3\n3,3,\n4,4,1\n"),
         "evaluations",
-        scales={"score": "1-5"},
     )
     assert values(rows, "contact_id", "score") == [("1", 100), ("2", 50), ("4", 0)]
     assert staged.tally.skipped_kinds == {"not_given": 1}

@@ -367,6 +367,8 @@ def _find_scales(evidence: NumberEvidence, most_faults: float) -> tuple[tuple[in
         return ((0, 20), (0, 100))
     if evidence.field == "score":
         greatest = 10 if above[5] > most_faults else 5
+        if greatest == 5 and evidence.lowest >= 1:
+            return ((1, 5),)
         return ((0, greatest), (1, greatest))[: 2 - has_zeros]
     if above[7] > most_faults:
         is_code = highest == _CODES[0] and above[5] == above[7] <= few
