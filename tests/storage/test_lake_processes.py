@@ -24,9 +24,9 @@ from qa_core.storage import engine, lake
 from qa_core.storage.facts import schema
 from qa_core.storage.facts.guard import Unscoped
 
-# As other programs would run, nothing is shared with us but the folder.
-SPAWN = multiprocessing.get_context("forkserver")
-SPAWN.set_forkserver_preload(["qa_core.storage.engine", "pytest"])
+SPAWN = multiprocessing.get_context(
+    "spawn"
+)  # as other programs would run: nothing shared with us but the folder
 SCHEMA = schema.arrow_schema(schema.CONTACTS)
 START = datetime(2026, 1, 1)
 CONTACTS = 3_000
