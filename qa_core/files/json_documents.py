@@ -197,6 +197,8 @@ def _read_rows(item: dict[str, Any]) -> list[dict[str, Any]]:
     tables = [value for value in lists if all(isinstance(row, list) for row in value)]
     if len(names) != 1 or len(tables) != 1 or any(len(row) != len(names[0]) for row in tables[0]):
         return []
+    if len(names[0]) < 2 or len(set(names[0]) - {""}) < len(names[0]):
+        return []
     return [dict(zip(names[0], row, strict=True)) for row in tables[0]]
 
 
