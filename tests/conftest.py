@@ -76,7 +76,10 @@ def pytest_xdist_auto_num_workers() -> int:
 
 OF_THE_SOURCE = re.compile(r"tests/test_(architecture|docs|documents|words)\.py")
 """Tests that read the source: one process runs them all, and parses it once."""
-SHARED_OUT = re.compile(r"tests/(access/test_matrix|metrics/test_suppression)\.py::test_no_")
+SHARED_OUT = re.compile(
+    r"tests/((access/test_matrix|metrics/test_suppression)\.py::test_no_|"
+    r"corpus/test_drawn\.py::test_many_)"
+)
 """Tests without fixtures of their file, or whose fixtures are made once for all processes:
 each process takes one after the other. Of all other files, one process runs all tests.
 """

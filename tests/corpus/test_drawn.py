@@ -23,6 +23,8 @@ from qa_core.storage.records.imports import WaitingRow
 COUNTS = ("received", "answered", "abandoned")
 DAYS = ("first_day", "last_day")
 WHO = (*COUNTS, "directions", "customers")
+CENTRES = 12
+"""Number of centres among which many files are divided: an import takes longer in a large one."""
 ASKS_ABOUT: dict[str, tuple[str, ...]] = {
     "ambiguous_dates": DAYS,
     "other_days": DAYS,
@@ -161,6 +163,7 @@ def test_a_reading_is_true_or_asks_and_is_loaded_only_when_confirmed(
 
 
 @pytest.mark.long
-def test_many_drawn_readings_are_true_or_ask(centre: Path) -> None:
-    for seed in range(24, count_seeds(3_000)):
+@pytest.mark.parametrize("part", range(CENTRES))
+def test_many_drawn_readings_are_true_or_ask(centre: Path, part: int) -> None:
+    for seed in range(24 + part, count_seeds(3_000), CENTRES):
         require_truth(centre, seed)
