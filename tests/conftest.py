@@ -9,6 +9,7 @@ import os
 import pickle
 import re
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,7 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
         sources.forget()
 
 
+MAIN = sys.modules["__main__"]
 MAX_SECONDS = 300
 """How long a page may take on a busy machine before it counts as broken."""
 
@@ -135,6 +137,7 @@ def wait_for_script(runner: Any, _timeout: float = 0) -> None:
     times a second, and gives up after three seconds.
     """
     runner._script_thread.join(MAX_SECONDS)
+    sys.modules["__main__"] = MAIN  # a process that a test starts would run the page again
     if not runner.script_stopped():
         runner.request_stop()
         raise RuntimeError(f"the page took longer than {MAX_SECONDS} seconds")

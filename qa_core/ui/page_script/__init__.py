@@ -13,7 +13,7 @@ FIELD = "find_field"
 _KEY = "page_script"
 
 
-def listen(page_key: str = menu.FIND, open_find: Callable[[], None] = lambda: None) -> None:
+def listen(page_key: str = "", open_find: Callable[[], None] = lambda: None) -> None:
     """Have the browser listen to the key on that page, say the page's language, and give roles
     to what has none. Strangers have no Find to open.
     """
