@@ -104,6 +104,8 @@ class TwoEngines:
         self, question: Scoped | Unscoped, arrow: Mapping[str, pa.Table] = {}, **options: Any
     ) -> pd.DataFrame:
         expected = self.duckdb.run(question, arrow, **options)
+        if isinstance(expected, pa.Table):
+            expected = expected.to_pandas(date_as_object=False)
         found = self.spark.run(question, arrow, **options)
         assert list(found.columns) == list(expected.columns)
         assert len(found) == len(expected), question.statement
