@@ -115,7 +115,9 @@ def get_viewer(session: Session, username: str) -> Viewer:
 
 
 def get_named(session: Session, username: str) -> Viewer:
-    """Build the viewer of an account that an operator names. Raises Refusal likewise."""
+    """Build the viewer of an account that an operator names. Raises Refusal for an unknown or
+    closed one.
+    """
     try:
         return get_viewer(session, username)
     except AccessDenied:

@@ -8,7 +8,7 @@ nobody who they were. Its writers hold the lock of imports, or write a row of th
 import json
 import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -59,18 +59,20 @@ def digest(kind: str, value: str) -> str:
     return find_digests(kind, value)[0]
 
 
-def find_digests(kind: str, value: str) -> list[str]:
-    """Compute the digests of a person: one for each secret that the audit log has had."""
-    return signatures.find_signatures("erased", kind, value)
+def find_digests(kind: str, value: str, secrets: Sequence[bytes] = ()) -> list[str]:
+    """Compute the digests of a person: one for each secret that the audit log has had
+    (`secrets`, where they were read already).
+    """
+    return signatures.find_signatures("erased", kind, value, keys=secrets)
 
 
-def find_named(kind: str, keys: Iterable[str], values: Iterable[str]) -> list[str]:
-    """Find the values with a digest among the keys, in order."""
-    digests, secrets = set(keys), environment.find_keys("journal")
+def find_named(kind: str, entries: Iterable[ReplayEntry], values: Iterable[str]) -> list[str]:
+    """Find the values whose digest is the key of one of these entries, in order."""
+    digests, secrets = {entry.key for entry in entries}, environment.find_keys("journal")
     return sorted(
         value
         for value in (set(values) if digests else ())
-        if not digests.isdisjoint(signatures.find_signatures("erased", kind, value, keys=secrets))
+        if not digests.isdisjoint(find_digests(kind, value, secrets))
     )
 
 

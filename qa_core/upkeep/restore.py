@@ -170,9 +170,8 @@ def _withdraw(viewer: Viewer, by_kind: dict[str, list[ReplayEntry]]) -> dict[str
 
         def find(kind: str, column: Any, *tests: Any) -> list[Any]:
             rows = session.scalars(_whole(sa.select(column.class_).where(*tests))).all()
-            keys = [entry.key for entry in by_kind.get(kind, ())]
             names = {getattr(row, column.key) for row in rows} - {None}
-            named = replay_list.find_named(kind, keys, names)
+            named = replay_list.find_named(kind, by_kind.get(kind, ()), names)
             return [row for row in rows if getattr(row, column.key) in named]
 
         closed = find("accounts", Account.username)
@@ -196,9 +195,7 @@ def _withdraw(viewer: Viewer, by_kind: dict[str, list[ReplayEntry]]) -> dict[str
         "mails": [row.username for row in mails],
         "webhooks": [row.host for row in hooks],
         "settings": replay_list.find_named(
-            "settings",
-            [entry.key for entry in by_kind.get("settings", ())],
-            (*settings.BY_NAME, *gates.BY_NAME),
+            "settings", by_kind.get("settings", ()), (*settings.BY_NAME, *gates.BY_NAME)
         ),
     }
     return {kind: sorted(set(names)) for kind, names in named.items() if names}
@@ -215,7 +212,7 @@ def _find_words(entries: Sequence[ReplayEntry]) -> list[str]:
             candidates.update(
                 text[start:end].lower() for (start, _), (_, end) in zip(spans, ends, strict=False)
             )
-    return replay_list.find_named("words", (entry.key for entry in entries), candidates)
+    return replay_list.find_named("words", entries, candidates)
 
 
 def _read_texts() -> Iterator[str]:
@@ -346,8 +343,7 @@ def _finish(staging: Path) -> Restored:
 
 
 def _find_erased(kind: str, by_kind: Mapping[str, list[ReplayEntry]]) -> list[str]:
-    keys = [entry.key for entry in by_kind.get(kind, ())]
-    return replay_list.find_named(kind, keys, _find_present(kind))
+    return replay_list.find_named(kind, by_kind.get(kind, ()), _find_present(kind))
 
 
 def _find_present(kind: str) -> Iterator[str]:

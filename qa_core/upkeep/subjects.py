@@ -32,7 +32,7 @@ from qa_core.metrics import downloads
 from qa_core.metrics.kpis import formatting
 from qa_core.metrics.law.centre_counts import count_matching
 from qa_core.storage import audit_log, lake, replay_list
-from qa_core.storage.facts.personal_data import PERSONS
+from qa_core.storage.facts.personal_data import CUSTOMER, PERSONS
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import ConfirmedEvaluator
 from qa_core.storage.records.people import Account
@@ -134,7 +134,8 @@ def _export(
     with store.writing() as session:
         reason = f"{kind}, {len(audio)} recordings" if with_audio else kind
         audit_log.record(session, viewer.username, "subject_exported", what, reason)
-    return person_copy.write_zip(tables, audio, erasure.is_shared(subject))
+    is_shared = kind == CUSTOMER and erasure.is_shared(subject)
+    return person_copy.write_zip(tables, audio, is_shared)
 
 
 def erase(

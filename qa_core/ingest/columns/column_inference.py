@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -256,6 +256,18 @@ class FileContext:
             for option in options or NAME_OR_IGNORE[:1]
         )
         return Refusal(code, message, filled, column=column, **places)
+
+    def require_own(
+        self, name: str, series: Sequence[Hashable], order: np.ndarray, counts: Sequence[np.ndarray]
+    ) -> None:
+        """Raise Refusal where counts of each series only grow in that order, as running totals."""
+        if numbers.only_grow(series, order, counts):
+            raise self.refuse(
+                "running_totals",
+                "{column} only grows, so each row may count everything before it too. Export each "
+                "interval or day by itself, or name the column if it is so already.",
+                name,
+            )
 
     @property
     def ignored(self) -> set[int]:
@@ -509,14 +521,14 @@ class FileContext:
 
     def _require_recommendation(self, column: Column, evidence: numbers.NumberEvidence) -> None:
         """Raise Refusal for a recommendation that is not on 0–10."""
-        named = self.options.is_stated or "nps" in self.options.columns
         off_scale = evidence.counts_above[10] + evidence.negative
         is_low = evidence.total >= MIN_RECOMMENDATIONS and not evidence.counts_above[5]
         is_low &= evidence.column != "nps"
         has_other = column.header.scale not in (None, "0-10", "1-10") or (
             evidence.denominators and evidence.denominators != {10}
         )
-        if named or not (has_other or is_low or off_scale > MAX_OFF_SCALE * evidence.total):
+        is_doubtful = has_other or is_low or off_scale > MAX_OFF_SCALE * evidence.total
+        if not is_doubtful or not self.is_open("nps"):
             return
         text = column.header.text
         raise evidence.refuse(

@@ -16,7 +16,7 @@ from qa_core.files.options import parse_scale
 from qa_core.ingest.columns import header_matching
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.durations import DurationEvidence
-from qa_core.ingest.columns.numbers import NumberEvidence, only_grow
+from qa_core.ingest.columns.numbers import NumberEvidence
 from qa_core.ingest.columns.timestamps import DAY_MINUTES, find_month, parse_period
 from qa_core.ingest.columns.vocabulary import read_direction
 from qa_core.ingest.profiles import starts
@@ -226,7 +226,7 @@ def decide_columns(context: FileContext) -> None:
 
 
 def _require_received(context: FileContext) -> None:
-    """Raise Refusal where a count of all contacts stands beside those received and made."""
+    """Raise Refusal where the file also has separate counts of those received and made."""
     ways = {read_direction(text): text for _index, text in context.find_unused()}
     is_counted = {Direction.INBOUND, Direction.OUTBOUND} <= ways.keys()
     if is_counted and context.is_open("received"):
@@ -251,13 +251,7 @@ def _require_own_counts(context: FileContext) -> None:
     days = start.astype("M8[M]" if context.notes["daily"] else "M8[D]").tolist()
     labels = (cells.to_pylist() for cells in sample.read_texts("queue", "channel", "team").values())
     known = [counts[item] for item in COUNTS[:3]]
-    if only_grow([*zip(days, *labels, strict=True)], start, known):
-        raise context.refuse(
-            "running_totals",
-            "{column} only grows, so each row may count everything before it too. Export each "
-            "interval or day by itself, or name the column if it is so already.",
-            name,
-        )
+    context.require_own(name, [*zip(days, *labels, strict=True)], start, known)
 
 
 def _decide_periods(context: FileContext) -> bool:

@@ -14,7 +14,6 @@ from qa_core.files.decision import NO_COLUMN
 from qa_core.files.header_text import simplify
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.header_matching import build_vocabulary, find_field, parse_header
-from qa_core.ingest.columns.numbers import only_grow
 from qa_core.ingest.columns.table_bounds import is_footer
 from qa_core.ingest.staging.arrays import as_numbers, to_numpy
 from qa_core.ingest.staging.declaration import Profile, ValueType, build_fields
@@ -109,13 +108,8 @@ def _require_own_amounts(context: FileContext) -> None:
             )
     labels = sample.read_texts("source", "medium", "campaign").values()
     series = [*zip(*(cells.to_pylist() for cells in labels), strict=True)] or [()] * len(sample)
-    if only_grow(series, sample.read_moment("day").day, [sample.read_number("amount")]):
-        raise context.refuse(
-            "running_totals",
-            "{column} only grows, so each row may count everything before it too. Export each "
-            "interval or day by itself, or name the column if it is so already.",
-            "amount",
-        )
+    days, amounts = sample.read_moment("day").day, sample.read_number("amount")
+    context.require_own("amount", series, days, [amounts])
 
 
 def _require_no_totals(context: FileContext) -> None:
