@@ -166,8 +166,8 @@ def card(
 
 
 def show_message(finding: ChartTitle | str, caption: str = "") -> None:
-    """Show a card that says why there is nothing to see."""
-    card(finding, caption, is_stretched=True)
+    """Show a card that says why there is nothing to see, no taller than its text."""
+    card(finding, caption)
 
 
 def show_missing(title: str, rows: Sequence[Any]) -> None:
