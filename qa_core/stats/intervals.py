@@ -12,8 +12,6 @@ MANY = 1000
 """Degrees of freedom from which the expansion of Student's t is exact to 15 digits."""
 NORMAL = 1_000_000
 """Degrees of freedom beyond which Student's t is the normal distribution."""
-ROUNDING = 1e-6
-"""How far, in parts of its mean, the deviation of equal values may be from zero."""
 
 
 def wilson(hits: float, n: float) -> tuple[float, float] | None:
@@ -58,12 +56,11 @@ def change_interval(
 
 
 def mean_interval(mean: float, deviation: float | None, n: int) -> tuple[float, float] | None:
-    """Return the 95 % interval of a mean by Student's t; None below two values, and where all
-    are equal: two scores of 100 do not make the next one certain.
+    """Return the 95 % interval of a mean by Student's t; None below two values.
 
     `deviation`: of the sample (n − 1).
     """
-    if n < 2 or deviation is None or not deviation > ROUNDING * max(1.0, abs(mean)):
+    if n < 2 or deviation is None or math.isnan(deviation):
         return None
     half = t_quantile(n - 1) * deviation / math.sqrt(n)
     return mean - half, mean + half
