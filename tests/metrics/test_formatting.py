@@ -67,6 +67,8 @@ def test_an_interval_writes_its_unit_once_and_stays_on_its_scale() -> None:
     assert formatting.interval(0.735, 0.749, Unit.RATE) == f"73.5–74.9{NARROW}%"
     assert formatting.interval(-23.2, 197, Unit.SCORE) == "0.0–100.0"
     assert formatting.interval(None, 0.5, Unit.RATE) == ""
+    assert formatting.interval(100.0, 100.0, Unit.SCORE) == ""
+    assert formatting.interval(84.0, 84.00000001, Unit.SCORE) == ""  # from sums of squares
 
 
 def test_a_period_is_said_as_shortly_as_it_can_be() -> None:

@@ -145,8 +145,10 @@ def change(amount: float | None, unit: str, currency: str | None = None) -> str:
 
 
 def interval(low: float | None, high: float | None, unit: str, currency: str | None = None) -> str:
-    """Both ends of an interval, the unit once: 73.5–74.9 %. Empty when there is none."""
-    if is_missing(low) or is_missing(high):
+    """Both ends of an interval, the unit once: 73.5–74.9 %. Empty when there is none, and for
+    one without width: two scores of 100 do not make the next one certain.
+    """
+    if is_missing(low) or is_missing(high) or math.isclose(low, high, rel_tol=1e-6):
         return ""
     # With two or three values, the interval of a mean can exceed the scale: cut it.
     least, most = BOUNDS.get(unit, (low, high))
