@@ -87,8 +87,7 @@ class BoardLine:
         parts.append(
             ngettext("based on {count} contact", "based on {count} contacts", n, count=count)
         )
-        if row.status == "small_sample":
-            parts.append(_("small sample"))
+        parts += note_texts.describe_sample(row)
         if not formatting.is_missing(row.pending) and row.pending:
             parts.append(_("{n} pending", n=formatting.number(row.pending)))
         return capitalise(" · ".join(parts))

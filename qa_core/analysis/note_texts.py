@@ -71,6 +71,11 @@ def describe_populations(rows: Iterable[Any]) -> list[str]:
     return [_(POPULATIONS[code]) for code in codes if code in POPULATIONS]
 
 
+def describe_sample(row: Any) -> list[str]:
+    """Return in words that a value rests on few contacts; nothing where it rests on enough."""
+    return [_("small sample")] if row.status == "small_sample" else []
+
+
 def describe(notes: Sequence[str]) -> list[str]:
     """Return in words the notes of a value that a reader must know."""
     texts = []

@@ -170,8 +170,9 @@ def _build_board(viewer: Viewer, month: str) -> Digest | None:
     for line in lines:
         title, value = formatting.short_title(get_kpi(line.kpi.key)), f"**{line.value}**"
         text = _("{what}: {text}", what=title, text=value)
-        has_target = not formatting.is_missing(line.row.target)
-        rows.append(f"{text} · {line.target.text}" if has_target else text)
+        parts = [text, *note_texts.describe_sample(line.row)]
+        parts += [] if formatting.is_missing(line.row.target) else [line.target.text]
+        rows.append(" · ".join(parts))
     sections = (
         (_("In short"), tuple(line.sentence.text for line in lines)),
         (_("Figures"), tuple(rows)),
@@ -211,7 +212,8 @@ def _describe_figures(found: Headline) -> tuple[str, ...]:
     for key in found.rows:
         title, value, change = found.describe(key)
         text = _("{what}: {text}", what=title, text=f"**{value}**")
-        lines.append(text + (f" ({change})" if change else ""))
+        text += f" ({change})" if change else ""
+        lines.append(" · ".join([text, *note_texts.describe_sample(found.rows[key])]))
     return (*lines, *note_texts.describe_populations(found.rows.values()))
 
 

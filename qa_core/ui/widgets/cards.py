@@ -300,8 +300,7 @@ def _below(row: Any, kpi: Kpi, currency: str | None, extra: str) -> tuple[list[s
         target = targets.describe(row, kpi.unit, currency)
         is_missed = target.severity == "attention"
         shown.append(ICONS["attention"] + target.text if is_missed else target.text)
-    if row.status == "small_sample":
-        shown.append(_("small sample"))
+    shown += note_texts.describe_sample(row)
     if "provisional_spend" in row.notes:
         rest.append(_("Provisional spend"))
     # Whom a value leaves out is said beside it, however long the line becomes.
