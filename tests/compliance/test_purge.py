@@ -432,6 +432,7 @@ def restrict() -> None:
     subjects.restrict(SYSTEM, advisor="A1")
 
 
+@pytest.mark.owner
 @pytest.mark.parametrize("act", [object_to_listening, exclude_from_listening, restrict])
 def test_what_applies_until_it_is_lifted_keeps_no_leaver(
     centre: Path, act: Callable[[], None]
