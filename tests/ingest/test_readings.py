@@ -213,7 +213,7 @@ def test_surveys_are_told_by_the_clock_of_the_centre(centre: Path) -> None:
 
     told = read(centre, text, kind="surveys").reading
 
-    assert "answered_at: 4 May 2026, 00:30" in told.rows[0]
+    assert "Answered at: 4 May 2026, 00:30" in told.rows[0]
     days = next(fact for fact in told.facts if fact.fact == "days")
     assert (days.counts["first_day"], days.counts["last_day"]) == (
         date(2026, 5, 4),

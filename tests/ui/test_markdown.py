@@ -65,8 +65,6 @@ PLAIN_TEXTS = {
     "views/admin/import_mapping": ["_('Two columns cannot be the same field:"],
     "views/admin/import_report": [
         "_('Identities are masked. The full list ",
-        "decision['field']",
-        "field",
     ],
     "views/admin/scorecard_editor": [
         "'\\n'.join((_('Before you can publish:'),",
@@ -102,7 +100,6 @@ PLAIN_TEXTS = {
         "remedy",
     ],
     "server/open_metrics": ["sa.func.count()"],
-    "views/admin/imports": ["field"],
     "views/admin/opening_hours": ["title"],
     "views/compliance/listening_rules": ["f'{message} {beyond}'", "message"],
     "views/quality/advisors": [

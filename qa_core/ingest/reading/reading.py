@@ -19,6 +19,7 @@ from qa_core.base.i18n import N_, _, uncapitalise
 from qa_core.base.masking import MASK
 from qa_core.files.decision import NO_COLUMN
 from qa_core.files.options import EXPECTED
+from qa_core.ingest.reading import field_titles
 from qa_core.ingest.reading.examination import ShownRow
 from qa_core.ingest.staging.staged import Staged
 from qa_core.metrics.kpis import formatting
@@ -451,17 +452,20 @@ def tell_row(kind: str, row: ShownRow) -> str:
             else value
             for name, value in values.items()
         }
-        shown = " · ".join(f"{name}: {value}" for name, value in values.items())
+        shown = " · ".join(
+            _("{what}: {text}", what=field_titles.find_title(name), text=value)
+            for name, value in values.items()
+        )
         return _("Line {line}: {values}.", line=row.line, values=shown)
     parts = [
         formatting.name("direction", values.get("direction") or "inbound"),
         formatting.name("channel", values.get("channel") or "phone"),
     ]
-    for name, title in _TOLD.items():
+    for name in _TOLD:
         if values.get(name) is not None:
             value = values[name]
             shown = formatting.duration(value) if name in _TIMES else value
-            parts.append(f"{uncapitalise(_(title))} {shown}")
+            parts.append(f"{uncapitalise(field_titles.find_title(name))} {shown}")
     if values.get("outcome"):
         parts.append(formatting.name("outcome", values["outcome"]))
     shown = ", ".join((formatting.moment(start), *parts))
@@ -473,13 +477,7 @@ def _to_local(name: str, moment: datetime) -> datetime:
     return moment if name == "local_start" else environment.to_local(moment.replace(tzinfo=UTC))
 
 
-_TOLD = {
-    "queue": N_("Queue"),
-    "customer_key": N_("Customer"),
-    "advisor": N_("Advisor"),
-    "wait_seconds": N_("Wait"),
-    "talk_seconds": N_("Talk"),
-}
+_TOLD = ("queue", "customer_key", "advisor", "wait_seconds", "talk_seconds")
 
 
 def _show(name: str, value: Any) -> str:
@@ -494,6 +492,8 @@ def _show(name: str, value: Any) -> str:
         return ", ".join(named) or _(NO_COLUMN)
     if name == "share":
         return formatting.percent(value)
+    if name == "field":
+        return field_titles.find_title(value)
     if isinstance(value, date):
         return formatting.day(value, year=True)
     is_number = isinstance(value, (int, float))
@@ -522,7 +522,7 @@ def _mask(row: dict[str, Any]) -> dict[str, Any]:
     return {
         name: hidden.get(name, value)
         for name, value in row.items()
-        if name != "line" and value is not None
+        if name not in ("line", "excluded_line") and value is not None
     }
 
 

@@ -8,10 +8,10 @@ import streamlit as st
 
 from qa_core.base.i18n import _
 from qa_core.files.options import IGNORE, ImportOptions
+from qa_core.ingest.reading import field_titles
 from qa_core.ingest.reading.registry import get_profile
 from qa_core.ingest.reading.report import FileReport
 from qa_core.metrics.kpis import formatting
-from qa_core.ui.views.admin import import_fields
 
 
 def complete(options: ImportOptions, kind: str, file_id: str) -> ImportOptions:
@@ -47,7 +47,7 @@ def ask(kind: str, file_id: str, report: FileReport) -> None:
         fields = [field for field in chosen.values() if field != IGNORE]
         twice = sorted({field for field in fields if fields.count(field) > 1})
         if twice:
-            named = formatting.listing(map(import_fields.title, twice))
+            named = formatting.listing(map(field_titles.find_title, twice))
             st.warning(_("Two columns cannot be the same field: {fields}", fields=named))
         if st.button(
             _("Read the file again this way"),
@@ -70,7 +70,7 @@ def _edit(kind: str, file_id: str, columns: list[str], mapping: dict[str, str]) 
                 _("Field"),
                 options=list(dict.fromkeys((IGNORE, *known, *mapping))),
                 format_func=lambda field: (
-                    _("leave out") if field == IGNORE else import_fields.title_and_code(field)
+                    _("leave out") if field == IGNORE else field_titles.find_title_and_code(field)
                 ),
                 required=True,
             ),

@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from qa_core.base.i18n import _, capitalise
+from qa_core.ingest.reading import field_titles
 from qa_core.ingest.reading.examination import Examination
 from qa_core.ingest.reading.reading import BASES, Fact, Reading
 from qa_core.ingest.reading.report import FileReport
@@ -15,7 +16,6 @@ from qa_core.ingest.staging import quarantine, reason_texts
 from qa_core.ingest.staging.tally import COUNTS
 from qa_core.metrics.kpis import formatting, get_kpi
 from qa_core.ui.frame.markdown import escape
-from qa_core.ui.views.admin import import_fields
 from qa_core.ui.widgets import tables
 
 SHOWN_ROWS = 100
@@ -148,7 +148,7 @@ def _count_column(name: str) -> tables.TableColumn:
 
 def _describe_decision(decision: Mapping[str, str]) -> dict[str, str]:
     return {
-        _("Field"): escape(import_fields.title(decision["field"])),
+        _("Field"): escape(field_titles.find_title(decision["field"])),
         _("Decision"): escape(decision["decision"]),
         _("Seen in the file"): escape(decision["evidence"]),
     }
@@ -208,7 +208,7 @@ def _show_rows(examination: Examination) -> None:
             for field in row.values
             if field != "started_at" or "local_start" not in row.values
         )
-        titles = {field: import_fields.title(field) for field in fields}
+        titles = {field: field_titles.find_title(field) for field in fields}
         after = [
             {line: row.line}
             | {

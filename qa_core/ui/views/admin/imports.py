@@ -19,6 +19,7 @@ from qa_core.files import uploads
 from qa_core.files.options import DATE_ORDERS, DECIMALS, IGNORE, KINDS, ImportOptions
 from qa_core.ingest.load import batches, layouts
 from qa_core.ingest.matching import machines
+from qa_core.ingest.reading import field_titles
 from qa_core.ingest.reading.reading import PROVISIONAL, Question, describe_counts
 from qa_core.ingest.reading.report import FileReport
 from qa_core.metrics.kpi.freshness import SOURCE_TITLES
@@ -26,7 +27,7 @@ from qa_core.metrics.kpis import formatting
 from qa_core.storage.facts.schema import Handler
 from qa_core.ui.frame import gate, layout
 from qa_core.ui.frame.markdown import escape
-from qa_core.ui.views.admin import import_fields, import_mapping, import_report
+from qa_core.ui.views.admin import import_mapping, import_report
 from qa_core.ui.widgets import actions, cards, tables
 from qa_core.upkeep import after_import
 
@@ -217,12 +218,12 @@ def _describe_answer(option: str) -> str:
     if name == "--date-order":
         return _(ORDERS[value])
     if name == "--word":
-        return import_fields.title_of_meaning(value.rpartition("=")[2])
+        return field_titles.find_title_of_meaning(value.rpartition("=")[2])
     if name == "--scale":
         return value.rpartition("=")[2]
     if name == "--map":
         field, _equals, column = value.partition("=")
-        title = _("leave out") if field == IGNORE else import_fields.title(field)
+        title = _("leave out") if field == IGNORE else field_titles.find_title(field)
         return f"{column} → {title}"
     return value
 

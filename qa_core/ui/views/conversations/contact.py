@@ -1,13 +1,14 @@
 """The Contact page: the contact, those before and after it, its survey and evaluations."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
 
 from qa_core.access.roles import Permission, Role, Viewer
-from qa_core.base.i18n import N_, _, capitalise, ngettext
+from qa_core.base.i18n import _, capitalise, ngettext
 from qa_core.compliance import recordings, requests
+from qa_core.ingest.reading import field_titles
 from qa_core.metrics import query
 from qa_core.metrics.kpis import formatting
 from qa_core.metrics.query import ChainContact, CustomerHistory
@@ -17,34 +18,13 @@ from qa_core.quality.sampling import labels, manual_pick
 from qa_core.storage.facts.schema import NEIGHBOUR_DAYS
 from qa_core.ui.frame import layout, open_once
 from qa_core.ui.frame.markdown import escape
-from qa_core.ui.views.admin import import_fields
 from qa_core.ui.views.performance.repeats import describe_end
 from qa_core.ui.widgets import actions, cards, drill, player, scorecard_answers, tables
 
 Contact = dict[str, Any]
-TIMES = {
-    "wait_seconds": N_("Wait"),
-    "talk_seconds": N_("Talk"),
-    "hold_seconds": N_("Hold"),
-    "wrap_seconds": N_("After-contact work"),
-}
-PLACES = {
-    "channel": N_("Channel"),
-    "direction": N_("Direction"),
-    "queue": N_("Queue"),
-    "reason": N_("Reason"),
-    "team": N_("Team"),
-    "advisor": N_("Advisor"),
-    "customer": N_("Customer"),
-}
-TRACKING = {
-    "source": N_("Source"),
-    "medium": N_("Medium"),
-    "campaign": N_("Campaign"),
-    "keyword": N_("Keyword"),
-    "tracking_number": N_("Tracking number"),
-    "landing_page": N_("Landing page"),
-}
+TIMES = ("wait_seconds", "talk_seconds", "hold_seconds", "wrap_seconds")
+PLACES = ("channel", "direction", "queue", "reason", "team", "advisor", "customer")
+TRACKING = ("source", "medium", "campaign", "keyword", "tracking_number", "landing_page")
 FLAGS = ("recorded", "notice_played", "customer_objected", "stopped_by_advisor", "private_line")
 ANSWERS = ("csat", "nps", "ces", "survey_resolved", "survey_comment")
 
@@ -71,7 +51,7 @@ def show_head(contact: Contact) -> None:
 
 def show_course(contact: Contact) -> None:
     """Show its times."""
-    parts = [(_(title), contact[key]) for key, title in TIMES.items() if contact.get(key)]
+    parts = [(field_titles.find_title(key), contact[key]) for key in TIMES if contact.get(key)]
     durations = [f"{title} {formatting.duration(seconds)}" for title, seconds in parts]
     total = formatting.duration(sum(seconds for _title, seconds in parts))
     title = _("{duration} in all", duration=total) if parts else _("No times known")
@@ -100,30 +80,19 @@ def show_details(viewer: Viewer, contact: Contact) -> None:
     """Show place, tracking and recording on the left, survey and evaluations on the right."""
     left, right = st.columns(2, gap="small")
     with left:
-        places = {key: title for key, title in PLACES.items() if key in contact}
-        _show_facts(
-            _("Where and who"), ((title, _name(key, contact[key])) for key, title in places.items())
-        )
-        tracking = {key: title for key, title in TRACKING.items() if contact.get(key)}
+        places = {key: _name(key, contact[key]) for key in PLACES if key in contact}
+        tracking = {key: contact[key] for key in TRACKING if contact.get(key)}
+        flags = {key: _name_flag(contact[key]) for key in FLAGS if contact.get(key) is not None}
+        _show_facts(_("Where and who"), places)
         if tracking:
-            _show_facts(
-                _("Where it came from"),
-                ((title, contact[key]) for key, title in tracking.items()),
-            )
-        flags = {key: contact[key] for key in FLAGS if contact.get(key) is not None}
+            _show_facts(_("Where it came from"), tracking)
         if flags:
-            _show_facts(
-                _("Recording"),
-                ((import_fields.TITLES[key], _name_flag(flags[key])) for key in flags),
-            )
+            _show_facts(_("Recording"), flags)
     with right:
         _show_survey(contact)
         if "evaluations" in contact:
             _show_evaluations(viewer, contact["evaluations"])
-        _show_facts(
-            _("Record"),
-            ((N_("System"), contact["source_system"]), (N_("Contact ID"), contact["contact_id"])),
-        )
+        _show_facts(_("Record"), {key: contact[key] for key in ("source_system", "contact_id")})
 
 
 def _name(key: str, value: Any) -> Any:
@@ -139,11 +108,12 @@ def read(viewer: Viewer, source_system: str, contact_id: str) -> Contact:
     )
 
 
-def _show_facts(title: str, facts: Iterable[tuple[str, Any]]) -> None:
+def _show_facts(title: str, facts: Mapping[str, Any]) -> None:
+    """Show values under the titles of their fields."""
     with cards.card(title):
-        for name, value in facts:
+        for field, value in facts.items():
             head, tail = st.columns([2, 3], gap="small", wrap=False)
-            head.caption(_(name))
+            head.caption(escape(field_titles.find_title(field)))
             tail.text("–" if formatting.is_missing(value) else str(value))
 
 
@@ -153,21 +123,21 @@ def _name_flag(is_set: Any) -> str:
 
 def _show_survey(contact: Contact) -> None:
     csat, nps, ces, resolved, comment = (contact.get(key) for key in ANSWERS)
-    facts = []
+    facts = {}
     if csat is not None:
         mark = formatting.number(csat, 0 if float(csat).is_integer() else 1)
         scale = contact.get("csat_scale") or "?"
-        facts.append((N_("Rating"), _("{mark} on {scale}", mark=mark, scale=scale)))
+        facts["csat"] = _("{mark} on {scale}", mark=mark, scale=scale)
     if nps is not None:
-        facts.append((N_("Would recommend (0–10)"), formatting.number(nps)))
+        facts["nps"] = formatting.number(nps)
     if ces is not None:
-        facts.append((N_("Made it easy (1–7)"), formatting.number(ces)))
+        facts["ces"] = formatting.number(ces)
     if resolved is not None:
-        facts.append((N_("Resolved"), _name_flag(resolved)))
+        facts["survey_resolved"] = _name_flag(resolved)
     if comment:
-        facts.append((N_("Comment"), comment))
+        facts["survey_comment"] = comment
     if not facts and contact.get("survey_sent") is not None:
-        facts.append((N_("Survey sent"), _name_flag(contact["survey_sent"])))
+        facts["survey_sent"] = _name_flag(contact["survey_sent"])
     if facts:
         _show_facts(_("Survey"), facts)
 

@@ -7,12 +7,12 @@ from qa_core.metrics.kpis import formatting
 TITLES: dict[str, str] = declared.read(__file__)["titles"]
 
 
-def title(field: str) -> str:
+def find_title(field: str) -> str:
     """Return the title of a field, or its code where it has no title."""
     return _(TITLES[field]) if field in TITLES else field
 
 
-def title_of_meaning(word: str) -> str:
+def find_title_of_meaning(word: str) -> str:
     """Return how a meaning of a word is called on the page."""
     words = {"yes": N_("yes"), "no": N_("no"), "missing": N_("no value")}
     if word in words:
@@ -21,6 +21,6 @@ def title_of_meaning(word: str) -> str:
     return _(named[word]) if word in named else word
 
 
-def title_and_code(field: str) -> str:
+def find_title_and_code(field: str) -> str:
     """Return both, where a person chooses a field that the command line names by its code."""
     return f"{_(TITLES[field])} · {field}" if field in TITLES else field
