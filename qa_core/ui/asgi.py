@@ -29,7 +29,7 @@ from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
 
 from qa_core.access import identity, sessions
 from qa_core.access.roles import Permission
-from qa_core.base import environment, i18n
+from qa_core.base import environment, error_log, i18n
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.compliance import audit_report, recordings
 from qa_core.metrics import downloads
@@ -221,6 +221,7 @@ def find_signed_in(request: Request) -> sessions.SignedIn | None:
 
 def check_start() -> None:
     """Make or check the secrets and migrate the records; if that fails, print why and exit."""
+    error_log.leave_out_values()
     try:
         if store.has_tables():
             environment.now()  # a moved clock is refused before anything is touched
