@@ -86,8 +86,21 @@ def test_the_server_does_not_start_on_a_weak_secret(wrong: str, message: str, ce
     assert message in done.stderr and "Traceback" not in done.stderr
 
 
-def start_server(centre: Path, then: str) -> subprocess.CompletedProcess[str]:
-    script = f"from qa_core.ui import asgi; asgi.check_start()\n{then}"
+@pytest.mark.parametrize("mode", [None, 0o777])
+def test_the_folder_of_the_stores_is_its_owners_alone(tmp_path: Path, mode: int | None) -> None:
+    home = tmp_path / "home"
+    if mode is not None:
+        home.mkdir()
+        home.chmod(mode)
+
+    done = start_server(home, "", before="import os; os.umask(0)")
+
+    assert done.returncode == 0, done.stderr
+    assert {path.stat().st_mode & 0o077 for path in (home, *home.rglob("*"))} == {0}
+
+
+def start_server(centre: Path, then: str, before: str = "") -> subprocess.CompletedProcess[str]:
+    script = f"{before}\nfrom qa_core.ui import asgi; asgi.check_start()\n{then}"
     return subprocess.run(
         [*forked_python(), "-c", script],
         capture_output=True,
