@@ -4,19 +4,24 @@ import logging
 import traceback
 from typing import Any
 
+from qa_core.base.errors import hide_controls
+
 
 def leave_out_values() -> None:
     """Have the entries of every log name the places of an error and of what led to it, without
     their messages: these quote rows, names and passwords.
     """
-    logging.setLogRecordFactory(_make_record)
+    logging.setLogRecordFactory(_Entry)
 
 
-def _make_record(*args: Any, **values: Any) -> logging.LogRecord:
-    record = logging.LogRecord(*args, **values)
-    if record.exc_info and record.exc_info[1]:
-        record.exc_text = _describe(record.exc_info[1])
-    return record
+class _Entry(logging.LogRecord):
+    def __init__(self, *args: Any, **values: Any) -> None:
+        super().__init__(*args, **values)
+        if self.exc_info and self.exc_info[1]:
+            self.exc_text = _describe(self.exc_info[1])
+
+    def getMessage(self) -> str:
+        return hide_controls(super().getMessage())
 
 
 def _describe(error: BaseException) -> str:

@@ -13,7 +13,7 @@ from typer.exceptions import Abort, Exit, TyperException
 from qa_core.base import environment, error_log, i18n
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import _
-from qa_core.cli.output import DONE, REFUSED, WRONG_USAGE, print_json
+from qa_core.cli.output import DONE, REFUSED, WRONG_USAGE, print_json, write
 from qa_core.cli.registry import ROOT
 
 LOG_BYTES = 1_000_000
@@ -100,5 +100,5 @@ def _refuse(
 ) -> int:
     if as_json:
         print_json({"error": {"code": code, "message": message, "options": list(options)}})
-    print(message + i18n.format_options(options), file=sys.stderr)
+    write(message + i18n.format_options(options), sys.stderr)
     return exit_code

@@ -190,7 +190,9 @@ class Wall:
 
         host = Headers(scope=scope).get("host")
         if not is_host_allowed(host):
-            said = f"This host name is not allowed: {host}. See STREAMLIT_SERVER_ALLOWED_HOSTS."
+            said = (
+                f"This host name is not allowed: {host!s:.200}. See STREAMLIT_SERVER_ALLOWED_HOSTS."
+            )
             LOG.warning(said)
             await PlainTextResponse(said, 403)(scope, receive, send_with_headers)
         elif CLOSED.fullmatch(path):

@@ -119,12 +119,13 @@ for name in ("qa_core", "qa_core.journal", "streamlit", "uvicorn.error", "asynci
     try:
         int(sys.argv[0] + "0612345678")
     except ValueError as error:
-        logging.getLogger(name).error("it failed", exc_info=RuntimeError(error))
+        logging.getLogger(name).error("it failed \\33[2J", exc_info=RuntimeError(error))
         logging.getLogger(name).exception("it failed")
 """,
     )
 
-    assert done.stderr.count("it failed") == 10 and "0612345678" not in done.stderr
+    assert done.stderr.count("it failed") == 10
+    assert "0612345678" not in done.stderr and "\33" not in done.stderr
     assert [done.stderr.count(name) for name in ("ValueError", "RuntimeError")] == [5, 5]
 
 
