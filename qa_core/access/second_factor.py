@@ -117,6 +117,7 @@ def use(session: Session, username: str, code: str) -> bool:
     recovery = _hash(username, code.strip().lower())
     if any(hmac.compare_digest(recovery, digest) for digest in row.recovery):
         row.recovery = [digest for digest in row.recovery if digest != recovery]
+        audit_log.record(session, username, "recovery_code_used", username)
         return True
     return _use_code(row, code)
 

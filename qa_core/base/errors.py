@@ -1,5 +1,6 @@
 """Exceptions that people read: the fault, and the remedy."""
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,6 +12,12 @@ _ANSWERS = ("--", "python -m qa_core import ")
 
 
 UNREADABLE = "�"
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def hide_controls(text: str) -> str:
+    """Mark each character that a terminal obeys: it moves the cursor, or turns the writing."""
+    return _CONTROLS.sub(UNREADABLE, text)
 
 
 def make_quotable(value: Any) -> Any:

@@ -5,17 +5,15 @@ import logging
 import logging.handlers
 import os
 import sys
-import traceback
 from collections.abc import Sequence
-from typing import Any
 
 import typer
 from typer.exceptions import Abort, Exit, TyperException
 
-from qa_core.base import environment, i18n
+from qa_core.base import environment, error_log, i18n
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import _
-from qa_core.cli.output import DONE, REFUSED, WRONG_USAGE, print_json
+from qa_core.cli.output import DONE, REFUSED, WRONG_USAGE, print_json, write
 from qa_core.cli.registry import ROOT
 
 LOG_BYTES = 1_000_000
@@ -78,20 +76,8 @@ def run(arguments: Sequence[str]) -> int:
 class _OneLine(logging.Formatter):
     """Message of an entry, without the traceback."""
 
-    def formatException(self, _error: object) -> str:
-        return ""
-
-
-class _WithoutValues(logging.Formatter):
-    """Entry with the places of its error and of what led to it: their messages quote rows."""
-
-    def formatException(self, error: Any) -> str:
-        stacks, cause = [], error[1]
-        while cause is not None:
-            frames = "".join(traceback.format_tb(cause.__traceback__))
-            stacks.append(f"Traceback:\n{frames}{type(cause).__name__}")
-            cause = cause.__cause__ or cause.__context__
-        return "\n".join(reversed(stacks))
+    def format(self, record: logging.LogRecord) -> str:
+        return record.getMessage()
 
 
 def _log_failures() -> None:
@@ -103,9 +89,9 @@ def _log_failures() -> None:
         environment.current().folder / "errors.log", "a", LOG_BYTES, 1, "utf-8", delay=True
     )
     kept.setLevel(logging.ERROR)
-    kept.setFormatter(_WithoutValues("%(asctime)s %(message)s"))
+    kept.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     logging.raiseExceptions = False  # a log that cannot be written stops nothing
-    # In this order: the file's formatter leaves its text with the entry.
+    error_log.leave_out_values()
     logging.basicConfig(level=logging.WARNING, handlers=[on_stderr, kept])
 
 
@@ -114,5 +100,5 @@ def _refuse(
 ) -> int:
     if as_json:
         print_json({"error": {"code": code, "message": message, "options": list(options)}})
-    print(message + i18n.format_options(options), file=sys.stderr)
+    write(message + i18n.format_options(options), sys.stderr)
     return exit_code

@@ -17,6 +17,7 @@ from qa_core.cli.output import (
     print_json,
     print_output,
     show_progress,
+    write,
 )
 from qa_core.cli.registry import AS_JSON, ROOT, argument, flag, option
 from qa_core.files.options import ImportOptions, require_kind
@@ -59,7 +60,7 @@ def import_files(
     if as_json:
         print_json([report.as_json() for report in reports])
     for report in reports:
-        print(report.as_text(), file=sys.stderr if as_json or report.is_refused else sys.stdout)
+        write(report.as_text(), sys.stderr if as_json or report.is_refused else sys.stdout)
     after_import.do_due()
     # A dry run that only asks has done what it should.
     failed = (report.is_refused and report.verdict != "asks" for report in reports)
@@ -140,7 +141,7 @@ def watch_folder(
             if isinstance(told, Refusal)
             else told.as_text().splitlines()[0]
         )
-        print(line, file=sys.stderr if failed else sys.stdout, flush=True)
+        write(line, sys.stderr if failed else sys.stdout)
 
     if not folder.is_dir():
         raise Refusal("no_folder", "There is no file or folder {path}.", path=str(folder))
@@ -163,7 +164,7 @@ def watch_folder(
         if once:
             watch.run_once(stop)
         else:
-            print(_("Watching {path}. Stop with Ctrl-C.", path=str(folder)), flush=True)
+            write(_("Watching {path}. Stop with Ctrl-C.", path=str(folder)))
             watch.run(stop, every)
     return REFUSED if once and watch.refused else DONE
 

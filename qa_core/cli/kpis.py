@@ -13,7 +13,7 @@ from qa_core.base import environment
 from qa_core.base.i18n import _
 from qa_core.base.row_values import read_fields
 from qa_core.cli.files import read_json, read_toml
-from qa_core.cli.output import DONE, REFUSED, CommandResult, Output, format_table
+from qa_core.cli.output import DONE, REFUSED, CommandResult, Output, format_table, write
 from qa_core.cli.registry import AS_USERNAME, ROOT, argument, flag, option, read_as, record
 
 if TYPE_CHECKING:
@@ -165,14 +165,14 @@ def check(
     for difference in result.differences[:SHOWN]:
         cut = ", ".join(f"{name} {value}" for name, value in difference.by.items()) or "–"
         values = f"{difference.duckdb} ≠ {difference.engine}"
-        print(f"  {difference.kpi} · {cut} · {difference.column}: {values}", file=sys.stderr)
+        write(f"  {difference.kpi} · {cut} · {difference.column}: {values}", sys.stderr)
     if result.is_equal:
         yield _("All cells agree. {host} may be used.", host=result.host)
         return
     message = _(
         "{n} cells differ; {host} is not used.", n=len(result.differences), host=result.host
     )
-    print(message, file=sys.stderr)
+    write(message, sys.stderr)
 
 
 @EDITIONS.command("list")

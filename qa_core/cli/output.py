@@ -6,8 +6,9 @@ import sys
 from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TextIO
 
+from qa_core.base.errors import hide_controls
 from qa_core.base.i18n import _
 from qa_core.base.progress import ignore_progress
 
@@ -44,10 +45,17 @@ def print_lines(lines: Iterator[str]) -> None:
     """Print lines as they come, or that there are none."""
     is_empty = True
     for line in lines:
-        print(line)
+        write(line)
         is_empty = False
     if is_empty:
-        print(_("None."))
+        write(_("None."))
+
+
+def write(text: str, stream: TextIO | None = None) -> None:
+    """Print text, on stdout unless another stream is named. All lines of commands pass here: a
+    name of a file, or what a file says, gives no orders to the terminal.
+    """
+    print(hide_controls(text), file=stream or sys.stdout, flush=True)
 
 
 def describe_done(what: object) -> str:

@@ -8,7 +8,7 @@ from qa_core.access.roles import Viewer
 from qa_core.base import arguments
 from qa_core.base.errors import Misuse, Refusal
 from qa_core.base.i18n import _
-from qa_core.cli.output import DONE, REFUSED, Lines, Output, describe_done, print_json
+from qa_core.cli.output import DONE, REFUSED, Lines, Output, describe_done, print_json, write
 from qa_core.cli.registry import AS_JSON, NAME, ROOT, argument, flag, option
 from qa_core.sources import platforms
 
@@ -98,7 +98,7 @@ def pull_sources(
         is_missing |= window.state in ledger.MISSING
         _print(window, sys.stderr if as_json else sys.stdout)
         for system in pull.find_doubled([window]):
-            print(pull.describe_doubled(entry.name, system), file=sys.stderr)
+            write(pull.describe_doubled(entry.name, system), sys.stderr)
     if as_json:
         print_json(results)
     if not dry_run:
@@ -127,4 +127,4 @@ def _print(window: Any, stream: Any) -> None:
 
     counts = window.counts.items()
     shown = " · ".join(f"{n} {_(name)}" for name, n in counts if isinstance(n, int) and n)
-    print(f"{window.label}: {ledger.describe(window)}  {shown}", file=stream, flush=True)
+    write(f"{window.label}: {ledger.describe(window)}  {shown}", stream)

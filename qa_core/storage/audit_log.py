@@ -42,6 +42,7 @@ MIN_NAME_LENGTH = 3
 WITHDRAWALS = {
     **dict.fromkeys(("account_change", "account_disable", "account_remove"), "accounts"),
     **dict.fromkeys(("account_reset", "password_changed", "second_factor_added"), "accounts"),
+    "recovery_code_used": "accounts",
     "account_revoke_token": "tokens",
     "accreditation_ended": "accreditations",
     **dict.fromkeys(("mail_choices_changed", "mail_stopped"), "mails"),

@@ -1,6 +1,5 @@
 """File permissions of the stores: only their owner on this machine may read them."""
 
-import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,24 +8,28 @@ from qa_core.base import environment
 from qa_core.storage.records import data_map, store
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
+WRITERS = stat.S_IWGRP | stat.S_IWOTH
 
 
 def protect() -> None:
-    """Close the stores to others: what is there, and what this process makes from now on."""
-    os.umask(0o077)
+    """Close the stores to others."""
     for path in find_open():
         path.chmod(stat.S_IMODE(path.stat().st_mode) & ~OTHERS)
 
 
 def find_open() -> list[Path]:
-    """List the folders and files of stores that others may enter or read. What lies in a
-    folder that nobody else can enter is closed with it, but each secret is looked at too.
+    """List the folders and files of stores that others may enter or read, and the folder of all
+    where they may put others in their place. What lies in a folder that nobody else can enter
+    is closed with it, but each secret is looked at too.
     """
     return [path for path in _find_paths() if path.stat().st_mode & OTHERS]
 
 
 def _find_paths() -> Iterator[Path]:
     here = environment.current()
+    mode = here.folder.stat().st_mode if here.folder.exists() else 0
+    if mode & WRITERS and not mode & stat.S_ISVTX:
+        yield here.folder
     names = (name for name in data_map.FILES if "/" not in name)
     folders = [*(here.folder / name for name in names), Path(here.lake_url)]
     yield from (path for path in folders if path.is_dir())

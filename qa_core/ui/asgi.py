@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import importlib
 import logging
+import os
 import re
 import subprocess
 import sys
@@ -29,7 +30,7 @@ from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
 
 from qa_core.access import identity, sessions
 from qa_core.access.roles import Permission
-from qa_core.base import environment, i18n
+from qa_core.base import environment, error_log, i18n
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.compliance import audit_report, recordings
 from qa_core.metrics import downloads
@@ -189,7 +190,9 @@ class Wall:
 
         host = Headers(scope=scope).get("host")
         if not is_host_allowed(host):
-            said = f"This host name is not allowed: {host}. See STREAMLIT_SERVER_ALLOWED_HOSTS."
+            said = (
+                f"This host name is not allowed: {host!s:.200}. See STREAMLIT_SERVER_ALLOWED_HOSTS."
+            )
             LOG.warning(said)
             await PlainTextResponse(said, 403)(scope, receive, send_with_headers)
         elif CLOSED.fullmatch(path):
@@ -221,6 +224,8 @@ def find_signed_in(request: Request) -> sessions.SignedIn | None:
 
 def check_start() -> None:
     """Make or check the secrets and migrate the records; if that fails, print why and exit."""
+    error_log.leave_out_values()
+    os.umask(0o077)  # the stores are their owner's alone
     try:
         if store.has_tables():
             environment.now()  # a moved clock is refused before anything is touched

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable
 
+from qa_core.base import error_log
 from qa_core.metrics.kpi import editions
 from qa_core.storage import system_errors
 from qa_core.upkeep import integrity, purge
@@ -32,6 +33,7 @@ def _end_with_server() -> None:
 
 def run(act: Callable[[], object], title: str) -> None:
     """Do that work in this process, with the lowest priority; exits with 1 where it fails."""
+    error_log.leave_out_values()
     os.nice(LOWEST_PRIORITY)
     threading.Thread(target=_end_with_server, daemon=True).start()
     try:

@@ -25,6 +25,7 @@ from qa_core.compliance.documents.blocks import (
 )
 from qa_core.compliance.documents.drafting import draft
 from qa_core.compliance.recordings import vault
+from qa_core.compliance.recordings.deletion import is_over
 from qa_core.metrics import downloads
 from qa_core.storage import audit_log, lake
 from qa_core.storage.facts.personal_data import ACCOUNT, ADVISOR, CUSTOMER, ROW, ColumnContent
@@ -66,11 +67,12 @@ def collect(kind: str, identifier: str, is_copied: bool = True) -> dict[str, Row
 
 
 def find_audio(tables: Mapping[str, Rows]) -> list[Recording]:
-    """Find the recordings in a copy whose audio is still kept."""
+    """Find the recordings in a copy whose audio may still be kept."""
     ids = [row["id"] for row in tables.get("recording", [])]
     stored = sa.select(Recording).where(Recording.id.in_(ids), Recording.file_name.is_not(None))
     with store.reading() as session:
-        return session.scalars(exempt(stored)).all()
+        found = session.scalars(exempt(stored)).all()
+        return [recording for recording in found if not is_over(session, recording)]
 
 
 def find_shown(entry: StoredTable, kind: str) -> list[str]:

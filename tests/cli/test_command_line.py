@@ -543,6 +543,20 @@ def test_what_a_terminal_cannot_show_is_no_reason_to_fail(tmp_path, centre):
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_a_name_of_a_file_gives_a_terminal_no_orders(
+    centre: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = centre / "calls\x1b]0;mine\x07\u202e.csv"
+    path.write_text("contact_id,started_at,outcome\nc1,2026-05-04T10:00:00,answered\n")
+    said = ""
+    for words in (["import", "contacts", str(path)], ["batches", "list"], ["watch", str(path)]):
+        run(words)
+        said += "".join(capsys.readouterr())
+    assert said.count("calls�") == 2 and not {"\x1b", "\x07", "\u202e"} & {*said}
+    commands = (PROJECT / "qa_core" / "cli").rglob("*.py")
+    assert [file.name for file in commands if " print(" in file.read_text()] == ["output.py"]
+
+
 def test_a_fresh_process_answers_like_this_one(calls):
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
     command = [sys.executable, "-m", "qa_core"]

@@ -21,6 +21,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyotp
 import pytest
 import sqlalchemy as sa
 from builders.aging_centre import add_one_of_each, add_scorecard
@@ -33,7 +34,7 @@ from builders.listening_centre import keep_audio
 from builders.sounds import make
 from builders.visitors import PASSWORD
 
-from qa_core.access import accounts, mail_choices, service_tokens, sessions
+from qa_core.access import accounts, mail_choices, second_factor, service_tokens, sessions
 from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
@@ -643,8 +644,10 @@ def test_accounts_tokens_and_accreditations_are_as_closed_as_before_the_restorat
     """Somebody left, changed a stolen password, lost a role, a team, an accreditation."""
     for name, role in (("ava", "admin"), ("lea", "team_lead"), ("max", "evaluator")):
         add_person(name, role, teams=["Team 1"] if role == "team_lead" else [])
-    for name, role in (("eve", "evaluator"), ("ned", "manager"), ("dora", "dpo")):
+    for name, role in (("eve", "evaluator"), ("ned", "manager"), ("dora", "dpo"), ("tom", "dpo")):
         add_person(name, role)
+    app = pyotp.parse_uri(second_factor.start(Viewer("tom", Role.DPO)))
+    code, *_others = second_factor.confirm(Viewer("tom", Role.DPO), app.now(), BROWSER)
     terms = accounts.AccountTerms(Role.MANAGER, "figures")
     secret = service_tokens.add(SYSTEM, "figures", terms).secret
     until = environment.today() + timedelta(days=30)
@@ -664,6 +667,8 @@ def test_accounts_tokens_and_accreditations_are_as_closed_as_before_the_restorat
     sessions.sign_out(ended, BROWSER)
     signed_in = sessions.resume(sessions.sign_in("dora", PASSWORD, BROWSER, 7), BROWSER)
     sessions.change_password(signed_in, BROWSER, PASSWORD, f"{PASSWORD}, changed")
+    with store.writing() as session:
+        assert second_factor.use(session, "tom", code)
     service_tokens.revoke(SYSTEM, "figures")
     [eves] = [item.id for item in accreditations.find_all(SYSTEM) if item.username == "eve"]
     accreditations.end(SYSTEM, eves)
@@ -679,7 +684,7 @@ def test_accounts_tokens_and_accreditations_are_as_closed_as_before_the_restorat
     assert run(["restore", str(file)]) == 0
     said = capsys.readouterr().out
     for line in (
-        "now closed. Check their roles, then use people enable and people reset: dora, lea, max.",
+        "Check their roles, then use people enable and people reset: dora, lea, max, tom.",
         "Service tokens revoked again: figures.",
         "Accreditations ended again: eve.",
         "Mail choices removed, because they had changed: ned.",
@@ -689,7 +694,7 @@ def test_accounts_tokens_and_accreditations_are_as_closed_as_before_the_restorat
         assert line in said
 
     assert sessions.resume(ended, BROWSER) is None
-    for name in ("dora", "lea", "max"):
+    for name in ("dora", "lea", "max", "tom"):
         with pytest.raises(Refusal, match="username or the password is wrong"):
             sessions.sign_in(name, PASSWORD, BROWSER, 7)
         accounts.enable(SYSTEM, name)

@@ -526,10 +526,16 @@ def test_a_sealed_recording_is_opened_by_two_with_a_reason(
 
     sealed.agree(mona, number)
     assert sealed.build_file(dora, number, "audio").content.startswith(b"RIFF")
-    with store.writing() as session:
-        session.execute(sa.update(SealedOpening).values(confirmed_at=now() - timedelta(days=8)))
-    with pytest.raises(AccessDenied):
-        sealed.build_file(dora, number, "audio")
+    aged = deletion.add_months(START.date(), -61)  # the period of its class is five years
+    for change in (
+        sa.update(SealedOpening).values(confirmed_at=now() - timedelta(days=8)),
+        sa.update(Recording).values(local_day=aged),
+    ):
+        with store.writing() as session:
+            session.execute(sa.update(SealedOpening).values(confirmed_at=now()))
+            session.execute(change)
+        with pytest.raises(AccessDenied):
+            sealed.build_file(dora, number, "audio")
     with store.reading() as session:
         assert session.scalar(sa.select(sa.func.count()).select_from(Playback)) == 0
 
@@ -559,6 +565,12 @@ def test_a_sealed_recording_of_a_restricted_contact_waits_and_says_why(
     subjects.lift(SYSTEM, restriction.id, "settled")
     sealed.agree(mona, second)
     assert sealed.build_file(dora, first, "audio").content.startswith(b"RIFF")
+
+
+def test_whatever_reads_audio_asks_whether_its_period_is_over() -> None:
+    sources = [path.read_text() for path in (environment.PROJECT / "qa_core").rglob("*.py")]
+    readers = [source for source in sources if "vault.read(" in source]
+    assert len(readers) == 3 and all("is_over(session, recording)" in source for source in readers)
 
 
 @pytest.mark.parametrize("text", ["mifid", "mifid=85 basis", "training=60 basis", "mifid=60"])

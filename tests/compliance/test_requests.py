@@ -26,6 +26,8 @@ from qa_core.compliance import requests
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
+from qa_core.storage.records.base import now
+from qa_core.storage.records.listening import Recording
 from qa_core.storage.records.people import Account
 from qa_core.upkeep import request_acts, subjects
 
@@ -104,6 +106,9 @@ def test_audio_is_handed_out_by_two_people(
     assert name.endswith(".wav")
     with pytest.raises(AccessDenied):
         list_audio(mia)
+    with store.writing() as session:
+        session.execute(sa.update(Recording).values(delete_after=now() - timedelta(seconds=1)))
+    assert list_audio(dora) == []
     request_acts.answer(dora, number, "handed out", "identity card")
     with pytest.raises(AccessDenied):
         requests.confirm_audio(mia, number)

@@ -20,7 +20,7 @@ from builders.long_seeds import count_seeds, leave_to_long
 from builders.published import EXECUTIVE, MAY, land_all, land_two_queues, of_queue, shown
 from builders.shown_texts import as_read
 
-from qa_core.access.roles import GRANTS, MINIMUM_CONTACTS, Role, Viewer
+from qa_core.access.roles import EXECUTIVE_DIMENSIONS, GRANTS, MINIMUM_CONTACTS, Role, Viewer
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.metrics import query
 from qa_core.metrics.kpi import editions, published_tables
@@ -60,6 +60,31 @@ def test_a_cell_of_few_advisors_or_few_contacts_is_hidden_with_all_its_numbers(
     hidden = frame.loc["few people"]
     assert hidden.drop(["kpi", "status", "notes"]).isna().all()
     assert hidden["notes"] == ()
+
+
+def test_two_figures_do_not_differ_by_the_few_contacts_that_a_machine_passed_on(
+    centre: Path,
+) -> None:
+    # 37 that a machine took, less the 30 that it handled alone, are the 7 of two advisors.
+    groups = {
+        "person": [*of_queue("a", 8, 20), *of_queue("b", 8, 17)],
+        "machine": [{**row, "advisor_id": None} for row in of_queue("a", 1, 30)],
+        "machine_then_person": [*of_queue("a", 2, 3), *of_queue("a", 1, 1)],
+    }
+    rows = [{**row, "handled_by": name} for name, group in groups.items() for row in group]
+    land_all([{**row, "customer_key": f"k{number}"} for number, row in enumerate(rows)])
+    assert shown("answered", "handled_by")["machine"] == "ok"
+    assert shown("answered", "handled_by")["machine_then_person"] == "suppressed"
+
+    numbers = {0.0: "nothing"}
+    for name in (None, *EXECUTIVE_DIMENSIONS - {"month"}):
+        some = [kpi for kpi in ALL if kpi.needs in GRANTS[Role.EXECUTIVE]]
+        keys = [kpi.key for kpi in some if name is None or name in kpi.dimensions]
+        frame = query.measure(EXECUTIVE, keys, (name,) if name else ())
+        for column in ("n", "numerator"):
+            named = zip(frame[column], frame["kpi"], strict=True)
+            numbers |= {number: f"{kpi} {column} by {name}" for number, kpi in named}
+    assert [(numbers[one], numbers[one + 7]) for one in numbers if one + 7 in numbers] == []
 
 
 def test_missed_contacts_hide_neither_the_total_nor_what_counts_the_answered_alone(

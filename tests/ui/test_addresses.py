@@ -83,6 +83,7 @@ def test_the_api_answers_get_alone(centre: Path, address: str, method: str) -> N
         ("192.0.2.0/24", "192.0.2.7", 200),
         ("192.0.2.0/24", "127.0.0.1", 404),
         ("", "127.0.0.1", 404),
+        (None, "127.0.0.1 behind a proxy", 404),
     ],
 )
 def test_metrics_are_shown_to_the_named_addresses_alone(
@@ -95,7 +96,10 @@ def test_metrics_are_shown_to_the_named_addresses_alone(
     if readers is not None:
         monkeypatch.setenv("QA_METRICS_ADDRESSES", readers)
 
-    assert Wire(None).ask("/metrics", client=client)[0] == status
+    address, _space, is_behind = client.partition(" ")
+    said = {"x-forwarded-for": "192.0.2.7"} if is_behind else {}
+
+    assert Wire(None).ask("/metrics", client=address, **said)[0] == status
 
 
 def test_metrics_count_imports_rows_deliveries_and_answers(

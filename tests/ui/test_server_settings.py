@@ -80,8 +80,28 @@ def test_the_server_does_not_start_on_a_weak_secret(wrong: str, message: str, ce
     else:
         path.chmod(0o644)
 
-    script = "from qa_core.ui import asgi; asgi.check_start(); print('served')"
-    done = subprocess.run(
+    done = start_server(centre, "print('served')")
+
+    assert done.returncode == 1 and "served" not in done.stdout
+    assert message in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("mode", [None, 0o777])
+def test_the_folder_of_the_stores_is_its_owners_alone(tmp_path: Path, mode: int | None) -> None:
+    home = tmp_path / "home"
+    if mode is not None:
+        home.mkdir()
+        home.chmod(mode)
+
+    done = start_server(home, "", before="import os; os.umask(0)")
+
+    assert done.returncode == 0, done.stderr
+    assert {path.stat().st_mode & 0o077 for path in (home, *home.rglob("*"))} == {0}
+
+
+def start_server(centre: Path, then: str, before: str = "") -> subprocess.CompletedProcess[str]:
+    script = f"{before}\nfrom qa_core.ui import asgi; asgi.check_start()\n{then}"
+    return subprocess.run(
         [*forked_python(), "-c", script],
         capture_output=True,
         text=True,
@@ -89,8 +109,24 @@ def test_the_server_does_not_start_on_a_weak_secret(wrong: str, message: str, ce
         env={**os.environ, "QA_HOME": str(centre)},
     )
 
-    assert done.returncode == 1 and "served" not in done.stdout
-    assert message in done.stderr and "Traceback" not in done.stderr
+
+def test_no_log_of_the_server_quotes_what_an_error_quotes(centre: Path) -> None:
+    done = start_server(
+        centre,
+        """
+import logging, sys
+for name in ("qa_core", "qa_core.journal", "streamlit", "uvicorn.error", "asyncio"):
+    try:
+        int(sys.argv[0] + "0612345678")
+    except ValueError as error:
+        logging.getLogger(name).error("it failed \\33[2J", exc_info=RuntimeError(error))
+        logging.getLogger(name).exception("it failed")
+""",
+    )
+
+    assert done.stderr.count("it failed") == 10
+    assert "0612345678" not in done.stderr and "\33" not in done.stderr
+    assert [done.stderr.count(name) for name in ("ValueError", "RuntimeError")] == [5, 5]
 
 
 def test_files_are_taken_from_who_may_send_them_and_an_unknown_provider_is_refused(

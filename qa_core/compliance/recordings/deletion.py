@@ -141,14 +141,22 @@ def find_oldest_day(as_of: date, months: int) -> date:
     return day
 
 
-def find_last_moment(recording: Recording, months: int) -> datetime:
-    """Return when a recording ends: its own date or the retention, whichever is earlier."""
+def find_last_moment(session: Session, recording: Recording) -> datetime:
+    """Return when a recording ends: its own date or the retention of its class, whichever is
+    earlier.
+    """
+    if recording.kept_as is None:
+        months = gates.retention_months(session, "recording")
+    elif known := recording_classes.find_all(session).get(recording.kept_as):
+        months = known.months
+    else:
+        return recording.delete_after
     return min(recording.delete_after, find_end(recording.local_day, months))
 
 
-def is_over(recording: Recording, months: int, moment: datetime) -> bool:
-    """Return whether a recording has to be gone."""
-    return moment > find_last_moment(recording, months)
+def is_over(session: Session, recording: Recording) -> bool:
+    """Return whether a recording has to be gone: nobody gets its audio any more."""
+    return now() > find_last_moment(session, recording)
 
 
 def is_expired(
@@ -199,19 +207,14 @@ def is_bound(recording: Any, because: str) -> bool:
 
 def sum_up(session: Session, kept: Iterable[Recording]) -> list[KeptRecordings]:
     """Sum up sealed recordings by class, each with the last day of its last one."""
-    classes = recording_classes.find_all(session)
     by_class: dict[str, list[Recording]] = {}
     for recording in kept:
         by_class.setdefault(recording.kept_as, []).append(recording)
 
-    def find_last(recording: Recording) -> datetime:
-        known = classes.get(recording.kept_as)
-        return find_last_moment(recording, known.months) if known else recording.delete_after
-
     return [
         KeptRecordings(
             name,
-            environment.to_local(max(map(find_last, items))).date(),
+            environment.to_local(max(find_last_moment(session, item) for item in items)).date(),
             tuple(f"{item.source_system}/{item.contact_id}" for item in items),
         )
         for name, items in sorted(by_class.items())

@@ -23,7 +23,6 @@ from qa_core.compliance.recordings.deletion import find_last_moment, is_over, kn
 from qa_core.storage import audit_log
 from qa_core.storage.facts.guard import Scoped, Unscoped
 from qa_core.storage.records import store
-from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import PUBLISHED, Evaluation
 from qa_core.storage.records.listening import (
     QUALITY,
@@ -101,7 +100,7 @@ def find_playable(
             recording = require_playable(session, viewer, recording_id, purpose or purposes[0])
         except Refusal:
             return None
-        ends = find_last_moment(recording, gates.retention_months(session, "recording"))
+        ends = find_last_moment(session, recording)
         return Playable(
             recording.id,
             recording.seconds,
@@ -241,7 +240,7 @@ def _require(
     in_force = set(recording.purpose.split(",")) & set(gates.find_purposes(session))
     if not in_force if purpose == OWN else gates.COUNTS_AS.get(purpose, purpose) not in in_force:
         raise AccessDenied()
-    if is_over(recording, gates.retention_months(session, "recording"), now()):
+    if is_over(session, recording):
         raise AccessDenied()
     key = (recording.source_system, recording.contact_id)
     is_of_their_teams = viewer.role in (Role.MANAGER, Role.TEAM_LEAD)

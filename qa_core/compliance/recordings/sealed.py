@@ -3,7 +3,7 @@ reason, a manager of that team agrees, and both are in the audit log. They count
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import sqlalchemy as sa
 
@@ -12,6 +12,7 @@ from qa_core.base.errors import AccessDenied
 from qa_core.base.masking import clean_text
 from qa_core.compliance.conditions.accreditations import MAX_REASON
 from qa_core.compliance.recordings import vault
+from qa_core.compliance.recordings.deletion import is_over
 from qa_core.metrics import downloads
 from qa_core.storage import audit_log
 from qa_core.storage.facts.guard import Scoped, Unscoped
@@ -95,7 +96,7 @@ def find_all(viewer: Viewer) -> list[Opening]:
                 opening.reason,
                 opening.asked_by,
                 opening.confirmed_by,
-                recording.id in free and _is_open(opening, recording, now()),
+                recording.id in free and _is_open(session, opening, recording),
                 recording.id not in free,
             )
             for opening, recording in session.execute(query)
@@ -110,7 +111,7 @@ def build_file(viewer: Viewer, number: int, form: str) -> downloads.Download:
         recording = session.scalar(
             _unrestricted(sa.select(Recording).where(Recording.id == opening.recording_id))
         )
-        if recording is None or not _is_open(opening, recording, now()):
+        if recording is None or not _is_open(session, opening, recording):
             raise AccessDenied()
         _log(session, viewer, "fetched", recording, opening.reason)
         name = f"sealed-{number}.{ENDINGS.get(recording.media_type, 'wav')}"
@@ -121,12 +122,12 @@ def build_file(viewer: Viewer, number: int, form: str) -> downloads.Download:
 downloads.declare("sealed_recording", Permission.MANAGE_COMPLIANCE, build_file)
 
 
-def _is_open(opening: SealedOpening, recording: Recording, moment: datetime) -> bool:
+def _is_open(session: Session, opening: SealedOpening, recording: Recording) -> bool:
     return (
         opening.confirmed_at is not None
-        and moment < opening.confirmed_at + timedelta(days=DAYS)
+        and now() < opening.confirmed_at + timedelta(days=DAYS)
         and recording.file_name is not None
-        and moment <= recording.delete_after
+        and not is_over(session, recording)
     )
 
 

@@ -55,6 +55,9 @@ class Family:
     """The family whose rows its own are some of, as everybody knows."""
     is_of_nobody: bool = False
     """Whether no advisor took its rows: who works there is behind them."""
+    tells_handlers: bool = False
+    """Whether its figures count what machines took, or passed on: the cells of these in the
+    family it is `among`."""
 
     @property
     def key(self) -> str:
@@ -94,11 +97,11 @@ FAMILIES: Mapping[str, tuple[Family, ...]] = {
             among="first_contact_resolution_declared",
         ),
         Family("first_contact_resolution_surveyed", among=ALL_RECEIVED),
-        Family("machine_share", among=ANSWERED),
-        Family("lasting_resolution", among=ANSWERED),
+        Family("machine_share", among=ANSWERED, tells_handlers=True),
+        Family("lasting_resolution", among=ANSWERED, tells_handlers=True),
         Family("lasting_resolution_people", among=ANSWERED),
-        Family("handover_rate", among=ALL_RECEIVED),
-        Family("handover_wait", among=ANSWERED),
+        Family("handover_rate", among=ALL_RECEIVED, tells_handlers=True),
+        Family("handover_wait", among=ANSWERED, tells_handlers=True),
         # The count shown is the number of hits, among the rows that could have been one.
         Family("repeat_contacts", within=("repeat_contacts:hits",), among=ALL_RECEIVED),
         Family("repeat_contacts", "hits", within=("repeat_contacts",), among="repeat_contacts"),

@@ -56,6 +56,7 @@ Cell = tuple[str, str | None]
 TOTAL: Cell = ("", None)
 Table = dict[Cell, bool]
 """The cells of one family and month that have any contacts, and whether each is shown."""
+OF_MACHINES = {("handled_by", name) for name in (Handler.MACHINE, Handler.MACHINE_THEN_PERSON)}
 CUSTOMER_GROUP, CUSTOMER_GROUPS = "customers of machines ", 64
 """Groups of the customers of machines, which stand where advisors do."""
 BUCKETS = 16
@@ -542,6 +543,13 @@ def _audit(
             if own[place].parts:
                 start = is_hidden[:, place]
                 is_hidden[:, place] = choose([place], start, of_parts=True, if_nobody=True)
+    # What machines took in all, less one of the two cells it is made of, is the other one.
+    is_of_machines = np.array([cell in OF_MACHINES for cell in cells])
+    for place, family in enumerate(families):
+        if family.tells_handlers:
+            around = place_of[family.among]
+            is_told = is_of_machines & (rows[:, around] > 0) & is_for_people[:, around]
+            is_hidden[:, place] |= is_told.any()
     # That a figure counts nothing in a cell would tell what a wider one hides there.
     for place, family in enumerate(families):
         wider = [
