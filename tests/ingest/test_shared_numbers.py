@@ -151,8 +151,8 @@ def test_assignments_are_told_from_calls(centre: Path, tmp_path: Path) -> None:
     french = bring(
         tmp_path,
         "tracking",
-        "Numéro de suivi;Campagne;Date début;Date "
-        "fin\n0170000001;Printemps;01/03/2026;20/03/2026\n",
+        "Numéro de suivi;Campagne;Date de création;Date début;Date "
+        "fin\n0170000001;Printemps;01/02/2026;01/03/2026;20/03/2026\n",
         date_order="dmy",
     )
     calls = bring(

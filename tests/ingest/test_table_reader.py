@@ -547,19 +547,42 @@ def test_tracking_by_id_or_by_number_and_time(tmp_path):
     assert values(rows, "contact_id", "source") == [("7", "bing")]
 
 
-def test_spend_with_a_decimal_comma_and_its_currency(tmp_path):
+@pytest.mark.parametrize(
+    ("above", "header", "sign", "currency"),
+    [
+        ("", "Coût (€)", "", "EUR"),
+        ("", "Coût (MXN)", "", "MXN"),
+        ("", "Coût", "R$ ", "BRL"),
+        ("Dépenses - Devise : USD\n\n", "Coût", "", "USD"),
+    ],
+)
+def test_spend_with_a_decimal_comma_and_its_currency(tmp_path, above, header, sign, currency):
     _staged, rows = stage(
         write(
             tmp_path,
-            "Date;Source;Campagne;Coût (€)\n13/01/2024;google;Printemps;1 "
-            "234,50\n14/01/2024;google;Printemps;0,5\n",
+            f"{above}Date;Source;Campagne;{header}\n13/01/2024;google;Printemps;{sign}1 "
+            f"234,50\n14/01/2024;google;Printemps;{sign}0,5\n",
         ),
         "spend",
     )
     assert values(rows, "amount", "currency", "campaign") == [
-        (1234.5, "EUR", "Printemps"),
-        (0.5, "EUR", "Printemps"),
+        (1234.5, currency, "Printemps"),
+        (0.5, currency, "Printemps"),
     ]
+
+
+def test_people_by_both_names_and_customers_by_number_alone(tmp_path):
+    _staged, rows = stage(
+        write(
+            tmp_path,
+            "Date;Heure;Nom agent;Prénom agent;Numéro client;Résultat\n"
+            "13/01/2024;09:00;Martin;Zoé;0612345678;Répondu\n"
+            "13/01/2024;09:10;Martin;Luc;0612345679;Répondu\n"
+            "13/01/2024;09:20;;;unterdrückt;Abandonné\n",
+        )
+    )
+    assert values(rows, "advisor") == [("Martin Zoé",), ("Martin Luc",), (None,)]
+    assert [row["customer_key"] is None for row in rows] == [False, False, True]
 
 
 def test_advisors_with_other_names_and_dates(tmp_path):

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_
+from qa_core.base.i18n import N_, _
 from qa_core.files.decision import Decision
 from qa_core.files.header_text import simplify
 from qa_core.files.options import ImportOptions
@@ -41,6 +41,8 @@ NAME_OR_IGNORE = ("--map {field}={column}", "--map ignore={column}")
 """Options that name the column of a field, or leave it aside."""
 SAMPLED_ROWS = 400
 """Rows kept of each block, to try on them what columns mean together."""
+MAX_COMPARED = 20_000
+"""First rows of totals and costs that are all kept, to find those that sum up others."""
 NOT_SO = "not so"
 """Meaning of a flag that is not set: the outcome stays open."""
 FLAGS: Mapping[str, tuple[Outcome, Outcome | str]] = {
@@ -106,6 +108,17 @@ _EVIDENCE = {
     ValueType.DURATION: durations.DurationEvidence,
     **dict.fromkeys(_NUMBERS, numbers.NumberEvidence),
 }
+
+
+def refuse_totals(column: str, words: str, option: str) -> Refusal:
+    return Refusal(
+        "totals_among_rows",
+        "Rows with {words} in {column} are probably totals of others and would count twice. Remove "
+        "them, or take the option if they count by themselves.",
+        options=(option,),
+        words=words,
+        column=column,
+    )
 
 
 @dataclass
@@ -269,6 +282,17 @@ class FileContext:
                 name,
             )
 
+    def require_no_sums(
+        self, index: int, option: str, groups: Sequence[Hashable], counts: Sequence[np.ndarray]
+    ) -> None:
+        """Raise Refusal where rows with one value of a column sum up the others of their group."""
+        cells = self.take_sample().cells[index].fill_null("").to_pylist()[:MAX_COMPARED]
+        rows = len(cells)
+        label = numbers.find_sum(cells, groups[:rows], [count[:rows] for count in counts])
+        if label is not None:
+            column = self.headers[index]
+            raise refuse_totals(column, label or _("no value"), option)
+
     @property
     def ignored(self) -> set[int]:
         """Places of the columns that the person wants left aside."""
@@ -308,7 +332,10 @@ class FileContext:
         self.words[name] = {**known, **self.taught.get(column.index, {})}
 
     def add_sample(self, lines: np.ndarray, cells: list[pa.Array]) -> None:
-        indices = np.unique(np.linspace(0, len(lines) - 1, SAMPLED_ROWS).astype(np.int64))
+        kept = sum(len(rows) for rows, _cells in self.samples)
+        head = MAX_COMPARED - kept if self.profile.kind in ("intervals", "spend") else 0
+        spread = np.linspace(0, len(lines) - 1, SAMPLED_ROWS).astype(np.int64)
+        indices = np.union1d(spread, np.arange(min(len(lines), max(head, 0))))
         used = {column.index for column in self.columns.values()}
         sample = {
             index: self.clean_cells(index, column.take(indices))
@@ -357,6 +384,8 @@ class FileContext:
         """Clear cells that mean "not given"; replace words by the number they mean."""
         if self.columns[name].field.value_type == ValueType.MOMENT:
             values = vocabulary.strip_quotes(values)
+            if name in ("answered_at", "ended_at", "updated_at"):  # 0 in the place of an epoch
+                values = pc.if_else(pc.equal(values, "0"), pa.scalar(None, pa.string()), values)
         if name == "time":
             values = pc.replace_substring_regex(values, _DOTTED_CLOCK, r"\1:\2:\3")
         values = vocabulary.clear_non_answers(values)
@@ -502,9 +531,10 @@ class FileContext:
         else:
             if name == "nps":
                 self._require_recommendation(column, evidence)
-            decimal = numbers.decide_decimal(evidence, options.decimal, self.decisions)
+            is_whole = item.value_type == ValueType.WHOLE
+            decimal = numbers.decide_decimal(evidence, options.decimal, self.decisions, is_whole)
             self.readings[name] = numbers.NumberReading(
-                decimal, item.low, item.high, is_whole=item.value_type == ValueType.WHOLE
+                decimal, item.low, item.high, is_whole=is_whole
             )
 
     def _refuse_reversed(

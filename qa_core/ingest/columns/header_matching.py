@@ -11,6 +11,7 @@ from qa_core.files.header_text import simplify
 from qa_core.files.options import ImportOptions
 from qa_core.ingest.columns import vocabulary
 from qa_core.ingest.columns.durations import OTHER_UNIT
+from qa_core.ingest.columns.numbers import CURRENCY, CURRENCY_SIGNS
 from qa_core.ingest.columns.timestamps import parse_period
 from qa_core.ingest.staging.declaration import Column, Field, Header, Profile, ValueType
 from qa_core.ingest.words.tables import index_words, list_words
@@ -29,10 +30,15 @@ _PARTS_OF_SECOND = {
 _HOURS = ("h", "hr", "hrs", "heure", "heures", "hour", "hours")
 _LINKS = frozenset(("d", "de", "du", "des", "l", "la", "le", "les", "of", "the"))
 _TIMES = (
-    ("temps", "duree", "tps"), ("tiempo", "duracion"), ("tempo", "durata"), ("tempo", "duracao"),
+    ("temps", "duree", "durees", "tps"), ("tiempo", "duracion"), ("tempo", "durata"),
+    ("tempo", "duracao"),
 )  # fmt: skip
 """Words for a time in one language; tools write any of them: `Tps de parole`, `Durée de parole`."""
 _COUNTS = frozenset(("nb", "nbr", "nbre", "nombre", "number"))
+_OUTER = re.compile(
+    r"^(?:attribution|data|dimensions|metrics?|properties|segments?|stats|statistics|utm)\."
+)
+"""Name of an object that only groups the fields in it: `metrics.offered` of JSON."""
 _RANGE = re.compile(r"\b(\d{1,3})\s*(?:-|–|à|to)\s*(\d{1,3})\b")
 _ENDS = re.compile(
     r"[(\[]\s*([01])\s*[=:]?\s*(?!of\b|sur\b|in\b|von\b|de\b|di\b|pt|point)[^\W\d_][^\d/]*"
@@ -55,6 +61,8 @@ _OF_CONTACT = re.compile(
     r"(?: (?:calls?|appels?|contacts?|interaction|conversation|llamada|chamada|chiamata))+$"
 )
 """Words beside the name of a field that add nothing: `Call talk time`."""
+_RECEIVED = re.compile(r"^(?:inbound|incoming|entrante?s?) ")
+"""Word before the name of a count of contacts received: `Entrants répondus`."""
 _QUESTION_NUMBER = re.compile(r"^q\d{1,2} (?=\w)")
 """Number before the name of a question: `Q1_CSAT`."""
 _FLAGS = (ValueType.FLAG, ValueType.BOOLEAN)
@@ -96,14 +104,14 @@ def parse_header(text: str) -> Header:
         unit = _UNITS[words.pop()]
         if len(words) > 1 and words[-1] in ("in", "en"):
             words.pop()
-    currency = re.search(r"\b(EUR|USD|GBP|CHF|CAD)\b|([€$£])", text.upper())
+    currency = CURRENCY.search(text)
     return Header(
         text,
         " ".join(words) or whole,
         unit,
         f"{int(scale[1])}-{int(scale[2])}" if scale and int(scale[1]) < int(scale[2]) else None,
         float(out_of[1] or out_of[2]) if out_of else None,
-        currency[1] or {"€": "EUR", "$": "USD", "£": "GBP"}[currency[2]] if currency else None,
+        CURRENCY_SIGNS.get(currency[0].upper(), currency[0].upper()) if currency else None,
     )
 
 
@@ -158,6 +166,7 @@ def find_field(header: Header, vocabulary: Vocabulary) -> Hit | None:
     whole = _QUESTION_NUMBER.sub("", simplify(header.text))
     flag = vocabulary.get(_FLAG_MARKS.sub("", whole))
     own = vocabulary.get(_drop_links(_OF_CONTACT.sub("", header.words)))
+    count = vocabulary.get(_RECEIVED.sub("", header.words))
     has_unit = header.unit or _CLOCK.search(header.text)
     if has_unit:
         # Queue (m:ss) is the time there.
@@ -174,6 +183,8 @@ def find_field(header: Header, vocabulary: Vocabulary) -> Hit | None:
         or vocabulary.get(_drop_links(header.words))
         or (flag if flag and flag[0].value_type in _FLAGS else None)
         or ((own[0], BESIDE_CONTACT) if own and own[0].value_type not in _RATED else None)
+        or (count if count and count[0].value_type == ValueType.WHOLE else None)
+        or vocabulary.get(simplify(_OUTER.sub("", header.text)))
     )
     is_time = hit and has_unit and hit[0].name == "queue"  # Warteschlange (Sek.)
     return vocabulary.get("wait seconds") if is_time else hit
@@ -273,6 +284,7 @@ _HALF_DAY = re.compile(r"\d{1,2} ?[AaPp]\.? ?[Mm]\.?")
 _WORDS = re.compile(r"[A-Za-zÀ-ÿ]{4,}")
 _AMOUNT = re.compile(r"0|[2-9]\d?|\d{2,}")
 _PHONE = re.compile(r"[+0]?[\d .()-]{8,}")
+_ID_CELL = re.compile(r"(?!PT?\d)[A-Za-z]+[-_]?[\w-]*\d[\w-]*")
 _SENTENCE = re.compile(r"\S+\s+\S+\s+\S+")
 _REFITS = (
     ("handled_by", lambda cell: simplify(cell) not in vocabulary.HANDLERS, "advisor"),
@@ -282,6 +294,7 @@ _REFITS = (
     ("hour", lambda cell: _MOMENT.search(cell) or _HALF_DAY.fullmatch(cell), "time"),
     *((name, _AMOUNT.fullmatch, "") for name in ("answered", "abandoned", "missed", "voicemail")),
     ("wrap_seconds", _WORDS.search, "reason"),
+    ("talk_seconds", _ID_CELL.fullmatch, "contact_id"),
     ("source", _PHONE.fullmatch, "caller"),
     ("csat", _SENTENCE.search, "survey_comment"),
     ("date", parse_period, "period"),

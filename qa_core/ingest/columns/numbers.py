@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 
@@ -18,8 +19,15 @@ from qa_core.ingest.staging.declaration import ColumnEvidence
 
 MAX_FAULT_SHARE = 0.01
 _SPACES = re.compile(r"[\s\u00a0\u202f\u2009]|['’](?=\d{3}(?!\d))")
+CURRENCIES = (
+    "EUR|USD|GBP|CHF|CAD|AUD|NZD|BRL|MXN|PLN|SEK|NOK|DKK|CZK|HUF|RON|MAD|TND|DZD|XOF|XAF|JPY|CNY|"
+    "INR|TRY|ZAR|AED"
+)
+CURRENCY_SIGNS = {"€": "EUR", "£": "GBP", "$": "USD", "US$": "USD", "R$": "BRL", "CA$": "CAD"}
+_SIGNS = "|".join(map(re.escape, sorted(CURRENCY_SIGNS, reverse=True)))
+CURRENCY = re.compile(rf"\b(?:{CURRENCIES})\b|{_SIGNS}", re.IGNORECASE)
 _DECORATION = re.compile(
-    r"(?i)^(?:[€$£]|eur|usd|gbp|chf|cad)?\s*([-+]?.*?)\s*(?:[€$£%]|eur|usd|gbp|chf|cad)?$"
+    rf"(?i)^(?:{_SIGNS}|{CURRENCIES})?\s*([-+]?.*?)\s*(?:%|{_SIGNS}|{CURRENCIES})?$"
 )
 _OF = re.compile(
     r"^([-+]?\d+(?:[.,]\d+)?)\s*(?:/|sur|of|out of)\s*(\d+(?:[.,]\d+)?)$", re.IGNORECASE
@@ -34,6 +42,10 @@ _GROUPED = {
 MIN_GROWING, MIN_RATINGS, MAX_CODE_SHARE = 6, 5, 1 / 3
 """Rows from which on counts that only grow are running totals, and from which on one rating has
 the greatest mark of its scale.
+"""
+CENT, MIN_SUMS, MOST_SUMS, MIN_LARGE = 0.01, 2, 0.9, 30
+"""Tolerance of a sum for each part; number and share of the groups where a label is the sum; two
+counts of that size are enough in one group.
 """
 _CODES = (9, 88, 98, 99)
 """Numbers that stand for no answer in files of surveys, on up to that share of the rows."""
@@ -192,6 +204,36 @@ def only_grow(series: Sequence[Hashable], order: np.ndarray, counts: Sequence[np
     return max(map(len, grown), default=0) >= MIN_GROWING and not any(map(np.any, falls))
 
 
+def find_sum(
+    labels: Sequence[str], groups: Sequence[Hashable], counts: Sequence[np.ndarray]
+) -> str | None:
+    """Find a label with as much as all others of each group together; it may be the empty one."""
+    sums: dict[Hashable, dict[str, np.ndarray]] = {}
+    rows = np.nan_to_num(np.column_stack(counts))
+    for label, group, row in zip(labels, groups, rows, strict=True):
+        of_group = sums.setdefault(group, {})
+        of_group[label] = of_group.get(label, 0) + row
+    seen, equal, of_several, is_clear = Counter(), Counter(), set(), {""}
+    for of_group in sums.values():
+        total, is_several = sum(of_group.values()), len(of_group) > 2
+        for label, own in of_group.items():
+            if total[0] <= 0 or not (is_several or (len(of_group) > 1 and not label)):
+                continue
+            is_sum = bool((np.abs(2 * own - total) < CENT * len(of_group)).all())
+            seen[label] += 1
+            equal[label] += is_sum
+            of_several |= {label} if is_sum and (is_several or not label) else set()
+            is_clear |= {label} if is_sum and own.min() >= MIN_LARGE and len(own) > 1 else set()
+    return next(
+        (
+            label
+            for label in of_several
+            if equal[label] >= max(1 if label in is_clear else MIN_SUMS, MOST_SUMS * seen[label])
+        ),
+        None,
+    )
+
+
 def strip_decoration(text: str) -> str:
     """Remove currency, per cent sign and spaces from a number; brackets make it negative."""
     plain = _SPACES.sub("", _DECORATION.sub(r"\1", text.strip())).translate(_MINUS)
@@ -211,9 +253,12 @@ def parse_number(plain: str, decimal: str) -> float | None:
 
 
 def decide_decimal(
-    evidence: NumberEvidence, requested: str | None, decisions: list[Decision]
+    evidence: NumberEvidence,
+    requested: str | None,
+    decisions: list[Decision],
+    is_whole: bool = False,
 ) -> str:
-    """Decide on `,` or `.` as decimal sign. Raises Refusal `ambiguous_decimal`."""
+    """Decide on `,` or `.` as decimal sign, which counts have not. Raises Refusal."""
     if requested:
         return requested
     if evidence.comma_decimal:
@@ -226,6 +271,8 @@ def decide_decimal(
         and (evidence.bare_small or evidence.field == "amount")  # no thousandths of money
         and not (evidence.dot_other or evidence.bare_long)
     )
+    if is_whole and evidence.bare_small and (evidence.comma_three or dot_as_thousands):
+        return "." if evidence.comma_three else ","
     if evidence.comma_three or dot_as_thousands:
         raise evidence.refuse(
             "ambiguous_decimal",

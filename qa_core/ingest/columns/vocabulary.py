@@ -21,7 +21,7 @@ _EMPTY = (
     "#div/0!", "-", "--", "?", "\\n", "<na>", "nil", "(null)", "n.a.", "nd", "n/d", "n.d.", "nc",
     "n/c", "n.c.", "0/0", "0 / 0",
     "–", "—", "…", "...", "(vide)", "(blank)", "undefined", "#n/d", "#valeur!", "#nombre!", "#num!",
-    "#nom?", "#name?", "#null!", "#nul!", "s/o", "s.o.",
+    "#nom?", "#name?", "#null!", "#nul!", "s/o", "s.o.", "(not set)", "(not provided)", "(none)",
 )  # fmt: skip
 EMPTY = tuple(
     spelling

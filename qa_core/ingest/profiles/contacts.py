@@ -97,6 +97,7 @@ DIRECTION = build_pattern("direction_header")
 _CALLER = re.compile(r"\b(?:appelante?|ani|cli|present\w+|calling|caller|chiamante|llamante)\b")
 """Header of the customer's number that holds the centre's own where the centre calls."""
 _FROM_US = (Direction.OUTBOUND, Direction.INTERNAL)
+_PHONE = r"^\+?[\d\s().-]{8,}$"
 _BRACKETED = re.compile(r"^.*<([^<>]*)>$")
 _WAYS = {
     (False, True): Direction.INBOUND,
@@ -176,6 +177,9 @@ def _find_placeholders(context: FileContext) -> None:
             continue
         cells = context.sample_cells(context.columns[name].index)
         limits = MAX_SHARED[:1] if name == "customer" else MAX_SHARED
+        if name == "customer":
+            share = context.compute_share(context.columns[name].index, _PHONE)
+            context.notes["by_number"] = share > 1 / 2
         share = next((share for number, share in limits if len(cells) >= number), 1)
         counts = pc.value_counts(cells).to_pylist() if share < 1 else []
         shared = [item["values"] for item in counts if item["counts"] > share * len(cells)]
@@ -611,7 +615,11 @@ def _build_people(
             is_total = pc.fill_null(pc.match_substring_regex(words, _TOTAL), False)
             batch.reject(to_numpy(is_total).astype(bool), "footer")
         columns[name] = pc.if_else(nobody, pa.scalar(None, pa.string()), cells)
-    if context.has("advisor_name") and not context.has("advisor"):
+    if context.has("advisor", "advisor_name") and _is_first_name(context):
+        # Two people may share either name.
+        names = (columns.pop("advisor_name"), columns["advisor"])
+        columns["advisor"] = pc.coalesce(pc.binary_join_element_wise(*names, " "), *names)
+    elif context.has("advisor_name") and not context.has("advisor"):
         columns["advisor"] = columns.pop("advisor_name")
     elif context.has("advisor_name"):
         columns["advisor"] = pc.coalesce(columns["advisor"], columns["advisor_name"])
@@ -635,6 +643,10 @@ def _build_people(
     return customer
 
 
+def _is_first_name(context: FileContext) -> bool:
+    return simplify(context.get_header("advisor")).startswith("prenom")
+
+
 def _find_called(context: FileContext) -> str | None:
     """Find the field of the called number, where the customer's column holds the caller."""
     if not _CALLER.search(simplify(context.get_header("customer"))):
@@ -647,6 +659,9 @@ def _find_called(context: FileContext) -> str | None:
 def _read_party(context: FileContext, batch: RowBatch, name: str) -> pa.Array:
     """Return the numbers of a field without those that stand for many people."""
     cells, shared = batch.read_text(name), context.notes.get("placeholders", {}).get(name)
+    if name == "customer" and context.notes.get("by_number"):
+        has_sign = pc.match_substring_regex(cells, r"[\d@]")
+        cells = pc.if_else(has_sign, cells, pa.scalar(None, pa.string()))
     if shared is None:
         return cells
     return pc.if_else(pc.is_in(cells, value_set=shared), pa.scalar(None, pa.string()), cells)

@@ -69,6 +69,8 @@ LONG_AVERAGE = 7_200
 
 RATES = ("answer_rate", "abandon_rate", "service_level")
 COUNTS = ("received", "answered", "abandoned", "short_abandons", "answered_in_threshold")
+LOW_RATE = 0.5
+"""No centre answers less than that share of one per cent: such rates are shares of one."""
 _AVERAGE = build_pattern("average")
 _WEEK = re.compile(r"(?i)(?:week|semaine|sem|wk|kw|woche|semana|settimana|w|s)\.? ?\d{1,2}")
 _OF_WEEK = re.compile(r"\b(?:weeks?|semaine|woche|semana|settimana)\b")
@@ -229,6 +231,8 @@ def _require_received(context: FileContext) -> None:
     """Raise Refusal where the file also has separate counts of those received and made."""
     ways = {read_direction(text): text for _index, text in context.find_unused()}
     is_counted = {Direction.INBOUND, Direction.OUTBOUND} <= ways.keys()
+    if context.has("received"):
+        is_counted &= read_direction(context.get_header("received")) != Direction.INBOUND
     if is_counted and context.is_open("received"):
         raise context.refuse(
             "which_received",
@@ -242,16 +246,29 @@ def _require_received(context: FileContext) -> None:
 
 
 def _require_own_counts(context: FileContext) -> None:
-    """Raise Refusal where counts only grow through each day: a row counts the day up to it."""
+    """Raise Refusal where counts only grow through each day, as a row counts the day up to it, or
+    where the rows of one queue or team count all others.
+    """
     name = "received" if context.has("received") else "answered"
     if not context.is_open(name) or "days" in context.notes:
         return
     sample = context.take_sample()
     start, counts = _build_start(context, sample)[0], _build_counts(context, sample)
     days = start.astype("M8[M]" if context.notes["daily"] else "M8[D]").tolist()
-    labels = (cells.to_pylist() for cells in sample.read_texts("queue", "channel", "team").values())
+    texts = sample.read_texts("queue", "channel", "team")
+    labels = {item: cells.to_pylist() for item, cells in texts.items()}
     known = [counts[item] for item in COUNTS[:3]]
-    context.require_own(name, [*zip(days, *labels, strict=True)], start, known)
+    context.require_own(name, [*zip(days, *labels.values(), strict=True)], start, known)
+    is_left_out = np.isnat(start)
+    for item, sums in context.notes.get("sums", {}).items():
+        is_left_out |= np.array([cell in sums for cell in labels[item]])
+    known = [np.where(is_left_out, 0, count) for count in known[:2]]
+    for item in filter(context.is_open, ("queue", "team")):
+        others = [cells for other, cells in labels.items() if other != item]
+        groups = [*zip(start.tolist(), *others, strict=True)]
+        index = context.columns[item].index
+        option = f"--map {item}={context.get_header(item)}"
+        context.require_no_sums(index, option, groups, known)
 
 
 def _decide_periods(context: FileContext) -> bool:
@@ -397,7 +414,8 @@ def _decide_counts(context: FileContext) -> None:
             evidence: NumberEvidence = context.evidence[name]
             factor = 0.01 if evidence.percents or evidence.highest > 1 else 1.0
             scale = context.options.scales.get(name)
-            is_open = factor == 1 and evidence.highest > 0 and "%" in evidence.column
+            is_low = 0 < evidence.highest <= (1 if name == "abandon_rate" else LOW_RATE)
+            is_open = factor == 1 and is_low and "%" in evidence.column
             if scale:
                 factor, context.scales[name] = 1 / parse_scale(scale)[1], scale
             elif is_open and not context.options.is_stated:

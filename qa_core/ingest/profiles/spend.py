@@ -12,15 +12,21 @@ from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files.decision import NO_COLUMN
 from qa_core.files.header_text import simplify
-from qa_core.ingest.columns.column_inference import FileContext, RowBatch
+from qa_core.ingest.columns.column_inference import FileContext, RowBatch, refuse_totals
 from qa_core.ingest.columns.header_matching import build_vocabulary, find_field, parse_header
+from qa_core.ingest.columns.numbers import CURRENCIES, CURRENCY_SIGNS
+from qa_core.ingest.columns.numbers import CURRENCY as CURRENCY_SIGN
 from qa_core.ingest.columns.table_bounds import is_footer
-from qa_core.ingest.staging.arrays import as_numbers, to_numpy
+from qa_core.ingest.staging.arrays import as_numbers
 from qa_core.ingest.staging.declaration import Profile, ValueType, build_fields
+from qa_core.ingest.words.tables import list_words
 
-CURRENCY, CENT = "EUR", 0.01
+CURRENCY = "EUR"
+_LABELS = ("source", "medium", "campaign")
 MIN_MONTHS = 3
 """Different days from which on a file asks, where all are the first of a month or of a week."""
+_CODE = re.compile(rf"\b(?:{CURRENCIES})\b|€|£")
+_OF_ALL = list_words("of_all")
 _TOTAL = re.compile(r"(?:grand |sub)?totals?\b", re.IGNORECASE)
 _FACTORS = (
     (re.compile(r"\bmicros\b|micros$"), 1e-6, N_("millionths, as the header says")),
@@ -36,7 +42,6 @@ _FACTORS = (
     ),
 )
 """Parts and multiples of the currency in a header."""
-_SIGNS = {"€": "EUR", "$": "USD", "£": "GBP"}
 FIELDS = build_fields(
     "spend",
     ("day last_day", ValueType.MOMENT),
@@ -76,7 +81,8 @@ def decide_columns(context: FileContext) -> None:
         return
     header_currency = amount.currency
     cells = context.sample_cells(context.columns["amount"].index).unique().to_pylist()
-    marks = sorted({*re.findall(r"[€$£]", "".join(cells))})
+    signs = (match[0].upper() for match in map(CURRENCY_SIGN.search, cells) if match)
+    marks = sorted({CURRENCY_SIGNS.get(sign, sign) for sign in signs})
     if len(marks) > 1:
         raise context.refuse(
             "mixed_currencies",
@@ -85,8 +91,13 @@ def decide_columns(context: FileContext) -> None:
             "--map currency=COLUMN",
         )
     currency, seen, column = CURRENCY, NO_COLUMN, ""
-    if header_currency or marks:
-        currency, seen = header_currency or _SIGNS[marks[0]], ""
+    above = {code for line in context.notes["beside"] for code in _CODE.findall(line)}
+    if len(above) == 1 and not (header_currency or marks):
+        sign = above.pop()
+        currency, seen = CURRENCY_SIGNS.get(sign, sign), ""
+        context.inferred.add("currency")
+    elif header_currency or marks:
+        currency, seen = header_currency or marks[0], ""
         column = context.get_header("amount")
     context.notes["currency"] = currency
     context.decide("currency", "amounts in {currency}", seen, currency=currency, column=column)
@@ -106,26 +117,37 @@ def _require_own_amounts(context: FileContext) -> None:
                 f"--map amount={text}",
                 other=text,
             )
-    labels = sample.read_texts("source", "medium", "campaign").values()
+    labels = sample.read_texts(*_LABELS).values()
     series = [*zip(*(cells.to_pylist() for cells in labels), strict=True)] or [()] * len(sample)
     days, amounts = sample.read_moment("day").day, sample.read_number("amount")
     context.require_own("amount", series, days, [amounts])
 
 
 def _require_no_totals(context: FileContext) -> None:
-    """Raise Refusal where a column that is not used says that rows are totals of others."""
-    for index, column in context.find_unused():
-        values = context.sample_cells(index).unique().to_pylist()
-        words = [value for value in values if is_footer([value]) and _TOTAL.match(value)]
-        if words and len(values) > len(words):
-            raise Refusal(
-                "totals_among_rows",
-                "Rows with {words} in {column} are probably totals and would count twice. Remove "
-                "them, or leave the column aside if they are costs.",
-                options=(f"--map ignore={column}",),
-                words=", ".join(words[:3]),
-                column=column,
-            )
+    """Raise Refusal where a column, used or not, says that rows are totals of others, by its words
+    or by their amounts.
+    """
+    sample = context.take_sample()
+    days, amounts = sample.read_moment("day").day, sample.read_number("amount")
+    amounts = np.where(np.isnat(days), 0, amounts)
+    fields = {context.columns[name].index: name for name in _LABELS if context.has(name)}
+    shares = {index: context.compute_share(index, r"\pL") for index, _ in context.find_unused()}
+    before: list[list[str | None]] = []
+    for index in sorted((*fields, *(index for index, share in shares.items() if share))):
+        name, column = fields.get(index, "ignore"), context.headers[index]
+        option, values = f"--map {name}={column}", context.sample_cells(index).unique().to_pylist()
+        words = [value for value in values if simplify(value) in _OF_ALL]
+        if index not in fields:  # a campaign may have such a name
+            words += [value for value in values if is_footer([value]) and _TOTAL.match(value)]
+        is_open = index not in fields or context.is_open(name)
+        if is_open and words and len(values) > len(words):
+            raise refuse_totals(column, ", ".join(words[:3]), option)
+        for dates in (days.tolist(), [None] * len(sample)):
+            if is_open and not context.options.is_stated:
+                groups = [*zip(dates, *before, strict=True)]
+                context.require_no_sums(index, option, groups, [amounts])
+        if shares.get(index, 1) > 1 / 2:
+            before.append(sample.cells[index].to_pylist())
 
 
 def _refuse_periods(column: str, *options: str) -> Refusal:
@@ -152,11 +174,6 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     batch.reject(np.isnan(amount), "missing_amount")
     columns = {"day": pa.array(day.astype("M8[D]")), "amount": as_numbers(amount)}
     columns |= batch.read_texts("source", "medium", "campaign")
-    if "campaign" in columns:
-        is_named = to_numpy(columns["campaign"].is_valid()).astype(bool)
-        costs = np.where(np.isnat(day), 0, np.nan_to_num(amount))
-        sums = [costs[rows].sum() for rows in (is_named, ~is_named)]
-        context.notes["sums"] = context.notes.get("sums", np.zeros(2)) + sums
     if context.has("currency"):
         columns["currency"] = pc.fill_null(pc.utf8_upper(batch.read_text("currency")), CURRENCY)
     else:
@@ -164,19 +181,6 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     return columns
 
 
-def finish(context: FileContext) -> None:
-    """Raise Refusal where rows without a campaign are as much as all others: totals of them."""
-    named, unnamed = context.notes.get("sums", (0, 0))
-    if unnamed and abs(named - unnamed) < CENT and "campaign" not in context.options.columns:
-        raise context.refuse(
-            "totals_among_rows",
-            "Rows without a value in {column} amount to as much as all others. They are "
-            "probably totals and would count twice. Remove them, or name the column if they are "
-            "costs.",
-            "campaign",
-        )
-
-
 PROFILE = Profile(
-    "generic", "spend", FIELDS, (("day", "period"), ("amount",)), decide_columns, build, finish
+    "generic", "spend", FIELDS, (("day", "period"), ("amount",)), decide_columns, build
 )

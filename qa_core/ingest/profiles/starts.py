@@ -144,8 +144,23 @@ def decide_zone(context: FileContext, *names: str) -> None:
         values = context.sample_cells(context.columns["time_zone"].index).unique().to_pylist()
         named = [timezones.find_zones(value) for value in values]
         others = {zone for value in values for zone in _find_other_zones(context, value)}
-        if others or not all(named):
+        if (others or not all(named)) and not _are_of_centre(context):
             raise _refuse_zone(context, context.get_header("time_zone"), *sorted(others))
+
+
+def _are_of_centre(context: FileContext) -> bool:
+    """Return whether each row has the offset of the centre's clock at its start."""
+    sample = context.take_sample()
+    own_start, _fixed = build_own_start(context, sample)
+    names = np.array(sample.read_text("time_zone").to_pylist(), object)
+    for name in set(names) - {None}:
+        zones, moments = timezones.find_zones(name), own_start[(names == name)]
+        moments = moments[~np.isnat(moments)]
+        clocks = (timezones.Zone(zone) for zone in (*zones[:1], context.centre.name))
+        utc, *others = (clock.to_utc(moments) for clock in clocks)
+        if not others or (utc != others[0]).any():
+            return False
+    return True
 
 
 def _find_other_zones(context: FileContext, text: str) -> tuple[str, ...]:

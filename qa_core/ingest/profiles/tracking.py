@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
+from qa_core.ingest.columns.header_matching import build_vocabulary, find_field
 from qa_core.ingest.profiles import contacts
 from qa_core.ingest.profiles.starts import build_start, decide_start
 from qa_core.ingest.staging.arrays import as_moments, to_numpy
@@ -36,23 +37,26 @@ def are_assignments(columns: Iterable[str]) -> bool:
     return bool({"from", "to"} & set(columns)) and not {"contact_id", "started_at"} & set(columns)
 
 
+def _is_party(column: Column) -> bool:
+    return column.header.words in ("from", "to")
+
+
 def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
     """Distinguish days of a number from parties of a call, whose headers may be the same."""
-    start = next((name for name in _STARTS if name in columns), None)
-    if (
-        "to" in columns
-        and "from" not in columns
-        and start
-        and "time" not in columns
-        and not {"contact_id", "customer"} & set(columns)
-    ):
-        columns["from"] = columns.pop(start)
-        start = None
-    if "contact_id" not in columns and start is None:
+    found = [name for name in _STARTS if name in columns]
+    parties = [name for name in ("from", "to") if name in columns and _is_party(columns[name])]
+    if "to" in columns and not parties and not columns.keys() & {"contact_id", "customer", "time"}:
+        days = build_vocabulary((PROFILE.get_field("from"),))
+        found.sort(key=lambda name: find_field(columns[name].header, days) is None)
+        starts = [columns.pop(name) for name in found]
+        if starts and "from" not in columns:
+            columns["from"] = replace(starts[0], field=PROFILE.get_field("from"))
+        return
+    if "contact_id" not in columns and not found:
         return
     first_day = columns.pop("from", None)
     columns.pop("to", None)
-    if first_day is not None and "customer" not in columns and first_day.header.words == "from":
+    if first_day is not None and "customer" not in columns and _is_party(first_day):
         columns["customer"] = replace(first_day, field=PROFILE.get_field("customer"))
 
 

@@ -36,6 +36,8 @@ _DECORATION = "[\\s\u00a0\u202f.\\-/()_]"
 _BRACKETED = re.compile(r"<([^<>]*)>|\(([^()]*)\)\s*$")
 _NOBODY = re.compile(r"^\+?(?:(\d)\1{5,}|0?123456789\d?|\d(?:[.,]\d+)?[eE]\+?\d+)$")
 """Placeholders for a number, and numbers that a spreadsheet has rounded."""
+_MASKED = re.compile(r"[*•]{2}|^[\d\s+().-]*[xX#]{2}[\d\s().xX#-]*$")
+"""Number or address with a hidden part: several customers share the rest."""
 _ADDRESS = re.compile(r"^(?:sips?|tel):([^@;]+)", re.IGNORECASE)
 
 
@@ -135,7 +137,9 @@ class Pseudonyms:
         return keys
 
     def _find_identity(self, text: str) -> str | None:
-        if simplify(text) in _WITHHELD or not text.strip() or _NOBODY.match(text.strip()):
+        plain = text.strip()
+        is_hidden = not plain or _NOBODY.match(plain) or _MASKED.search(plain)
+        if is_hidden or simplify(text) in _WITHHELD:
             return None
         number = find_number(text, self.country)
         return f"tel:{number}" if number else "id:" + " ".join(text.casefold().split())
