@@ -88,7 +88,6 @@ _LEFT_ASIDE = (ValueType.BOOLEAN, ValueType.HANDLER, ValueType.LABEL)
 """Types whose column is no such field where most of its words are unknown."""
 DEFAULT_SCALES = {"csat": (1, 5), "ces": (1, 7), "score": (0, 100)}
 """Scales of ratings that need no confirmation."""
-DEFAULT_RATINGS = ("csat", "nps", "ces")
 _COMPUTED = (
     "duration",
     "handle_seconds",
@@ -457,7 +456,7 @@ class FileContext:
                 return
             if is_criterion:
                 self._require_known_answers(name, column)
-            is_rating = self.profile.kind == "surveys" and name in DEFAULT_RATINGS
+            is_rating = self.profile.kind == "surveys" and name in header_matching.RATINGS
             if name in options.columns or self.is_needed(name) or is_rating:
                 ignore = f"--map ignore={evidence.column}"
                 raise evidence.refuse_unreadable("unreadable_numbers", evidence.odd_example, ignore)

@@ -32,7 +32,8 @@ _TIMES = (
     ("temps", "duree", "tps"), ("tiempo", "duracion"), ("tempo", "durata"), ("tempo", "duracao"),
 )  # fmt: skip
 """Words for a time in one language; tools write any of them: `Tps de parole`, `Durée de parole`."""
-_COUNTS = frozenset(("nb", "nbr", "nbre", "nombre", "number"))
+COUNTS = frozenset(("nb", "nbr", "nbre", "nombre", "number"))
+"""Words before what a column counts."""
 _RANGE = re.compile(r"\b(\d{1,3})\s*(?:-|–|à|to)\s*(\d{1,3})\b")
 _ENDS = re.compile(
     r"[(\[]\s*([01])\s*[=:]?\s*(?!of\b|sur\b|in\b|von\b|de\b|di\b|pt|point)[^\W\d_][^\d/]*"
@@ -58,7 +59,7 @@ _OF_CONTACT = re.compile(
 _QUESTION_NUMBER = re.compile(r"^q\d{1,2} (?=\w)")
 """Number before the name of a question: `Q1_CSAT`."""
 _FLAGS = (ValueType.FLAG, ValueType.BOOLEAN)
-_RATINGS = ("csat", "nps", "ces")
+RATINGS = ("csat", "nps", "ces")
 _RATED = (ValueType.MARK, ValueType.CRITERION)
 OTHER_LANGUAGE = 100
 """Rank of a synonym in another language: the last."""
@@ -139,7 +140,7 @@ def build_vocabulary(fields: tuple[Field, ...]) -> dict[str, Hit]:
 def _drop_links(words: str) -> str:
     """Drop articles and "number of": `nombre d appels recus` becomes `appels recus`."""
     content_words = [word for word in words.split() if word not in _LINKS]
-    if len(content_words) > 1 and content_words[0] in _COUNTS:
+    if len(content_words) > 1 and content_words[0] in COUNTS:
         return " ".join(content_words[1:])
     return " ".join(content_words) if len(content_words) > 1 else words
 
@@ -181,7 +182,7 @@ def find_field(header: Header, vocabulary: Vocabulary) -> Hit | None:
     )
     if hit is None and "." in header.text:  # answers.csat
         hit = vocabulary.get(simplify(header.text.rpartition(".")[2]))
-        hit = hit if hit and hit[0].name in _RATINGS else None
+        hit = hit if hit and hit[0].name in RATINGS else None
     is_time = hit and has_unit and hit[0].name == "queue"  # Warteschlange (Sek.)
     return vocabulary.get("wait seconds") if is_time else hit
 

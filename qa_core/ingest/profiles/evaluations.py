@@ -18,6 +18,7 @@ from qa_core.files.options import parse_scale
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.header_matching import (
     BESIDE_CONTACT,
+    COUNTS,
     build_vocabulary,
     find_field,
     parse_header,
@@ -138,12 +139,13 @@ def _is_no_criterion(header: Header) -> bool:
     """Return whether a header is of another score, a sum, a weight, a target or a number."""
     vocabulary, words = build_vocabulary(FIELDS), header.words.split()
     hits = [vocabulary.get(word) for word in (header.words, *words[:1], *words[-1:])]
+    is_weight = _WEIGHT.match(header.words) and not _WEIGHED.search(header.text)
     return (
         _is_score(header)
         or any(hit and hit[0].name == "comment" for hit in hits)
         or header.words in _NO_CRITERIA
-        or bool(_TOTAL.search(header.words) or _OWN_VIEW.search(header.words))
-        or bool(_WEIGHT.match(header.words) and not _WEIGHED.search(header.text))
+        or not COUNTS.isdisjoint(words[:1])
+        or bool(is_weight or _TOTAL.search(header.words) or _OWN_VIEW.search(header.words))
     )
 
 
@@ -380,14 +382,16 @@ def _find_confirmed(context: FileContext, highest: Mapping[str, float]) -> str |
     reading = NumberReading(context.readings["score"].decimal)
     totals = reading.read(sample.read_text("score"))[0]
     whole, greatest = _find_total_maximum(context) or 100, max(highest.values())
-    for most in (whole / len(highest), *USUAL_MAXIMA):
+    earned = np.nansum(marks, axis=1)
+    for most in USUAL_MAXIMA:
         if most < greatest or (most == whole and greatest <= whole / 2):  # their mean, on any scale
             continue
         maxima = np.array([known.get(name, most) for name in names])
         possible = np.sum(np.where(np.isnan(marks), 0, maxima), axis=1)
-        shares = np.nansum(marks, axis=1) / np.where(possible > 0, possible, np.nan)
+        shares = earned / np.where(possible > 0, possible, np.nan)
         is_equal = np.abs(totals - whole * shares) <= 1e-2 * whole
-        if is_equal.all() and len(np.unique(shares)) > 1:
+        # A sum says nothing of the maximum of each.
+        if is_equal.all() and len(np.unique(shares)) > 1 and (totals != earned).all():
             return f"0-{most:g}"
     return None
 

@@ -13,7 +13,7 @@ from qa_core.base.masking import mask_contact_details
 from qa_core.files.decision import NO_COLUMN
 from qa_core.files.header_text import simplify
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
-from qa_core.ingest.columns.header_matching import parse_header, refuse_missing_column
+from qa_core.ingest.columns.header_matching import RATINGS, parse_header, refuse_missing_column
 from qa_core.ingest.columns.vocabulary import ANSWERS
 from qa_core.ingest.profiles.contacts import build_marks
 from qa_core.ingest.profiles.starts import build_moment, decide_zone
@@ -24,7 +24,6 @@ from qa_core.ingest.words import tables
 
 MIN_QUESTION_WORDS = 4
 """Words from which on a header is a question."""
-RATINGS = ("csat", "nps", "ces")
 IS_RATING = re.compile(r"\d{1,3}([.,]\d+)?( ?/ ?\d{1,3})?|[★*⭐]+[☆✩]*")
 STARS = re.compile(r"[★*⭐]")
 RATED = tables.build_pattern("rated")
