@@ -5,6 +5,7 @@ Tables of a web page, and of an XML spreadsheet of 2003, are sheets too.
 """
 
 import codecs
+import contextlib
 import csv
 import datetime
 import html.parser
@@ -133,16 +134,12 @@ def decode(data):
     """Decode by mark, as UTF-8, else as the page says."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return data.decode("utf-16", "replace")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        stated = CHARSET.search(data[:8192])
-    name = stated[1].decode().lower() if stated else ""
-    is_known = name not in ("", "utf-8", "iso-8859-1") and not name.startswith("utf-16")
-    try:
-        return data.decode(name if is_known else "cp1252", "replace")
-    except LookupError:
-        return data.decode("cp1252", "replace")
+    stated = CHARSET.search(data[:8192])
+    for name in ("utf-8-sig", stated[1].decode().lower() if stated else "cp1252"):
+        if name not in ("iso-8859-1", "utf-16"):
+            with contextlib.suppress(UnicodeDecodeError, LookupError):
+                return data.decode(name)
+    return data.decode("cp1252", "replace")
 
 
 def as_text(cell):

@@ -223,7 +223,7 @@ def _require_additive(context: FileContext, names: Iterable[str]) -> None:
 def _is_added(header: str) -> bool:
     """Return whether a header begins or ends with a bonus or a penalty."""
     words = parse_header(header).words.split()
-    return not _ADDED.isdisjoint((*words[:1], *words[-1:], *words[1:2]))
+    return not _ADDED.isdisjoint((*words[:1], *words[-1:]))
 
 
 def _refuse_taken_off(column: str, *options: str) -> Refusal:
