@@ -80,10 +80,14 @@ _FATAL = re.compile(
     re.IGNORECASE,
 )
 """Header of a criterion that fails an evaluation by itself."""
-_TOTAL = re.compile(r"\b(?:sub|zwischen)?(?:tota(?:l|ux|le|al)|summe|somme|suma)\b")
+_TOTAL = re.compile(
+    r"^(?:grand |sous |sub ?|zwischen)?(?:tota(?:l|ux|le|al)|summe|somme|suma)\b|"
+    r"\b(?:sub|zwischen)?(?:total|summe)$"
+)
 _PART = re.compile(r"\b(?:sub|sous|zwischen|parcial|parziale)")
 """Headers of sums of criteria, and the beginning of a sum of one section."""
 _ADDED = list_words("added_points")
+_REMARK = re.compile(r"\b(?:[ck]omm?ent|remar[kq]|bemerk|opmerk)")
 _NO_CRITERIA = list_words("no_criteria")
 _OWN_VIEW = re.compile(r"\b(?:auto|self|selbst|zelf) ?(?:e?valua|assess|review|bewert|note)")
 _MAXIMA = list_words("maxima")
@@ -137,15 +141,14 @@ def _is_score(header: Header) -> bool:
 
 def _is_no_criterion(header: Header) -> bool:
     """Return whether a header is of another score, a sum, a weight, a target or a number."""
-    vocabulary, words = build_vocabulary(FIELDS), header.words.split()
-    hits = [vocabulary.get(word) for word in (header.words, *words[:1], *words[-1:])]
     is_weight = _WEIGHT.match(header.words) and not _WEIGHED.search(header.text)
     return (
         _is_score(header)
-        or any(hit and hit[0].name == "comment" for hit in hits)
         or header.words in _NO_CRITERIA
-        or not COUNTS.isdisjoint(words[:1])
-        or bool(is_weight or _TOTAL.search(header.words) or _OWN_VIEW.search(header.words))
+        or header.words.partition(" ")[0] in COUNTS
+        or bool(is_weight)
+        or not any(map(str.isalnum, header.words))
+        or any(pattern.search(header.words) for pattern in (_TOTAL, _REMARK, _OWN_VIEW))
     )
 
 
