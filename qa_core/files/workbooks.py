@@ -120,7 +120,7 @@ def read_sheet(content: Content, sheet: str) -> tuple[int, bytes]:
 def _check_archive(content: Content) -> None:
     with content.open() as file:
         start = file.read(LOCK_SIGN_WITHIN)
-        if not start.startswith(ZIP):
+        if start.startswith(OLE) or is_markup(content):
             if LOCK_MARK in start:
                 raise refuse_locked(content.name)
             return
