@@ -112,7 +112,7 @@ def open_source(
     start = content.read_start(8192)
     if not start:
         raise archives.refuse_empty(content.name)
-    if start.startswith((archives.ZIP, workbooks.OLE)):
+    if workbooks.is_workbook(content):
         return _open_workbook(content, options, score_rows)
     if options.sheet is not None:
         raise Refusal(

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -33,6 +34,9 @@ MIN_BYTES_FOR_RATIO = 16 << 20
 MAX_ENTRIES = 5_000
 MAX_PACKED_BYTES = 200 << 20
 OLE = b"\xd0\xcf\x11\xe0"
+TABLE_WITHIN = 1 << 18
+_MARKUP = re.compile(r"\ufeff?\s*<(?:[!?]|[a-z][\w:]*[\s>])", re.IGNORECASE)
+_TABLE = re.compile(r"<(?:\w+:)?table\b", re.IGNORECASE)
 LOCK_MARK, LOCK_SIGN_WITHIN = "EncryptedPackage".encode("utf-16-le"), 1 << 20
 
 
@@ -78,7 +82,16 @@ def choose_sheet(
 
 
 def is_workbook(content: Content) -> bool:
-    return content.read_start(len(OLE)).startswith((ZIP, OLE))
+    return content.read_start(len(OLE)).startswith((ZIP, OLE)) or is_markup(content)
+
+
+def is_markup(content: Content) -> bool:
+    """Return whether a file is a web page or an XML spreadsheet with a table, as tools export
+    them under the name `.xls`.
+    """
+    if not _MARKUP.match(content.decode_start(content.read_start(512)) or ""):
+        return False
+    return bool(_TABLE.search(content.decode_start(content.read_start(TABLE_WITHIN)) or ""))
 
 
 def write_rows(rows: list[list[str]]) -> bytes:
@@ -91,6 +104,8 @@ def find_sheets(content: Content) -> list[dict[str, Any]]:
     """Find every sheet, as its `name` and its first `rows`."""
     _check_archive(content)
     listing, _rest = _run(content, "list", "")
+    if not listing["sheets"] and is_markup(content):
+        raise refuse_type(content.name, "HTML or XML")
     return listing["sheets"]
 
 
@@ -105,7 +120,7 @@ def read_sheet(content: Content, sheet: str) -> tuple[int, bytes]:
 def _check_archive(content: Content) -> None:
     with content.open() as file:
         start = file.read(LOCK_SIGN_WITHIN)
-        if start.startswith(OLE):
+        if start.startswith(OLE) or is_markup(content):
             if LOCK_MARK in start:
                 raise refuse_locked(content.name)
             return

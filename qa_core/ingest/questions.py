@@ -264,7 +264,7 @@ def _is_other_field(name: str, header: str) -> bool:
     """Return whether a header names another field of a contact, such as the advisor, not an id,
     or a fact of the answering, not a rating.
     """
-    if name in surveys.RATINGS:
+    if name in header_matching.RATINGS:
         return bool(surveys.OF_ANSWERING.fullmatch(simplify(header)))
     if name not in _IDS:
         return False

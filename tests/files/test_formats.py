@@ -54,6 +54,33 @@ OBJECTS = [
     for row in ROWS
 ]
 LINES = "\n".join(json.dumps(item) for item in OBJECTS)
+PAGE = (
+    "<html><head><meta charset='{charset}'><style>td {{}}</style></head><body>"
+    "<table><tr><td colspan=4>Appels re&ccedil;us, été</td></tr></table><!-- <table> --><table>"
+    "<tr><th>Call Id<th>Start<br>time<th>Answered<script>'<td>'</script><th>Talk seconds</tr>{rows}"
+    "</table></body></html>"
+)
+TABLE_ROWS = "".join(f"<tr><td>{'</td><td> '.join(row)}&nbsp;</td></tr>" for row in ROWS)
+SPREADSHEET_2003 = (
+    '<?xml version="1.0"?><ss:Workbook xmlns:ss="urn:schemas-microsoft-com:office:spreadsheet">'
+    '<Styles><Style ss:ID="s1"/></Styles><ss:Worksheet ss:Name="Calls"><ss:Table><ss:Row>{names}'
+    '</ss:Row><ss:Row ss:Index="2">{first}</ss:Row><ss:Row>{second}</ss:Row></ss:Table>'
+    "</ss:Worksheet></ss:Workbook>"
+)
+
+
+def make_page(charset: str, rows: str = TABLE_ROWS) -> bytes:
+    return PAGE.format(charset=charset, rows=rows).encode(charset)
+
+
+def make_spreadsheet_2003() -> bytes:
+    names, first, second = (
+        "".join(f'<ss:Cell><ss:Data ss:Type="String">{text}</ss:Data></ss:Cell>' for text in row)
+        for row in (HEADER, *ROWS)
+    )
+    first = first.replace("2026-01-13 10:00:00", "2026-01-13T10:00:00.000")
+    second = second.replace("<ss:Cell>", '<ss:Cell ss:Index="1">', 1)
+    return SPREADSHEET_2003.format(names=names, first=first, second=second).encode()
 
 
 @pytest.mark.parametrize(
@@ -73,6 +100,10 @@ LINES = "\n".join(json.dumps(item) for item in OBJECTS)
         json.dumps({"page": 1, "total": 2, "calls": OBJECTS, "links": []}).encode(),
         json.dumps({"data": {"items": OBJECTS}}).encode("utf-16"),
         gzip.compress(json.dumps({"calls": OBJECTS}).encode()),
+        make_page("utf-8"),
+        make_page("iso-8859-1"),
+        make_page("utf-16"),
+        make_spreadsheet_2003(),
     ],
     ids=[
         "csv",
@@ -89,12 +120,44 @@ LINES = "\n".join(json.dumps(item) for item in OBJECTS)
         "envelope",
         "nested",
         "json.gz",
+        "page",
+        "page in Latin letters",
+        "page in UTF-16",
+        "spreadsheet of 2003",
     ],
 )
 def test_the_same_table_reads_the_same_in_any_format(centre: Path, content: bytes) -> None:
     staged, rows = stage(centre, "export", content)
     assert pick(rows, *NAMES) == SEEN
     assert staged.profile == "generic" and staged.tally.read == 2
+
+
+def test_a_text_over_rows_of_a_page_stands_in_each_and_a_number_in_the_first(centre: Path) -> None:
+    rows = (
+        "<tr><td>0042<td rowspan=2>2026-01-13 10:00:00<td>Y<td rowspan=2>60</tr>"
+        "<tr><td>0043<td>N</tr><tr><td colspan=2>0044<td>Y<td>5</tr>"
+    )
+    _staged, staged = stage(centre, "calls.xls", make_page("utf-8", rows))
+    first = datetime(2026, 1, 13, 9)
+    assert pick(staged, *NAMES) == [
+        ("0042", first, "answered", 60.0),
+        ("0043", first, "unanswered", None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (b"<html><p>Session expired</p></html>", "wrong_file_type"),
+        (make_page("utf-8", "<tr>" + "<td colspan=1000>" * 3), "workbook_too_large"),
+        (make_page("utf-8") + make_page("utf-8"), "several_sheets"),
+    ],
+    ids=["no table", "columns without end", "two tables"],
+)
+def test_a_page_that_is_no_table_is_refused(centre: Path, content: bytes, code: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        stage(centre, "calls.xls", content)
+    assert refused.value.code == code
 
 
 def test_parquet_keeps_its_types_and_flattens_what_is_nested(centre: Path) -> None:

@@ -35,7 +35,7 @@ from qa_core.storage.facts.schema import Direction, Outcome
 MAX_UNKNOWN_SHARE = 0.5
 MAX_WORDS = 60
 """A column with more different words than this says nothing of how contacts ended."""
-SHOWN_WORDS = 6
+SHOWN_WORDS = MAX_ANSWERS = 6
 MIN_MILLISECONDS = 1_000
 NAME_OR_IGNORE = ("--map {field}={column}", "--map ignore={column}")
 """Options that name the column of a field, or leave it aside."""
@@ -483,7 +483,10 @@ class FileContext:
                     self.decide(name, "empty means no")
                 self.readings[name] = numbers.NumberReading(low=0, high=1)
                 return
-            if name in options.columns or self.is_needed(name):
+            if is_criterion:
+                self._require_known_answers(name, column)
+            is_rating = self.profile.kind == "surveys" and name in header_matching.RATINGS
+            if name in options.columns or self.is_needed(name) or is_rating:
                 ignore = f"--map ignore={evidence.column}"
                 raise evidence.refuse_unreadable("unreadable_numbers", evidence.odd_example, ignore)
             self.leave_aside(name, evidence.odd_example)
@@ -601,13 +604,30 @@ class FileContext:
             ),
         )
 
+    def _require_known_answers(self, name: str, column: Column) -> None:
+        """Raise Refusal for answers between yes and no: left aside, they would raise scores."""
+        words = self._list_words(column)
+        unknown, known = sorted(words - ANSWER_NUMBERS.keys()), words & ANSWER_NUMBERS.keys()
+        if len(words) <= MAX_ANSWERS and len(known) > 1 and unknown:
+            raise self.refuse(
+                "unknown_words",
+                "The column {column} was read as {field}, but too many of its words are "
+                "unknown: {seen}. Say what they mean.",
+                name,
+                *(f"--word {{column}}:{unknown[0]}={mark}" for mark in ("0.5", "0", "missing")),
+                "--map ignore={column}",
+                field=name,
+                seen=", ".join(unknown),
+            )
+
     def _is_yes_no(self, column: Column) -> bool:
         words = self._list_words(column)
         return bool(words) and words <= ANSWER_NUMBERS.keys()
 
     def _list_words(self, column: Column) -> set[str]:
         cells = vocabulary.clear_non_answers(self.sample_cells(column.index).unique())
-        return {simplify(text) for text in cells.drop_null().to_pylist()}
+        taught = self.taught.get(column.index, {})
+        return {simplify(text) for text in cells.drop_null().to_pylist()} - taught.keys()
 
     def list_word_options(self, name: str) -> tuple[str, ...]:
         """List the options that would give the unknown words of a column a meaning."""

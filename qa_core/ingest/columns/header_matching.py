@@ -34,7 +34,8 @@ _TIMES = (
     ("tempo", "duracao"),
 )  # fmt: skip
 """Words for a time in one language; tools write any of them: `Tps de parole`, `Durée de parole`."""
-_COUNTS = frozenset(("nb", "nbr", "nbre", "nombre", "number"))
+COUNTS = frozenset(("nb", "nbr", "nbre", "nombre", "number"))
+"""Words before what a column counts."""
 _OUTER = re.compile(
     r"^(?:attribution|data|dimensions|metrics?|properties|segments?|stats|statistics|utm)\."
 )
@@ -46,7 +47,7 @@ _ENDS = re.compile(
 )
 """Scale by the words of its ends: `(1 sad - 3 happy)`."""
 _OUT_OF = re.compile(
-    r"(?:/|\bsur |\bout of |\b[Mm]ax\.? )\s*(\d{1,3})\b|"
+    r"(?:(?<!\d)/|\bsur |\bout of |\b[Mm]ax\.? )\s*(\d{1,3})\b|"
     r"[(\[](\d{1,3}) ?(?:pts?|points?|punkte|puntos|pontos|punti|punten)\.?[)\]]"
 )
 _BRACKETS = re.compile(r"[\(\[].*?[\)\]]")
@@ -66,6 +67,7 @@ _RECEIVED = re.compile(r"^(?:inbound|incoming|entrante?s?) ")
 _QUESTION_NUMBER = re.compile(r"^q\d{1,2} (?=\w)")
 """Number before the name of a question: `Q1_CSAT`."""
 _FLAGS = (ValueType.FLAG, ValueType.BOOLEAN)
+RATINGS = ("csat", "nps", "ces")
 _RATED = (ValueType.MARK, ValueType.CRITERION)
 OTHER_LANGUAGE = 100
 """Rank of a synonym in another language: the last."""
@@ -88,7 +90,8 @@ def parse_header(text: str) -> Header:
     whole = simplify(text)
     scale, out_of = _RANGE.search(text) or _ENDS.search(text), _OUT_OF.search(text)
     bare = _BRACKETS.sub(" ", text)
-    words = simplify(_OUT_OF.sub(" ", bare) if bare.strip() else text).split()
+    words = simplify(_OUT_OF.sub(" ", bare) if bare.strip() else text)
+    words = _QUESTION_NUMBER.sub("", words).split()
     brackets = [simplify(bracket) for bracket in _BRACKETS.findall(text)]
     in_brackets = (_UNITS.get(word) for bracket in brackets for word in bracket.split())
     unit = next(filter(None, in_brackets), None)
@@ -131,6 +134,8 @@ def build_vocabulary(fields: tuple[Field, ...]) -> dict[str, Hit]:
     for words, hit in list(vocabulary.items()):
         vocabulary.setdefault(_drop_links(words), hit)
         kind, _space, rest = words.partition(" ")
+        if rest and kind == "n":
+            vocabulary.setdefault(f"no {rest}", hit)
         if rest and hit[0].value_type == ValueType.DURATION:
             for other in {other for words in _TIMES if kind in words for other in words}:
                 vocabulary.setdefault(_drop_links(f"{other} {rest}"), hit)
@@ -143,7 +148,7 @@ def build_vocabulary(fields: tuple[Field, ...]) -> dict[str, Hit]:
 def _drop_links(words: str) -> str:
     """Drop articles and "number of": `nombre d appels recus` becomes `appels recus`."""
     content_words = [word for word in words.split() if word not in _LINKS]
-    if len(content_words) > 1 and content_words[0] in _COUNTS:
+    if len(content_words) > 1 and content_words[0] in COUNTS:
         return " ".join(content_words[1:])
     return " ".join(content_words) if len(content_words) > 1 else words
 
@@ -186,6 +191,9 @@ def find_field(header: Header, vocabulary: Vocabulary) -> Hit | None:
         or (count if count and count[0].value_type == ValueType.WHOLE else None)
         or vocabulary.get(simplify(_OUTER.sub("", header.text)))
     )
+    if hit is None and "." in header.text:  # answers.csat
+        hit = vocabulary.get(simplify(header.text.rpartition(".")[2]))
+        hit = hit if hit and hit[0].name in RATINGS else None
     is_time = hit and has_unit and hit[0].name == "queue"  # Warteschlange (Sek.)
     return vocabulary.get("wait seconds") if is_time else hit
 
@@ -243,7 +251,8 @@ def refit_columns(
         field = profile.get_field(other)
         if name not in columns or name in requested or (other and field is None):
             continue
-        if not other and columns[name].field.value_type != ValueType.FLAG:
+        is_dropped = name == "contact_id" or columns[name].field.value_type == ValueType.FLAG
+        if not other and not is_dropped:
             continue
         index = columns[name].index
         cells = [row[index].strip() for row in rows if index < len(row) and row[index].strip()]
@@ -285,6 +294,7 @@ _WORDS = re.compile(r"[A-Za-zÀ-ÿ]{4,}")
 _AMOUNT = re.compile(r"0|[2-9]\d?|\d{2,}")
 _PHONE = re.compile(r"[+0]?[\d .()-]{8,}")
 _ID_CELL = re.compile(r"(?!PT?\d)[A-Za-z]+[-_]?[\w-]*\d[\w-]*")
+_NAME = re.compile(r"[^\W\d_]{2,}(?:[ ,.'-]+[^\W\d_]+)+\.?")
 _SENTENCE = re.compile(r"\S+\s+\S+\s+\S+")
 _REFITS = (
     ("handled_by", lambda cell: simplify(cell) not in vocabulary.HANDLERS, "advisor"),
@@ -293,6 +303,7 @@ _REFITS = (
     ("answered_at", lambda cell: simplify(cell) in vocabulary.ANSWERS, "answered"),
     ("hour", lambda cell: _MOMENT.search(cell) or _HALF_DAY.fullmatch(cell), "time"),
     *((name, _AMOUNT.fullmatch, "") for name in ("answered", "abandoned", "missed", "voicemail")),
+    ("contact_id", _NAME.fullmatch, ""),
     ("wrap_seconds", _WORDS.search, "reason"),
     ("talk_seconds", _ID_CELL.fullmatch, "contact_id"),
     ("source", _PHONE.fullmatch, "caller"),

@@ -167,12 +167,21 @@ def _read_second(
             f"{name} ({unit.strip('()[] ')})" if name and unit else name
             for name, unit in zip(names, units, strict=False)
         ]
+    padded = [*names, *[""] * (len(below) - len(names))]
+    under = [*below, *[""] * (len(padded) - len(below))]
+    is_named = [bool(name) and bool(find_field(parse_header(name), vocabulary)) for name in padded]
+    if (
+        any(is_named)
+        and not all(padded)
+        and table_bounds.looks_like_headers(below)
+        and all(bool(cell) != named for cell, named in zip(under, is_named, strict=True))
+    ):
+        return "header", _combine(padded, under, vocabulary)
     if not table_bounds.looks_like_headers(below) or any(
         letter.isdigit() for cell in filled for letter in cell
     ):
         return None, names
     known = count_known(below, vocabulary)
-    padded = [*names, *[""] * (len(below) - len(names))]
     if known >= max(2, len(filled) / 2) and all(
         padded[index] for index, cell in enumerate(below) if cell
     ):
@@ -186,7 +195,7 @@ def _read_second(
         and not all(padded[: len(below)])
         and all(opens[index] for index, cell in enumerate(below) if cell)
     ):
-        return "header", _combine(padded, [*below, *[""] * (len(padded) - len(below))], vocabulary)
+        return "header", _combine(padded, under, vocabulary)
     return None, names
 
 

@@ -412,6 +412,10 @@ def _find_scales(evidence: NumberEvidence, most_faults: float) -> tuple[tuple[in
         return ((0, 100), (1, 10) if above[5] > above[20] else (1, 5))[: 1 + is_code]
     if above[10] > most_faults:
         return ((0, 20), (0, 100))
+    if "%" in evidence.column and highest > 1:
+        return ((0, 100), (1, 5), (1, 10))[: 1 if above[10] else 3]
+    if highest <= 1 and (evidence.zeros or evidence.field == "score"):  # 100 % or one point
+        return ((0, 1), (0, 5), (1, 5)) if evidence.field == "csat" else ((0, 1), (0, 5))
     if evidence.field == "score":
         greatest = 10 if above[5] > most_faults else 5
         if greatest == 5 and evidence.lowest >= 1:

@@ -84,7 +84,11 @@ def find_header(
             simplify(cell) in requested_names for cell in cells if cell
         )
         # One known word in a row of many cells is rather a value ("Total") than a header.
-        if score > best_score and (score > 1 or looks_like_headers(cells)):
+        # Names over two rows of headers stand in both.
+        is_second = best is not None and index == best[0] + 1 and score == best_score > 1
+        is_second = is_second and sum(map(bool, cells)) > sum(map(bool, best[2]))
+        is_better = score > best_score or (is_second and looks_like_headers(cells))
+        if is_better and (score > 1 or looks_like_headers(cells)):
             best, best_score = (index, line, cells), score
     if best is None:
         _require_header([cells for _index, _line, cells in filled])

@@ -18,6 +18,7 @@ from qa_core.files.options import parse_scale
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.header_matching import (
     BESIDE_CONTACT,
+    COUNTS,
     build_vocabulary,
     find_field,
     parse_header,
@@ -28,7 +29,14 @@ from qa_core.ingest.columns.vocabulary import ANSWERS
 from qa_core.ingest.profiles import contacts
 from qa_core.ingest.profiles.starts import build_moment
 from qa_core.ingest.staging.arrays import as_moments, as_numbers, to_numpy
-from qa_core.ingest.staging.declaration import Column, Field, Profile, ValueType, build_fields
+from qa_core.ingest.staging.declaration import (
+    Column,
+    Field,
+    Header,
+    Profile,
+    ValueType,
+    build_fields,
+)
 from qa_core.ingest.words.tables import list_words
 
 FIELDS = build_fields(
@@ -59,17 +67,29 @@ _WEIGHED = re.compile(
 )
 """Weight in the header of a criterion."""
 _WEIGHTS_ABOVE = re.compile(
-    r"(?:^|\s)\d{1,3}(?:[.,]\d+)?(?: ?%)?(?:\s+\d{1,3}(?:[.,]\d+)?(?: ?%)?)+$"
+    r"(?i)(?:(?:^|\s)(?:(?:coeff?(?:icient)?\.?|poids|weight|gewicht|peso) ?[:=]? ?)?"
+    r"\d{1,3}(?:[.,]\d+)?(?: ?%)?){2,}$"
 )
 """Line of numbers above the headers."""
 _FAULTS = list_words("faults")
 """Words in the header of a criterion whose yes is the bad answer."""
 _FATAL = re.compile(
-    r"\bfatal|[ée]liminatoire|\bauto[ -]?fail|\bknock[ -]?out\b|"
+    r"\bfatal|[ée]liminatoire|\bauto[ -]?fail|\bknock[ -]?out\b|\bcritical (?:error|fail)|"
+    r"\b(?:erreur|faute)s? (?:critique|grave)|\bkritischer? fehler|\berro(?:r|re)? cr[ií]tic|"
     r"[(\[](?:critical|critique|kritisch|cr[ií]tic[oa]|ko|k\.o\.)[)\]]",
     re.IGNORECASE,
 )
 """Header of a criterion that fails an evaluation by itself."""
+_TOTAL = re.compile(
+    r"^(?:grand |sous |sub ?|zwischen)?(?:tota(?:l|ux|le|al)|summe|somme|suma)\b|"
+    r"\b(?:sub|zwischen)?(?:total|summe)$"
+)
+_PART = re.compile(r"\b(?:sub|sous|zwischen|parcial|parziale)")
+"""Headers of sums of criteria, and the beginning of a sum of one section."""
+_ADDED = list_words("added_points")
+_REMARK = re.compile(r"\b(?:[ck]omm?ent|remar[kq]|bemerk|opmerk)")
+_NO_CRITERIA = list_words("no_criteria")
+_OWN_VIEW = re.compile(r"\b(?:auto|self|selbst|zelf) ?(?:e?valua|assess|review|bewert|note)")
 _MAXIMA = list_words("maxima")
 _OTHER_EVALUATIONS = list_words("other_evaluations")
 _NUMBER = r"^\d+(?:\.\d+)?$"
@@ -89,9 +109,15 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
     if "criterion" not in columns and {"score", "points"} <= columns.keys():
         for name in {"points", "possible"} & columns.keys():  # the sums behind the score
             del columns[name]
-    for index, text in enumerate(headers):
-        header = parse_header(text)
-        hit = find_field(header, vocabulary)
+    parsed = [*enumerate(map(parse_header, headers))]
+    sums = [pair for pair in parsed if _TOTAL.search(pair[1].words) and pair[0] not in used]
+    for index, header in sums:
+        is_whole = not _PART.search(header.words) and find_field(header, vocabulary) is None
+        if is_whole and not {"score", "criterion"} & columns.keys():
+            columns["score"] = Column(PROFILE.get_field("score"), index, header)
+            used.add(index)
+    for index, header in parsed:
+        text, hit = header.text, find_field(header, vocabulary)
         if (
             text
             and index not in used
@@ -103,8 +129,27 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
                 or _WEIGHED.search(text)
             )
             and not {"id", "date"} & set(header.words.split())
+            and not _is_no_criterion(header)
         ):
             columns[text] = Column(Field(text, ValueType.CRITERION), index, header)
+
+
+def _is_score(header: Header) -> bool:
+    hit = find_field(header, build_vocabulary(FIELDS))
+    return bool(hit and hit[0].name == "score")
+
+
+def _is_no_criterion(header: Header) -> bool:
+    """Return whether a header is of another score, a sum, a weight, a target or a number."""
+    is_weight = _WEIGHT.match(header.words) and not _WEIGHED.search(header.text)
+    return (
+        _is_score(header)
+        or header.words in _NO_CRITERIA
+        or header.words.partition(" ")[0] in COUNTS
+        or bool(is_weight)
+        or not any(map(str.isalnum, header.words))
+        or any(pattern.search(header.words) for pattern in (_TOTAL, _REMARK, _OWN_VIEW))
+    )
 
 
 def find_criteria(context: FileContext) -> list[str]:
@@ -133,8 +178,8 @@ def decide_columns(context: FileContext) -> None:
         context.notes["form"] = "wide"
         if context.has("score"):
             context.drop_replaced("score", *criteria)
-        else:
-            _require_additive(context, criteria)
+        _require_additive(context, criteria)
+        _require_unweighted(context)
         return
     for name in criteria:
         context.drop_replaced(name, "score")
@@ -143,7 +188,29 @@ def decide_columns(context: FileContext) -> None:
             "missing_column", "evaluations", context.headers, "score", "criterion"
         )
     context.notes["form"] = "score"
+    _require_one_score(context)
     _require_unweighted(context)
+
+
+def _require_one_score(context: FileContext) -> None:
+    """Raise Refusal where another column of scores is not the same on another scale."""
+    sample = context.take_sample()
+    marks = sample.read_number("score")
+    for index, text in context.find_unused() if context.is_open("score") else ():
+        if not _is_score(parse_header(text)):
+            continue
+        others = NumberReading(context.readings["score"].decimal).read(sample.cells[index])[0]
+        is_both = (marks > 0) & ~np.isnan(others)
+        ratios = others[is_both] / marks[is_both]
+        if len(ratios) and np.ptp(ratios) > 0.02 * np.abs(ratios).max():
+            raise context.refuse(
+                "two_scores",
+                "{column} and {other} are two scores. Name the one that counts.",
+                "score",
+                "--map score={column}",
+                f"--map score={text}",
+                other=text,
+            )
 
 
 def _require_additive(context: FileContext, names: Iterable[str]) -> None:
@@ -152,15 +219,21 @@ def _require_additive(context: FileContext, names: Iterable[str]) -> None:
         is_named = name in context.options.columns or context.options.is_stated
         is_fault = not _FAULTS.isdisjoint(simplify(name).split())
         is_fault &= name in context.notes.get("yes_no", ())
-        if (_FATAL.search(name) or is_fault) and not is_named:
+        if (_FATAL.search(name) or is_fault or _is_added(name)) and not is_named:
             raise _refuse_taken_off(name, f"--map {name}={name}")
+
+
+def _is_added(header: str) -> bool:
+    """Return whether a header begins or ends with a bonus or a penalty."""
+    words = parse_header(header).words.split()
+    return not _ADDED.isdisjoint((*words[:1], *words[-1:]))
 
 
 def _refuse_taken_off(column: str, *options: str) -> Refusal:
     return Refusal(
         "points_taken_off",
-        "{column} may fail an evaluation or take points off. Scores would be computed without "
-        "that. Import the score of each evaluation, or leave the column aside.",
+        "{column} may fail an evaluation, or add or take off points. Scores would be computed "
+        "without that. Import the score of each evaluation, or leave the column aside.",
         options=(f"--map ignore={column}", *options),
         column=column,
     )
@@ -227,6 +300,7 @@ def _decide_criteria(context: FileContext) -> None:
     stated = context.options.scales.get(ALL_CRITERIA)
     is_usual = common in _SMALL_SCALES and len(set(highest.values())) == 1
     is_usual &= not any(context.evidence[name].denominators for name in without_maximum)
+    stated = stated or (None if is_usual else _find_confirmed(context, highest))
     if not stated and not is_usual:
         doubtful = [name for name in without_maximum if highest[name] != 1] or without_maximum
         share = _find_total_maximum(context) / len(without_maximum)
@@ -274,8 +348,13 @@ def _find_maxima(context: FileContext) -> dict[str, float]:
             marks = {item: sample.read_number(item) for item in find_criteria(context)}
             numbers = {item: values[row] for item, values in marks.items()}
             label = sample.read_text(name)[int(row)].as_py()
-            greatest = {np.nanmax(np.delete(values, row)) for values in marks.values()}
-            if _WEIGHT.search(simplify(label)) and len(greatest) == 1 < len(set(numbers.values())):
+            greatest = {
+                item: np.nanmax(np.delete(values, row), initial=-np.inf)
+                for item, values in marks.items()
+            }
+            is_exceeded = any(greatest[item] > numbers[item] for item in marks)
+            are_alike = len(set(greatest.values())) == 1 < len(set(numbers.values()))
+            if _WEIGHT.search(simplify(label)) and (is_exceeded or are_alike):
                 raise _refuse_weights(label)
             context.notes["maxima"] = name
             return {item: number for item, number in numbers.items() if number > 0}
@@ -296,6 +375,30 @@ def _find_total_maximum(context: FileContext) -> float:
     return (context.has("score") and context.columns["score"].header.out_of) or 0
 
 
+def _find_confirmed(context: FileContext, highest: Mapping[str, float]) -> str | None:
+    """Find the scale of criteria under which the score is the share of all points."""
+    if not context.has("score"):
+        return None
+    sample, known = context.take_sample(), context.notes["possible"]
+    names = [*known, *highest]
+    marks = np.column_stack([sample.read_number(name) for name in names])
+    reading = NumberReading(context.readings["score"].decimal)
+    totals = reading.read(sample.read_text("score"))[0]
+    whole, greatest = _find_total_maximum(context) or 100, max(highest.values())
+    earned = np.nansum(marks, axis=1)
+    for most in USUAL_MAXIMA:
+        if most < greatest or (most == whole and greatest <= whole / 2):  # their mean, on any scale
+            continue
+        maxima = np.array([known.get(name, most) for name in names])
+        possible = np.sum(np.where(np.isnan(marks), 0, maxima), axis=1)
+        shares = earned / np.where(possible > 0, possible, np.nan)
+        is_equal = np.abs(totals - whole * shares) <= 1e-2 * whole
+        # A sum says nothing of the maximum of each.
+        if is_equal.all() and len(np.unique(shares)) > 1 and (totals != earned).all():
+            return f"0-{most:g}"
+    return None
+
+
 def _is_their_total(context: FileContext, criteria: list[str]) -> bool:
     """Return whether the criteria give the score too. Raises Refusal where they give another,
     and nobody says that the score is right.
@@ -306,7 +409,8 @@ def _is_their_total(context: FileContext, criteria: list[str]) -> bool:
     marks = np.column_stack([sample.read_number(name) for name in criteria])
     possible = _read_possible(context, sample, criteria)
     earned = np.nansum(marks, axis=1)
-    shares = earned / np.sum(np.where(np.isnan(marks), 0, possible), axis=1)
+    whole = np.sum(np.where(np.isnan(marks), 0, possible), axis=1)
+    shares = earned / np.where(whole > 0, whole, np.nan)
     column = context.columns["score"]
     reading = NumberReading(context.readings["score"].decimal)
     totals, _bad, _off = reading.read(sample.read_text("score"))
@@ -369,15 +473,20 @@ def _require_unweighted(context: FileContext) -> None:
         possible = sample.read_number("possible")
     if context.notes["form"] == "score":
         marks = sample.read_number("score")
+    all_weights: set[float] = set()
     for index, text in context.find_unused():
+        numbers = NumberReading().read(sample.cells[index])[0]
+        if _is_added(text) and np.nansum(np.abs(numbers)) and not context.options.is_stated:
+            raise _refuse_taken_off(text)
         words = (simplify(value or "") for value in sample.cells[index].to_pylist())
         is_failed = np.array([bool(ANSWERS.get(word)) for word in words])
         if _FATAL.search(text) and (marks[is_failed] > 0).any() and not context.options.is_stated:
             raise _refuse_taken_off(text)
         if not _WEIGHT.search(simplify(text)):
             continue
-        weights = NumberReading().read(sample.cells[index])[0] / possible
-        if np.nanmax(weights, initial=0) > 1.01 * np.nanmin(weights, initial=np.inf):
+        weights = numbers / possible
+        all_weights.update(weights[~np.isnan(weights)].tolist())
+        if max(all_weights, default=0) > 1.01 * min(all_weights, default=np.inf):
             raise _refuse_weights(text, f"--map ignore={text}")
 
 

@@ -13,7 +13,8 @@ from qa_core.base.masking import mask_contact_details
 from qa_core.files.decision import NO_COLUMN
 from qa_core.files.header_text import simplify
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
-from qa_core.ingest.columns.header_matching import parse_header, refuse_missing_column
+from qa_core.ingest.columns.header_matching import RATINGS, parse_header, refuse_missing_column
+from qa_core.ingest.columns.vocabulary import ANSWERS
 from qa_core.ingest.profiles.contacts import build_marks
 from qa_core.ingest.profiles.starts import build_moment, decide_zone
 from qa_core.ingest.staging.arrays import as_moments, as_numbers, as_words, to_numpy
@@ -23,7 +24,6 @@ from qa_core.ingest.words import tables
 
 MIN_QUESTION_WORDS = 4
 """Words from which on a header is a question."""
-RATINGS = ("csat", "nps", "ces")
 IS_RATING = re.compile(r"\d{1,3}([.,]\d+)?( ?/ ?\d{1,3})?|[★*⭐]+[☆✩]*")
 STARS = re.compile(r"[★*⭐]")
 RATED = tables.build_pattern("rated")
@@ -172,26 +172,27 @@ def _require_ratings(context: FileContext) -> None:
         evidence
         for evidence in context.unread.values()
         if evidence.seen
-        and all(map(IS_RATING.fullmatch, evidence.seen))
+        and (all(map(IS_RATING.fullmatch, evidence.seen)) or evidence.words <= ANSWERS.keys())
         and not OF_ANSWERING.fullmatch(simplify(evidence.column))
     ]
-    if any(map(context.has, RATINGS)):
-        rated = [
-            evidence.column
-            for evidence in marked
-            if STARS.match(next(iter(evidence.seen))) or RATED.search(simplify(evidence.column))
-        ]
-        if rated and not context.has("csat"):
-            raise Refusal(
-                "unread_rating",
-                "{columns} may be {meaning}, but is not recognised. Say what it is.",
-                options=tuple(
-                    f"--map {name}={column}" for column in rated for name in ("csat", "ignore")
-                ),
-                columns=", ".join(rated),
-                meaning=uncapitalise(_("Satisfaction")),
-            )
-    elif marked:
+    rated = [
+        evidence.column
+        for evidence in marked
+        if STARS.match(next(iter(evidence.seen))) or RATED.search(simplify(evidence.column))
+    ]
+    has_any = any(map(context.has, RATINGS))
+    has_marks = any(map(IS_RATING.fullmatch, (word for item in marked for word in item.seen)))
+    if rated and not context.has("csat") and (has_any or not has_marks):
+        raise Refusal(
+            "unread_rating",
+            "{columns} may be {meaning}, but is not recognised. Say what it is.",
+            options=tuple(
+                f"--map {name}={column}" for column in rated for name in ("csat", "ignore")
+            ),
+            columns=", ".join(rated),
+            meaning=uncapitalise(_("Satisfaction")),
+        )
+    if has_marks and not has_any:
         raise refuse_missing_column("missing_column", "surveys", context.headers, *RATINGS)
 
 

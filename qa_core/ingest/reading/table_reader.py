@@ -308,18 +308,29 @@ class _RowReader:
     def _select_data(self, block: RowBlock, width: int, key: tuple[int, ...]) -> Iterator[RowBlock]:
         block = self._drop_header_rows(block)
         without_key = _is_blank(block.cells[key[0] if key else 0])
+        summaries: set[int] = set()
         if self._find_moments() & set(
             key[:1]
         ):  # `Total` under a date is no value of the columns beside it
             has_digit = pc.match_substring_regex(block.cells[key[0]], r"\d")
             without_key |= ~to_numpy(pc.fill_null(has_digit, False)).astype(bool)
+        elif moments := self._find_moments():  # a total under an id has no time
+            timeless = np.logical_and.reduce([_is_blank(block.cells[at]) for at in moments])
+            places = np.flatnonzero(timeless)
+            summaries |= {at for at in places if self._is_summary(block.row(int(at)))}
+            without_key[[*summaries]] = True
         if without_key.any():
             blank = np.logical_and.reduce([_is_blank(column) for column in block.cells])
             self._tally.skip("blank", blank.sum())
             keep = ~blank
             for index in np.flatnonzero(without_key & keep):
                 row = block.row(index)
-                if not self._names_maxima(row):
+                if self._names_maxima(row):
+                    continue
+                if index in summaries:
+                    keep[index] = False
+                    self._tally.skip("footer")
+                else:
                     keep[index] = not self._classify_odd_row(
                         int(block.lines[index]), row, width, key
                     )
@@ -337,6 +348,15 @@ class _RowReader:
     def _find_moments(self) -> set[int]:
         columns = self.context.columns.values()
         return {item.index for item in columns if item.field.value_type == ValueType.MOMENT}
+
+    def _is_summary(self, row: list[str]) -> bool:
+        """Return whether a row without a time is named like a total or a header, and all its
+        other cells are numbers.
+        """
+        first, *rest = [*filter(None, map(str.strip, row)), ""]
+        is_named = simplify(first) in map(simplify, self.header.names)
+        is_named |= table_bounds.is_footer(row)
+        return is_named and not any(map(str.isalpha, "".join(rest)))
 
     def _names_maxima(self, row: list[str]) -> bool:
         """Return whether a row of an evaluation sheet says what its criteria are out of."""
