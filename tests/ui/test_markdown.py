@@ -59,7 +59,6 @@ PLAIN_TEXTS = {
     "widgets/scorecard_answers": ["label"],
     "widgets/scorecard_form": ["label", "titles.get"],
     "widgets/segmented_choice": ["label"],
-    "asgi": ["said"],
     "sign_in": ["label", "message"],
     "views/account/glossary": ["f'{title} ({len(matches)})'", "text"],
     "views/admin/import_mapping": ["_('Two columns cannot be the same field:"],
