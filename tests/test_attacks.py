@@ -297,6 +297,7 @@ def test_errors_of_the_system_are_said_in_words(tmp_path: Path) -> None:
     assert system_errors.find_refusal(ValueError("x")) is None
 
 
+@pytest.mark.sqlite("it locks the file of the records")
 def test_a_list_says_soon_that_another_writer_holds_the_records(
     add_person: Callable[..., str],
     open_app: Callable[..., AppTest],
@@ -332,6 +333,7 @@ def test_a_list_says_soon_that_another_writer_holds_the_records(
     assert not app.run().error
 
 
+@pytest.mark.sqlite("it looks into the file of the records")
 def test_records_that_cannot_be_opened_are_said_in_words_by_every_command(
     centre: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

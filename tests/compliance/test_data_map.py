@@ -137,6 +137,7 @@ def fill() -> None:
         audit_log.record(session, USERNAME, "account_add", reason="a reason")
 
 
+@pytest.mark.sqlite("it looks into the file of the records")
 def test_every_file_of_a_centre_is_declared(
     filled: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -274,6 +275,7 @@ def test_words_that_an_erasure_does_not_find_are_erased_in_every_text(
         assert ask(words)["error"]["code"] == "bad_words"
 
 
+@pytest.mark.sqlite("it looks into the file of the records")
 def test_a_copy_has_every_row_that_names_its_person(filled: Path) -> None:
     def count(statement: str) -> int:
         with closing(sqlite3.connect(filled / "records.sqlite")) as connection:
@@ -359,6 +361,7 @@ def test_an_erased_customer_comes_back_without_identity(
     assert find_traces(centre, key) == []
 
 
+@pytest.mark.sqlite("it looks into the file of the records")
 def test_names_of_people_in_what_is_set_up_are_not_in_the_log(centre: Path) -> None:
     add_people({"Z1": ADVISOR_NAME}, {"Nord": "Lille"})
     with store.writing() as session:

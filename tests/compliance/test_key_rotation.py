@@ -233,6 +233,7 @@ def test_a_recording_that_is_damaged_keeps_its_key_and_one_deleted_meanwhile_sta
     assert next(vault.read(files["C1"])) and len(environment.find_old_files("recordings")) == 1
 
 
+@pytest.mark.owner
 def test_the_audit_log_is_whole_over_rotations_and_a_cut_is_still_found(centre: Path) -> None:
     act("one", "two")
     rotate("journal")
@@ -268,6 +269,7 @@ def test_the_audit_log_is_whole_over_rotations_and_a_cut_is_still_found(centre: 
     assert verify() == audit_log.Verification(3, False, 4, is_cut=True)
 
 
+@pytest.mark.owner
 def test_lists_certificates_and_second_factors_of_before_hold(add_person) -> None:
     add_person("tom", "team_lead")
     tom = Viewer("tom", Role.TEAM_LEAD)
@@ -291,6 +293,7 @@ def test_lists_certificates_and_second_factors_of_before_hold(add_person) -> Non
         assert second_factor.use(session, "tom", codes[0])
 
 
+@pytest.mark.sqlite("backup refuses records in PostgreSQL")
 def test_a_backup_names_the_keys_it_needs_and_is_restored_with_them(
     sounding: Path, centre: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

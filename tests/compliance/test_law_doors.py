@@ -444,6 +444,7 @@ def bring_callers(folder: Path, header: str = "caller") -> None:
     assert bring(folder, "contacts", head + rows) is None
 
 
+@pytest.mark.owner
 def test_an_erasure_leaves_what_an_obligation_keeps_and_says_so(
     centre_of_ann: Path, add_person: Callable[..., str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -599,6 +600,7 @@ def restore_into_nothing(file: Path) -> None:
     restore.restore(SYSTEM, file)
 
 
+@pytest.mark.sqlite("backup refuses records in PostgreSQL")
 def test_a_restored_backup_keeps_what_an_erasure_left_and_nothing_else(
     centre_of_ann: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -616,6 +618,7 @@ def test_a_restored_backup_keeps_what_an_erasure_left_and_nothing_else(
     ]
 
 
+@pytest.mark.sqlite("backup refuses records in PostgreSQL")
 def test_a_restored_backup_keeps_objections_of_files_and_advisors(
     centre_of_ann: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -331,6 +331,7 @@ def test_a_link_plays_the_whole_and_every_part_and_is_one_listening(
     assert len(plays()[0]) == len(plays()[1]) == 2
 
 
+@pytest.mark.sqlite("it locks the file of the records")
 def test_nothing_is_heard_that_cannot_be_noted_and_the_listener_is_told_so_soon(
     heard: int, centre: Path
 ) -> None:

@@ -24,6 +24,7 @@ from qa_core.base import environment
 from qa_core.centre import settings
 from qa_core.compliance import requests
 from qa_core.compliance.recordings import vault
+from qa_core.storage import audit_log
 from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
@@ -268,7 +269,7 @@ FAULTS: dict[str, tuple[str, str, Callable[..., Any]]] = {
             sa.update(JournalRow).where(JournalRow.seq == 2).values(actor="x"))),
     "the end of the audit log is cut off": ("R14", RED, cut_log),
     "the note of the audit log's end is deleted": (
-        "R14", RED, lambda: secret("journal.end").unlink()),
+        "R14", RED, lambda: audit_log.end_file().unlink()),
     "a password is stored readable": (
         "R15", RED, lambda: change(sa.update(Account).values(password_hash="Violet-Harbour"))),
     "a caller's number instead of a pseudonym": (
@@ -383,9 +384,11 @@ FAULTS: dict[str, tuple[str, str, Callable[..., Any]]] = {
     "a sealed recording is played": (
         "R23", RED, lambda: (seal_recording(), add(play(find_kept())))),
 }  # fmt: skip
+REFUSED = "a comment whose evaluation is gone"
+ON_SQLITE = pytest.param(REFUSED, marks=pytest.mark.sqlite("PostgreSQL refuses it"))
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", [ON_SQLITE, *(fault for fault in FAULTS if fault != REFUSED)])
 def test_a_fault_shows_with_who_acts_and_by_when(
     fault: str, start_from: Callable[..., Any], add_person: Callable[..., str], tmp_path: Path
 ) -> None:

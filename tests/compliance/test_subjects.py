@@ -394,6 +394,7 @@ def test_who_called_so_often_that_their_number_counts_as_shared_is_erased_too(
     assert [name for (name,) in find_contacts()] == ["C1", "C2", "C3", "D0", "D1", "D2"]
 
 
+@pytest.mark.owner
 def test_an_objection_stays_one_when_its_contacts_name_their_customer_no_more(
     centre_of_two: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -313,6 +313,7 @@ def test_a_name_that_leads_nowhere_is_refused_as_such(
         webhook.enter(viewer_of("all"), "https://hooks.example.invalid/in", "json")
 
 
+@pytest.mark.sqlite("it looks into the file of the records")
 def test_only_who_sees_alerts_enters_the_webhook_and_nobody_reads_its_address_again(
     alerted: Mailbox,
 ) -> None:

@@ -245,6 +245,7 @@ def test_a_board_of_a_narrowed_token_has_its_kpis_alone(today: None) -> None:
     assert len(show()) == 4
 
 
+@pytest.mark.owner
 def test_a_screen_keeps_its_token_and_tries_again_while_the_stores_fail(
     today: None,
 ) -> None:

@@ -409,6 +409,7 @@ def test_a_pipe_or_a_device_is_refused_at_once(
             assert refused.value.code == "no_regular_file"
 
 
+@pytest.mark.sqlite("it locks the file of the records")
 def test_alert_rules_that_find_the_records_held_fail_no_import(
     centre: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -262,6 +262,7 @@ def test_a_busy_store_is_tried_again_and_said_once(
     store.engine_for.cache_clear()
 
 
+@pytest.mark.sqlite("it locks the file of the records")
 def test_records_that_another_program_keeps_for_itself_are_said_once_and_the_watch_goes_on(
     folder: Path, centre: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -91,6 +91,7 @@ def test_a_correction_gives_nobody_away_beside_any_edition_before_it(
     assert received() == 336
 
 
+@pytest.mark.owner
 def test_a_purge_changes_no_edition(
     start_from: Callable[..., None],
 ) -> None:

@@ -51,6 +51,7 @@ def find_differences() -> set[tuple[str, str]]:
     }
 
 
+@pytest.mark.sqlite("it looks into the file of the records")
 def test_old_stores_become_those_of_today_and_lose_nothing(
     old_centre: Path, ask: Callable[..., Any]
 ) -> None:
@@ -94,6 +95,7 @@ def test_a_backup_of_an_earlier_version_is_restored_as_stores_of_today(
     assert ask("journal", "verify")["ok"]
 
 
+@pytest.mark.sqlite("it looks into the file of the records")
 def test_imports_of_old_stores_go_on_and_can_be_undone(
     old_centre: Path, ask: Callable[..., Any], tmp_path: Path
 ) -> None:

@@ -28,6 +28,8 @@ from qa_core.ui import asgi
 from qa_core.ui.server import health
 from qa_core.upkeep import purge
 
+OF_THE_FILE = pytest.mark.sqlite("the records are a file")
+
 
 @pytest.fixture
 def ready(centre: Path, start_from: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -135,10 +137,10 @@ def test_an_import_of_years_ends_with_the_purge_of_what_is_too_old(ready: Path) 
     [
         (remove_lake, "lake_absent"),
         (cut_a_file, "lake_damaged"),
-        (remove_records, "no_records"),
-        (set_older_revision, "old_records"),
-        (overwrite_records, "records_unreadable"),
-        (stop_restoration, "restore_unfinished"),
+        pytest.param(remove_records, "no_records", marks=OF_THE_FILE),
+        pytest.param(set_older_revision, "old_records", marks=pytest.mark.owner),
+        pytest.param(overwrite_records, "records_unreadable", marks=OF_THE_FILE),
+        pytest.param(stop_restoration, "restore_unfinished", marks=OF_THE_FILE),
         (open_secrets, "stores_open"),
         (open_folder, "stores_open"),
         (remove_secret, "secret_unusable"),
