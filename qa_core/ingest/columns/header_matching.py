@@ -251,7 +251,9 @@ def refit_columns(
         field = profile.get_field(other)
         if name not in columns or name in requested or (other and field is None):
             continue
-        is_dropped = name == "contact_id" or columns[name].field.value_type == ValueType.FLAG
+        is_dropped = columns[name].field.value_type == ValueType.FLAG
+        # A column that is named like the field holds ids, whatever they look like.
+        is_dropped |= name == "contact_id" and columns[name].header.text != name
         if not other and not is_dropped:
             continue
         index = columns[name].index
