@@ -98,6 +98,7 @@ _CALLER = re.compile(r"\b(?:appelante?|ani|cli|present\w+|calling|caller|chiaman
 """Header of the customer's number that holds the centre's own where the centre calls."""
 _FROM_US = (Direction.OUTBOUND, Direction.INTERNAL)
 _PHONE = r"^\+?[\d\s().-]{8,}$"
+_FIRST_NAME = build_pattern("first_name")
 _BRACKETED = re.compile(r"^.*<([^<>]*)>$")
 _WAYS = {
     (False, True): Direction.INBOUND,
@@ -644,7 +645,7 @@ def _build_people(
 
 
 def _is_first_name(context: FileContext) -> bool:
-    return simplify(context.get_header("advisor")).startswith("prenom")
+    return bool(_FIRST_NAME.search(simplify(context.get_header("advisor"))))
 
 
 def _find_called(context: FileContext) -> str | None:
