@@ -8,8 +8,8 @@ from qa_core.base.errors import hide_controls
 
 
 def leave_out_values() -> None:
-    """Have the entries of every log name the places of an error and of what led to it, without
-    their messages: these quote rows, names and passwords.
+    """Keep messages of errors out of every log, as they quote rows, names and passwords. The
+    places in the code of an error and its causes stay.
     """
     logging.setLogRecordFactory(_Entry)
 

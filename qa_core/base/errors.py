@@ -16,7 +16,7 @@ _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
 
 
 def hide_controls(text: str) -> str:
-    """Mark each character that a terminal obeys: it moves the cursor, or turns the writing."""
+    """Replace control characters, by which a text could move the cursor or change its direction."""
     return _CONTROLS.sub(UNREADABLE, text)
 
 

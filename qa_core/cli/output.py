@@ -52,8 +52,8 @@ def print_lines(lines: Iterator[str]) -> None:
 
 
 def write(text: str, stream: TextIO | None = None) -> None:
-    """Print text, on stdout unless another stream is named. All lines of commands pass here: a
-    name of a file, or what a file says, gives no orders to the terminal.
+    """Print text without control characters, on stdout unless another stream is given. All lines
+    of commands are printed here, as names and cells of files may hold such characters.
     """
     print(hide_controls(text), file=stream or sys.stdout, flush=True)
 

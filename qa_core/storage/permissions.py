@@ -19,8 +19,8 @@ def protect() -> None:
 
 def find_open() -> list[Path]:
     """List the folders and files of stores that others may enter or read, and the folder of all
-    where they may put others in their place. What lies in a folder that nobody else can enter
-    is closed with it, but each secret is looked at too.
+    stores where others may exchange them. Files in a closed folder are closed with it, but each
+    secret is looked at too.
     """
     return [path for path in _find_paths() if path.stat().st_mode & OTHERS]
 

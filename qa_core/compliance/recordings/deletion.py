@@ -145,11 +145,19 @@ def find_last_moment(session: Session, recording: Recording) -> datetime:
     """Return when a recording ends: its own date or the retention of its class, whichever is
     earlier.
     """
-    if recording.kept_as is None:
-        months = gates.retention_months(session, "recording")
-    elif known := recording_classes.find_all(session).get(recording.kept_as):
-        months = known.months
-    else:
+    return _find_end_of(recording, _find_months(session, recording.kept_as))
+
+
+def _find_months(session: Session, kept_as: str | None) -> int | None:
+    """Find the retention of a class of recordings; None for one that is no longer in force."""
+    if kept_as is None:
+        return gates.retention_months(session, "recording")
+    known = recording_classes.find_all(session).get(kept_as)
+    return known.months if known else None
+
+
+def _find_end_of(recording: Recording, months: int | None) -> datetime:
+    if months is None:
         return recording.delete_after
     return min(recording.delete_after, find_end(recording.local_day, months))
 
@@ -211,14 +219,13 @@ def sum_up(session: Session, kept: Iterable[Recording]) -> list[KeptRecordings]:
     for recording in kept:
         by_class.setdefault(recording.kept_as, []).append(recording)
 
-    return [
-        KeptRecordings(
-            name,
-            environment.to_local(max(find_last_moment(session, item) for item in items)).date(),
-            tuple(f"{item.source_system}/{item.contact_id}" for item in items),
-        )
-        for name, items in sorted(by_class.items())
-    ]
+    sums = []
+    for name, items in sorted(by_class.items()):
+        months = _find_months(session, name)
+        last = max(_find_end_of(item, months) for item in items)
+        contacts = tuple(f"{item.source_system}/{item.contact_id}" for item in items)
+        sums.append(KeptRecordings(name, environment.to_local(last).date(), contacts))
+    return sums
 
 
 def find_deleted(session: Session, contact_ids: Iterable[str]) -> set[Key]:

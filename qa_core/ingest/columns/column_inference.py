@@ -283,10 +283,15 @@ class FileContext:
             )
 
     def require_no_sums(
-        self, index: int, option: str, groups: Sequence[Hashable], counts: Sequence[np.ndarray]
+        self,
+        sample: RowBatch,
+        index: int,
+        option: str,
+        groups: Sequence[Hashable],
+        counts: Sequence[np.ndarray],
     ) -> None:
         """Raise Refusal where rows with one value of a column sum up the others of their group."""
-        cells = self.take_sample().cells[index].fill_null("").to_pylist()[:MAX_COMPARED]
+        cells = sample.cells[index].fill_null("").to_pylist()[:MAX_COMPARED]
         rows = len(cells)
         label = numbers.find_sum(cells, groups[:rows], [count[:rows] for count in counts])
         if label is not None:
@@ -384,7 +389,7 @@ class FileContext:
         """Clear cells that mean "not given"; replace words by the number they mean."""
         if self.columns[name].field.value_type == ValueType.MOMENT:
             values = vocabulary.strip_quotes(values)
-            if name in ("answered_at", "ended_at", "updated_at"):  # 0 in the place of an epoch
+            if name in ("answered_at", "ended_at", "updated_at"):  # an epoch of 0
                 values = pc.if_else(pc.equal(values, "0"), pa.scalar(None, pa.string()), values)
         if name == "time":
             values = pc.replace_substring_regex(values, _DOTTED_CLOCK, r"\1:\2:\3")

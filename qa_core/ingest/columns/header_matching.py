@@ -35,7 +35,7 @@ _TIMES = (
 )  # fmt: skip
 """Words for a time in one language; tools write any of them: `Tps de parole`, `Durée de parole`."""
 COUNTS = frozenset(("nb", "nbr", "nbre", "nombre", "number"))
-"""Words before what a column counts."""
+"""First words of headers of counts: `Nombre d'appels`."""
 _OUTER = re.compile(
     r"^(?:attribution|data|dimensions|metrics?|properties|segments?|stats|statistics|utm)\."
 )

@@ -207,7 +207,7 @@ def only_grow(series: Sequence[Hashable], order: np.ndarray, counts: Sequence[np
 def find_sum(
     labels: Sequence[str], groups: Sequence[Hashable], counts: Sequence[np.ndarray]
 ) -> str | None:
-    """Find a label with as much as all others of each group together; it may be the empty one."""
+    """Find a label whose counts equal the sum of all others in each group; it may be empty."""
     sums: dict[Hashable, dict[str, np.ndarray]] = {}
     rows = np.nan_to_num(np.column_stack(counts))
     for label, group, row in zip(labels, groups, rows, strict=True):

@@ -268,7 +268,7 @@ def _require_own_counts(context: FileContext) -> None:
         groups = [*zip(start.tolist(), *others, strict=True)]
         index = context.columns[item].index
         option = f"--map {item}={context.get_header(item)}"
-        context.require_no_sums(index, option, groups, known)
+        context.require_no_sums(sample, index, option, groups, known)
 
 
 def _decide_periods(context: FileContext) -> bool:

@@ -145,7 +145,7 @@ def _require_no_totals(context: FileContext) -> None:
         for dates in (days.tolist(), [None] * len(sample)):
             if is_open and not context.options.is_stated:
                 groups = [*zip(dates, *before, strict=True)]
-                context.require_no_sums(index, option, groups, [amounts])
+                context.require_no_sums(sample, index, option, groups, [amounts])
         if shares.get(index, 1) > 1 / 2:
             before.append(sample.cells[index].to_pylist())
 

@@ -543,7 +543,7 @@ def _audit(
             if own[place].parts:
                 start = is_hidden[:, place]
                 is_hidden[:, place] = choose([place], start, of_parts=True, if_nobody=True)
-    # What machines took in all, less one of the two cells it is made of, is the other one.
+    # The total of machines minus one of its two cells gives the other cell.
     is_of_machines = np.array([cell in OF_MACHINES for cell in cells])
     for place, family in enumerate(families):
         if family.tells_handlers:
