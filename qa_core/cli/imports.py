@@ -187,8 +187,8 @@ def list_batches(
     counts = {
         "read": _("Rows read"),
         "new": _("New"),
-        "updated": _("Updated"),
-        "rejected": _("Rejected"),
+        "updated": i18n.capitalise(_("updated")),
+        "rejected": i18n.capitalise(_("rejected")),
     }
     shown = batches[: last or None]
     # As wide as it takes: an identifier that is cut cannot be undone.

@@ -67,10 +67,9 @@ def erase(
     yield from map(subjects.describe_kept, erased.kept)
     if customer:
         yield _(
-            "Texts in which only the person’s name stands are not found. Erase these words too: "
-            "{command}",
-            command="subject erase-words",
+            "Texts in which only the person’s name stands are not found. Erase these words too."
         )
+        yield _("Next: {command}", command="subject erase-words")
 
 
 @SUBJECT.command("erase-words")

@@ -45,7 +45,7 @@ CAUSES = {
     "refused": N_("the receiving server refused it"),
     "unreachable": N_("the receiving server did not answer"),
     "not_allowed": N_("the address outside is not allowed"),
-    "error": N_("an error; the server log has the cause"),
+    "error": N_("Unexpected error. The server log has the cause."),
 }
 """Causes of a dropped delivery, or of a failed attempt."""
 CLAIM_TIME = timedelta(minutes=10)

@@ -228,7 +228,7 @@ def test_the_manager_reads_and_another_lead_meets_nothing(
     assert (
         not app.exception
         and "No advisor needs you this week" in text_of(app)
-        and "No coaching plan yet" in text_of(app)
+        and "No plan yet" in text_of(app)
     )
 
     app = ask(open_app("leo"), "advisor", id="a0")

@@ -11,7 +11,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from qa_core.base import environment
-from qa_core.base.i18n import N_, _, language, ngettext, uncapitalise
+from qa_core.base.i18n import N_, _, capitalise, language, ngettext, uncapitalise
 from qa_core.metrics.kpis import Kpi, Unit
 from qa_core.metrics.kpis.declaration import BOUNDS
 from qa_core.metrics.kpis.dimensions import Period
@@ -277,7 +277,7 @@ _NAMES = {
 def name(dimension: str, key: object) -> str:
     """Name one value of a dimension, or say that it is missing. Names by the centre stay."""
     if is_missing(key):
-        return _("Not known")
+        return capitalise(_("not known"))
     if dimension in _NAMES:
         return _(_NAMES[dimension][key]) if key in _NAMES[dimension] else str(key)
     if dimension == "weekday":

@@ -101,7 +101,8 @@ def _day(name: str, value: Any) -> date:
         except ValueError:
             value = None
     if not isinstance(value, date) or isinstance(value, datetime) or value.year not in YEARS:
-        raise refuse(name, _("a day, such as 2026-11-01."))
+        expected = _("a day, such as {example}", example="2026-11-01") + "."
+        raise refuse(name, expected)
     return value
 
 

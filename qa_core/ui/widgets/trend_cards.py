@@ -168,7 +168,7 @@ def _describe(
         parts.append(_("grey ⋯ a year before"))
     if targets:
         value = formatting.value(targets[-1].value, series.kpi.unit, currency)
-        parts.append(_("╍ target {value}", value=value))
+        parts.append("╍ " + _("target {value}", value=value))
     if series.points["provisional"].any():
         parts.append(_("⋯ provisional"))
     # A mark and its words stay on one line.

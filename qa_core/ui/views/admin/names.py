@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base.i18n import N_, _, ngettext
+from qa_core.base.i18n import N_, _, capitalise, ngettext
 from qa_core.centre.rules import name_decisions, name_suggestions
 from qa_core.ingest.load import recovery
 from qa_core.metrics.kpis import formatting
@@ -34,7 +34,7 @@ def choose_kind(viewer: Viewer) -> str:
 def show_suggestions(viewer: Viewer, kind: str) -> None:
     """Show pairs of similar names, the most similar first, to merge or to keep separate."""
     suggestions = cached.find_suggestions(viewer, kind)
-    st.subheader(_("Similar names"), anchor=False)
+    st.subheader(capitalise(_("similar names")), anchor=False)
     if not suggestions:
         st.caption(_("There are no similar names."))
     for item in suggestions[:MAX_SUGGESTIONS]:

@@ -164,7 +164,7 @@ def _ask_page(pages: int, listed: tuple[ContactsQuery, str]) -> int:
     st.session_state["contacts_page"] = int(st.session_state["page"])
     page = int(
         st.number_input(
-            _("Page (of {pages})", pages=formatting.number(pages)),
+            _("Page of {pages}", pages=formatting.number(pages)),
             1,
             pages,
             key="contacts_page",

@@ -56,7 +56,7 @@ def show_plans(viewer: Viewer) -> None:
 
 def _describe(known: Sequence[CoachingPlanView]) -> ChartTitle:
     if not known:
-        return ChartTitle(_("No coaching plan yet"))
+        return ChartTitle(_("No plan yet"))
     count = sum(plan.state == CoachingState.OPEN for plan in known)
     late = sum(plan.is_overdue for plan in known)
     text = ngettext("{n} plan under way", "{n} plans under way", count)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from qa_core.access.roles import Viewer
-from qa_core.base.i18n import N_, _, uncapitalise
+from qa_core.base.i18n import N_, _, capitalise, uncapitalise
 from qa_core.metrics.kpis import formatting
 from qa_core.metrics.rows import scorecard_texts
 from qa_core.quality.evaluations import disputes
@@ -32,7 +32,9 @@ def show_lists(viewer: Viewer) -> None:
             return column if is_decided else None
 
         columns = (
-            tables.number_text_column(_("Waiting"), lambda line: formatting.days(line.age_days)),
+            tables.number_text_column(
+                capitalise(_("waiting")), lambda line: formatting.days(line.age_days)
+            ),
             tables.text_column(_("Advisor"), lambda line: line.advisor),
             tables.text_column(
                 _("Criterion"), lambda line: texts.name("criterion", line.criterion), 270

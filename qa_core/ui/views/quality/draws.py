@@ -9,7 +9,7 @@ import streamlit as st
 from qa_core import stats
 from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis import charts
-from qa_core.base.i18n import _, ngettext, uncapitalise
+from qa_core.base.i18n import _, capitalise, ngettext, uncapitalise
 from qa_core.metrics.kpis import formatting
 from qa_core.metrics.law.sampling_frame import DIMENSIONS, REASONS
 from qa_core.quality import sampling
@@ -271,7 +271,7 @@ def _show_load(viewer: Viewer) -> None:
     loads = sampling.find_load(viewer)
     columns = (
         tables.name_column(_("Evaluator"), lambda load: load.evaluator, 200),
-        tables.count_column(_("Waiting"), lambda load: load.waiting, 110),
+        tables.count_column(capitalise(_("waiting")), lambda load: load.waiting, 110),
         tables.count_column(_("Overdue"), lambda load: load.overdue, 110),
         tables.count_column(_("Done"), lambda load: load.done, 110),
     )

@@ -27,7 +27,7 @@ SECTIONS = {
     "plans": N_("Plans"),
     "draw": N_("Draws"),
     "given": N_("Assigned"),
-    "sizes": N_("How many?"),
+    "sizes": N_("How many"),
 }
 DEFAULT_DISPUTE_DAYS = 14
 FIELDS = {
