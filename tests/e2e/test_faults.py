@@ -397,11 +397,12 @@ def test_records_held_for_longer_than_half_a_minute_are_said_and_the_watch_goes_
             )
             told = watching.stderr.readline()
             holder.rollback()
-        for text in (done.stderr, told):
-            seen[text.strip().rpartition(": Another")[2][:60]] += 1
-            faults["unexplained"] += "is using the records" not in text or "Traceback" in text
         assert "3 new" in watching.stdout.readline()
         watching.send_signal(signal.SIGTERM)
-        faults["unexplained"] += watching.wait(60) != 0 or bool(watching.stderr.read())
+        faults["ended otherwise"] += watching.wait(300) != 0
+        # The watch tries again at once: on a slow machine it waits in vain more than once.
+        for text in (done.stderr, told, *watching.stderr.read().splitlines()):
+            seen[text.strip().rpartition(": Another")[2][:60]] += 1
+            faults["unexplained"] += "is using the records" not in text or "Traceback" in text
         check("import", tmp_path, [], faults)
     show("records held for more than 30 s, import and watch", 2, faults, seen)

@@ -190,6 +190,17 @@ def run_import(
     )
 
 
+def find_state() -> str | None:
+    with store.reading() as session:
+        return session.scalar(sa.select(ImportBatch.state).where(ImportBatch.kind == "contacts"))
+
+
+def wait_until_begun(process: subprocess.Popen) -> None:
+    """Wait until an import of contacts has noted that it begins to write, or has ended."""
+    while process.poll() is None and find_state() is None:
+        time.sleep(0.01)
+
+
 def facts() -> dict[str, object]:
     """All that an import brings, to be the same whatever happened on the way."""
     with store.reading() as session:
@@ -248,9 +259,12 @@ def test_an_import_killed_at_twenty_moments_loses_nothing_and_brings_nothing_twi
     shutil.copytree(tmp_path / "before", tmp_path / "whole")
     monkeypatch.setenv("QA_HOME", str(tmp_path / "whole"))
     forked_python()  # what takes so long is the import alone
-    began = time.monotonic()
-    assert run_import(str(path)).wait(300) == 0
-    seconds = time.monotonic() - began
+    started_at = time.monotonic()
+    process = run_import(str(path))
+    wait_until_begun(process)
+    begun_at = time.monotonic()
+    assert process.wait(300) == 0
+    reading_seconds, writing_seconds = begun_at - started_at, time.monotonic() - begun_at
     expected = facts()
     states: Counter[str] = Counter()
     for moment in range(20):
@@ -258,19 +272,22 @@ def test_an_import_killed_at_twenty_moments_loses_nothing_and_brings_nothing_twi
         shutil.copytree(tmp_path / "before", centre)
         monkeypatch.setenv("QA_HOME", str(centre))
         process = run_import(str(path))
-        # Before, the file is only read; after, nothing is left to kill.
-        time.sleep(seconds * (0.2 + 0.8 * moment / 20))
+        # Some while the file is only read, most while it is written: the first of each at once.
+        if moment < 5:
+            time.sleep(reading_seconds * moment / 5)
+        else:
+            wait_until_begun(process)
+            time.sleep(writing_seconds * (moment - 5) / 15)
         process.send_signal(signal.SIGKILL)
         process.communicate()
-        with store.reading() as session:
-            states[
-                session.scalar(sa.select(ImportBatch.state).where(ImportBatch.kind == "contacts"))
-                or "not begun"
-            ] += 1
+        states[find_state() or "not begun"] += 1
         assert run_import(str(path)).wait(300) == 0
         expect_once(expected, rows)
         shutil.rmtree(centre)
-    print(f"killed at twenty moments of {seconds:.1f} s; found then: {dict(states)}")
+    print(
+        f"killed at twenty moments of {reading_seconds:.1f} + {writing_seconds:.1f} s; "
+        f"found then: {dict(states)}"
+    )
     assert states["started"] and states["not begun"]
 
 
