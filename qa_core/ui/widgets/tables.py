@@ -231,7 +231,7 @@ def _find_widths(
 ) -> tuple[dict[str, dict[str, int]], int]:
     """Return widths of the columns of text that fit the room, and the height of a row: at least
     the longest word and what three lines need, else four, and the room that is left shared out.
-    No widths where all columns have room as they are.
+    No wider than their texts where all columns have room.
     """
     fixed, needed, words, texts_of, cells = 0.0, {}, {}, {}, {}
     for column in columns:
@@ -239,18 +239,18 @@ def _find_widths(
         texts = [column.heading, *(value for value in values if isinstance(value, str))]
         length = max(map(_measure, texts))
         width = config.get("width")
-        width = WIDTHS.get(width, width) or min(LARGEST, length)
+        width = WIDTHS.get(width, width) or LARGEST
         kind = (config.get("type_config") or {"type": "text"})["type"]
         if kind == "text" and (len(texts) > 1 or all(map(formatting.is_missing, values))):
-            needed[column.heading] = width
+            needed[column.heading] = width = min(width, length)
             word = max(_measure(word) for text in texts for word in text.split(" "))
             words[column.heading] = min(width, MAX_WORD, max(SMALLEST, word))
             texts_of[column.heading] = min(length, 3 * LARGEST) - PADDING
             cells[column.heading] = max(map(_measure, texts[1:]), default=0.0)
         else:
-            fixed += width
+            fixed += width if config.get("width") else min(width, length)
     if fixed + sum(needed.values()) <= room:
-        return {}, ROW_HEIGHT
+        return {heading: {"width": int(width)} for heading, width in needed.items()}, ROW_HEIGHT
     for lines in HEIGHTS:
         least = {
             heading: min(width, max(words[heading], texts_of[heading] * LOOSE / lines + PADDING))

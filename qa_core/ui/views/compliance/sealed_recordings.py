@@ -4,6 +4,7 @@ import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.i18n import N_, _
+from qa_core.compliance.conditions.gates import PURPOSE_TITLES
 from qa_core.compliance.recordings import sealed
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import act_form, actions, download_links
@@ -22,7 +23,8 @@ def show(viewer: Viewer) -> None:
         _("The data protection officer asks, a manager of the team agrees. Both are recorded.")
     )
     for item in openings:
-        what = f"{item.id} · {item.contact} · {item.kept_as} · {item.reason}"
+        kept_as = _(PURPOSE_TITLES.get(item.kept_as, item.kept_as))
+        what = f"{item.id} · {item.contact} · {kept_as} · {item.reason}"
         if item.is_restricted:
             reason = _("No manager can agree before you lift the restriction of this contact.")
             st.caption(escape(f"{what}. {reason}"))
