@@ -68,6 +68,8 @@ COMPONENTS = {"talk": N_("Talk time"), "hold": N_("Hold time"), "wrap": N_("Afte
 def describe_populations(rows: Iterable[Any]) -> list[str]:
     """Return in words what the viewer does not see behind these rows of `measure`, once each."""
     codes = dict.fromkeys(note for row in rows for note in row.notes or ())
+    if "missed_out_of_scope" in codes:  # It says why only answered contacts are counted, too.
+        codes.pop("answered_only", None)
     return [_(POPULATIONS[code]) for code in codes if code in POPULATIONS]
 
 

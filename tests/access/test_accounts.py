@@ -49,6 +49,15 @@ def test_a_team_lead_leads_from_the_day_given(add_person: Callable[..., str]) ->
     assert viewer_of("tom").managed_teams == ()
 
 
+def test_a_lead_whose_name_changes_sees_no_more_of_the_past(add_person: Callable[..., str]) -> None:
+    add_person("tom", "team_lead", teams=("Blue",), since=date(2026, 3, 1))
+
+    terms = AccountTerms(Role.TEAM_LEAD, teams=("Blue",), display_name="Tom Tulliver")
+    accounts.change(Viewer.SYSTEM, "tom", terms)
+
+    assert viewer_of("tom").led_teams == (TeamSpan("Blue", date(2026, 3, 1), None),)
+
+
 def test_a_manager_has_the_teams_that_their_sites_have_today(
     add_person: Callable[..., str],
 ) -> None:

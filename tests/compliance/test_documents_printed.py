@@ -4,6 +4,7 @@ and the journal says who printed which version.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import re
@@ -84,6 +85,16 @@ SAID = {
     "advisor_notice": {"en": "At most 10 contacts", "fr": "Au plus 10 contacts"},
     "works_council": {"en": "5 January 2026", "fr": "5 janvier 2026"},
 }
+
+
+def test_officer_and_administrators_alone_name_the_organisation(centre: Path) -> None:
+    may = set()
+    for role in Role:
+        with store.writing() as session, contextlib.suppress(AccessDenied):
+            settings.set_value(session, Viewer("somebody", role), "organisation_name", "Rives")
+            may.add(role)
+
+    assert may == {Role.DPO, Role.ADMIN}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

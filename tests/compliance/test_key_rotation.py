@@ -102,7 +102,10 @@ def test_links_and_sessions_of_before_are_good_until_they_expire(
     rotate("cookie")
 
     key_rotation.finish()
-    assert sessions.resume(token, HERE).viewer.username == "tom"
+    tom = sessions.resume(token, HERE).viewer
+    assert tom.username == "tom"
+    with pytest.raises(AccessDenied):
+        key_rotation.rotate(tom, "cookie")
     assert signed_links.unseal("audio", link) == {"a": 1}
     assert sessions.find_new_browsers("tom", HERE) == []
     later = sessions.sign_in("tom", PASSWORD, HERE, 7)

@@ -156,10 +156,12 @@ def test_one_click_stops_the_mails_by_post_and_never_by_looking(
 
 
 def test_the_link_of_a_leaver_does_no_harm(mailed: Mailbox, set_clock: SetClock) -> None:
-    ticket = mail_choices.build_ticket("adv0", "digest", None)
+    ticket, leaver = mail_choices.build_ticket("adv0", "digest", None), viewer_of("adv0")
     accounts.disable(SYSTEM, "adv0")
 
     assert open_links().post(f"/mail/{ticket}").status_code == 200
+    with pytest.raises(AccessDenied):
+        mail_choices.change(leaver, address="adv0@elsewhere.example")
 
 
 class Hook(BaseHTTPRequestHandler):

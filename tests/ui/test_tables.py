@@ -28,7 +28,7 @@ def show_two_tables() -> None:
     tables.show([], columns, "empty")
 
 
-def test_a_table_that_needs_more_than_a_small_screen_wraps_and_others_are_no_wider_than_their_texts() -> None:
+def test_a_table_wider_than_a_small_screen_wraps_and_others_are_as_wide_as_their_texts() -> None:
     app = AppTest.from_function(show_two_tables).run()
 
     assert not app.exception
