@@ -519,7 +519,10 @@ def test_a_sealed_recording_is_opened_by_two_with_a_reason(
     number = sealed.ask(dora, None, "c", "a dispute of the contract")
     with pytest.raises(AccessDenied):
         sealed.build_file(dora, number, "audio")
-    for nobody in (dora, viewer_of("max"), viewer_of("lea")):
+    with pytest.raises(AccessDenied):
+        sealed.ask(dora, None, "unknown", "a dispute of the contract")
+    asker = replace(mona, username="dora")  # who asked cannot agree, whatever they are by then
+    for nobody in (dora, viewer_of("max"), viewer_of("lea"), asker):
         with pytest.raises(AccessDenied):
             sealed.agree(nobody, number)
     assert [item.reason for item in sealed.find_all(mona)] == ["a dispute of the contract"]
@@ -527,6 +530,8 @@ def test_a_sealed_recording_is_opened_by_two_with_a_reason(
 
     sealed.agree(mona, number)
     assert sealed.build_file(dora, number, "audio").content.startswith(b"RIFF")
+    with pytest.raises(AccessDenied):
+        sealed.build_file(mona, number, "audio")
     aged = deletion.add_months(START.date(), -61)  # the period of its class is five years
     for change in (
         sa.update(SealedOpening).values(confirmed_at=now() - timedelta(days=8)),

@@ -226,11 +226,14 @@ def test_a_call_that_may_not_be_kept_is_heard_by_nobody_from_that_moment_on(
     assert [path for path in vault.folder().rglob("*") if path.is_file()] == []
 
 
-def test_proof_of_a_contract_is_kept_and_never_played(heard: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("change", [{"kept_as": "proof"}, {"purpose": "training"}])
+def test_what_is_kept_for_something_else_is_not_played_for_evaluation(
+    heard: int, change: dict[str, str]
+) -> None:
     with store.writing() as session:
-        session.execute(sa.update(Recording).values(kept_as="proof"))
+        session.execute(sa.update(Recording).values(change))
 
-    assert not may_play("max")
+    assert may_play("max") == ("purpose" in change)  # for training
     with store.reading() as session, pytest.raises(AccessDenied):
         recordings.require_playable(session, viewer_of("max"), heard, "evaluation")
 

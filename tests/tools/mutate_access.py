@@ -75,6 +75,8 @@ EQUIVALENT: dict[str, str] = {
             "qa_core/analysis/targets.py: remove: viewer.require(Permission.EDIT_TARGETS)",
             "qa_core/compliance/proportionality.py: find: "
             "viewer.require(Permission.SEE_COMPLIANCE)",
+            "qa_core/ingest/watch/folder.py: __init__: viewer.require(Permission.MANAGE_IMPORTS)",
+            "qa_core/compliance/recordings/sealed.py: agree: viewer.require(Permission.SEE_RULES)",
             "qa_core/compliance/requests.py: ask_exclusion: "
             "viewer.require(Permission.SEE_OWN_QUALITY)",
             "qa_core/upkeep/subjects.py: export_for: viewer.require(Permission.MANAGE_COMPLIANCE)",
@@ -127,6 +129,8 @@ EQUIVALENT: dict[str, str] = {
             "viewer.require(Permission.SEE_SCORES)",
         ),
         _ADVISORS_ALONE: (
+            "qa_core/compliance/requests.py: enter_objection: "
+            "viewer.require(Permission.SEE_OWN_QUALITY)",
             "qa_core/compliance/recordings/playback_list.py: count_own: "
             "viewer.require(Permission.SEE_OWN_QUALITY)",
             "qa_core/compliance/recordings/playback_list.py: find_own: "

@@ -320,7 +320,9 @@ def test_a_mail_and_a_screen_say_what_their_figures_leave_out(
         session.add(ImportBatch(id="b", digest="x", system="generic", state="done",
                                 finished_at=now(), **batch))  # fmt: skip
     sentences = {*_say(["missed_out_of_scope", "answered_only"])}
-    for name, expected in {"lea": sentences, "max": sentences, "maxi": set()}.items():
+    # One of the two says it all.
+    why = {*_say(["missed_out_of_scope"])}
+    for name, expected in {"lea": why, "max": why, "maxi": set()}.items():
         mail = digests.build(people[name].viewer, "2026-W22")
         lines = {line for section in mail.sections for line in section.lines}
         assert lines & sentences == expected, name
