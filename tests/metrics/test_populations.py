@@ -13,6 +13,7 @@ import pytest
 from builders.centres import add_people, contact, interval, land, land_intervals
 
 from qa_core.access.roles import Role, TeamSpan, Viewer
+from qa_core.base.errors import Refusal
 from qa_core.centre.settings import SERVICE_LEVEL_FORMULAS
 from qa_core.metrics import kpis, query
 from qa_core.metrics.kpis.dimensions import Filters, Period
@@ -22,6 +23,7 @@ SEES_ALL = Viewer("maxi", Role.MANAGER, managed_teams=("Nord",), sees_unassigned
 LEAD = Viewer("lea", Role.TEAM_LEAD, led_teams=(TeamSpan("Nord"),))
 NEW_LEAD = Viewer("leo", Role.TEAM_LEAD, led_teams=(TeamSpan("Nord", date(2026, 5, 5)),))
 ADVISOR = Viewer("ann", Role.ADVISOR, advisor_id="a1")
+EXECUTIVE = Viewer("rex", Role.EXECUTIVE)
 CONCERNED = (MANAGER, LEAD, NEW_LEAD, ADVISOR)
 NEEDING = (
     "answer_rate",
@@ -136,6 +138,10 @@ def test_a_service_level_that_ignores_abandons_stands(centre: Path) -> None:
     assert all(value != value for value in found.values())
     overrides = {"service_level_formula": "abandons_ignored"}
     assert read(LEAD, "service_level", overrides=overrides)[0].value == 1.0
+    with pytest.raises(Refusal, match="only managers see other values"):
+        query.measure_under(
+            EXECUTIVE, "service_level", "service_level_formula", SERVICE_LEVEL_FORMULAS
+        )
 
 
 def test_intervals_that_name_their_team_say_what_it_missed(centre: Path) -> None:

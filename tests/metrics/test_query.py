@@ -642,6 +642,7 @@ def test_filters_offer_only_values_of_the_viewer_s_own_contacts(two_teams: Path)
     assert query.find_values(MANAGER, "queue") == [("care", 2), (None, 1)]
     assert query.find_values(MANAGER, "advisor") == [("Ann (a1)", 2), ("Bob", 1)]
     assert query.find_values(LEAD, "team") == [("Nord", 2)]
+    assert query.find_values(LEAD, "declared") == [(None, 2)]
     with pytest.raises(AccessDenied):
         query.find_values(ADVISOR, "advisor")
     with pytest.raises(AccessDenied):

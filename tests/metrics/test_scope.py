@@ -21,6 +21,7 @@ from qa_core.metrics.law import evaluator_contact, sampling_frame
 from qa_core.metrics.law.legal_obstacles import LegalFacts
 from qa_core.metrics.rows import severity
 from qa_core.storage.records import store
+from qa_core.upkeep import subjects
 
 SYSTEM = Viewer.SYSTEM
 MANAGER = Viewer("max", Role.MANAGER, managed_teams=("Nord",))
@@ -174,6 +175,10 @@ def test_a_contact_is_assigned_to_who_evaluates_it_and_to_nobody_else(two_teams:
     ):
         with pytest.raises(AccessDenied):
             ask(viewer, contact_id)
+    subjects.restrict(SYSTEM, contact=("generic", "Nord-care-0"), reason="contested")
+    for viewer in (EVALUATOR, SYSTEM):
+        with pytest.raises(AccessDenied):
+            ask(viewer, "Nord-care-0")
 
 
 def test_what_a_role_may_not_ask_is_denied(two_teams: Rows) -> None:
