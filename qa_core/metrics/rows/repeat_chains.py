@@ -20,7 +20,7 @@ from qa_core.metrics.kpi.dimension_sql import Names
 from qa_core.metrics.kpi.measure import build_query
 from qa_core.metrics.kpi.statements import MetricQuery, case_by_date, changes_of, parts_of
 from qa_core.metrics.kpis import COUNTED_DIRECTION, formatting, get_kpi
-from qa_core.metrics.kpis.dimensions import Filters
+from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.metrics.rows.contacts import contact_columns, shown_customer
 from qa_core.storage import audit_log
 from qa_core.storage.engine import current
@@ -160,10 +160,8 @@ def find_history(viewer: Viewer, source_system: str, contact_id: str) -> Custome
     customer, at = origins[0]["customer_key"], origins[0]["started_at"].to_pydatetime()
     around = timedelta(days=NEIGHBOUR_DAYS)
     # A day more on both sides: months follow the centre's clock.
-    months = {
-        "first_month": f"{at - around - timedelta(days=1):%Y-%m}",
-        "last_month": f"{at + around + timedelta(days=1):%Y-%m}",
-    }
+    days = Period(at.date(), at.date())
+    months = dimension_sql.months(days, before=NEIGHBOUR_DAYS + 1, after=NEIGHBOUR_DAYS + 1)
     same = (
         itself
         if customer is None or customer != customer
