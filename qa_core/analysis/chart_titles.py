@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from qa_core.base import declared
 from qa_core.base.i18n import N_, _, ngettext, uncapitalise
 from qa_core.metrics.kpis import formatting
 from qa_core.stats import CONFIDENCE, Comparison
@@ -13,19 +14,7 @@ SIGNIFICANCE_LEVEL = 1 - CONFIDENCE
 
 SIDES = {"below": -1, "under_average": -1, "near_low": -1}
 SIDES |= {"above": 1, "over_average": 1, "near_high": 1}
-TREND_TITLES = {
-    "no_data": N_("No data in this period"),
-    "restarted": N_("Too little data for control limits since the rules changed"),
-    "short": N_("Too little data for control limits"),
-    "below": N_("Below the limit for {duration}"),
-    "above": N_("Above the limit for {duration}"),
-    "under_average": N_("Below its average for {duration}"),
-    "over_average": N_("Above its average for {duration}"),
-    "near_low": N_("Near its lower limit"),
-    "near_high": N_("Near its upper limit"),
-    "back": N_("Back within its usual range"),
-    "usual": N_("Within its usual range"),
-}
+TREND_TITLES: dict[str, str] = declared.read(__file__)["trends"]
 """Titles by the state of the end of a series (`_judge_trend`)."""
 
 

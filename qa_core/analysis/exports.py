@@ -6,7 +6,8 @@ from typing import Any
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis import note_texts, tracking_numbers
-from qa_core.base.i18n import N_, _, capitalise
+from qa_core.base import declared
+from qa_core.base.i18n import _, capitalise
 from qa_core.centre.settings import get_setting
 from qa_core.metrics import downloads, query, spreadsheets
 from qa_core.metrics.kpis import Kpi, formatting, get_kpi
@@ -23,25 +24,9 @@ from qa_core.metrics.spreadsheets import (
     unit_format,
 )
 
-COLUMNS = {
-    "value": N_("Value"),
-    "numerator": N_("Numerator"),
-    "denominator": N_("Denominator"),
-    "n": N_("n"),
-    "low": N_("95 % from"),
-    "high": N_("95 % to"),
-    "status": N_("Status"),
-    "notes": N_("Notes"),
-}
-
-
-CONTACT_COLUMNS = {
-    "local_start": N_("Started"), "channel": N_("Channel"), "queue": N_("Queue"),
-    "reason": N_("Reason"), "team": N_("Team"), "advisor": N_("Advisor"),
-    "outcome": N_("Outcome"),
-    "wait_seconds": N_("Wait"), "talk_seconds": N_("Talk"), "csat": N_("Rating"),
-    "campaign": N_("Campaign"), "customer": N_("Customer"),
-}  # fmt: skip
+_DECLARED = declared.read(__file__)
+COLUMNS: dict[str, str] = _DECLARED["figures"]
+CONTACT_COLUMNS: dict[str, str] = _DECLARED["contacts"]
 """Columns of a list of contacts; the viewer's permissions limit them."""
 MAX_CONTACTS = 5000
 """Maximum contacts of a file; it is for reading, not for bulk extraction."""

@@ -95,7 +95,9 @@ def finish() -> None:
             needs_old = any(map(vault.is_under_old_key, _find_files() - done))
         for key in old_keys:
             if not (needs_old if key.name == "recordings" else _is_needed(key)):
-                _destroy(key)
+                with store.writing() as session:
+                    audit_log.record(session, "system", "secret_destroyed", key.name, key.key_id)
+                    key.file.unlink(missing_ok=True)
 
 
 def find_under_old_key() -> set[str]:
@@ -141,12 +143,6 @@ def _encrypt_recordings() -> set[str]:
                 environment.sync((vault.folder() / name).parent)
         draft.unlink(missing_ok=True)
     return names
-
-
-def _destroy(key: KeyFile) -> None:
-    with store.writing() as session:
-        audit_log.record(session, "system", "secret_destroyed", key.name, key.key_id)
-        key.file.unlink(missing_ok=True)
 
 
 _FILES = sa.select(Recording.file_name).where(Recording.file_name.is_not(None))

@@ -65,12 +65,16 @@ def _find_messages() -> list[tuple[str | tuple[str, str], tuple[str, int]]]:
     return messages
 
 
-def _find_declared() -> Iterator[tuple[str, tuple[str, int]]]:
-    """Find the messages of declarations: texts under the keys that a file's `messages` name."""
+def _find_declared() -> Iterator[tuple[str | tuple[str, ...], tuple[str, int]]]:
+    """Find the messages of declarations: texts under the keys that a file's `messages` name,
+    and pairs of forms in the sections that its `plurals` name.
+    """
     for file in (PROJECT / "qa_core").rglob("*.toml"):
         content = tomllib.loads(file.read_text(encoding="utf-8"))
-        for text in _list_texts(content, content.get("messages", ())):
-            yield text, (file.relative_to(PROJECT).as_posix(), 1)
+        sections = (content[name].values() for name in content.get("plurals", ()))
+        pairs = (tuple(forms) for section in sections for forms in section)
+        for message in (*_list_texts(content, content.get("messages", ())), *pairs):
+            yield message, (file.relative_to(PROJECT).as_posix(), 1)
 
 
 def _list_texts(value: Any, keys: Container[str], is_message: bool = False) -> Iterator[str]:

@@ -8,8 +8,9 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis.alerts.rules import Rule, RuleKind, build_rule
+from qa_core.base import declared
 from qa_core.base.errors import AccessDenied
-from qa_core.base.i18n import N_, _, ngettext, uncapitalise
+from qa_core.base.i18n import _, ngettext, uncapitalise
 from qa_core.base.row_values import build_from_row, read_fields
 from qa_core.metrics import query
 from qa_core.metrics.kpis import dimensions, formatting, get_kpi
@@ -20,6 +21,8 @@ from qa_core.storage.records.alerts import AlertEvent, AlertRule
 from qa_core.storage.records.base import now
 
 STATES = ("open", "acknowledged", "closed")
+
+_SIGNALS: dict[str, dict[str, str]] = declared.read(__file__)
 
 
 @dataclass(frozen=True)
@@ -121,27 +124,6 @@ def describe_slice(event: Alert) -> str:
     return f"{title}, {uncapitalise(dimension)} {name}"
 
 
-SIGNAL_TEXTS = {
-    ("threshold", 1): N_("{value} {when}, above {reference}"),
-    ("threshold", -1): N_("{value} {when}, below {reference}"),
-    ("beyond_limit", 1): N_("{value} {when}, above its control limit of {reference}"),
-    ("beyond_limit", -1): N_("{value} {when}, below its control limit of {reference}"),
-    ("two_of_three", 1): N_("{value} {when}, again far above its usual {reference}"),
-    ("two_of_three", -1): N_("{value} {when}, again far below its usual {reference}"),
-    ("run", 1): N_("{value} {when}, above its usual {reference} for eight periods or more"),
-    ("run", -1): N_("{value} {when}, below its usual {reference} for eight periods or more"),
-    ("target", 1): N_("{value} {when}, clearly above its target of {reference}"),
-    ("target", -1): N_("{value} {when}, clearly below its target of {reference}"),
-}
-
-
-TEXTS_WITHOUT_REFERENCE = {
-    1: N_("{value} {when}, unusually high"),
-    -1: N_("{value} {when}, unusually low"),
-}
-"""Texts where the usual value is hidden."""
-
-
 def describe(event: Alert, currency: str | None = None) -> str:
     """Describe an alert in one line: value, period, reference."""
     unit, grain = get_kpi(event.rule.kpi).unit, event.rule.grain
@@ -150,11 +132,8 @@ def describe(event: Alert, currency: str | None = None) -> str:
     value, reference = (
         formatting.value(amount, unit, currency) for amount in (event.value, event.reference)
     )
-    text = (
-        TEXTS_WITHOUT_REFERENCE[event.side]
-        if event.reference is None
-        else SIGNAL_TEXTS[event.fired, event.side]
-    )
+    texts = _SIGNALS["above" if event.side > 0 else "below"]
+    text = texts["unusual" if event.reference is None else event.fired]
     return _(text, value=value, when=f"({when})", reference=reference)
 
 

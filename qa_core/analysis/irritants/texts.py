@@ -6,69 +6,28 @@ from typing import Any
 from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis import exports
 from qa_core.analysis.irritants import action_list, detection
-from qa_core.analysis.irritants.action_list import ActionEntry, ActionState
+from qa_core.analysis.irritants.action_list import ActionEntry
 from qa_core.analysis.irritants.subject import (
     WAIT,
     WAIT_BANDS,
     Count,
     IrritantCandidate,
-    IrritantKind,
     IrritantSubject,
 )
-from qa_core.base.i18n import N_, _
+from qa_core.base import declared
+from qa_core.base.i18n import _
 from qa_core.metrics import downloads
 from qa_core.metrics.kpis import Unit, dimensions, formatting
 from qa_core.metrics.spreadsheets import Cell, Sheet, make_file, unit_format
 
-KINDS = {
-    IrritantKind.REPEATS: N_("Repeat contacts"),
-    IrritantKind.LOW_RATINGS: N_("Low ratings"),
-    IrritantKind.CUSTOMER_WORDS: N_("Customers' words"),
-    IrritantKind.EVALUATOR_WORDS: N_("Evaluators' words"),
-    IrritantKind.TAGS: N_("Evaluators' tags"),
-}
-STATES = {
-    ActionState.NEW: N_("New"),
-    ActionState.LOOKED_AT: N_("Examined"),
-    ActionState.IN_HAND: N_("In hand"),
-    ActionState.SOLVED: N_("Resolved"),
-    ActionState.SET_ASIDE: N_("Set aside"),
-}
-_TITLES = {
-    (IrritantKind.REPEATS, "reason"): N_("Repeat contacts about {name}"),
-    (IrritantKind.REPEATS, "queue"): N_("Repeat contacts, queue {name}"),
-    (IrritantKind.LOW_RATINGS, "reason"): N_("Low ratings about {name}"),
-    (IrritantKind.LOW_RATINGS, "queue"): N_("Low ratings, queue {name}"),
-    (IrritantKind.LOW_RATINGS, WAIT): N_("Low ratings after a wait of {name}"),
-    (IrritantKind.CUSTOMER_WORDS, None): N_("“{name}” in unhappy comments"),
-    (IrritantKind.EVALUATOR_WORDS, None): N_("“{name}” noted by evaluators"),
-    (IrritantKind.TAGS, None): N_("“{name}” tagged by evaluators"),
-}
-_SHARES = {
-    IrritantKind.REPEATS: N_(
-        "{hits} of {n} first contacts had a repeat contact: {share}, {other} elsewhere "
-        "(difference {gap})"
-    ),
-    IrritantKind.LOW_RATINGS: N_(
-        "{hits} of {n} respondents were unhappy: {share}, {other} elsewhere (difference {gap})"
-    ),
-    IrritantKind.CUSTOMER_WORDS: N_(
-        "in {hits} of {n} comments of unhappy customers: {share}, {other} of other comments "
-        "(difference {gap})"
-    ),
-    IrritantKind.EVALUATOR_WORDS: N_(
-        "in {hits} of {n} comments on failed or unhappy contacts: {share}, {other} on the "
-        "others (difference {gap})"
-    ),
-    IrritantKind.TAGS: N_(
-        "on {hits} of {n} failed or unhappy contacts with tags: {share}, {other} on the others "
-        "(difference {gap})"
-    ),
-}
+_DECLARED = declared.read(__file__)
+KINDS: dict[str, str] = _DECLARED["kinds"]
+STATES: dict[str, str] = _DECLARED["states"]
 
 
 def describe_subject(subject: IrritantSubject) -> str:
-    return _(_TITLES[subject.kind, subject.dimension], name=_name(subject))
+    key = "_".join(filter(None, (subject.kind, subject.dimension)))
+    return _(_DECLARED["titles"][key], name=_name(subject))
 
 
 def describe_share(candidate: IrritantCandidate) -> str:
@@ -80,7 +39,7 @@ def describe_share(candidate: IrritantCandidate) -> str:
         "share": formatting.percent(share.value),
         "other": formatting.percent(share.other),
     }
-    return _(_SHARES[candidate.subject.kind], **counts, gap=_format_interval(share.gap))
+    return _(_DECLARED["shares"][candidate.subject.kind], **counts, gap=_format_interval(share.gap))
 
 
 def describe_change(now: Count | None, before: Count | None) -> str:

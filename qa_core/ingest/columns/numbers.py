@@ -213,25 +213,23 @@ def find_sum(
     for label, group, row in zip(labels, groups, rows, strict=True):
         of_group = sums.setdefault(group, {})
         of_group[label] = of_group.get(label, 0) + row
-    seen, equal, of_several, is_clear = Counter(), Counter(), set(), {""}
+    seen, equal, clear = Counter(), Counter(), {""}
     for of_group in sums.values():
-        total, is_several = sum(of_group.values()), len(of_group) > 2
+        total = sum(of_group.values())
         for label, own in of_group.items():
-            if total[0] <= 0 or not (is_several or (len(of_group) > 1 and not label)):
+            others = len(of_group) - 1
+            if total[0] <= 0 or others < (2 if label else 1):
                 continue
-            is_sum = bool((np.abs(2 * own - total) < CENT * len(of_group)).all())
             seen[label] += 1
-            equal[label] += is_sum
-            of_several |= {label} if is_sum and (is_several or not label) else set()
-            is_clear |= {label} if is_sum and own.min() >= MIN_LARGE and len(own) > 1 else set()
-    return next(
-        (
-            label
-            for label in of_several
-            if equal[label] >= max(1 if label in is_clear else MIN_SUMS, MOST_SUMS * seen[label])
-        ),
-        None,
-    )
+            if (np.abs(2 * own - total) < CENT * len(of_group)).all():
+                equal[label] += 1
+                if len(own) > 1 and own.min() >= MIN_LARGE:
+                    clear.add(label)
+    for label, number in equal.items():
+        least = 1 if label in clear else MIN_SUMS
+        if number >= max(least, MOST_SUMS * seen[label]):
+            return label
+    return None
 
 
 def strip_decoration(text: str) -> str:

@@ -4,7 +4,7 @@ else `failed` or `undone`. One import runs at a time.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -197,15 +197,7 @@ def start(
         options=options.as_reading_options(),
         counts=report.tally.as_counts(),
         mapping=report.mapping,
-        decisions=[
-            {
-                "field": item.field,
-                "decision": item.decision,
-                "evidence": item.evidence,
-                "params": [list(pair) for pair in item.params],
-            }
-            for item in report.decisions
-        ],
+        decisions=[asdict(item) for item in report.decisions],
         actor=viewer.username,
     )
     with store.writing() as session:
@@ -235,18 +227,19 @@ def finish(
     batch.quarantine = str(path) if path.exists() else None
     if counts["new"] or counts["updated"]:
         due_work.request(session, *AFTER_IMPORT)
-    audit_log.record(
-        session, batch.actor, "import", batch.id, reason=f"{batch.kind}: {batch.file_name}"
-    )
+    log(session, batch.actor, "import", batch)
 
 
 def fail(session: Session, batch: ImportBatch) -> None:
     """Undo in the records a batch that was interrupted before the lake."""
     rollback_records(session, batch.id)
     batch.state, batch.finished_at = "failed", now()
-    audit_log.record(
-        session, batch.actor, "import_failed", batch.id, reason=f"{batch.kind}: {batch.file_name}"
-    )
+    log(session, batch.actor, "import_failed", batch)
+
+
+def log(session: Session, actor: str, act: str, batch: ImportBatch) -> None:
+    """Record in the audit log what was done with a batch, and which file it is of."""
+    audit_log.record(session, actor, act, batch.id, reason=f"{batch.kind}: {batch.file_name}")
 
 
 def rollback_records(session: Session, batch_id: str) -> None:

@@ -14,7 +14,7 @@ from qa_core.ingest.load import batches
 from qa_core.ingest.matching import evaluation_rows, late_joins, pending_rows
 from qa_core.ingest.rules import apply, rectified
 from qa_core.quality import evaluations
-from qa_core.storage import audit_log, lake
+from qa_core.storage import lake
 from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.lake.maintenance import IMAGE_DAYS
 from qa_core.storage.lake.tables import quote
@@ -68,9 +68,7 @@ def rollback(batch_id: str, actor: str) -> None:
         # Restored values were written under the rules of their time.
         due_work.request(session, CENTRE_RULES, *AFTER_IMPORT)
         batch.state, batch.finished_at, batch.quarantine = "undone", now(), None
-        audit_log.record(
-            session, actor, "import_undone", batch_id, reason=f"{batch.kind}: {batch.file_name}"
-        )
+        batches.log(session, actor, "import_undone", batch)
     apply.apply_if_due()
     rectified.keep()
     recordings.delete_forbidden(actor)

@@ -19,18 +19,8 @@ from qa_core.ingest.platforms.fields import Cells
 from qa_core.ingest.platforms.reader import LOCAL_DATE, ExportReader, FoldSession
 from qa_core.ingest.staging.declaration import BY_EXTERNAL_PARTY
 from qa_core.ingest.staging.pseudonyms import find_outside_number, is_withheld
-from qa_core.ingest.words.tables import index_tool_words
+from qa_core.ingest.words.tables import index_tool_words, list_layouts
 
-CSV = (
-    "accountcode", "src", "dst", "dcontext", "clid", "channel", "dstchannel", "lastapp", "lastdata",
-    "start", "answer", "end", "duration", "billsec", "disposition", "amaflags", "uniqueid",
-    "userfield",
-)  # fmt: skip
-CUSTOM = (
-    "clid", "src", "dst", "dcontext", "channel", "dstchannel", "lastapp", "lastdata", "start",
-    "answer", "end", "duration", "billsec", "disposition", "amaflags", "accountcode", "uniqueid",
-    "userfield", "sequence",
-)  # fmt: skip
 MIN_CELLS = 15
 _HEADERS = {"calldate": "start", "recordingfile": "recording", "cnum": "src_number"}
 _DATE = re.compile(rf"^(?:\d{{4}}-\d{{2}}-\d{{2}} \d{{1,2}}:\d{{2}}:\d{{2}}|{LOCAL_DATE})")
@@ -56,7 +46,7 @@ def _is_disposition(cell: str) -> bool:
 
 
 _TESTS = {"start": _DATE.match, "end": _is_end, "disposition": _is_disposition}
-LAYOUTS = Rows(tuple(Layout(names, _TESTS, MIN_CELLS) for names in (CSV, CUSTOM)))
+LAYOUTS = Rows(tuple(Layout(names, _TESTS, MIN_CELLS) for names in list_layouts("asterisk_cdr")))
 
 
 def read(export: ExportReader) -> Iterator[pa.Table]:

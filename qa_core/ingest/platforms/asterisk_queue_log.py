@@ -34,12 +34,7 @@ EXITS = {
     "SYSCOMPAT": "failed",
 }
 """Events that end the wait without an answer, and what a contact that ends so is."""
-AGENT_EVENTS = (
-    "ADDMEMBER", "REMOVEMEMBER", "PAUSE", "UNPAUSE", "PAUSEALL", "UNPAUSEALL", "PAUSEREASON",
-    "PENALTY", "MEMBERPENALTY", "AGENTLOGIN", "AGENTLOGOFF", "AGENTCALLBACKLOGIN",
-    "AGENTCALLBACKLOGOFF", "CONFIGRELOAD", "QUEUESTART", "RINGINUSE", "LOGIN", "LOGOUT",
-    "STARTSESSION", "ENDSESSION", "STARTPAUSE", "ENDPAUSE",
-)  # fmt: skip
+AGENT_EVENTS = load_table("tools")["asterisk_queue_log"]["events"]["of_agents"]
 CALL_EVENTS = (
     ENTRY, CONNECT, *COMPLETED, *TRANSFERS, *EXITS, "RINGNOANSWER", "RINGCANCELED", "DID",
 )  # fmt: skip

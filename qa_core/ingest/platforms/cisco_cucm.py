@@ -12,19 +12,14 @@ from qa_core.ingest.columns import scalars
 from qa_core.ingest.platforms import fields
 from qa_core.ingest.platforms.call_legs import ANSWERED_OR_LAST, LAST
 from qa_core.ingest.platforms.declaration import Platform
-from qa_core.ingest.platforms.fields import Cells, Item
+from qa_core.ingest.platforms.fields import Cells
 from qa_core.ingest.platforms.reader import ExportReader, FoldSession
 from qa_core.ingest.staging.pseudonyms import find_outside_number
+from qa_core.ingest.words.tables import load_table
 
 _TYPES = ("INTEGER", "VARCHAR", "UNIQUEIDENTIFIER", "TIMESTAMP", "BIGINT")
 _BUSY, _NUMBER_CHANGED = ("17",), ("1", "3", "22", "28")
-_COLUMNS = (
-    "globalCallID_ClusterID", "globalCallID_callManagerId", "globalCallID_callId",
-    "dateTimeOrigination", "dateTimeConnect", "dateTimeDisconnect", "callingPartyNumber",
-    "originalCalledPartyNumber", "finalCalledPartyNumber", "finalCalledPartyUnicodeLoginUserID",
-    "huntPilotDN", "duration", "origCause_value", "destCause_value", "joinOnBehalfOf",
-    "origCalledPartyRedirectOnBehalfOf", "lastRedirectRedirectOnBehalfOf",
-)  # fmt: skip
+_COLUMNS = load_table("tools")["cisco_cucm"]["columns"]
 _NAMES = {simplify(name).replace(" ", ""): name for name in _COLUMNS}
 _RECORDERS = ("27", "28")
 """Recording and monitoring, as the columns `…OnBehalfOf` number them."""
@@ -34,11 +29,11 @@ _BUILT_IN_BRIDGE = re.compile(r"^b\d{5,}$", re.IGNORECASE)
 
 def read(export: ExportReader) -> Iterator[pa.Table]:
     """Read call legs, whose columns are spelt in several ways."""
-    return export.tables((number, _name_cells(row)) for number, row in export.items())
-
-
-def _name_cells(row: Item) -> Cells:
-    return Cells((_NAMES.get(name.replace(" ", ""), name), cell) for name, cell in row.items())
+    legs = (
+        (number, Cells((_NAMES.get(name.replace(" ", ""), name), row[name]) for name in row))
+        for number, row in export.items()
+    )
+    return export.tables(legs)
 
 
 def skip(cells: Cells) -> str | None:

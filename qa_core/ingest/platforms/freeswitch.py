@@ -19,19 +19,10 @@ from qa_core.ingest.platforms.declaration import LegChain, Platform
 from qa_core.ingest.platforms.fields import Cells
 from qa_core.ingest.platforms.reader import LOCAL_DATE, ExportReader, FoldSession
 from qa_core.ingest.staging.pseudonyms import find_outside_number
-from qa_core.ingest.words.tables import index_tool_words
+from qa_core.ingest.words.tables import index_tool_words, list_layouts
 from qa_core.storage.facts.schema import Outcome
 
-EXAMPLE = (
-    "caller name", "caller", "called", "context", "start", "answer", "end", "duration", "talk",
-    "cause", "uuid", "other uuid", "account", "read codec", "write codec",
-)  # fmt: skip
-ASTERISK = (
-    "account", "caller", "called", "context", "caller id", "channel", "other channel",
-    "application", "argument", "start", "answer", "end", "duration", "talk", "cause", "flags",
-    "uuid", "user field",
-)  # fmt: skip
-"""Templates of mod_cdr_csv, as its configuration comes with them."""
+EXAMPLE, ASTERISK = list_layouts("freeswitch")
 _FIELDS = index_tool_words("freeswitch", "headers")
 _UUID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$", re.IGNORECASE)
 _STAMP = re.compile(rf"^(?:\d{{4}}-\d{{2}}-\d{{2}} \d{{2}}:\d{{2}}:\d{{2}}|{LOCAL_DATE})")
@@ -40,8 +31,6 @@ _LEFT_QUEUE = {"TIMEOUT": "timeout", "NO_AGENT_TIMEOUT": "overflow", "EXIT_WITH_
 """Reasons to leave a queue of mod_callcenter unanswered; all others are hanging up."""
 _DIRECTIONS = index_tool_words("freeswitch", "directions")
 _NUMBERED = index_tool_words("freeswitch", "causes")
-
-
 _CONTACT_ID = "CASE WHEN starts_with(call, 'line ') THEN NULL ELSE call END"
 
 

@@ -17,8 +17,8 @@ def find_title_of_meaning(word: str) -> str:
     words = {"yes": N_("yes"), "no": N_("no"), "missing": N_("no value")}
     if word in words:
         return _(words[word])
-    named = {**formatting.OUTCOMES, **formatting.DIRECTIONS, **formatting.HANDLERS}
-    return _(named[word]) if word in named else word
+    dimensions = (formatting.NAMES[name] for name in ("outcome", "direction", "handled_by"))
+    return next((_(names[word]) for names in dimensions if word in names), word)
 
 
 def find_title_and_code(field: str) -> str:

@@ -16,7 +16,7 @@ from qa_core.base.masking import mask_contact_details
 from qa_core.compliance.recordings import audio
 from qa_core.files.archives import is_regular, open_file
 from qa_core.files.decision import Decision
-from qa_core.files.options import ImportOptions
+from qa_core.files.options import PURPOSES, ImportOptions
 from qa_core.ingest.reading import table_reader
 from qa_core.ingest.staging import quarantine
 from qa_core.ingest.staging.pseudonyms import Pseudonyms
@@ -60,9 +60,7 @@ def stage_files(path: Path, options: ImportOptions) -> Staged:
             "no_purpose",
             "File names do not say why the recordings are kept. Name the purpose: training, "
             "evaluation, quality or proof.",
-            options=tuple(
-                f"--purpose {name}" for name in ("training", "evaluation", "quality", "proof")
-            ),
+            options=tuple(f"--purpose {name}" for name in PURPOSES),
         )
     base = path if path.is_dir() else path.parent
     names = sorted(_find_names(base)) if path.is_dir() else [path.name]

@@ -10,9 +10,9 @@ from typing import Any
 
 import duckdb
 
-from qa_core.base import environment
+from qa_core.base import declared, environment
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import _
 from qa_core.centre import settings
 from qa_core.files.options import ImportOptions
 from qa_core.ingest.platforms.reader import AS_TABLE
@@ -36,61 +36,9 @@ MAX_KNOWN_ELSEWHERE = 0.5
 ALWAYS_GUESSED = frozenset(("contact_id",))
 """Fields whose reading is always a default: the same id in two files is the same contact."""
 _TALK = ("talk_seconds", "duration", "handle_seconds", "call_seconds")
-_ANSWERS = {
-    "impossible_date": ("--date-order dmy|mdy|ymd",),
-    "missing_start": ("--map started_at=COLUMN",),
-    "unknown_word": ("--word COLUMN:VALUE=MEANING",),
-    "bad_number": ("--decimal ,|.",),
-    "off_scale": ("--scale FIELD=MIN-MAX",),
-    "too_few_cells": ("--delimiter D",),
-    "too_many_cells": ("--delimiter D",),
-    "no_evaluator": ("--map evaluator=COLUMN",),
-    "unknown_evaluator": ("evaluators confirm NAME --reason R",),
-}
-"""For each reason of rejection, the options that would answer it."""
-
-
-_RATE = N_("{value} % of the contacts were answered: is that right?")
-_TIME = N_("A contact takes {value} seconds on average: is the unit right?")
-_FINDINGS = {
-    "all_answered": ("outcome", _RATE),
-    "none_answered": ("outcome", _RATE),
-    "none_abandoned": (
-        "outcome",
-        N_("None of {value} contacts was abandoned or unanswered: is that right?"),
-    ),
-    LONG_HANDLE_TIME: ("talk_seconds", _TIME),
-    "short_handle_time": ("talk_seconds", _TIME),
-    "one_advisor": (
-        "advisor",
-        N_("One advisor has all {value} contacts: is that the advisor column?"),
-    ),
-    "all_at_midnight": (
-        "started_at",
-        N_("All {value} contacts began at midnight: is the time missing?"),
-    ),
-    "in_the_future": (
-        "started_at",
-        N_("{value} contacts begin after today: are their dates right? Pages end on the last one."),
-    ),
-    "many_rejected": (
-        "file",
-        N_("{value} % of the rows are rejected: was the file read correctly?"),
-    ),
-    "other_answer_rate": (
-        "outcome",
-        N_("The answer rate differs by {value} points from earlier contacts of this source."),
-    ),
-    "other_handle_time": (
-        "talk_seconds",
-        N_("Contacts take {value} times as long as before in this source."),
-    ),
-    "ids_of_other_days": (
-        "contact_id",
-        N_("{value} ids already belong to contacts of other days: does the tool reuse ids?"),
-    ),
-}
-"""Codes of odd findings: the field that each rests on, and its message."""
+_DECLARED = declared.read(__file__)
+_ANSWERS: dict[str, str] = _DECLARED["answers"]
+_FINDINGS: dict[str, dict[str, str]] = _DECLARED["findings"]
 
 
 @dataclass(frozen=True)
@@ -102,13 +50,13 @@ class Oddity:
 
     @property
     def field(self) -> str:
-        return _FINDINGS[self.code][0]
+        return _FINDINGS[self.code]["field"]
 
     def as_json(self) -> dict[str, Any]:
         return {"code": self.code, "message": self.format(), "value": self.value}
 
     def format(self) -> str:
-        return _(_FINDINGS[self.code][1]).format(value=f"{self.value:g}")
+        return _(_FINDINGS[self.code]["message"]).format(value=f"{self.value:g}")
 
 
 def require_few_rejected(staged: Staged, by_law: int = 0) -> None:
@@ -127,7 +75,7 @@ def require_few_rejected(staged: Staged, by_law: int = 0) -> None:
         options=(
             *(AS_TABLE if is_export else ()),
             *dict.fromkeys(
-                option for code, _n in reasons for option in _ANSWERS.get(code, ()) if not is_export
+                _ANSWERS[code] for code, _n in reasons if code in _ANSWERS and not is_export
             ),
         ),
         rejected=rejected,

@@ -129,9 +129,7 @@ SCHEMAS: dict[str, dict[str, pa.DataType]] = {
             if name not in (*schema.NEIGHBOURS, *schema.AFTER_DELETION)
             and name not in ("month", "advisor_id", "batch_id", "tracking_match")
         },
-        "advisor": pa.string(),
-        "advisor_name": pa.string(),
-        "site": pa.string(),
+        **_texts("advisor advisor_name site"),
         "updated_at": MOMENT,
         "excluded_line": pa.bool_(),
     },
@@ -147,8 +145,7 @@ SCHEMAS: dict[str, dict[str, pa.DataType]] = {
     # `answered_at` and `sent_at` in UTC. The file's `resolved`, `contacts` and `comment`
     # have the names of the contact's columns.
     "surveys": {
-        "contact_id": pa.string(),
-        "ticket": pa.string(),
+        **_texts("contact_id ticket"),
         "answered_at": MOMENT,
         "sent_at": MOMENT,
         **{name: _CONTACT[name] for name in ("customer_key", "survey_sent", *SURVEY)},
@@ -167,12 +164,9 @@ SCHEMAS: dict[str, dict[str, pa.DataType]] = {
         if item.name not in ("source_system", "month", "batch_id")
     },
     "advisors": {
-        "advisor_id": pa.string(),
-        "name": pa.string(),
-        "kind": pa.string(),
+        **_texts("advisor_id name kind"),
         "aliases": pa.list_(pa.string()),
-        "team": pa.string(),
-        "site": pa.string(),
+        **_texts("team site"),
         "from": pa.date32(),
         "to": pa.date32(),
     },
@@ -190,13 +184,10 @@ SCHEMAS: dict[str, dict[str, pa.DataType]] = {
     },
     # `file` relative to the manifest; `recorded_at` in UTC.
     "recordings": {
-        "file": pa.string(),
-        "contact_id": pa.string(),
-        "source_system": pa.string(),
+        **_texts("file contact_id source_system"),
         "recorded_at": MOMENT,
         "notice_played": pa.bool_(),
-        "purpose": pa.string(),
-        "class": pa.string(),
+        **_texts("purpose class"),
     },
 }
 """Columns that `rows` may have, by kind, in this order."""

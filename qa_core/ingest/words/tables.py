@@ -70,6 +70,11 @@ def index_tool_words(tool: str, section: str) -> dict[str, str | None]:
     return {word: None if name == "open" else name for name, words in meanings for word in words}
 
 
+def list_layouts(tool: str) -> list[tuple[str, ...]]:
+    """List the columns of each of a tool's `layouts` of rows without a header."""
+    return [tuple(names) for names in load_table("tools")[tool]["layouts"].values()]
+
+
 def list_words(name: str) -> frozenset[str]:
     """List the simplified words of one of the `lists`, over all languages."""
     tables = (load_table(language).get("lists", {}) for language in LANGUAGES)

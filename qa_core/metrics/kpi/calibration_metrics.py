@@ -68,7 +68,7 @@ class MarkPair:
 
 def is_visible(viewer: Viewer) -> sa.ColumnElement[bool]:
     """Return which sessions the viewer may know of: who manages, those whose contacts are
-    all in their scope; of evaluators `takes_part` asks one by one.
+    all in their scope; evaluators are asked for one by one (`find_calibrations`).
     """
     if viewer.can(Permission.MANAGE_CALIBRATIONS):
         contact = CalibrationContact.__table__
@@ -78,11 +78,6 @@ def is_visible(viewer: Viewer) -> sa.ColumnElement[bool]:
         )
         return sa.not_(sa.exists(outside))
     return sa.true() if viewer.role == Role.EVALUATOR else sa.false()
-
-
-def takes_part(viewer: Viewer, row: Calibration) -> bool:
-    """Return whether the viewer manages sessions or is one of the evaluators of this one."""
-    return viewer.can(Permission.MANAGE_CALIBRATIONS) or viewer.username in row.evaluators
 
 
 def find_calibrations(
@@ -95,7 +90,9 @@ def find_calibrations(
         "A manager sees a session if all its contacts are in scope. So the statement searches "
         "for contacts outside.",
     )
-    return [row for row in session.scalars(calibrations) if takes_part(viewer, row)]
+    manages = viewer.can(Permission.MANAGE_CALIBRATIONS)
+    rows = session.scalars(calibrations)
+    return [row for row in rows if manages or viewer.username in row.evaluators]
 
 
 def on_marks(statement: sa.Select) -> Unscoped:

@@ -164,7 +164,7 @@ def misses_of(
     same = {"partition_by": CONTACTS.c.customer_number, "order_by": order}
     before = sa.func.max(sa.case((own, started_at))).over(**same, rows=(None, -1))
     called_back = sa.func.min(sa.case((OUTGOING, started_at))).over(**same, rows=(1, None))
-    window = recovery_window(question, CONTACTS.c.local_start)
+    window = window_of(question, "recovery_hours", "recovery_seconds")
     is_known = CONTACTS.c.has_customer
     is_repeated = sa.and_(
         is_known, before.is_not(None), sa.extract("epoch", started_at - before) <= window
@@ -679,13 +679,13 @@ def parts_of(question: MetricQuery, kpi: Kpi, columns: sa.ColumnCollection) -> C
     return Contribution(**merged_fields)
 
 
-def recovery_window(
-    question: MetricQuery, clock: sa.ColumnElement[datetime]
-) -> sa.ColumnElement[float]:
-    """Return the seconds within which a caller missed at that moment has to be reached."""
-    runs = changes_of(question.pieces, ("recovery_hours",))
-    windows = [question.current_inputs(settings).recovery_seconds for _, settings in runs]
-    return case_by_date(runs, windows, clock)
+def window_of(question: MetricQuery, setting: str, name: str) -> sa.ColumnElement[float]:
+    """Return the window, in seconds, that a setting gives for the day of a contact; `name`: of
+    the window among the inputs.
+    """
+    runs = changes_of(question.pieces, (setting,))
+    windows = [getattr(question.current_inputs(settings), name) for _, settings in runs]
+    return case_by_date(runs, windows, CONTACTS.c.local_start)
 
 
 def changes_of(pieces: SettingsHistory, names: tuple[str, ...]) -> SettingsHistory:

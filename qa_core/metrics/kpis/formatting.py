@@ -10,7 +10,7 @@ from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from qa_core.base import environment
+from qa_core.base import declared, environment
 from qa_core.base.i18n import N_, _, capitalise, language, ngettext, uncapitalise
 from qa_core.metrics.kpis import Kpi, Unit
 from qa_core.metrics.kpis.declaration import BOUNDS
@@ -19,6 +19,9 @@ from qa_core.metrics.kpis.dimensions import Period
 NO_DATA = N_("no data")
 MINUS, NO_BREAK, NARROW = "\u2212", "\u00a0", "\u202f"
 _LOCALES = {"en": "en_GB", "fr": "fr_FR"}
+_DECLARED = declared.read(__file__)
+NAMES: dict[str, dict[str, str]] = _DECLARED["names"]
+"""Names of the values of a dimension, by code; those that the centre gives are not among them."""
 
 
 def _locale() -> str:
@@ -238,48 +241,12 @@ def listing(words: Iterable[str]) -> str:
     return format_list(list(words), locale=_locale())
 
 
-CHANNELS = {
-    "phone": N_("Phone"), "chat": N_("Chat"), "email": N_("E-mail"), "sms": N_("Text message"),
-    "social": N_("Social networks"),
-    "video": N_("Video"), "callback": N_("Call-back"), "web": N_("Web form"),
-    "messaging": N_("Messaging"),
-}  # fmt: skip
-OUTCOMES = {
-    "answered": N_("Answered"), "abandoned": N_("Abandoned"), "timeout": N_("Timed out"),
-    "overflow": N_("Overflowed"), "voicemail": N_("Voicemail"),
-    "closed": N_("Outside hours"), "refused": N_("Refused"), "failed": N_("Failed"),
-    "unanswered": N_("Not answered"),
-}  # fmt: skip
-DIRECTIONS = {"inbound": N_("Inbound"), "outbound": N_("Outbound"), "internal": N_("Internal")}
-MATCHES = {
-    "id": N_("By the contact's id"),
-    "number_and_time": N_("By number and time"),
-    "number": N_("By number"),
-}
-DECLARED = {"yes": N_("Resolved"), "no": N_("Not resolved")}
-SURVEYED = {"yes": N_("Resolved in one contact"), "no": N_("Not in one contact")}
-HANDLERS = {
-    "person": N_("Person"),
-    "machine": N_("Machine"),
-    "machine_then_person": N_("Machine, then person"),
-}
-_NAMES = {
-    "handled_by": HANDLERS,
-    "declared": DECLARED,
-    "surveyed": SURVEYED,
-    "channel": CHANNELS,
-    "outcome": OUTCOMES,
-    "direction": DIRECTIONS,
-    "tracking_match": MATCHES,
-}
-
-
 def name(dimension: str, key: object) -> str:
     """Name one value of a dimension, or say that it is missing. Names by the centre stay."""
     if is_missing(key):
         return capitalise(_("not known"))
-    if dimension in _NAMES:
-        return _(_NAMES[dimension][key]) if key in _NAMES[dimension] else str(key)
+    if dimension in NAMES:
+        return _(NAMES[dimension][key]) if key in NAMES[dimension] else str(key)
     if dimension == "weekday":
         from babel.dates import get_day_names
 
@@ -316,29 +283,13 @@ def nice_ticks(low: float, high: float, unit: str, count: int = 5) -> list[float
     return ticks if is_enough else nice_ticks(low, high, unit, 2 * count)
 
 
-FORMULAS = {
-    "short_abandons_excluded": N_("Short abandons left out (usual)"),
-    "early_abandons_credited": N_("Abandons within the threshold count as met"),
-    "abandons_ignored": N_("Answered contacts only"),
-    "abandons_penalised": N_("Every abandon counts as missed"),
-    "late_abandons_penalised": N_("Abandons after the threshold count as missed"),
-    "short_abandons_credited": N_("Short abandons count as met"),
-}
-"""The formulas of the service level, as settings name them."""
-SECOND_FACTORS = {
-    "nobody": N_("nobody (optional)"),
-    "deciding": N_("roles that decide over others"),
-    "everybody": N_("everybody"),
-}
-
-
 def setting_value(name: str, value: Any) -> str:
     if value is None:
         return "–"
     if name == "service_level_formula":
-        return _(FORMULAS[value])
+        return _(_DECLARED["formulas"][value])
     if name == "second_factor":
-        return _(SECOND_FACTORS[value])
+        return _(_DECLARED["second_factors"][value])
     if name.endswith("_seconds"):
         return duration(value)
     if name.endswith("_days"):

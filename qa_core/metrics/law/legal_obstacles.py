@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy as sa
 
-from qa_core.base.i18n import N_
+from qa_core.base import declared
 from qa_core.metrics.kpis.recording import names_class
 from qa_core.storage import engine
 from qa_core.storage.facts.guard import Unscoped
@@ -138,7 +138,6 @@ class LegalRule:
     """Rule: `code` for scripts, its number, and the contacts whose acts it forbids."""
 
     code: str
-    title: str
     rule: str
     acts: frozenset[LegalAct]
     is_broken: Test
@@ -152,110 +151,39 @@ _JUDGE = frozenset({LegalAct.EVALUATE, LegalAct.CALIBRATE, LegalAct.IMPORT})
 RULES: tuple[LegalRule, ...] = (
     LegalRule(
         "in_the_future",
-        N_("dated in the future"),
         "R5",
         _EVERY,
         lambda facts: _c.local_start > sa.literal(facts.moment, sa.DateTime),
     ),
-    LegalRule(
-        "before_consultation",
-        N_("before the works council was consulted"),
-        "R4",
-        _EVERY,
-        lambda facts: _is_before(facts.consulted_on),
-    ),
+    LegalRule("before_consultation", "R4", _EVERY, lambda facts: _is_before(facts.consulted_on)),
     LegalRule(
         "before_callers_informed",
-        N_("before callers were informed"),
         "R3",
         _EVERY,
         lambda facts: _is_before(facts.callers_informed_since),
     ),
     LegalRule(
         "machine",
-        N_("handled by a machine"),
         "R22",
         _CHOOSE | _JUDGE,
         lambda facts: _is(_c.handled_by == sa.literal_column(f"'{Handler.MACHINE}'", sa.Text)),
     ),
-    LegalRule(
-        "advisor_not_informed", N_("advisor not informed by that day"), "R4", _EVERY, _is_uninformed
-    ),
-    LegalRule(
-        "objected",
-        N_("the customer objected"),
-        "R3",
-        _EVERY,
-        lambda facts: _is(_c.customer_objected),
-    ),
-    LegalRule(
-        "no_notice",
-        N_("no notice was played"),
-        "R3",
-        _EVERY - _CHOOSE,
-        lambda facts: _is(sa.not_(_c.notice_played)),
-    ),
-    LegalRule(
-        "no_notice",
-        N_("no notice was played"),
-        "R3",
-        _CHOOSE,
-        lambda facts: sa.not_(_is(_c.notice_played)),
-    ),
-    LegalRule(
-        "stopped_by_advisor",
-        N_("stopped by the advisor"),
-        "R9",
-        _EVERY,
-        lambda facts: _is(_c.stopped_by_advisor),
-    ),
-    LegalRule(
-        "private_line",
-        N_("private or representatives' line"),
-        "R9",
-        _EVERY,
-        lambda facts: _is(_c.private_line),
-    ),
-    LegalRule(
-        "excluded",
-        N_("excluded by the data protection officer"),
-        "R9",
-        _EVERY,
-        lambda facts: facts.exclusions.build_test(),
-    ),
-    LegalRule(
-        "expired",
-        N_("past the retention of recordings"),
-        "R5",
-        _EVERY - _JUDGE,
-        lambda facts: _is_before(facts.oldest_recording),
-    ),
-    LegalRule(
-        "too_old",
-        N_("past the retention of evaluations"),
-        "R6",
-        _JUDGE,
-        lambda facts: _is_before(facts.oldest_analysis),
-    ),
-    LegalRule(
-        "proof",
-        N_("kept under a longer obligation"),
-        "R23",
-        frozenset({LegalAct.STORE}),
-        lambda facts: names_class(_c),
-    ),
-    LegalRule(
-        "proof",
-        N_("kept under a longer obligation"),
-        "R23",
-        _EVERY - {LegalAct.STORE},
-        LegalFacts.build_sealed_test,
-    ),
+    LegalRule("advisor_not_informed", "R4", _EVERY, _is_uninformed),
+    LegalRule("objected", "R3", _EVERY, lambda facts: _is(_c.customer_objected)),
+    LegalRule("no_notice", "R3", _EVERY - _CHOOSE, lambda facts: _is(sa.not_(_c.notice_played))),
+    LegalRule("no_notice", "R3", _CHOOSE, lambda facts: sa.not_(_is(_c.notice_played))),
+    LegalRule("stopped_by_advisor", "R9", _EVERY, lambda facts: _is(_c.stopped_by_advisor)),
+    LegalRule("private_line", "R9", _EVERY, lambda facts: _is(_c.private_line)),
+    LegalRule("excluded", "R9", _EVERY, lambda facts: facts.exclusions.build_test()),
+    LegalRule("expired", "R5", _EVERY - _JUDGE, lambda facts: _is_before(facts.oldest_recording)),
+    LegalRule("too_old", "R6", _JUDGE, lambda facts: _is_before(facts.oldest_analysis)),
+    LegalRule("proof", "R23", frozenset({LegalAct.STORE}), lambda facts: names_class(_c)),
+    LegalRule("proof", "R23", _EVERY - {LegalAct.STORE}, LegalFacts.build_sealed_test),
 )
 """Every rule that a contact itself can break; the first that applies is named. The longer
 obligation comes last: audio that is sealed may break this one.
 """
-TITLES: Mapping[str, str] = {rule.code: rule.title for rule in RULES}
+TITLES: dict[str, str] = declared.read(__file__)["titles"]
 
 
 def find_tests(act: LegalAct, facts: LegalFacts) -> dict[str, sa.ColumnElement[bool]]:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base.i18n import N_
+from qa_core.base import declared
 from qa_core.metrics.kpi import dimension_sql
 from qa_core.metrics.kpis.dimensions import Period
 from qa_core.metrics.law import legal_obstacles
@@ -20,35 +20,15 @@ from qa_core.storage import engine
 from qa_core.storage.facts.guard import Scoped
 from qa_core.storage.facts.schema import CONTACTS, Direction, Outcome
 
-REASONS = {
-    "not_answered": N_("Not answered"),
-    "machine": legal_obstacles.TITLES["machine"],
-    "no_advisor": N_("no advisor known"),
-    **{
-        code: legal_obstacles.TITLES[code]
-        for code in (
-            "in_the_future",
-            "before_consultation",
-            "before_callers_informed",
-            "advisor_not_informed",
-            "objected",
-            "no_notice",
-            "stopped_by_advisor",
-            "private_line",
-            "excluded",
-            "proof",
-        )
-    },
-    "not_recorded": N_("Not recorded"),
-    "no_audio": N_("no recording here"),
-    "expired": legal_obstacles.TITLES["expired"],
-    "too_short": N_("shorter than the plan allows"),
-    "too_long": N_("longer than the plan allows"),
-    "already_evaluated": N_("already evaluated"),
-    "already_drawn": N_("already drawn"),
-    "replaced": N_("drawn earlier, then replaced"),
-    "advisor_at_maximum": N_("advisor's maximum reached"),
-}
+_TEXTS = legal_obstacles.TITLES | declared.read(__file__)["reasons"]
+_CODES = (
+    "not_answered", "machine", "no_advisor", "in_the_future", "before_consultation",
+    "before_callers_informed", "advisor_not_informed", "objected", "no_notice",
+    "stopped_by_advisor", "private_line", "excluded", "proof", "not_recorded", "no_audio",
+    "expired", "too_short", "too_long", "already_evaluated", "already_drawn", "replaced",
+    "advisor_at_maximum",
+)  # fmt: skip
+REASONS = {code: _TEXTS[code] for code in _CODES}
 """Why a contact is outside the frame; the first that applies counts, so that the frame
 and all of these make up every contact of the period.
 """

@@ -18,9 +18,9 @@ from qa_core.base.errors import AccessDenied
 from qa_core.metrics.kpi import dimension_sql
 from qa_core.metrics.kpi.dimension_sql import Names
 from qa_core.metrics.kpi.measure import build_query
-from qa_core.metrics.kpi.statements import MetricQuery, case_by_date, changes_of, parts_of
+from qa_core.metrics.kpi.statements import MetricQuery, parts_of, window_of
 from qa_core.metrics.kpis import COUNTED_DIRECTION, formatting, get_kpi
-from qa_core.metrics.kpis.dimensions import Filters
+from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.metrics.rows.contacts import contact_columns, shown_customer
 from qa_core.storage import audit_log
 from qa_core.storage.engine import current
@@ -160,10 +160,8 @@ def find_history(viewer: Viewer, source_system: str, contact_id: str) -> Custome
     customer, at = origins[0]["customer_key"], origins[0]["started_at"].to_pydatetime()
     around = timedelta(days=NEIGHBOUR_DAYS)
     # A day more on both sides: months follow the centre's clock.
-    months = {
-        "first_month": f"{at - around - timedelta(days=1):%Y-%m}",
-        "last_month": f"{at + around + timedelta(days=1):%Y-%m}",
-    }
+    days = Period(at.date(), at.date())
+    months = dimension_sql.months(days, before=NEIGHBOUR_DAYS + 1, after=NEIGHBOUR_DAYS + 1)
     same = (
         itself
         if customer is None or customer != customer
@@ -206,7 +204,7 @@ def _select_chains(question: MetricQuery, limit: int) -> sa.Select:
     customers = _select_customers(question, repeat, limit)
     columns = (*_KEY, CONTACTS.c.customer_key, CONTACTS.c.customer_number, CONTACTS.c.started_at)
     is_repeat = sa.func.coalesce(repeat, sa.false()).label("is_repeat")
-    window = _window(question).label("window_seconds")
+    window = window_of(question, "first_contact_days", "window_seconds").label("window_seconds")
     events = (
         sa.select(*columns, *(CONTACTS.c[name] for name in _DETAILS), is_own, is_repeat, window)
         .where(
@@ -295,13 +293,6 @@ def _select_customers(question: MetricQuery, repeat: sa.ColumnElement[bool], lim
     )
     least = sa.select(sa.func.min(largest.c.in_one_span)).scalar_subquery()
     return sa.select(in_all.c.customer_number).where(in_all.c.repeats >= least).cte("customers")
-
-
-def _window(question: MetricQuery) -> sa.ColumnElement[float]:
-    """Return the seconds within which a contact follows another, by its own day's settings."""
-    runs = changes_of(question.pieces, ("first_contact_days",))
-    windows = [question.current_inputs(settings).window_seconds for _, settings in runs]
-    return case_by_date(runs, windows, CONTACTS.c.local_start)
 
 
 def _link(row: Mapping[str, Any], names: Names) -> ChainContact:

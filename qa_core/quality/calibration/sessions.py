@@ -21,9 +21,8 @@ from qa_core.compliance.conditions import accreditations, gates
 from qa_core.compliance.recordings import law
 from qa_core.metrics.kpi.calibration_metrics import find_calibrations, on_marks
 from qa_core.metrics.law import listening_rights
-from qa_core.quality import scorecards
 from qa_core.quality.calibration.contact_choice import PURPOSE
-from qa_core.quality.evaluations.drafts import CONTACT
+from qa_core.quality.evaluations.drafts import CONTACT, require_published
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
@@ -110,9 +109,7 @@ def open_session(
     listenable = {contact.key: contact for contact in allowed}
     with store.writing() as session:
         gates.require_open(session, PURPOSE)
-        scorecard_row = session.get(ScorecardVersion, grid_id)
-        if scorecard_row is None or scorecard_row.published_at is None:
-            raise Refusal("grid_not_published", scorecards.NOT_PUBLISHED)
+        scorecard_row = require_published(session.get(ScorecardVersion, grid_id))
         accounts = people.find_people(session)
         for username in evaluators:
             account = accounts.get(username)

@@ -143,8 +143,14 @@ def open_plan(
         team = find_members(session, viewer, today).get(advisor_id)
         if team is None:
             raise AccessDenied()
-        _check_evaluations(session, viewer, advisor_id, evaluations)
-        _check_criteria(session, viewer, advisor_id, criteria)
+        theirs = sa.select(Evaluation.id).where(
+            Evaluation.id.in_(evaluations), *_is_published_of(advisor_id)
+        )
+        if set(evaluations) - set(session.scalars(Scoped(theirs, viewer))):
+            raise AccessDenied()
+        known = _find_known_criteria(session, viewer, advisor_id)
+        if unknown := sorted(set(criteria) - known.keys()):
+            raise build_unknown("unknown_criterion", N_("Criterion"), unknown[0])
         plan = CoachingPlan(
             advisor_id=advisor_id,
             team=team,
@@ -330,24 +336,6 @@ def _require_open(plan: CoachingPlan) -> None:
 
 def _is_published_of(advisor_id: str) -> tuple[sa.ColumnElement[bool], ...]:
     return (Evaluation.advisor_id == advisor_id, *PUBLISHED)
-
-
-def _check_evaluations(
-    session: Session, viewer: Viewer, advisor_id: str, evaluations: Sequence[int]
-) -> None:
-    theirs = sa.select(Evaluation.id).where(
-        Evaluation.id.in_(evaluations), *_is_published_of(advisor_id)
-    )
-    if set(evaluations) - set(session.scalars(Scoped(theirs, viewer))):
-        raise AccessDenied()
-
-
-def _check_criteria(
-    session: Session, viewer: Viewer, advisor_id: str, criteria: Sequence[str]
-) -> None:
-    unknown = sorted(set(criteria) - _find_known_criteria(session, viewer, advisor_id).keys())
-    if unknown:
-        raise build_unknown("unknown_criterion", N_("Criterion"), unknown[0])
 
 
 def _find_known_criteria(session: Session, viewer: Viewer, advisor_id: str) -> dict[str, None]:

@@ -1,8 +1,8 @@
 """Texts on coaching: needs, state of plans, effects with their uncertainty."""
 
 from qa_core.analysis import chart_titles
-from qa_core.base import environment
-from qa_core.base.i18n import N_, NN_, _, ngettext
+from qa_core.base import declared, environment
+from qa_core.base.i18n import N_, _, ngettext
 from qa_core.metrics.kpis import formatting
 from qa_core.metrics.rows.scorecard_texts import ScorecardTexts
 from qa_core.quality.coaching.effect import (
@@ -13,31 +13,11 @@ from qa_core.quality.coaching.effect import (
 )
 from qa_core.quality.coaching.gaps import ClearRise, CriterionGap
 from qa_core.quality.coaching.needs import CoachingWeek, Need, NeedKind, NeedReason
-from qa_core.quality.coaching.plans import CoachingPlanView, CoachingState
+from qa_core.quality.coaching.plans import CoachingPlanView
 
-STATES = {
-    CoachingState.OPEN: N_("Under way"),
-    CoachingState.REACHED: N_("Goal reached"),
-    CoachingState.STOPPED: N_("Stopped"),
-}
-
-
-REASONS = {
-    NeedKind.OVERDUE: NN_("Coaching is overdue by {n} day", "Coaching is overdue by {n} days"),
-    NeedKind.UNHEARD: NN_("Not evaluated for {n} week", "Not evaluated for {n} weeks"),
-    NeedKind.UNREAD: NN_(
-        "{n} evaluation not acknowledged for more than a week",
-        "{n} evaluations not acknowledged for more than a week",
-    ),
-    NeedKind.DISPUTED: NN_(
-        "{n} disputed criterion waits for the manager's decision",
-        "{n} disputed criteria wait for the manager's decision",
-    ),
-    NeedKind.TURNED_DOWN: NN_(
-        "{n} dispute was turned down in the last four weeks: talk it over",
-        "{n} disputes were turned down in the last four weeks: talk them over",
-    ),
-}
+_DECLARED = declared.read(__file__)
+STATES: dict[str, str] = _DECLARED["states"]
+REASONS: dict[str, list[str]] = _DECLARED["reasons"]
 """Words for a need with its number; others are about a gap."""
 
 

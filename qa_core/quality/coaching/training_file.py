@@ -44,7 +44,10 @@ def build_file(viewer: Viewer, advisor_id: str, form: str = "csv") -> downloads.
     """
     viewer.require(Permission.SEE_COACHING)
     texts, coaching_plans = find_scorecard_texts(viewer), plans.find_plans(viewer, advisor_id)
-    _require_in_scope(viewer, advisor_id)
+    if viewer.role != Role.ADVISOR:
+        query.get_advisor(viewer, advisor_id)
+    elif advisor_id != viewer.advisor_id:
+        raise AccessDenied()
     with store.reading() as session:
         name = find_names(session).get(advisor_id, advisor_id)
         evaluations = _find_evaluations(session, viewer, advisor_id)
@@ -63,14 +66,6 @@ def build_file(viewer: Viewer, advisor_id: str, form: str = "csv") -> downloads.
         spreadsheets.describe_exporter(viewer),
     ]
     return make_file(Sheet(f"ecoute-training-{advisor_id}", header, rows, about), form)
-
-
-def _require_in_scope(viewer: Viewer, advisor_id: str) -> None:
-    if viewer.role == Role.ADVISOR:
-        if advisor_id != viewer.advisor_id:
-            raise AccessDenied()
-    else:
-        query.get_advisor(viewer, advisor_id)
 
 
 def _build_plan_rows(plan: CoachingPlanView, texts: ScorecardTexts) -> Iterator[list[Any]]:

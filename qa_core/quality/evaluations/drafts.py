@@ -98,7 +98,7 @@ def open_draft(
     earlier = session.scalar(Scoped(existing.order_by(Evaluation.id).limit(1), viewer))
     if earlier is not None:
         return earlier
-    scorecard_row = _require_published(session.get(ScorecardVersion, grid_id))
+    scorecard_row = require_published(session.get(ScorecardVersion, grid_id))
     if kind != SELF:
         key = about.get("source_system") or "", about.get("contact_id") or ""
         listened.require_room(session, key, about.get("advisor_id"))
@@ -123,7 +123,9 @@ def start(viewer: Viewer, drawn_id: int) -> int:
     """Start or resume (once) the evaluation of a contact drawn for the viewer; return its id."""
     _require_evaluator(viewer)
     with store.writing() as session:
-        drawn = _get_drawn(session, viewer, drawn_id)
+        drawn = store.get_in_scope(session, viewer, DrawnContact, drawn_id)
+        if drawn.evaluator != viewer.username:
+            raise AccessDenied()
         plan, day = drawn.draw.plan, drawn.local_start.date()
         _require_may_listen(session, viewer, plan.purpose, drawn.advisor_id, drawn)
         contact = evaluator_contact.find_assigned(
@@ -135,7 +137,7 @@ def start(viewer: Viewer, drawn_id: int) -> int:
                 session,
                 viewer,
                 kind=TARGETED if plan.purpose == TARGETED else SCORED,
-                grid_id=_require_published(newest).id,
+                grid_id=require_published(newest).id,
                 evaluator=viewer.username,
                 purpose=plan.purpose,
                 local_day=day,
@@ -408,18 +410,11 @@ def require_not_own(session: Session, viewer: Viewer, advisor_id: str | None) ->
         )
 
 
-def _require_published(row: ScorecardVersion | None) -> ScorecardVersion:
+def require_published(row: ScorecardVersion | None) -> ScorecardVersion:
+    """Refuse a scorecard that nobody has published, or that there is not."""
     if row is None or row.published_at is None:
         raise Refusal("grid_not_published", scorecards.NOT_PUBLISHED)
     return row
-
-
-def _get_drawn(session: Session, viewer: Viewer, drawn_id: int) -> DrawnContact:
-    """Return the contact drawn for the viewer. Raise AccessDenied for any other."""
-    drawn = store.get_in_scope(session, viewer, DrawnContact, drawn_id)
-    if drawn.evaluator != viewer.username:
-        raise AccessDenied()
-    return drawn
 
 
 def _find_drawn(session: Session, evaluation: Evaluation) -> DrawnContact | None:

@@ -100,9 +100,7 @@ def find_draws(viewer: Viewer, plan: str) -> list[StoredDraw]:
     return visible
 
 
-def find_assignments(
-    viewer: Viewer, plan: str | None = None, limit: int = MAX
-) -> list[DrawnAssignment]:
+def find_assignments(viewer: Viewer, plan: str | None = None) -> list[DrawnAssignment]:
     """Return the drawn contacts in scope: overdue, waiting by due day, done or replaced."""
     viewer.require(Permission.MANAGE_LISTENING)
     today = environment.today()
@@ -117,7 +115,7 @@ def find_assignments(
             sa.case((is_open, DrawnContact.due_on)).asc().nulls_last(),
             DrawnContact.id.desc(),
         )
-        .limit(limit)
+        .limit(MAX)
     )
     with store.reading() as session:
         labels = Names.load(session, frozenset({"advisor"}))

@@ -63,6 +63,14 @@ def _text(name: str, datum: data.Datum = data.CODE, **options: Any) -> sa.Column
     return sa.Column(name, sa.Text, info=datum.info, **options)
 
 
+def _texts(names: str) -> list[sa.Column[str]]:
+    return [_text(name) for name in names.split()]
+
+
+def _columns(kind: type[sa.types.TypeEngine[Any]], names: str) -> list[sa.Column[Any]]:
+    return [sa.Column(name, kind) for name in names.split()]
+
+
 CONTACTS = sa.Table(
     "contacts",
     METADATA,
@@ -74,50 +82,37 @@ CONTACTS = sa.Table(
     sa.Column("started_at", sa.DateTime, nullable=False),  # UTC, without zone
     sa.Column("local_start", sa.DateTime, nullable=False),  # the centre's wall clock
     sa.Column("time_missing", sa.Boolean),  # the source gave a day alone; else null
-    _text("direction"),
-    _text("channel"),
+    *_texts("direction channel"),
     _text("queue", WORDING),
     _text("reason", WORDING),
     _text("advisor_id", ADVISOR_ID),
     _text("team"),
     _text("customer_key", CUSTOMER_KEY),
     _text("outcome"),
-    sa.Column("wait_seconds", sa.Double),
-    sa.Column("talk_seconds", sa.Double),
-    sa.Column("hold_seconds", sa.Double),
-    sa.Column("wrap_seconds", sa.Double),
+    *_columns(sa.Double, "wait_seconds talk_seconds hold_seconds wrap_seconds"),
     sa.Column("transfers", sa.Integer),
     _text("handled_by"),
     sa.Column("machine_seconds", sa.Double),
     sa.Column("handover_wait_seconds", sa.Double),  # from the machine's end to the person
     sa.Column("declared_resolved", sa.Boolean),
-    sa.Column("seconds_to_next", sa.Double),
-    sa.Column("seconds_since_previous", sa.Double),
-    sa.Column("seconds_to_reached", sa.Double),
-    _text("tracking_number"),
-    _text("source"),
-    _text("medium"),
-    _text("campaign"),
+    *_columns(sa.Double, "seconds_to_next seconds_since_previous seconds_to_reached"),
+    *_texts("tracking_number source medium campaign"),
     _text("keyword", FOUND_BY),
     _text("landing_page", FOUND_BY),
     _text("tracking_match"),  # id · number_and_time · number · null
     sa.Column("survey_sent", sa.Boolean),
     sa.Column("csat", sa.Double),
     _text("csat_scale"),  # "1-5": least and greatest mark of the scale as given
-    sa.Column("nps", sa.Double),
-    sa.Column("ces", sa.Double),
+    *_columns(sa.Double, "nps ces"),
     sa.Column("survey_resolved", sa.Boolean),
     sa.Column("survey_contacts", sa.Integer),
     _text("survey_comment", COMMENT),
-    sa.Column("recorded", sa.Boolean),
-    sa.Column("notice_played", sa.Boolean),
-    sa.Column("customer_objected", sa.Boolean),
-    sa.Column("stopped_by_advisor", sa.Boolean),
-    sa.Column("private_line", sa.Boolean),
+    *_columns(
+        sa.Boolean, "recorded notice_played customer_objected stopped_by_advisor private_line"
+    ),
     _text("recording_purpose"),
     # Outbound calls (R21): sales · service · survey; express · running_contract · no
-    _text("purpose_of_call"),
-    _text("prior_consent"),
+    *_texts("purpose_of_call prior_consent"),
     sa.Column("sales_refused", sa.Boolean),
     _text("customer_zone"),
     sa.Column("outside_sales_hours", sa.Boolean),  # on the consumer's clock
@@ -153,9 +148,7 @@ SPEND = sa.Table(
     METADATA,
     sa.Column("day", sa.Date, nullable=False),
     _text("month", nullable=False),  # partition
-    _text("source"),
-    _text("medium"),
-    _text("campaign"),
+    *_texts("source medium campaign"),
     sa.Column("amount", sa.Double, nullable=False),
     _text("currency", nullable=False),
     _text("batch_id", nullable=False),
@@ -172,20 +165,12 @@ INTERVALS = sa.Table(
     sa.Column("started_at", sa.DateTime, nullable=False),  # UTC, without zone
     sa.Column("local_start", sa.DateTime, nullable=False),  # the centre's wall clock
     sa.Column("length_minutes", sa.Integer, nullable=False),
-    _text("queue"),
-    _text("channel"),
-    _text("team"),
-    sa.Column("received", sa.Integer),
-    sa.Column("answered", sa.Integer),
-    sa.Column("abandoned", sa.Integer),
-    sa.Column("short_abandons", sa.Integer),
-    sa.Column("answered_in_threshold", sa.Integer),
+    *_texts("queue channel team"),
+    *_columns(sa.Integer, "received answered abandoned short_abandons answered_in_threshold"),
     sa.Column("threshold_seconds", sa.Double),
     sa.Column("wait_seconds", sa.Double),  # of the answered
     sa.Column("abandon_wait_seconds", sa.Double),  # of the abandoned
-    sa.Column("talk_seconds", sa.Double),
-    sa.Column("hold_seconds", sa.Double),
-    sa.Column("wrap_seconds", sa.Double),
+    *_columns(sa.Double, "talk_seconds hold_seconds wrap_seconds"),
     _text("batch_id", nullable=False),
     info={"stored": data.NOBODY},
 )
@@ -239,20 +224,12 @@ ANSWERS = sa.Table(
     METADATA,
     sa.Column("evaluation_id", sa.Integer, nullable=False),
     sa.Column("is_first", sa.Boolean, nullable=False),
-    sa.Column("source_system", sa.Text),
-    sa.Column("contact_id", sa.Text),
-    sa.Column("advisor_id", sa.Text),
-    sa.Column("team", sa.Text),
+    *_columns(sa.Text, "source_system contact_id advisor_id team"),
     sa.Column("local_start", sa.DateTime, nullable=False),
-    sa.Column("evaluator", sa.Text),
-    sa.Column("grid", sa.Text),
-    sa.Column("section", sa.Text),
-    sa.Column("criterion", sa.Text),
+    *_columns(sa.Text, "evaluator grid section criterion"),
     sa.Column("score", sa.Double),
     sa.Column("outcome", sa.Text),
-    sa.Column("earned", sa.Double),
-    sa.Column("possible", sa.Double),
-    sa.Column("applied_weight", sa.Double),
+    *_columns(sa.Double, "earned possible applied_weight"),
     # The class of error that an answer of 0 is: customer · business · compliance · null.
     sa.Column("critical", sa.Text),
 )
