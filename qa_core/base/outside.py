@@ -4,7 +4,10 @@ verified, and no private network is reached unless its address itself is allowed
 
 import ipaddress
 import socket
+import threading
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from urllib.parse import SplitResult, urlsplit
 
 import urllib3
@@ -20,6 +23,32 @@ class NotAllowed(Exception):
     """The host is not allowed, or its name leads to a private network."""
 
 
+class _Connection(urllib3.connection.HTTPConnection):
+    """Connection that ends where the head of an answer is late. By itself, a socket gives each
+    byte the whole time anew: one byte now and then would hold the caller for good.
+    """
+
+    def getresponse(self) -> urllib3.HTTPResponse:
+        until = time.monotonic() + self.timeout
+        timer = threading.Timer(self.timeout, self._shut)
+        timer.start()
+        try:
+            answer = super().getresponse()
+        finally:
+            timer.cancel()
+        if time.monotonic() >= until:
+            raise TimeoutError
+        return answer
+
+    def _shut(self) -> None:
+        with suppress(OSError):  # over already
+            socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
+
+
+class _TlsConnection(_Connection, urllib3.connection.HTTPSConnection):
+    pass
+
+
 def connect(address: SplitResult, seconds: float) -> urllib3.HTTPConnectionPool:
     """Open a pool to the address that was checked, under the name of the host: another look-up
     of the name could lead elsewhere. Raises NotAllowed, OSError.
@@ -27,14 +56,18 @@ def connect(address: SplitResult, seconds: float) -> urllib3.HTTPConnectionPool:
     [ip, *_rest] = find_addresses(address)
     timeout = urllib3.Timeout(seconds)
     if address.scheme == "http":
-        return urllib3.HTTPConnectionPool(ip, address.port or 80, timeout)
-    return urllib3.HTTPSConnectionPool(
-        ip,
-        address.port or 443,
-        timeout,
-        server_hostname=address.hostname,
-        assert_hostname=address.hostname,
-    )
+        pool = urllib3.HTTPConnectionPool(ip, address.port or 80, timeout)
+        pool.ConnectionCls = _Connection
+    else:
+        pool = urllib3.HTTPSConnectionPool(
+            ip,
+            address.port or 443,
+            timeout,
+            server_hostname=address.hostname,
+            assert_hostname=address.hostname,
+        )
+        pool.ConnectionCls = _TlsConnection
+    return pool
 
 
 def parse_allowed(address: str) -> SplitResult:

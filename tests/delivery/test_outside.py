@@ -8,8 +8,9 @@ import json
 import logging
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from email import message_from_bytes, policy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -162,12 +163,22 @@ def test_the_link_of_a_leaver_does_no_harm(mailed: Mailbox, set_clock: SetClock)
     assert open_links().post(f"/mail/{ticket}").status_code == 200
 
 
+DRIPPING = 0
+"""Status of a server whose answer begins, and goes on byte by byte."""
+
+
 class Hook(BaseHTTPRequestHandler):
     """A receiver that answers with the status of its server."""
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.got.append((self.path, dict(self.headers), body))
+        if self.server.status == DRIPPING:
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nX: ")
+            with suppress(OSError):  # the sender has had enough
+                for _byte in range(100):
+                    self.wfile.write(b"x")
+                    time.sleep(0.05)
         self.send_response(self.server.status)
         self.send_header("Location", "/elsewhere")
         self.end_headers()
@@ -231,14 +242,23 @@ def test_an_alert_on_what_the_person_does_not_see_is_not_told(
     assert hook.got == [] and find_outcomes()["lil"] == ("dropped", "nothing_new")
 
 
-@pytest.mark.parametrize(("status", "state"), [(302, "failed"), (410, "failed"), (503, "due")])
+@pytest.mark.parametrize(
+    ("status", "state"), [(302, "failed"), (410, "failed"), (503, "due"), (DRIPPING, "due")]
+)
 def test_a_receiver_that_fails_is_seen_and_a_redirect_is_not_followed(
-    alerted: Mailbox, set_clock: SetClock, status: int, state: str
+    alerted: Mailbox,
+    set_clock: SetClock,
+    monkeypatch: pytest.MonkeyPatch,
+    status: int,
+    state: str,
 ) -> None:
+    monkeypatch.setattr(webhook, "TIMEOUT_SECONDS", 0.4)
     with receive(status) as hook:
         webhook.enter(viewer_of("all"), f"http://127.0.0.1:{hook.server_port}/in", "teams")
         open_alert(set_clock)
+        begun = time.monotonic()
         assert worker.work() == 0
+        assert time.monotonic() - begun < 4  # dripping goes on for five seconds
         assert [path for path, _headers, _body in hook.got] == ["/in"]
         card = json.loads(hook.got[0][2])["attachments"][0]["content"]
     assert card["type"] == "AdaptiveCard" and "Answer rate" in card["body"][1]["text"]
