@@ -52,16 +52,17 @@ def find_hashes(value: bytes) -> list[str]:
     return [hmac.new(key, value, hashlib.sha256).hexdigest() for key in keys]
 
 
-def count_try(browser: Browser, username: str) -> None:
+def count_try(browser: Browser, username: str, is_code: bool = False) -> None:
     """Count a try at a secret of that account as a failure, until `forget_try`.
 
     Raises Refusal `too_many_tries` while one has to wait. The count of an account from
     everywhere blocks nobody: a new address waits once, and then gets in with the right
-    secret whatever others try meanwhile.
+    secret whatever others try meanwhile. `is_code`: a short code after the right password;
+    those who guess it from many addresses do wait for each other.
     """
     with store.writing() as session:
         moment = _forget_old(session)
-        rows, account = _throttles(session, username, browser)
+        rows, account = _throttles(session, username, browser, is_code)
         own = rows[0][0]
         is_attacked = account.failures >= FAILURES_PER_ACCOUNT and len(rows) > 1
         if is_attacked and not own.failures and own.blocked_until is None:
@@ -92,7 +93,9 @@ def count_bad(browser: Browser, kind: str) -> None:
 
 def forget_try(session: Session, username: str, browser: Browser, keeps_own: bool = False) -> None:
     """Take back the try of that browser; `keeps_own`: its own count stays."""
-    ((own, _), *shared_throttles), account = _throttles(session, username, browser)
+    # Where the own count stays, the password alone was right.
+    rows, account = _throttles(session, username, browser, is_code=not keeps_own)
+    (own, _), *shared_throttles = rows
     session.flush()
     if not keeps_own:
         session.delete(own)
@@ -105,7 +108,7 @@ def forget_try(session: Session, username: str, browser: Browser, keeps_own: boo
 
 
 def _throttles(
-    session: Session, username: str, browser: Browser
+    session: Session, username: str, browser: Browser, is_code: bool
 ) -> tuple[list[tuple[SignInThrottle, int]], SignInThrottle]:
     """Find or make the counts, with limits, that delay this try, and the account's in all."""
     # Hashed: what strangers type into the name field may well be a password.
@@ -115,10 +118,11 @@ def _throttles(
         # Nobody else can make it wait, whatever they try at other addresses or at its own.
         key = hash_with_key(b"browser " + username.encode() + b" " + browser.token)
         return [(_find_throttle(session, f"browser:{key}"), FAILURES_PER_BROWSER)], account
-    return [
-        (_find_throttle(session, f"account:{name}:{network}"), FAILURES_PER_BROWSER),
-        (_find_throttle(session, f"address:{network}"), FAILURES_PER_ADDRESS),
-    ], account
+    limits = {
+        f"account:{name}:{network}": FAILURES_PER_BROWSER,
+        f"address:{network}": FAILURES_PER_ADDRESS,
+    } | ({f"code:{name}": FAILURES_PER_ACCOUNT} if is_code else {})
+    return [(_find_throttle(session, key), limit) for key, limit in limits.items()], account
 
 
 def _find_throttle(session: Session, key: str) -> SignInThrottle:

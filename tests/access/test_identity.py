@@ -25,7 +25,7 @@ from builders.special_files import find_command_without_rights
 from builders.visitors import PASSWORD
 from builders.wires import Wire
 
-from qa_core.access import accounts, identity, sessions, throttle
+from qa_core.access import accounts, identity, passwords, sessions, throttle
 from qa_core.access.roles import Role, Viewer
 from qa_core.access.sessions import Browser
 from qa_core.base import environment
@@ -354,6 +354,15 @@ def test_no_password_opens_such_an_account_and_no_provider_takes_a_local_one(
         with pytest.raises(Refusal) as refused:
             sessions.sign_in("ann", password, HERE, one_time_days=7)
         assert refused.value.code == "sign_in_failed"
+
+    with pytest.raises(Refusal) as refused:
+        accounts.reset(Viewer.SYSTEM, "ann")
+    assert refused.value.code == "external_account"
+    with store.writing() as session:  # as such a reset left it once
+        session.get(Account, "ann").password_hash = passwords.hash_password(PASSWORD)
+    with pytest.raises(Refusal) as refused:
+        sessions.sign_in("ann", PASSWORD, HERE, one_time_days=7)
+    assert refused.value.code == "sign_in_failed"
 
     add_person("root", "admin")
     with pytest.raises(Refusal) as refused:
