@@ -8,6 +8,7 @@ import base64
 import itertools
 import socket
 import sqlite3
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -32,7 +33,7 @@ from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.centre import settings
 from qa_core.compliance import recordings
 from qa_core.compliance.conditions import accreditations, gates
-from qa_core.compliance.recordings import deletion, playback, vault
+from qa_core.compliance.recordings import deletion, law, playback, vault
 from qa_core.storage import audit_log
 from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.records import store
@@ -359,9 +360,17 @@ def test_an_address_tells_nobody_why_it_is_listened_to(heard: int) -> None:
     assert b"May" not in base64.urlsafe_b64decode(sealed + "=" * (-len(sealed) % 4))
 
 
-def test_requests_that_come_at_once_are_one_listening(heard: int) -> None:
-    eve = Wire("eve")
+def test_requests_that_come_at_once_are_one_listening(
+    heard: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def judge_slowly(*given: Any) -> Any:  # as on a busy machine
+        time.sleep(0.3)
+        return judge(*given)
+
+    eve, judge = Wire("eve"), law.judge
     address = eve.ticket(heard)
+    monkeypatch.setattr(law, "judge", judge_slowly)
+    monkeypatch.setattr(store, "NOTE_SECONDS", 1)
 
     with ThreadPoolExecutor(6) as pool:
         answers = list(pool.map(lambda _number: eve.ask(address, "bytes=0-99")[0], range(6)))
