@@ -39,6 +39,15 @@ class Browser:
     address: str = ""
     is_local: bool = False
 
+    @property
+    def network(self) -> str:
+        """The address, or for IPv6 its /64 network: one person may use all of it."""
+        try:
+            ip = ipaddress.ip_address(self.address)
+        except ValueError:
+            return self.address
+        return str(ipaddress.ip_network((ip, 64), strict=False)) if ip.version == 6 else str(ip)
+
 
 def hash_with_key(value: bytes) -> str:
     return find_hashes(value)[0]
@@ -80,7 +89,7 @@ def count_bad(browser: Browser, kind: str) -> None:
     Raises Refusal `too_many_tries`. Kinds have counts of their own: a forgotten script keeps
     no person out.
     """
-    key = f"{kind}:{_find_network(browser.address)}"
+    key = f"{kind}:{browser.network}"
     with store.reading() as session:
         # Before anything is written: a flood of wrong secrets keeps no writer waiting.
         row, moment = session.get(SignInThrottle, key), now()
@@ -112,7 +121,7 @@ def _throttles(
 ) -> tuple[list[tuple[SignInThrottle, int]], SignInThrottle]:
     """Find or make the counts, with limits, that delay this try, and the account's in all."""
     # Hashed: what strangers type into the name field may well be a password.
-    name, network = hash_with_key(b"name " + username.encode()), _find_network(browser.address)
+    name, network = hash_with_key(b"name " + username.encode()), browser.network
     account = _find_throttle(session, f"account:{name}")
     if _is_known(session, username, browser):
         # Nobody else can make it wait, whatever they try at other addresses or at its own.
@@ -131,15 +140,6 @@ def _find_throttle(session: Session, key: str) -> SignInThrottle:
         row = SignInThrottle(key=key, failures=0, last_failure_at=now())
         session.add(row)
     return row
-
-
-def _find_network(address: str) -> str:
-    """Return the address, or for IPv6 its /64 network: one person may use all of it."""
-    try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    return str(ipaddress.ip_network((ip, 64), strict=False)) if ip.version == 6 else str(ip)
 
 
 def _is_known(session: Session, username: str, browser: Browser) -> bool:

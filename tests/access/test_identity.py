@@ -34,6 +34,7 @@ from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.base import now
 from qa_core.storage.records.people import Account, LoginSession
+from qa_core.ui.server import connections, identity_routes
 
 HERE = Browser(b"0123456789abcdef", "Firefox", "192.0.2.7")
 BACK = "http://localhost:8501/sign-in/corporate/callback"
@@ -188,6 +189,19 @@ def test_an_answer_is_good_once(lying: identity_provider.Provider, takes_codes_t
     with pytest.raises(Refusal) as refused:
         identity.finish(corporate(), kept, given["state"], given["code"], HERE)
     assert refused.value.code == "used_token"
+
+
+def test_all_addresses_of_one_network_of_ipv6_have_one_budget(
+    centre: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = functools.partial(connections.Budget, burst=3, per_second=0.001)
+    monkeypatch.setattr(connections, "Budget", few)
+    monkeypatch.setattr(identity_routes, "_budgets", connections.Budgets())
+    addresses = (*(f"2001:db8:1:2::{n}" for n in range(1, 5)), "2001:db8:1:3::1")
+
+    statuses = [Wire(None).ask("/sign-in/nobody", client=one)[0] for one in addresses]
+
+    assert statuses == [403, 403, 403, 429, 403]
 
 
 @pytest.mark.parametrize("state", ["", "%C3%A9", "a b", "x" * 129, "%00", "%F0%9F%94%91"])
