@@ -15,8 +15,8 @@ import urllib3
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
 
-TRANSLATORS = ipaddress.ip_network("64:ff9b::/32")
-"""Addresses that lead to an IPv4 address, which may be private."""
+PUBLIC = ipaddress.ip_network("2000::/3")
+"""All that is given out of IPv6; others are of a site, or lead to an IPv4 address."""
 
 
 class NotAllowed(Exception):
@@ -116,6 +116,6 @@ def find_addresses(address: SplitResult) -> Sequence[str]:
 
 def _is_public(text: str) -> bool:
     ip = ipaddress.ip_address(text)
-    if ip.version == 6 and (ip.ipv4_mapped or ip.sixtofour or ip.teredo or ip in TRANSLATORS):
+    if ip.version == 6 and (ip not in PUBLIC or ip.sixtofour or ip.teredo):
         return False
     return ip.is_global and not ip.is_multicast

@@ -265,6 +265,23 @@ def test_a_receiver_that_fails_is_seen_and_a_redirect_is_not_followed(
     assert find_outcomes()["all"][0] == state
 
 
+def test_a_mail_server_that_is_down_holds_back_no_message(
+    alerted: Mailbox, set_clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_clock(MONDAY)
+    settle_week()
+    mail_choices.change(viewer_of("nora"), address="nora.new@example.org")
+    monkeypatch.setenv("QA_SMTP_URL", "smtp://127.0.0.1:1")
+    with receive() as hook:
+        webhook.enter(viewer_of("all"), f"http://127.0.0.1:{hook.server_port}", "json")
+        set_clock("2026-10-19T07:06")
+        assert run(["alerts", "add", "answer_rate", "--above", "0.1"]) == 0
+        assert run(["alerts", "evaluate"]) == 0
+        assert worker.work() == 1
+    assert len(hook.got) == 1
+    assert (find_outcomes()["nora"], find_outcomes()["all"][0]) == (("due", "unreachable"), "sent")
+
+
 NOT_ALLOWED = (
     "https://other.example.org/in",
     "http://hooks.example.org/in",
@@ -277,7 +294,8 @@ NOT_ALLOWED = (
 )
 PRIVATE = (
     "127.0.0.1", "10.1.2.3", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1", "::1",
-    "fe80::1", "fd00::1", "::ffff:10.0.0.1", "64:ff9b::a00:1", "2002:a00:1::1",
+    "fe80::1", "fd00::1", "::ffff:10.0.0.1", "64:ff9b::a00:1", "2002:a00:1::1", "fec0::1",
+    "::10.0.0.1",
 )  # fmt: skip
 
 
