@@ -581,6 +581,7 @@ def test_keys_are_looked_for_again_when_the_lake_changed_since_they_were_unknown
     ]
 
 
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="macOS says no start")
 def test_a_folder_of_a_killed_process_whose_number_came_back_is_removed(centre: Path) -> None:
     """After a restart of a container, its first process has the number that it had before."""
     temporary = environment.current().temporary_folder

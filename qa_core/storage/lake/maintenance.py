@@ -575,7 +575,7 @@ def remove_dead_folders() -> None:
             try:
                 number = int(maker.split(".")[0])
                 os.kill(number, 0)
-                is_alive = maker == environment.name_process(number)
+                is_alive = environment.name_process(number) in (maker, str(number))
             except ProcessLookupError:
                 is_alive = False
             except (PermissionError, ValueError):
