@@ -8,7 +8,6 @@ import base64
 import itertools
 import socket
 import sqlite3
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -363,20 +362,20 @@ def test_an_address_tells_nobody_why_it_is_listened_to(heard: int) -> None:
 def test_requests_that_come_at_once_are_one_listening(
     heard: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def judge_slowly(*given: Any) -> Any:  # as on a busy machine
-        time.sleep(0.3)
-        return judge(*given)
+    def judge_and_note(session: store.Session, *given: Any) -> Any:
+        is_writer.append("writes" in session.get_bind().get_execution_options())
+        return judge(session, *given)
 
-    eve, judge = Wire("eve"), law.judge
+    eve, judge, is_writer = Wire("eve"), law.judge, []
     address = eve.ticket(heard)
-    monkeypatch.setattr(law, "judge", judge_slowly)
-    monkeypatch.setattr(store, "NOTE_SECONDS", 1)
+    monkeypatch.setattr(law, "judge", judge_and_note)
 
     with ThreadPoolExecutor(6) as pool:
         answers = list(pool.map(lambda _number: eve.ask(address, "bytes=0-99")[0], range(6)))
 
     assert answers == [206] * 6
     assert len(plays()[0]) == len(plays()[1]) == 1
+    assert is_writer.count(True) == 1  # all others would wait for each of them
 
 
 def test_a_link_is_worth_nothing_elsewhere_later_or_changed(
