@@ -26,10 +26,11 @@ from qa_core.cli.app import run
 from qa_core.compliance import audit_report
 from qa_core.metrics import downloads
 from qa_core.storage import audit_log, system_errors
-from qa_core.storage.records import store
+from qa_core.storage.records import due_work, store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.people import LoginSession
 from qa_core.ui import asgi
+from qa_core.upkeep import after_import
 
 
 def act(*actions: str) -> None:
@@ -331,6 +332,27 @@ def test_a_list_says_soon_that_another_writer_holds_the_records(
     freed.cancel()
     holder.rollback()
     assert not app.run().error
+
+
+def test_records_that_fail_for_a_moment_end_no_work_of_the_server(
+    centre: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else nothing would be deleted, and no mail sent, until somebody starts it again."""
+    rounds = []
+
+    def fail(_name: str) -> None:
+        raise sa.exc.OperationalError("SELECT 1", {}, ConnectionError())
+
+    def wait(_seconds: float) -> None:
+        rounds.append(len(rounds))
+        if len(rounds) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(due_work, "find", fail)
+    monkeypatch.setattr(after_import, "wait", wait)
+    with pytest.raises(KeyboardInterrupt):
+        asgi._work_unattended()
+    assert rounds == [0, 1]
 
 
 @pytest.mark.sqlite("it looks into the file of the records")

@@ -29,6 +29,7 @@ from qa_core.storage.records.people import (
     Account,
     AccountRequest,
     Advisor,
+    ExternalIdentity,
     ManagedSite,
     SavedView,
     ServiceToken,
@@ -261,6 +262,12 @@ def add_external(username: str, terms: AccountTerms) -> None:
     Raises Refusal for a name that is taken.
     """
     _perform(Viewer.SYSTEM, AccountAction.ADD, username, terms, is_external=True)
+
+
+def is_external(session: Session, username: str) -> bool:
+    """Return whether an identity provider answers for that account: no password opens it."""
+    identity = sa.select(ExternalIdentity.subject).filter_by(username=username).limit(1)
+    return session.scalar(identity) is not None
 
 
 def change(viewer: Viewer, username: str, terms: AccountTerms) -> None:
@@ -528,6 +535,9 @@ def _check_possible(
         require_unlike(username, session.scalars(sa.select(Account.username)))
     if act != AccountAction.ADD and account is None:
         raise _build_unknown(username)
+    if act == AccountAction.RESET and is_external(session, username):
+        message = N_("{name} signs in at an identity provider, and has no password here.")
+        raise Refusal("external_account", message, name=username)
     if username == viewer.username:
         raise Refusal(
             "own_account", "You cannot do this to your own account. Ask another administrator."

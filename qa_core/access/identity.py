@@ -20,7 +20,6 @@ from urllib.parse import urlencode, urlsplit
 
 import jwt
 import requests
-import sqlalchemy as sa
 
 from qa_core.access import accounts, mail_choices, sessions
 from qa_core.access.accounts import AccountTerms
@@ -229,13 +228,6 @@ def find_sign_out(origin: Origin, return_to: str) -> str | None:
     except (KeyError, Refusal):
         return None
     return f"{address}?{urlencode(parameters)}"
-
-
-def is_external(username: str) -> bool:
-    """Return whether an identity provider answers for that account."""
-    with store.reading() as session:
-        identity = sa.select(ExternalIdentity.subject).filter_by(username=username).limit(1)
-        return session.scalar(identity) is not None
 
 
 def _fetch_claims(

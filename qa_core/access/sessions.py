@@ -121,7 +121,8 @@ def sign_in(username: str, password: str, browser: Browser, one_time_days: int) 
     throttle.count_try(browser, username)
     with store.reading() as session:
         account = session.get(Account, username)
-        password_hash = account.password_hash if account else None
+        is_local = account is not None and not accounts.is_external(session, username)
+        password_hash = account.password_hash if is_local else None
     good, ticket = passwords.matches(password, password_hash), None
     with store.writing() as session:
         account = session.get(Account, username)
@@ -163,7 +164,7 @@ def finish_sign_in(ticket: str, code: str, browser: Browser) -> str:
     """
     claims = signed_links.unseal("second step", ticket)
     username = claims["username"]
-    throttle.count_try(browser, username)
+    throttle.count_try(browser, username, is_code=True)
     with store.writing() as session:
         account = session.get(Account, username)
         expected_claims = account and _build_claims(account, browser)

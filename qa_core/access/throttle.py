@@ -39,6 +39,15 @@ class Browser:
     address: str = ""
     is_local: bool = False
 
+    @property
+    def network(self) -> str:
+        """The address, or for IPv6 its /64 network: one person may use all of it."""
+        try:
+            ip = ipaddress.ip_address(self.address)
+        except ValueError:
+            return self.address
+        return str(ipaddress.ip_network((ip, 64), strict=False)) if ip.version == 6 else str(ip)
+
 
 def hash_with_key(value: bytes) -> str:
     return find_hashes(value)[0]
@@ -52,16 +61,17 @@ def find_hashes(value: bytes) -> list[str]:
     return [hmac.new(key, value, hashlib.sha256).hexdigest() for key in keys]
 
 
-def count_try(browser: Browser, username: str) -> None:
+def count_try(browser: Browser, username: str, is_code: bool = False) -> None:
     """Count a try at a secret of that account as a failure, until `forget_try`.
 
     Raises Refusal `too_many_tries` while one has to wait. The count of an account from
     everywhere blocks nobody: a new address waits once, and then gets in with the right
-    secret whatever others try meanwhile.
+    secret whatever others try meanwhile. `is_code`: a short code after the right password;
+    those who guess it from many addresses do wait for each other.
     """
     with store.writing() as session:
         moment = _forget_old(session)
-        rows, account = _throttles(session, username, browser)
+        rows, account = _throttles(session, username, browser, is_code)
         own = rows[0][0]
         is_attacked = account.failures >= FAILURES_PER_ACCOUNT and len(rows) > 1
         if is_attacked and not own.failures and own.blocked_until is None:
@@ -79,7 +89,7 @@ def count_bad(browser: Browser, kind: str) -> None:
     Raises Refusal `too_many_tries`. Kinds have counts of their own: a forgotten script keeps
     no person out.
     """
-    key = f"{kind}:{_find_network(browser.address)}"
+    key = f"{kind}:{browser.network}"
     with store.reading() as session:
         # Before anything is written: a flood of wrong secrets keeps no writer waiting.
         row, moment = session.get(SignInThrottle, key), now()
@@ -92,7 +102,9 @@ def count_bad(browser: Browser, kind: str) -> None:
 
 def forget_try(session: Session, username: str, browser: Browser, keeps_own: bool = False) -> None:
     """Take back the try of that browser; `keeps_own`: its own count stays."""
-    ((own, _), *shared_throttles), account = _throttles(session, username, browser)
+    # Where the own count stays, the password alone was right.
+    rows, account = _throttles(session, username, browser, is_code=not keeps_own)
+    (own, _), *shared_throttles = rows
     session.flush()
     if not keeps_own:
         session.delete(own)
@@ -105,20 +117,21 @@ def forget_try(session: Session, username: str, browser: Browser, keeps_own: boo
 
 
 def _throttles(
-    session: Session, username: str, browser: Browser
+    session: Session, username: str, browser: Browser, is_code: bool
 ) -> tuple[list[tuple[SignInThrottle, int]], SignInThrottle]:
     """Find or make the counts, with limits, that delay this try, and the account's in all."""
     # Hashed: what strangers type into the name field may well be a password.
-    name, network = hash_with_key(b"name " + username.encode()), _find_network(browser.address)
+    name, network = hash_with_key(b"name " + username.encode()), browser.network
     account = _find_throttle(session, f"account:{name}")
     if _is_known(session, username, browser):
         # Nobody else can make it wait, whatever they try at other addresses or at its own.
         key = hash_with_key(b"browser " + username.encode() + b" " + browser.token)
         return [(_find_throttle(session, f"browser:{key}"), FAILURES_PER_BROWSER)], account
-    return [
-        (_find_throttle(session, f"account:{name}:{network}"), FAILURES_PER_BROWSER),
-        (_find_throttle(session, f"address:{network}"), FAILURES_PER_ADDRESS),
-    ], account
+    limits = {
+        f"account:{name}:{network}": FAILURES_PER_BROWSER,
+        f"address:{network}": FAILURES_PER_ADDRESS,
+    } | ({f"code:{name}": FAILURES_PER_ACCOUNT} if is_code else {})
+    return [(_find_throttle(session, key), limit) for key, limit in limits.items()], account
 
 
 def _find_throttle(session: Session, key: str) -> SignInThrottle:
@@ -127,15 +140,6 @@ def _find_throttle(session: Session, key: str) -> SignInThrottle:
         row = SignInThrottle(key=key, failures=0, last_failure_at=now())
         session.add(row)
     return row
-
-
-def _find_network(address: str) -> str:
-    """Return the address, or for IPv6 its /64 network: one person may use all of it."""
-    try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    return str(ipaddress.ip_network((ip, 64), strict=False)) if ip.version == 6 else str(ip)
 
 
 def _is_known(session: Session, username: str, browser: Browser) -> bool:

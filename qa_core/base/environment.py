@@ -381,6 +381,18 @@ def has_secret(name: str, home: Environment | None = None) -> bool:
     )
 
 
+def name_process(number: int | None = None) -> str:
+    """Name a process, by default this one, by its number and its start: after a restart of a
+    container its number is another's. Where the system does not say the start: by its number.
+    """
+    number = number or os.getpid()
+    try:
+        status = Path(f"/proc/{number}/stat").read_text()
+    except OSError:
+        return str(number)
+    return f"{number}.{status.rpartition(')')[2].split()[19]}"
+
+
 def write_private(path: Path, content: bytes, overwrite: bool = False) -> bool:
     """Create `path` with mode 0600, atomically; False when it exists, unless it is
     overwritten.

@@ -4,7 +4,10 @@ verified, and no private network is reached unless its address itself is allowed
 
 import ipaddress
 import socket
+import threading
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from urllib.parse import SplitResult, urlsplit
 
 import urllib3
@@ -12,12 +15,38 @@ import urllib3
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
 
-TRANSLATORS = ipaddress.ip_network("64:ff9b::/32")
-"""Addresses that lead to an IPv4 address, which may be private."""
+PUBLIC = ipaddress.ip_network("2000::/3")
+"""All that is given out of IPv6; others are of a site, or lead to an IPv4 address."""
 
 
 class NotAllowed(Exception):
     """The host is not allowed, or its name leads to a private network."""
+
+
+class _Connection(urllib3.connection.HTTPConnection):
+    """Connection that ends where the head of an answer is late. By itself, a socket gives each
+    byte the whole time anew: one byte now and then would hold the caller for good.
+    """
+
+    def getresponse(self) -> urllib3.HTTPResponse:
+        until = time.monotonic() + self.timeout
+        timer = threading.Timer(self.timeout, self._shut)
+        timer.start()
+        try:
+            answer = super().getresponse()
+        finally:
+            timer.cancel()
+        if time.monotonic() >= until:
+            raise TimeoutError
+        return answer
+
+    def _shut(self) -> None:
+        with suppress(OSError):  # over already
+            socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
+
+
+class _TlsConnection(_Connection, urllib3.connection.HTTPSConnection):
+    pass
 
 
 def connect(address: SplitResult, seconds: float) -> urllib3.HTTPConnectionPool:
@@ -27,14 +56,18 @@ def connect(address: SplitResult, seconds: float) -> urllib3.HTTPConnectionPool:
     [ip, *_rest] = find_addresses(address)
     timeout = urllib3.Timeout(seconds)
     if address.scheme == "http":
-        return urllib3.HTTPConnectionPool(ip, address.port or 80, timeout)
-    return urllib3.HTTPSConnectionPool(
-        ip,
-        address.port or 443,
-        timeout,
-        server_hostname=address.hostname,
-        assert_hostname=address.hostname,
-    )
+        pool = urllib3.HTTPConnectionPool(ip, address.port or 80, timeout)
+        pool.ConnectionCls = _Connection
+    else:
+        pool = urllib3.HTTPSConnectionPool(
+            ip,
+            address.port or 443,
+            timeout,
+            server_hostname=address.hostname,
+            assert_hostname=address.hostname,
+        )
+        pool.ConnectionCls = _TlsConnection
+    return pool
 
 
 def parse_allowed(address: str) -> SplitResult:
@@ -83,6 +116,6 @@ def find_addresses(address: SplitResult) -> Sequence[str]:
 
 def _is_public(text: str) -> bool:
     ip = ipaddress.ip_address(text)
-    if ip.version == 6 and (ip.ipv4_mapped or ip.sixtofour or ip.teredo or ip in TRANSLATORS):
+    if ip.version == 6 and (ip not in PUBLIC or ip.sixtofour or ip.teredo):
         return False
     return ip.is_global and not ip.is_multicast

@@ -58,7 +58,7 @@ def work() -> int:
     """
     if not enter_due():
         return 0
-    server, sent = environment.find_mail_server(), 0
+    server, sent, only_kind = environment.find_mail_server(), 0, _find_only_kind()
     with ExitStack() as stack:
         connection: list[SMTP] = []
 
@@ -67,11 +67,11 @@ def work() -> int:
                 connection.append(stack.enter_context(mail.connect(server)))
             mail.send(connection[0], message)
 
-        while (entry := ledger.claim(_find_only_kind())) is not None:
+        while (entry := ledger.claim(only_kind)) is not None:
             outcome = _deliver(server, entry, send)
             sent += outcome == ledger.SENT
             if outcome == "unreachable" and entry.kind != schedule.WEBHOOK:
-                break
+                only_kind = schedule.WEBHOOK  # mails wait for their server, messages do not
     return sent
 
 

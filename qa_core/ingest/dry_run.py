@@ -169,7 +169,7 @@ def _compare(key: str, before: dict[str, Any], after: dict[str, Any]) -> FigureE
 def _copy_lake() -> Iterator[environment.Environment]:
     """Open a home with links to the files of the lake, and the centre's records or empty ones."""
     here = environment.current()
-    folder = Path(tempfile.mkdtemp(prefix=f"{lake.TRIAL}-{os.getpid()}-"))
+    folder = Path(tempfile.mkdtemp(prefix=f"{lake.TRIAL}-{environment.name_process()}-"))
     try:
         # No cluster sees the copy.
         lake_url = str(folder / "lake")

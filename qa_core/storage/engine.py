@@ -7,7 +7,6 @@ scope is in its reach.
 from __future__ import annotations
 
 import functools
-import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -269,7 +268,7 @@ def current() -> Engine:
 
 def make_duckdb() -> Engine:
     """Return DuckDB over the current lake, whatever QA_ENGINE_URL is."""
-    temporary = environment.current().temporary_folder / f"engine-{os.getpid()}"
+    temporary = environment.current().temporary_folder / f"engine-{environment.name_process()}"
     limit = duckdb_connection.memory_limit(tables.snapshot("contacts").rows, MEGABYTES)
     return _duckdb(tables.lake_folder(), temporary, limit)
 

@@ -292,9 +292,9 @@ def _work_unattended() -> None:
     # What only pages need, and the sign-in form does not wait for, is there for the first.
     importlib.import_module("qa_core.ui.page_frame")
     while True:
-        after_import.do_due(after_import.QUICK)
-        purge.purge_daily(_work_beside)
         try:
+            after_import.do_due(after_import.QUICK)
+            purge.purge_daily(_work_beside)
             if editions.find_due() or integrity.is_due():
                 _work_beside()
             if (due := worker.enter_due()) > MAX_MAILS_HERE:

@@ -25,7 +25,7 @@ from builders.special_files import find_command_without_rights
 from builders.visitors import PASSWORD
 from builders.wires import Wire
 
-from qa_core.access import accounts, identity, sessions, throttle
+from qa_core.access import accounts, identity, passwords, sessions, throttle
 from qa_core.access.roles import Role, Viewer
 from qa_core.access.sessions import Browser
 from qa_core.base import environment
@@ -34,6 +34,7 @@ from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.base import now
 from qa_core.storage.records.people import Account, LoginSession
+from qa_core.ui.server import connections, identity_routes
 
 HERE = Browser(b"0123456789abcdef", "Firefox", "192.0.2.7")
 BACK = "http://localhost:8501/sign-in/corporate/callback"
@@ -188,6 +189,19 @@ def test_an_answer_is_good_once(lying: identity_provider.Provider, takes_codes_t
     with pytest.raises(Refusal) as refused:
         identity.finish(corporate(), kept, given["state"], given["code"], HERE)
     assert refused.value.code == "used_token"
+
+
+def test_all_addresses_of_one_network_of_ipv6_have_one_budget(
+    centre: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = functools.partial(connections.Budget, burst=3, per_second=0.001)
+    monkeypatch.setattr(connections, "Budget", few)
+    monkeypatch.setattr(identity_routes, "_budgets", connections.Budgets())
+    addresses = (*(f"2001:db8:1:2::{n}" for n in range(1, 5)), "2001:db8:1:3::1")
+
+    statuses = [Wire(None).ask("/sign-in/nobody", client=one)[0] for one in addresses]
+
+    assert statuses == [403, 403, 403, 429, 403]
 
 
 @pytest.mark.parametrize("state", ["", "%C3%A9", "a b", "x" * 129, "%00", "%F0%9F%94%91"])
@@ -354,6 +368,15 @@ def test_no_password_opens_such_an_account_and_no_provider_takes_a_local_one(
         with pytest.raises(Refusal) as refused:
             sessions.sign_in("ann", password, HERE, one_time_days=7)
         assert refused.value.code == "sign_in_failed"
+
+    with pytest.raises(Refusal) as refused:
+        accounts.reset(Viewer.SYSTEM, "ann")
+    assert refused.value.code == "external_account"
+    with store.writing() as session:  # as such a reset left it once
+        session.get(Account, "ann").password_hash = passwords.hash_password(PASSWORD)
+    with pytest.raises(Refusal) as refused:
+        sessions.sign_in("ann", PASSWORD, HERE, one_time_days=7)
+    assert refused.value.code == "sign_in_failed"
 
     add_person("root", "admin")
     with pytest.raises(Refusal) as refused:

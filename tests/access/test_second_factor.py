@@ -13,14 +13,14 @@ import sqlalchemy as sa
 from builders.visitors import PASSWORD
 from streamlit.testing.v1 import AppTest
 
-from qa_core.access import accounts, second_factor, sessions
+from qa_core.access import accounts, second_factor, sessions, throttle
 from qa_core.access.roles import Role, Viewer
 from qa_core.access.sessions import Browser
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.centre import settings
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
-from qa_core.storage.records.people import SecondFactor
+from qa_core.storage.records.people import SecondFactor, SignInThrottle
 
 HERE = Browser(b"0123456789abcdef", "Firefox", "192.0.2.7")
 TOM = Viewer("tom", Role.TEAM_LEAD)
@@ -90,6 +90,24 @@ def test_codes_are_guessed_no_faster_than_passwords(app_of_tom: pyotp.TOTP) -> N
     codes = [code_of(ticket, "000000") for _ in range(6)]
 
     assert codes == ["wrong_code"] * 4 + ["too_many_tries"] * 2
+
+
+def test_codes_are_guessed_no_faster_from_many_addresses(
+    app_of_tom: pyotp.TOTP, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(throttle, "FAILURES_PER_ACCOUNT", 6)
+    ticket, elsewhere = ask(), [replace(HERE, address=f"198.51.100.{n}") for n in range(9)]
+
+    codes = [code_of(ticket, "000000", browser) for browser in elsewhere]
+
+    assert codes == ["wrong_code"] * 6 + ["too_many_tries"] * 3
+    with store.writing() as session:
+        for row in session.scalars(sa.select(SignInThrottle)):
+            row.blocked_until = row.blocked_until and row.blocked_until - timedelta(seconds=31)
+    assert code_of(ticket, "000000", elsewhere[6]) == "wrong_code"
+    assert [code_of(ticket, "000000", browser) for browser in elsewhere[7:]] == [
+        "too_many_tries"
+    ] * 2
 
 
 @pytest.mark.parametrize("act", ["confirm", "remove"])

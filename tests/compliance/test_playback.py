@@ -32,7 +32,7 @@ from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.centre import settings
 from qa_core.compliance import recordings
 from qa_core.compliance.conditions import accreditations, gates
-from qa_core.compliance.recordings import deletion, playback, vault
+from qa_core.compliance.recordings import deletion, law, playback, vault
 from qa_core.storage import audit_log
 from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.records import store
@@ -362,15 +362,23 @@ def test_an_address_tells_nobody_why_it_is_listened_to(heard: int) -> None:
     assert b"May" not in base64.urlsafe_b64decode(sealed + "=" * (-len(sealed) % 4))
 
 
-def test_requests_that_come_at_once_are_one_listening(heard: int) -> None:
-    eve = Wire("eve")
+def test_requests_that_come_at_once_are_one_listening(
+    heard: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def judge_and_note(session: store.Session, *given: Any) -> Any:
+        is_writer.append("writes" in session.get_bind().get_execution_options())
+        return judge(session, *given)
+
+    eve, judge, is_writer = Wire("eve"), law.judge, []
     address = eve.ticket(heard)
+    monkeypatch.setattr(law, "judge", judge_and_note)
 
     with ThreadPoolExecutor(6) as pool:
         answers = list(pool.map(lambda _number: eve.ask(address, "bytes=0-99")[0], range(6)))
 
     assert answers == [206] * 6
     assert len(plays()[0]) == len(plays()[1]) == 1
+    assert is_writer.count(True) == 1  # all others would wait for each of them
 
 
 def test_a_link_is_worth_nothing_elsewhere_later_or_changed(

@@ -8,8 +8,9 @@ import json
 import logging
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from email import message_from_bytes, policy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -164,12 +165,22 @@ def test_the_link_of_a_leaver_does_no_harm(mailed: Mailbox, set_clock: SetClock)
         mail_choices.change(leaver, address="adv0@elsewhere.example")
 
 
+DRIPPING = 0
+"""Status of a server whose answer begins, and goes on byte by byte."""
+
+
 class Hook(BaseHTTPRequestHandler):
     """A receiver that answers with the status of its server."""
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.got.append((self.path, dict(self.headers), body))
+        if self.server.status == DRIPPING:
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nX: ")
+            with suppress(OSError):  # the sender has had enough
+                for _byte in range(100):
+                    self.wfile.write(b"x")
+                    time.sleep(0.05)
         self.send_response(self.server.status)
         self.send_header("Location", "/elsewhere")
         self.end_headers()
@@ -233,10 +244,18 @@ def test_an_alert_on_what_the_person_does_not_see_is_not_told(
     assert hook.got == [] and find_outcomes()["lil"] == ("dropped", "nothing_new")
 
 
-@pytest.mark.parametrize(("status", "state"), [(302, "failed"), (410, "failed"), (503, "due")])
+@pytest.mark.parametrize(
+    ("status", "state"), [(302, "failed"), (410, "failed"), (503, "due"), (DRIPPING, "due")]
+)
 def test_a_receiver_that_fails_is_seen_and_a_redirect_is_not_followed(
-    alerted: Mailbox, set_clock: SetClock, status: int, state: str
+    alerted: Mailbox,
+    set_clock: SetClock,
+    monkeypatch: pytest.MonkeyPatch,
+    status: int,
+    state: str,
 ) -> None:
+    if status == DRIPPING:  # which is an answer of 200 after five seconds
+        monkeypatch.setattr(webhook, "TIMEOUT_SECONDS", 0.5)
     with receive(status) as hook:
         webhook.enter(viewer_of("all"), f"http://127.0.0.1:{hook.server_port}/in", "teams")
         open_alert(set_clock)
@@ -245,6 +264,23 @@ def test_a_receiver_that_fails_is_seen_and_a_redirect_is_not_followed(
         card = json.loads(hook.got[0][2])["attachments"][0]["content"]
     assert card["type"] == "AdaptiveCard" and "Answer rate" in card["body"][1]["text"]
     assert find_outcomes()["all"][0] == state
+
+
+def test_a_mail_server_that_is_down_holds_back_no_message(
+    alerted: Mailbox, set_clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_clock(MONDAY)
+    settle_week()
+    mail_choices.change(viewer_of("nora"), address="nora.new@example.org")
+    monkeypatch.setenv("QA_SMTP_URL", "smtp://127.0.0.1:1")
+    with receive() as hook:
+        webhook.enter(viewer_of("all"), f"http://127.0.0.1:{hook.server_port}", "json")
+        set_clock("2026-10-19T07:06")
+        assert run(["alerts", "add", "answer_rate", "--above", "0.1"]) == 0
+        assert run(["alerts", "evaluate"]) == 0
+        assert worker.work() == 1
+    assert len(hook.got) == 1
+    assert (find_outcomes()["nora"], find_outcomes()["all"][0]) == (("due", "unreachable"), "sent")
 
 
 NOT_ALLOWED = (
@@ -259,7 +295,8 @@ NOT_ALLOWED = (
 )
 PRIVATE = (
     "127.0.0.1", "10.1.2.3", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1", "::1",
-    "fe80::1", "fd00::1", "::ffff:10.0.0.1", "64:ff9b::a00:1", "2002:a00:1::1",
+    "fe80::1", "fd00::1", "::ffff:10.0.0.1", "64:ff9b::a00:1", "2002:a00:1::1", "fec0::1",
+    "::10.0.0.1",
 )  # fmt: skip
 
 

@@ -4,7 +4,6 @@ engine that can open nothing else.
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
 from pathlib import Path
@@ -15,6 +14,7 @@ import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
+from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.storage import lake
 from qa_core.storage.engine import current
@@ -166,7 +166,10 @@ def test_the_engine_is_locked_to_the_folder_of_the_lake(centre: Path) -> None:
     assert settings[:2] == (False, True)
     # Its own folder to spill into is the only other one, and holds nothing of anybody
     # else.
-    assert sorted(settings[2]) == [f"{centre}/lake/", f"{centre}/tmp/engine-{os.getpid()}/"]
+    assert sorted(settings[2]) == [
+        f"{centre}/lake/",
+        f"{centre}/tmp/engine-{environment.name_process()}/",
+    ]
 
 
 def test_a_question_larger_than_the_engines_memory_spills_and_is_answered(centre: Path) -> None:

@@ -5,6 +5,7 @@ neighbours, whatever the order it came in.
 from __future__ import annotations
 
 import math
+import os
 import random
 import shutil
 import time
@@ -20,6 +21,7 @@ from deltalake import DeltaTable, write_deltalake
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.cli import app
 from qa_core.storage import lake
@@ -577,6 +579,18 @@ def test_keys_are_looked_for_again_when_the_lake_changed_since_they_were_unknown
         ("c1", "answered", "b1"),
         ("c2", "abandoned", "b3"),
     ]
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="macOS says no start")
+def test_a_folder_of_a_killed_process_whose_number_came_back_is_removed(centre: Path) -> None:
+    """After a restart of a container, its first process has the number that it had before."""
+    temporary = environment.current().temporary_folder
+    killed, older = f"lake-{os.getpid()}.1-a", f"staged-{os.getpid()}.1-b"
+    for name in (killed, older):
+        (temporary / name).mkdir(parents=True)
+    with lake.scratch_folder() as own:
+        lake.remove_dead_folders()
+        assert list(temporary.iterdir()) == [own]
 
 
 def test_files_that_no_log_names_are_strays(centre: Path) -> None:

@@ -1,7 +1,6 @@
 """Loading of the simulated centre: one batch per tool, through the stages of any import."""
 
 import hashlib
-import os
 import tempfile
 from collections.abc import Iterator
 from itertools import chain
@@ -85,7 +84,7 @@ def _stage(
     """Stage the export of one system as if its file had been read."""
     parent = environment.current().temporary_folder
     parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f"staged-{os.getpid()}-", dir=parent))
+    folder = Path(tempfile.mkdtemp(prefix=f"staged-{environment.name_process()}-", dir=parent))
     rows, rejected = folder / "rows.parquet", folder / "rejected.parquet"
     tables = iter([content]) if isinstance(content, pa.Table) else content
     first = next(tables)

@@ -183,17 +183,21 @@ def open_ticket(signed_in: SignedIn, ticket: str) -> Sound:
     if request["session"] != signed_in.session_id:
         raise AccessDenied()
     with store.reading() as session:
-        if _is_under_way(session, request["id"]):
-            recording = require_playable(session, viewer, request["recording"], request["for"])
-            return build_from_row(Sound, recording)
-    if not 0 <= request["until"] - time.time() <= SECONDS_TO_START:
-        raise Refusal(
-            "old_link", "This link has expired. Go back to the page and start the playback again."
-        )
-    with audit_log.noting() as session:
-        recording, contact = _require(session, viewer, request["recording"], request["for"])
-        if not _is_under_way(session, request["id"]):  # two requests at once are one listening
-            _enter(session, viewer, recording, contact, request)
+        is_under_way = _is_under_way(session, request["id"])
+    if not is_under_way:
+        if not 0 <= request["until"] - time.time() <= SECONDS_TO_START:
+            raise Refusal(
+                "old_link",
+                "This link has expired. Go back to the page and start the playback again.",
+            )
+        with audit_log.noting() as session:
+            # Requests at once are one listening: only the first one's writer takes its time.
+            if not _is_under_way(session, request["id"]):
+                allowed = _require(session, viewer, request["recording"], request["for"])
+                _enter(session, viewer, *allowed, request)
+                return build_from_row(Sound, allowed[0])
+    with store.reading() as session:
+        recording = require_playable(session, viewer, request["recording"], request["for"])
         return build_from_row(Sound, recording)
 
 

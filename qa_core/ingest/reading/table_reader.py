@@ -3,7 +3,6 @@ all their cells, and typed rows are written without any clear identity.
 """
 
 import hashlib
-import os
 import re
 import shutil
 import tempfile
@@ -243,15 +242,16 @@ def find_columns(
 @contextmanager
 def staging_folder(options: ImportOptions) -> Iterator[Path]:
     """Open a folder for temporary files, which is removed if the work fails; in a dry run
-    outside the home, which must not change. The process number in its name tells whether
+    outside the home, which must not change. The process in its name tells whether
     its owner is still alive.
     """
+    maker = environment.name_process()
     if options.dry_run:
-        folder = Path(tempfile.mkdtemp(prefix=f"{lake.TRIAL}-{os.getpid()}-"))
+        folder = Path(tempfile.mkdtemp(prefix=f"{lake.TRIAL}-{maker}-"))
     else:
         temporary = environment.current().temporary_folder
         temporary.mkdir(parents=True, exist_ok=True, mode=0o700)
-        folder = Path(tempfile.mkdtemp(prefix=f"staged-{os.getpid()}-", dir=temporary))
+        folder = Path(tempfile.mkdtemp(prefix=f"staged-{maker}-", dir=temporary))
     try:
         yield folder
     except BaseException:

@@ -30,6 +30,7 @@ from qa_core.ingest.platforms import asterisk_queue_log
 from qa_core.ingest.platforms.reader import ExportReader, FoldSession, stage_platform
 from qa_core.ingest.reading import table_reader
 from qa_core.ingest.reading.report import FileReport
+from qa_core.storage import lake
 from qa_core.storage.facts import duckdb_connection
 
 LOG_NAME = re.compile(r"queue_log(?:[.-]\d+)*(?:\.gz)?")
@@ -391,8 +392,10 @@ def _select_open(tables: list[pa.Table]) -> pa.Table:
 
 @contextmanager
 def _open_connection(events: pa.Table) -> Iterator[duckdb.DuckDBPyConnection]:
-    folder = environment.current().temporary_folder
-    with closing(duckdb_connection.connect(MEMORY, folder, threads=1)) as connection:
+    with (
+        lake.scratch_folder() as folder,
+        closing(duckdb_connection.connect(MEMORY, folder, threads=1)) as connection,
+    ):
         connection.register("events", events)
         yield connection
 

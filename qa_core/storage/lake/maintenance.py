@@ -564,16 +564,21 @@ def _vacuum_images(base: tables.Snapshot) -> int:
 
 
 def remove_dead_folders() -> None:
-    """Remove the temporary folders of processes that were killed, by the process number in
-    their names: folders of this home, and folders of trials, which lie outside.
+    """Remove the temporary folders of processes that were killed, by the process in their
+    names: folders of this home, and folders of trials, which lie outside.
     """
     here, outside = environment.current().temporary_folder, Path(tempfile.gettempdir())
     patterns = [(here, f"{name}-*") for name in ("lake", "engine", "staged")]
     for parent, pattern in (*patterns, (outside, f"{TRIAL}-*")):
         for folder in parent.glob(pattern):
+            maker = folder.name.removeprefix(pattern[:-1]).split("-")[0]
             try:
-                os.kill(int(folder.name.removeprefix(pattern[:-1]).split("-")[0]), 0)
+                number = int(maker.split(".")[0])
+                os.kill(number, 0)
+                is_alive = environment.name_process(number) in (maker, str(number))
             except ProcessLookupError:
-                shutil.rmtree(folder, ignore_errors=True)
+                is_alive = False
             except (PermissionError, ValueError):
-                pass  # alive, under another user, or none of ours
+                is_alive = True  # under another user, or none of ours
+            if not is_alive:
+                shutil.rmtree(folder, ignore_errors=True)

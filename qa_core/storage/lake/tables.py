@@ -337,9 +337,8 @@ def scratch_folder() -> Iterator[Path]:
     """Make a folder for a writer, removed at the end; its number tells whether its
     maker still lives.
     """
-    temporary = (
-        environment.current().temporary_folder / f"lake-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-    )
+    name = f"lake-{environment.name_process()}-{uuid.uuid4().hex[:8]}"
+    temporary = environment.current().temporary_folder / name
     temporary.mkdir(parents=True)
     try:
         yield temporary

@@ -169,9 +169,9 @@ class ExternalIdentity(
 class SignInThrottle(
     Base, holds=data.Stored((data.ACCOUNT,), "sign_in_failures", "last_failure_at")
 ):
-    """Failures of an account (`account:…`), of it from one address (`account:…:…`) or from a
-    known browser (`browser:…`), of an address (`address:…`) or of its wrong service tokens
-    (`token:…`), and the end of the wait.
+    """Failures of an account (`account:…`), of its codes (`code:…`), of it from one address
+    (`account:…:…`) or from a known browser (`browser:…`), of an address (`address:…`) or of its
+    wrong service tokens (`token:…`), and the end of the wait.
     """
 
     key: Mapped[ThrottleKey] = mapped_column(primary_key=True)

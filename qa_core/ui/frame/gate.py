@@ -94,12 +94,12 @@ def misses_second_factor(viewer: Viewer) -> bool:
     """Return whether the centre asks for a second factor that this person has not set up."""
     with store.reading() as session:
         asked = settings.current(session).second_factor
-    needs = asked == "everybody" or (asked == "deciding" and viewer.role in accounts.DECIDING)
-    return (
-        needs
-        and not second_factor.has_factor(viewer.username)
-        and not identity.is_external(viewer.username)
-    )
+        needs = asked == "everybody" or (asked == "deciding" and viewer.role in accounts.DECIDING)
+        return (
+            needs
+            and not second_factor.is_enrolled(session, viewer.username)
+            and not accounts.is_external(session, viewer.username)
+        )
 
 
 def current_viewer(*permissions: Permission) -> Viewer:

@@ -83,12 +83,12 @@ class Budget:
 
 
 class Budgets(dict[str, Budget]):
-    """Budgets by address, made when they are asked for."""
+    """Budgets by network, made when they are asked for."""
 
-    def __missing__(self, address: str) -> Budget:
+    def __missing__(self, network: str) -> Budget:
         if len(self) > MAX_STRANGERS:
             self.clear()
-        return self.setdefault(address, Budget())
+        return self.setdefault(network, Budget())
 
 
 _connections: dict[str, Connection] = {}
@@ -122,7 +122,7 @@ class Connections:
         cookie = request.cookies.get(browser.COOKIE)
         if await run_in_threadpool(_is_live, cookie, connection.browser):
             connection.token = cookie
-        address = connection.browser.address
+        address = connection.browser.network
         is_stranger = connection.token is None
         if is_stranger and (
             self.strangers[address] >= MAX_OF_AN_ADDRESS or self.strangers.total() >= MAX_STRANGERS
@@ -162,7 +162,7 @@ class Connections:
                 if request.WhichOneof("type") == "rerun_script":
                     connection.asked_at = time.monotonic()
             elif connection.token is None:
-                wait = self.budgets[connection.browser.address].take()
+                wait = self.budgets[connection.browser.network].take()
                 if wait > MAX_WAIT:
                     return await _hang_up(connection, send, TRY_AGAIN_LATER)
                 await asyncio.sleep(wait)

@@ -28,7 +28,7 @@ def limit(handle: Callable[[Request, bytes], Response]) -> Callable[..., Awaitab
     """Limit requests of strangers: short, few at a time, few failures by address."""
 
     async def answer(request: Request) -> Response:
-        budget = _budgets[browser.build_for(request).address]
+        budget = _budgets[browser.build_for(request).network]
         if budget.take():
             budget.give_back()  # nobody waits longer for asking again
             return PlainTextResponse("Too Many Requests", 429)
