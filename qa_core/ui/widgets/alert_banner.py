@@ -11,9 +11,9 @@ from qa_core.analysis.attention import AttentionItem
 from qa_core.base.i18n import N_, _
 from qa_core.metrics.kpis import formatting, get_kpi
 from qa_core.metrics.kpis.declaration import CONTACT_DIMENSIONS
-from qa_core.ui.frame import cached, gate, layout, menu
+from qa_core.ui.frame import cached, layout, menu
 from qa_core.ui.frame.markdown import escape
-from qa_core.ui.widgets import cards, drill, sections
+from qa_core.ui.widgets import actions, cards, drill, sections
 
 NO_COMPARISON = N_("Choose a comparison above to see what changed.")
 
@@ -36,8 +36,9 @@ def show_open(viewer: Viewer, events: Sequence[alerts.Alert], with_rule: bool = 
             st.markdown(text, width="stretch")
             _show_link(viewer, event)
             if viewer.can(Permission.EDIT_ALERTS):
-                key = f"acknowledge_{event.id}"
-                layout.show_icon_button("check", _("Acknowledge"), key, _acknowledge, event.id)
+                key, permission = f"acknowledge_{event.id}", Permission.EDIT_ALERTS
+                act = (actions.do, permission, alerts.acknowledge, event.id)
+                layout.show_icon_button("check", _("Acknowledge"), key, *act)
 
 
 def describe(viewer: Viewer, event: alerts.Alert) -> str:
@@ -76,7 +77,3 @@ def _describe_since(event: alerts.Alert) -> str:
 
 def _format_start(event: alerts.Alert, day: date) -> str:
     return f"{day:%Y-%m}" if event.rule.grain == "month" else day.isoformat()
-
-
-def _acknowledge(number: int) -> None:
-    alerts.acknowledge(gate.current_viewer(Permission.EDIT_ALERTS), number)

@@ -140,7 +140,7 @@ def show_nothing(title: str = "", why: str = "") -> None:
     """Show a card that says that no value is known."""
     nothing = ChartTitle(_("No data in this period"))
     text = why or _("No value is known, or all are pending or hidden.")
-    cards.show_message(chart_titles.prefix(title, nothing) if title else nothing, text)
+    cards.card(chart_titles.prefix(title, nothing) if title else nothing, text)
 
 
 def describe_grain(kpi: Kpi, grain: str) -> str:

@@ -21,9 +21,8 @@ def show(viewer: Viewer) -> None:
         st.code(secret, language=None)
     if hook := webhook.find(viewer):
         text = _("Webhook to {host}, with what {name} sees.", host=hook.host, name=hook.username)
-        with layout.line():
-            st.markdown(escape(text), width="stretch")
-            layout.show_icon_button("delete", _("Remove"), "remove_webhook", _remove)
+        act = (Permission.MANAGE_ALERTS, webhook.remove)
+        actions.show_removable(escape(text), "remove_webhook", True, *act)
     with st.form("webhook", border=False):
         address = st.text_input(_("Address"), placeholder="https://")
         format_name = layout.select(st, _("Format"), TITLES)
@@ -33,8 +32,3 @@ def show(viewer: Viewer) -> None:
                 acting = gate.current_viewer(Permission.MANAGE_ALERTS)
                 st.session_state[NEW] = webhook.enter(acting, address, format_name)
                 actions.finish(_("Saved."))
-
-
-def _remove() -> None:
-    with actions.keep_refusals():
-        webhook.remove(gate.current_viewer(Permission.MANAGE_ALERTS))

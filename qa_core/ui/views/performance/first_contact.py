@@ -135,7 +135,7 @@ def _show_window(viewer: Viewer, state: FilterState, window: Window) -> None:
         if not formatting.is_missing(value)
     ]
     if len(known) < 2:
-        cards.show_message(_("Needs {n} contacts with a complete repeat window.", n=MIN))
+        cards.card(_("Needs {n} contacts with a complete repeat window.", n=MIN))
         return
     (shortest, first), (longest, last) = known[0], known[-1]
     figure = charts.build_curve(

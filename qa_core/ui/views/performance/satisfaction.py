@@ -160,7 +160,7 @@ def _show_year_over_year(viewer: Viewer, state: FilterState) -> None:
     title = cards.title_of(get_kpi("csat"))
     if paired is None:
         text = _describe_season(viewer, state)
-        cards.show_message(_("{title}: no month with a year before it yet", title=title), text)
+        cards.card(_("{title}: no month with a year before it yet", title=title), text)
         return
     where, before = state.where.with_period(paired), paired.year_before()
     together = cached.headline(viewer, KPIS, where, before)
@@ -179,7 +179,7 @@ def _show_year_over_year(viewer: Viewer, state: FilterState) -> None:
     ]
     caption = f"{_explain_change(paired, together)} {_describe_season(viewer, state)}"
     if not months:
-        cards.show_message(finding, caption)
+        cards.card(finding, caption)
         return
     figure = charts.build_differences(
         _compare_months(months), kpi.unit, dark=styles.is_dark(), row_height=19
@@ -315,7 +315,7 @@ def _show_drivers(viewer: Viewer, state: FilterState) -> None:
         why = _("A factor needs at least {n} ratings on each side.", n=MIN_ROWS)
         if read.is_narrowed:
             why = _(cards.ONE_AT_A_TIME)
-        cards.show_message(driver_texts.conclude(read), why)
+        cards.card(driver_texts.conclude(read), why)
         return
     show_drivers_chart(read, driver_texts.choose(read.drivers, MAX_ROWS), "drivers")
 

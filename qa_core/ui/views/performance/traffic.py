@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from qa_core.access.roles import Role, Viewer
-from qa_core.analysis import peers
+from qa_core.analysis import note_texts, peers
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.charts import traffic as charts
 from qa_core.base import environment
@@ -169,7 +169,8 @@ def show_hours(viewer: Viewer, state: FilterState, clock: Clock) -> None:
     keys = ("service_level", "abandon_rate")
     whole = _read_whole(viewer, state)["service_level"]
     if formatting.is_missing(whole.value):
-        cards.show_missing(_("No service level by hour"), [whole])
+        why = " ".join(note_texts.describe_populations([whole]))
+        cards.card(_("No service level by hour"), why)
         return
     frame = cached.measure(viewer, keys, ("hour",), state.where, state.compare)
     frame = frame[(frame["n"] >= MIN) & frame["value"].notna() & frame["hour"].notna()]
@@ -199,7 +200,7 @@ def show_hours(viewer: Viewer, state: FilterState, clock: Clock) -> None:
 
 def show_too_few() -> None:
     """Show a card that says how many contacts it takes to compare times."""
-    cards.show_message(
+    cards.card(
         _(FEW),
         _("Times are compared from {n} contacts each. A longer period may show more.", n=MIN),
     )
@@ -305,9 +306,9 @@ def _show_why_not(viewer: Viewer, clock: Clock) -> None:
             "Weekdays and half-hours are shown to managers and team leads only: such detail "
             "could single out a few people."
         )
-        cards.show_message(_("Months and channels only"), text)
+        cards.card(_("Months and channels only"), text)
     else:
-        cards.show_message(_("No data by half-hour or hour"), _describe_left_out(clock))
+        cards.card(_("No data by half-hour or hour"), _describe_left_out(clock))
 
 
 def _read_week(

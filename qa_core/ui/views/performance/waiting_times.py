@@ -108,7 +108,7 @@ def _show_nothing(waits: pd.DataFrame) -> None:
     if waits["p50"].notna().any():
         traffic.show_too_few()
     else:
-        cards.show_message(_(NO_WAITS))
+        cards.card(_(NO_WAITS))
 
 
 def _hide_small_samples(frame: pd.DataFrame) -> pd.DataFrame:

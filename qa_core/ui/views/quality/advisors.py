@@ -75,7 +75,7 @@ def show_views(viewer: Viewer, state: FilterState) -> None:
     elif chosen == "criteria":
         _show_criteria(viewer, state)
         if not viewer.can(Permission.DECIDE_DISPUTES):  # who decides has a page for it
-            disputes.show_criteria(viewer, state)
+            disputes.show_outcomes(viewer, state)
     else:
         _show_teams(viewer, state)
 
@@ -106,10 +106,7 @@ def _ask_group(
     """Ask for a measure and return those to compare on it; None, and said, if there are none."""
     titles = {key: cards.title_of(get_kpi(key)) for key in keys}
     key = segmented_choice.ask("measure", _("Measure"), titles, key=f"{dimension}s_measure")
-    group = peer_dots.read_group(viewer, state, key, dimension)
-    if group is None:
-        peer_dots.show_nobody(key)
-    return group
+    return peer_dots.read_group(viewer, state, key, dimension)
 
 
 def _describe_between(group: peers.Group) -> str:
@@ -163,7 +160,14 @@ def _show_table(viewer: Viewer, state: FilterState) -> None:
         with tables.show_foot():
             tables.show_definitions(MEASURES, state)
             download_links.show_figures("all", kpis, ("advisor",), state.where)
-        _show_adjustment(scores)
+        if scores.is_connected:
+            text = _(
+                "Adjusted: score an average evaluator (of {n}) would give on an average scorecard. "
+                "It assumes that contacts reached evaluators at random. Only the plain score "
+                "counts.",
+                n=scores.evaluators,
+            )
+            st.caption(text)
 
 
 def _describe_adjusted(scores: Adjusted, name: str) -> str:
@@ -175,16 +179,6 @@ def _describe_adjusted(scores: Adjusted, name: str) -> str:
     between = formatting.interval(effect.low, effect.high, Unit.SCORE)
     score = formatting.value(min(100.0, max(0.0, effect.value)), Unit.SCORE)
     return f"{score}  ({between})" if between else score
-
-
-def _show_adjustment(scores: Adjusted) -> None:
-    if scores.is_connected:
-        text = _(
-            "Adjusted: score an average evaluator (of {n}) would give on an average scorecard. It "
-            "assumes that contacts reached evaluators at random. Only the plain score counts.",
-            n=scores.evaluators,
-        )
-        st.caption(text)
 
 
 def _has_teams(viewer: Viewer) -> bool:
@@ -239,7 +233,7 @@ def _show_criteria(viewer: Viewer, state: FilterState) -> None:
     frame = cached.measure(viewer, ("evaluation_score",), ("advisor", "criterion"), state.where)
     frame = frame[frame["advisor"].notna() & frame["criterion"].notna() & frame["value"].notna()]
     if frame.empty:
-        cards.show_message(_("No evaluation in this period"))
+        cards.card(_("No evaluation in this period"))
         return
     texts = scorecard_texts.find_scorecard_texts(viewer)
     everybody = sorted(set(frame["advisor"]), key=normalise_name)

@@ -51,7 +51,12 @@ def show_head(viewer: Viewer, evaluation: EvaluationView) -> None:
         if evaluation.comment:
             st.caption(_("Comment"))
             st.text(evaluation.comment)
-        _show_links(viewer, evaluation)
+        if evaluation.contact_id and viewer.can(Permission.SEE_CONTACTS):
+            contact = (evaluation.source_system, evaluation.contact_id)
+            drill.show_contact_button("evaluation", *contact)
+        elif evaluation.state == "draft":
+            title, number = _("Continue"), evaluation.evaluation_id
+            layout.show_quiet_button("edit", title, "continue_draft", drill.to_draft, number)
 
 
 def _show_self_evaluation(evaluation: EvaluationView) -> None:
@@ -185,12 +190,3 @@ def _describe_pass_mark(evaluation: EvaluationView) -> str | None:
         return None
     mark = formatting.value(evaluation.pass_mark, "score", short=True)
     return _("Pass mark: {mark}.", mark=mark)
-
-
-def _show_links(viewer: Viewer, evaluation: EvaluationView) -> None:
-    """Show the link to the contact, or to the form of a draft."""
-    if evaluation.contact_id and viewer.can(Permission.SEE_CONTACTS):
-        drill.show_contact_button("evaluation", evaluation.source_system, evaluation.contact_id)
-    elif evaluation.state == "draft":
-        title, number = _("Continue"), evaluation.evaluation_id
-        layout.show_quiet_button("edit", title, "continue_draft", drill.to_draft, number)

@@ -124,7 +124,7 @@ def _show_sections(viewer: Viewer, state: FilterState) -> None:
     frame = cached.measure(viewer, ("evaluation_score",), ("section",), state.trend)
     frame = frame[frame["section"].notna() & frame["value"].notna()]
     if frame.empty:
-        cards.show_message(_("No evaluation in this period"))
+        cards.card(_("No evaluation in this period"))
         return
     texts = scorecard_texts.find_scorecard_texts(viewer)
     frame = frame.sort_values("value", ascending=False).assign(key=lambda rows: rows["section"])

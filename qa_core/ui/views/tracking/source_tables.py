@@ -315,7 +315,7 @@ def show_callers(viewer: Viewer, state: FilterState, by: tables.Rows, dimension:
     """Show customers who came for the first time, and who had come before."""
     if viewer.needs_suppression and periods.count_months(state.where.period) > 1:
         text = _("Each customer is counted once, so the figures of several months do not add up.")
-        cards.show_message(_("New and returning callers: choose one month"), text)
+        cards.card(_("New and returning callers: choose one month"), text)
         return
     frame = cached.measure(viewer, CALLERS, (dimension,), state.where)
     rows = tables.index_rows(frame, dimension)
