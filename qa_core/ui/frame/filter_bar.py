@@ -215,11 +215,6 @@ def show_title(title: str, period: Period | None = None) -> None:
         st.caption(text)
 
 
-def choose_period(choice: str) -> None:
-    """Callback: choose that period."""
-    st.session_state["period"] = choice
-
-
 def clear() -> None:
     """Callback: remove every filter on a dimension."""
     for dimension in menu.all_filters():

@@ -1,21 +1,39 @@
 """All that needs a look on a page: alerts with their acknowledgement, and clear changes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.analysis import alerts
+from qa_core.analysis import alerts, attention
 from qa_core.analysis.attention import AttentionItem
+from qa_core.analysis.series import Series
 from qa_core.base.i18n import N_, _
 from qa_core.metrics.kpis import formatting, get_kpi
 from qa_core.metrics.kpis.declaration import CONTACT_DIMENSIONS
 from qa_core.ui.frame import cached, layout, menu
+from qa_core.ui.frame.filter_bar import FilterState
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import actions, cards, drill, sections
 
 NO_COMPARISON = N_("Choose a comparison above to see what changed.")
+
+
+def find(
+    viewer: Viewer,
+    state: FilterState,
+    series: Mapping[str, Series],
+    events: Sequence[alerts.Alert] = (),
+    cuts: Sequence[str] = attention.CUTS,
+) -> tuple[attention.Attention, str]:
+    """Find what needs a look under the filters of the page, and say what was compared."""
+    given = (state.where, state.compare, series, events, cached.measure_cuts, escape, cuts)
+    found = attention.find_attention(viewer, *given)
+    hint = _(NO_COMPARISON)
+    if state.compare:
+        hint = attention.describe_tried(state.compare_title, found.compared, found.tried)
+    return found, hint
 
 
 def show_items(viewer: Viewer, items: Sequence[AttentionItem]) -> None:

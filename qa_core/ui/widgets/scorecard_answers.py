@@ -149,14 +149,6 @@ def ask(
     )
 
 
-def show_question(criterion: Criterion, is_bold: bool = False) -> None:
-    """Show the text of a criterion, its guidance for the pointer, and its notes."""
-    text = escape(describe_text(criterion.text))
-    guidance = escape(describe_text(criterion.help)) if criterion.help else None
-    st.markdown(f"**{text}**" if is_bold else text, help=guidance)
-    show_notes(criterion)
-
-
 def show_criterion(
     prefix: str,
     criterion: Criterion,
@@ -165,11 +157,14 @@ def show_criterion(
     locked: str = "",
     is_bold: bool = False,
 ) -> None:
-    """Show a criterion with its answer and its comment to give; only those given, with the
-    reason, if it is `locked`. `comment`: the one that is kept.
+    """Show a criterion, its guidance for the pointer, with its answer and its comment to give;
+    only those given, with the reason, if it is `locked`. `comment`: the one that is kept.
     """
     with st.container(gap="xxsmall", key=name(prefix, "box", criterion.key)):
-        show_question(criterion, is_bold)
+        text = escape(describe_text(criterion.text))
+        guidance = escape(describe_text(criterion.help)) if criterion.help else None
+        st.markdown(f"**{text}**" if is_bold else text, help=guidance)
+        show_notes(criterion)
         with layout.row():
             ask(prefix, criterion, hook, disabled=bool(locked))
             if not locked:

@@ -63,13 +63,9 @@ def dimension_column(dimension: str, width: Width = 150) -> TableColumn:
     return name_column(title, lambda value: formatting.name(dimension, value), width)
 
 
-def text_column(
-    heading: str, value: Callable[[Any], Any], width: Width = None, help_text: str = ""
-) -> TableColumn:
+def text_column(heading: str, value: Callable[[Any], Any], width: Width = None) -> TableColumn:
     """Build a column of text."""
-    config = None
-    if width is not None or help_text:
-        config = column_config.TextColumn(heading, width=width, help=help_text or None)
+    config = None if width is None else column_config.TextColumn(heading, width=width)
     return TableColumn(heading, value, config)
 
 
@@ -361,9 +357,9 @@ def show_definitions(kpis: Sequence[str], state: FilterState | None = None, key:
 
 
 def _open(key: str, lines: Sequence[Line], act: Callable[[Line], None]) -> None:
-    cells = st.session_state[key]["selection"]["cells"]
-    if cells:
-        act(lines[cells[0][0]])
+    line = find_clicked(key, lines)
+    if line is not None:
+        act(line)
 
 
 def _in_hundredths(value: float | None) -> float | None:

@@ -106,11 +106,15 @@ def show_decisions(decisions: Sequence[Mapping[str, str]], may_change: bool = Fa
         return
     with st.expander(_("Decisions and their reasons"), icon=":material/rule:", expanded=may_change):
         # A static table, since its cells break into lines.
-        st.table(
-            [_describe_decision(decision) for decision in decisions],
-            border="horizontal",
-            hide_index=True,
-        )
+        lines = [
+            {
+                _("Field"): escape(field_titles.find_title(decision["field"])),
+                _("Decision"): escape(decision["decision"]),
+                _("Seen in the file"): escape(decision["evidence"]),
+            }
+            for decision in decisions
+        ]
+        st.table(lines, border="horizontal", hide_index=True)
 
 
 def show_quarantine(path: Path) -> None:
@@ -144,14 +148,6 @@ def _count_column(name: str) -> tables.TableColumn:
     return tables.count_column(
         name_count(name), lambda report: None if report.is_refused else getattr(report.tally, name)
     )
-
-
-def _describe_decision(decision: Mapping[str, str]) -> dict[str, str]:
-    return {
-        _("Field"): escape(field_titles.find_title(decision["field"])),
-        _("Decision"): escape(decision["decision"]),
-        _("Seen in the file"): escape(decision["evidence"]),
-    }
 
 
 def _show_effects(examination: Examination) -> None:

@@ -35,11 +35,15 @@ def show(viewer: Viewer, stored: StoredScorecard) -> dict[str, Any]:
     content = _put_together(header, sections, criteria, stored)
     with layout.row():
         if st.button(_("Save"), type="primary", icon=":material/save:", key=f"save_{key}"):
-            _save(stored, content)
+            with actions.show_refusals():
+                acting = gate.current_viewer(Permission.EDIT_SCORECARDS)
+                scorecards.save_draft(acting, stored.id, stored.edition, content)
+                finish(stored.id)
         with st.popover(_("Delete"), icon=":material/delete:", type="tertiary"):
             st.caption(_("The draft is deleted for good. Published versions stay."))
             if st.button(_("Delete"), key=f"drop_{key}"):
-                _drop(stored)
+                with actions.perform(Permission.EDIT_SCORECARDS) as acting:
+                    scorecards.delete_draft(acting, stored.id)
         saved = [{**row, "was": row["section"]} for row in table.to_sections(stored.content)]
         before = (table.to_header(stored.content), saved, _saved_criteria(stored.content))
         if content != _put_together(*before, stored):
@@ -215,18 +219,6 @@ def _saved_criteria(content: Mapping[str, Any]) -> list[dict[str, Any]]:
         for row in table.to_criteria(section)
     ]
     return [{PLACE: position, **row} for position, row in enumerate(rows, start=1)]
-
-
-def _save(stored: StoredScorecard, content: Mapping[str, Any]) -> None:
-    viewer = gate.current_viewer(Permission.EDIT_SCORECARDS)
-    with actions.show_refusals():
-        scorecards.save_draft(viewer, stored.id, stored.edition, content)
-        finish(stored.id)
-
-
-def _drop(stored: StoredScorecard) -> None:
-    with actions.perform(Permission.EDIT_SCORECARDS) as acting:
-        scorecards.delete_draft(acting, stored.id)
 
 
 def _in_order(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

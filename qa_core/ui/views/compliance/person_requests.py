@@ -73,7 +73,12 @@ def _show_open(waiting: Sequence[PersonRequest]) -> None:
             if text:
                 st.text(text)
         if item.identity_checked_by is None:
-            _ask_identity(item, key)
+            act_form.show(
+                f"{key}_identity",
+                N_("Identity checked"),
+                [ActField("how", N_("How did you check the requester's identity?"))],
+                lambda acting, how: requests.check_identity(acting, item.id, how),
+            )
         else:
             _show_act(item, key)
     _ask_answer(item, key)
@@ -85,15 +90,6 @@ def _show_open(waiting: Sequence[PersonRequest]) -> None:
                 [ActField("reason", N_("Reason for the person"))],
                 lambda acting, reason: requests.extend(acting, item.id, reason),
             )
-
-
-def _ask_identity(item: PersonRequest, key: str) -> None:
-    act_form.show(
-        f"{key}_identity",
-        N_("Identity checked"),
-        [ActField("how", N_("How did you check the requester's identity?"))],
-        lambda acting, how: requests.check_identity(acting, item.id, how),
-    )
 
 
 def _show_act(item: PersonRequest, key: str) -> None:

@@ -1,6 +1,6 @@
 """The rules at a glance: the rules, who acts, and their history."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 import streamlit as st
@@ -32,13 +32,9 @@ WEIGHTS = {
 }
 
 
-def show(viewer: Viewer, show_urgent: Callable[[Viewer], None]) -> None:
-    """Show the answer at a glance, what is urgent, who acts by when, the rules and
-    their history.
-    """
+def show(viewer: Viewer) -> None:
+    """Show who acts by when, the rules and their history."""
     verdicts = cached.judge_rules(viewer)
-    _show_glance(verdicts)
-    show_urgent(viewer)
     waiting = [verdict for verdict in verdicts if verdict.state != RuleState.IN_ORDER]
     waiting.sort(key=lambda verdict: (not verdict.state.is_red, verdict.due_on))
     if waiting:
@@ -49,7 +45,9 @@ def show(viewer: Viewer, show_urgent: Callable[[Viewer], None]) -> None:
     _show_history(viewer, verdicts)
 
 
-def _show_glance(verdicts: Sequence[RuleVerdict]) -> None:
+def show_glance(viewer: Viewer) -> None:
+    """Show the answer at a glance."""
+    verdicts = cached.judge_rules(viewer)
     states = [verdict.state for verdict in verdicts]
     red = sum(state.is_red for state in states)
     to_do = states.count(RuleState.TO_DO)

@@ -92,7 +92,9 @@ def _read_year_before(
 
 def show_cuts(viewer: Viewer, state: FilterState) -> None:
     """Show where satisfaction is better or worse, by one dimension."""
-    by_cut = _read_cuts(viewer, state)
+    cuts = [cut for cut in CUTS if state.may_cut(viewer, cut)]
+    frames = cached.measure_cuts(viewer, KPIS, tuple((cut,) for cut in cuts), state.where)
+    by_cut = {cut: tables.index_rows(frame, cut) for cut, frame in zip(cuts, frames, strict=True)}
     if not by_cut:
         cards.show_one_cut(_("Satisfaction"))
         return
@@ -107,26 +109,26 @@ def show_cuts(viewer: Viewer, state: FilterState) -> None:
 
 def _print_table(dimension: str, title: str, by: tables.Rows) -> None:
     """Show satisfaction by one dimension for paper: every row, the lowest first."""
-    rows = [
-        (value, by[value]) for value in by if not formatting.is_missing(by[value]["csat"].value)
+    lines = [
+        {
+            title: formatting.name(dimension, value),
+            **{cards.column_of(key): tables.with_interval(by[value][key]) or "–" for key in KPIS},
+            _("Ratings"): formatting.number(by[value]["csat"].n),
+        }
+        for value in _in_order(by)
     ]
-    if rows:
-        lines = [
-            {
-                title: formatting.name(dimension, value),
-                **{cards.column_of(key): tables.with_interval(of[key]) or "–" for key in KPIS},
-                _("Ratings"): formatting.number(of["csat"].n),
-            }
-            for value, of in sorted(rows, key=lambda row: row[1]["csat"].value)
-        ]
+    if lines:
         st.table(lines, border="horizontal", hide_index=True)
 
 
+def _in_order(by: tables.Rows) -> list[Any]:
+    """Return the values with ratings, the lowest satisfaction first."""
+    rated = (value for value in by if not formatting.is_missing(by[value]["csat"].value))
+    return sorted(rated, key=lambda value: by[value]["csat"].value)
+
+
 def _show_table(viewer: Viewer, state: FilterState, dimension: str, by: tables.Rows) -> None:
-    ordered = sorted(
-        (value for value in by if not formatting.is_missing(by[value]["csat"].value)),
-        key=lambda value: by[value]["csat"].value,
-    )
+    ordered = _in_order(by)
     if not ordered:
         cards.show_heading(_("No data in this period"))
         return
@@ -258,12 +260,6 @@ def _describe_season(viewer: Viewer, state: FilterState) -> str:
 def _read_whole(viewer: Viewer, state: FilterState) -> dict[str, Any]:
     """Return the headline rows of the page by KPI."""
     return cached.headline(viewer, WHOLE, state.where, state.compare)
-
-
-def _read_cuts(viewer: Viewer, state: FilterState) -> dict[str, tables.Rows]:
-    cuts = [cut for cut in CUTS if state.may_cut(viewer, cut)]
-    frames = cached.measure_cuts(viewer, KPIS, tuple((cut,) for cut in cuts), state.where)
-    return {cut: tables.index_rows(frame, cut) for cut, frame in zip(cuts, frames, strict=True)}
 
 
 def _show_response(viewer: Viewer, state: FilterState) -> None:

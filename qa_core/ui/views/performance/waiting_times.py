@@ -9,7 +9,7 @@ from qa_core.access.roles import Viewer
 from qa_core.analysis import chart_titles
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.charts import traffic as charts
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import _
 from qa_core.metrics.kpis import Unit, formatting, get_kpi
 from qa_core.ui.frame import cached, layout, styles
 from qa_core.ui.frame.filter_bar import FilterState
@@ -24,7 +24,6 @@ PERCENTILES = {
 }
 MIN_FOR_TAIL = 100
 """Waits from which on the longest tenth is at least ten people."""
-NO_WAITS = N_("No wait of single contacts is known")
 
 
 def show(viewer: Viewer, state: FilterState, clock: Clock) -> None:
@@ -108,7 +107,7 @@ def _show_nothing(waits: pd.DataFrame) -> None:
     if waits["p50"].notna().any():
         traffic.show_too_few()
     else:
-        cards.card(_(NO_WAITS))
+        cards.card(_("No wait of single contacts is known"))
 
 
 def _hide_small_samples(frame: pd.DataFrame) -> pd.DataFrame:

@@ -278,7 +278,6 @@ def _show_contact(viewer: Viewer, draft: Draft) -> None:
     if draft.source_system is not None and draft.contact_id is not None:
         purposes = {drafts.SELF: recordings.OWN, drafts.CALIBRATION: drafts.CALIBRATION}
         player.show(
-            viewer,
             draft.source_system,
             draft.contact_id,
             purposes.get(draft.kind, draft.purpose),

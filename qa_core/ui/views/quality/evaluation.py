@@ -37,14 +37,13 @@ def show_head(viewer: Viewer, evaluation: EvaluationView) -> None:
     st.caption(escape(" · ".join(_describe_origin(evaluation))))
     if evaluation.kind == "self":
         _show_self_evaluation(evaluation)
+    score, pass_mark = formatting.value(evaluation.score, "score"), None
+    if evaluation.pass_mark is not None:
+        mark = formatting.value(evaluation.pass_mark, "score", short=True)
+        pass_mark = _("Pass mark: {mark}.", mark=mark)
     with cards.card(gap="xsmall"):
         with layout.row("medium"):
-            st.metric(
-                _("Score"),
-                formatting.value(evaluation.score, "score"),
-                help=_describe_pass_mark(evaluation),
-                width="content",
-            )
+            st.metric(_("Score"), score, help=pass_mark, width="content")
             with st.container(horizontal=True, gap="xsmall", width="content"):
                 _show_badges(evaluation)
         _show_failures(evaluation)
@@ -91,7 +90,6 @@ def show_recording(viewer: Viewer, evaluation: EvaluationView) -> None:
         if can_play:
             default = (recordings.OWN, _("my own call"))
             is_played = player.show(
-                viewer,
                 evaluation.source_system,
                 evaluation.contact_id,
                 *(default if evaluation.is_own else (None, None)),
@@ -183,10 +181,3 @@ def _show_badges(evaluation: EvaluationView) -> None:
         badges.append((_("Read by the advisor"), "done_all", "gray"))
     for text, symbol, colour in badges:
         st.badge(text, icon=f":material/{symbol}:", color=colour)
-
-
-def _describe_pass_mark(evaluation: EvaluationView) -> str | None:
-    if evaluation.pass_mark is None:
-        return None
-    mark = formatting.value(evaluation.pass_mark, "score", short=True)
-    return _("Pass mark: {mark}.", mark=mark)

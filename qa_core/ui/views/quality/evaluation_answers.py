@@ -81,7 +81,12 @@ def _show_answer(
             key = f"dispute_{answer.key}"
             layout.show_quiet_button("", _("Dispute"), key, _open, answer.key)
     if with_details:
-        st.caption(escape(" · ".join(_describe_details(answer))))
+        weight = _("Bonus")
+        if not answer.bonus:
+            weight = _("{share} of the total", share=formatting.percent(answer.share, 1))
+        critical = _(HARMS[answer.critical]) if answer.critical in HARMS else ""
+        details = (weight, critical, describe_text(answer.help))
+        st.caption(escape(" · ".join(filter(None, details))))
     if answer.comment:
         st.text(answer.comment)
     _show_own(evaluation, answer)
@@ -97,14 +102,6 @@ def _colour(answer: AnswerView) -> str:
     if answer.is_failure:
         return f":red[**{text}**]"
     return f"**{text}**" if answer.earned >= answer.most else f":orange[**{text}**]"
-
-
-def _describe_details(answer: AnswerView) -> list[str]:
-    weight = _("Bonus")
-    if not answer.bonus:
-        weight = _("{share} of the total", share=formatting.percent(answer.share, 1))
-    critical = _(HARMS[answer.critical]) if answer.critical in HARMS else ""
-    return [part for part in (weight, critical, describe_text(answer.help)) if part]
 
 
 def _show_own(evaluation: EvaluationView, answer: AnswerView) -> None:
