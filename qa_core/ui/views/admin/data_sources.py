@@ -41,7 +41,7 @@ def _show_source(viewer: Viewer, entry: SourceEntry) -> None:
     windows = ledger.find_windows(viewer, entry.name)
     kind = _(SOURCE_TITLES[entry.kind])
     st.subheader(escape(f"{entry.name} · {_(entry.declared.title)} · {kind}"), anchor=False)
-    st.caption(escape(_describe_state(entry, windows)))
+    st.caption(escape(_describe_state(windows)))
     for system in pull.find_doubled(windows):
         st.warning(escape(pull.describe_doubled(entry.name, system)))
     for text, run in _find_missing(windows)[:SHOWN_MISSING]:
@@ -87,7 +87,7 @@ def _find_missing(windows: list[WindowEntry]) -> list[tuple[str, list[WindowEntr
     return [(text, [window for _place, window in run]) for (text, _day), run in runs]
 
 
-def _describe_state(entry: SourceEntry, windows: list[WindowEntry]) -> str:
+def _describe_state(windows: list[WindowEntry]) -> str:
     read = max((window.read_at for window in windows if window.read_at), default=None)
     due = min((window.next_at for window in windows if window.next_at), default=None)
     missing = sum(window.state in ledger.MISSING for window in windows)

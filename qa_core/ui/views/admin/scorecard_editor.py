@@ -24,7 +24,7 @@ OPENED = "scorecards_opened"
 """Number of the scorecard that the next run shows."""
 
 
-def show(viewer: Viewer, stored: StoredScorecard) -> dict[str, Any]:
+def show(stored: StoredScorecard) -> dict[str, Any]:
     """Show the editor; return the scorecard as it is written now, saved or not."""
     # A newer edition starts from what was saved: what the tables hold belongs to the
     # edition they were filled from.
@@ -32,7 +32,7 @@ def show(viewer: Viewer, stored: StoredScorecard) -> dict[str, Any]:
     header = _ask_header(stored.content, key)
     sections = _ask_sections(stored.content, key)
     criteria = _ask_criteria(stored.content, [row["section"] for row in sections], key)
-    content = _put_together(header, sections, criteria, stored)
+    content = _put_together(header, sections, criteria)
     with layout.row():
         if st.button(_("Save"), type="primary", icon=":material/save:", key=f"save_{key}"):
             with actions.show_refusals():
@@ -46,7 +46,7 @@ def show(viewer: Viewer, stored: StoredScorecard) -> dict[str, Any]:
                     scorecards.delete_draft(acting, stored.id)
         saved = [{**row, "was": row["section"]} for row in table.to_sections(stored.content)]
         before = (table.to_header(stored.content), saved, _saved_criteria(stored.content))
-        if content != _put_together(*before, stored):
+        if content != _put_together(*before):
             st.caption(_("Not saved yet."))
     return content
 
@@ -193,7 +193,6 @@ def _put_together(
     header: Mapping[str, Any],
     sections: Sequence[Mapping[str, Any]],
     criteria: Sequence[Mapping[str, Any]],
-    stored: StoredScorecard,
 ) -> dict[str, Any]:
     """Build the scorecard; a criterion of a section that was renamed follows it, one of a
     section that is gone waits at the end under its name.

@@ -48,7 +48,7 @@ def show(viewer: Viewer, stored: StoredScorecard) -> None:
         return
     content = stored.content
     if viewer.can(Permission.EDIT_SCORECARDS):
-        content = scorecard_editor.show(viewer, stored)
+        content = scorecard_editor.show(stored)
     faults = scorecards.find_faults(content)
     scorecard_editor.show_faults(faults)
     if not faults:

@@ -112,7 +112,7 @@ def show_draft(viewer: Viewer, draft: Draft) -> None:
     styles.keep_in_view()
     left, right = st.columns([2, 3], gap="medium")
     with left, st.container(key="stays_in_view", gap="small"):
-        _show_contact(viewer, draft)
+        _show_contact(draft)
         side = st.container()
     with right:
         scorecard_form.show(draft)
@@ -260,7 +260,7 @@ def _show_head(draft: Draft) -> None:
         st.info(_(note), icon=f":material/{'visibility_off' if is_blind else 'info'}:")
 
 
-def _show_contact(viewer: Viewer, draft: Draft) -> None:
+def _show_contact(draft: Draft) -> None:
     contact = draft.contact
     with cards.card():
         start = f", {contact.local_start:%H:%M}" if contact and contact.local_start else ""

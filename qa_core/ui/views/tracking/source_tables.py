@@ -58,7 +58,7 @@ def show_overview(viewer: Viewer, state: FilterState, by: tables.Rows, dimension
     )
     finding = _("Contacts and their outcome")
     if costs:
-        finding = _describe_costs(list(costs.values()), dimension)
+        finding = _describe_costs(list(costs.values()))
     with cards.card(finding, describe_basis(viewer, state, by, dimension)):
         lines, on_line = _in_order(by, "received"), drill.on_value(viewer, dimension)
         tables.show(lines, columns, "table_overview", on_line, height=330)
@@ -187,7 +187,7 @@ def show_costs(viewer: Viewer, state: FilterState, dimension: str) -> None:
         asked = _(dimensions.get_dimension(dimension).title).lower()
         instead = _("By campaign: the cost by {dimension} is not known.", dimension=asked)
         caption = f"{instead} {caption}".strip()
-    with cards.card(_describe_costs(lines, by), caption, is_stretched=True):
+    with cards.card(_describe_costs(lines), caption, is_stretched=True):
         if not any(line.amount("spend") or _is_hidden(line.rows) for line in lines):
             rows = (row for line in lines for row in line.rows.values())
             no_spend = _(
@@ -250,7 +250,7 @@ def _is_hidden(rows: Mapping[str, Any]) -> bool:
     return any(row.status == "suppressed" for row in rows.values())
 
 
-def _describe_costs(lines: Sequence[CostLine], dimension: str) -> str:
+def _describe_costs(lines: Sequence[CostLine]) -> str:
     """Name the dearest and the cheapest answered contact, if all cost in one currency."""
     known = [
         line
