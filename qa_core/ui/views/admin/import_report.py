@@ -46,7 +46,12 @@ def show(report: FileReport) -> None:
         st.warning(escape(oddity.format()), icon=":material/help:")
     if report.examination is not None:
         _show_effects(report.examination)
-        _show_remarks(report, report.examination)
+        st.subheader(_("What Écoute recognised"), anchor=False)
+        st.text(report.describe_source())
+        for overlap in report.examination.as_warnings():
+            st.warning(escape(overlap), icon=":material/difference:")
+        for remark in report.examination.as_remarks():
+            st.text(remark)
         _show_rows(report.examination)
     show_decisions([decision.as_json() for decision in report.decisions], report.dry_run)
     if report.quarantine and report.quarantine.exists():
@@ -173,15 +178,6 @@ def _describe_change(effect: Any) -> str:
     if effect.before is None or effect.after is None:
         return "–"
     return formatting.change(effect.after - effect.before, get_kpi(effect.kpi).unit)
-
-
-def _show_remarks(report: FileReport, examination: Examination) -> None:
-    st.subheader(_("What Écoute recognised"), anchor=False)
-    st.text(report.describe_source())
-    for overlap in examination.as_warnings():
-        st.warning(escape(overlap), icon=":material/difference:")
-    for remark in examination.as_remarks():
-        st.text(remark)
 
 
 def _show_rows(examination: Examination) -> None:

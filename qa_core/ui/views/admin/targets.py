@@ -151,7 +151,15 @@ def show_alerts(viewer: Viewer) -> None:
     )
     st.caption(text)
     if viewer.can(Permission.SEE_ALERTS):
-        _show_alerts(viewer)
+        open_alerts = cached.find_alerts(viewer)
+        acknowledged = alerts.find(viewer, ("acknowledged",))
+        alert_banner.show_open(viewer, open_alerts, with_rule=True)
+        for event in acknowledged:
+            by = escape(_("Acknowledged by {name}", name=event.acknowledged_by))
+            text = f":material/check: {alert_banner.describe(viewer, event)}  \n:gray[{by}]"
+            st.markdown(text)
+        if not open_alerts and not acknowledged:
+            st.caption(_("No alert is open."))
     left, right = st.columns([7, 4])
     with left:
         _show_rules(viewer)
@@ -161,16 +169,6 @@ def show_alerts(viewer: Viewer) -> None:
             _ask_rule(viewer)
             if viewer.can(Permission.SEE_ALERTS):
                 webhook.show(viewer)
-
-
-def _show_alerts(viewer: Viewer) -> None:
-    open_alerts, acknowledged = cached.find_alerts(viewer), alerts.find(viewer, ("acknowledged",))
-    alert_banner.show_open(viewer, open_alerts, with_rule=True)
-    for event in acknowledged:
-        by = escape(_("Acknowledged by {name}", name=event.acknowledged_by))
-        st.markdown(f":material/check: {alert_banner.describe(viewer, event)}  \n:gray[{by}]")
-    if not open_alerts and not acknowledged:
-        st.caption(_("No alert is open."))
 
 
 def _show_rules(viewer: Viewer) -> None:

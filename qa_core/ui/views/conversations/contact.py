@@ -216,21 +216,18 @@ def show_history(viewer: Viewer, contact: dict[str, Any]) -> None:
         count,
         days=NEIGHBOUR_DAYS,
     )
-    with cards.card(title, _describe_scope(history)):
+    scope = ""
+    if history.elsewhere:
+        scope = ngettext(
+            "Before and after this contact; {n} is outside your scope and only counted.",
+            "Before and after this contact; {n} are outside your scope and only counted.",
+            history.elsewhere,
+        )
+    with cards.card(title, scope):
         if len(history.links) < 2:
             return
         here = next(link for link in history.links if (link.source_system, link.contact_id) == key)
         _show_table(viewer, history, here)
-
-
-def _describe_scope(history: CustomerHistory) -> str:
-    if not history.elsewhere:
-        return ""
-    return ngettext(
-        "Before and after this contact; {n} is outside your scope and only counted.",
-        "Before and after this contact; {n} are outside your scope and only counted.",
-        history.elsewhere,
-    )
 
 
 def _show_table(viewer: Viewer, history: CustomerHistory, here: ChainContact) -> None:

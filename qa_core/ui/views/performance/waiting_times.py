@@ -42,8 +42,8 @@ def show(viewer: Viewer, state: FilterState, clock: Clock) -> None:
 
 
 def _show_day(viewer: Viewer, state: FilterState, clock: Clock) -> None:
-    frame = traffic.read_waits(viewer, state, clock)
-    frame = frame[frame["p50"].notna()].set_index(clock.grain)
+    frame = traffic.read_cut(viewer, state, clock.grain)
+    frame = frame[(frame["kpi"] == WAIT) & frame["p50"].notna()].set_index(clock.grain)
     if frame.empty or frame["n"].max() < MIN:
         _show_nothing(frame)
         return
@@ -81,7 +81,8 @@ def _show_percentiles(
 
 
 def _show_trend(viewer: Viewer, state: FilterState) -> None:
-    waits = traffic.read_trend_of_waits(viewer, state)
+    waits = cached.measure(viewer, traffic.TILES, (state.grain,), state.trend)
+    waits = waits[waits["kpi"] == WAIT]
     frame = _hide_small_samples(waits)
     series = {
         name: trend_cards.build(
