@@ -1,7 +1,7 @@
 """A draft as tables to write in: whole, sections, criteria; its publication."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -12,7 +12,7 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base.i18n import N_, _, format_refusal
 from qa_core.quality import scorecards
 from qa_core.quality.scorecards import Fault, StoredScorecard, table
-from qa_core.ui.frame import gate, layout
+from qa_core.ui.frame import layout
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import actions, cards
 
@@ -21,7 +21,7 @@ ROW_HEIGHT, TALLEST = 35, 900
 CRITICAL = {"customer": N_("customer"), "business": N_("business"), "compliance": N_("compliance")}
 FAILS = {"grid": N_("the whole scorecard"), "section": N_("its section")}
 OPENED = "scorecards_opened"
-"""Number of the scorecard that the next run shows."""
+"""Number of the draft or version that the next run shows."""
 
 
 def show(stored: StoredScorecard) -> dict[str, Any]:
@@ -35,10 +35,9 @@ def show(stored: StoredScorecard) -> dict[str, Any]:
     content = _put_together(header, sections, criteria)
     with layout.row():
         if st.button(_("Save"), type="primary", icon=":material/save:", key=f"save_{key}"):
-            with actions.show_refusals():
-                acting = gate.current_viewer(Permission.EDIT_SCORECARDS)
+            with actions.perform(Permission.EDIT_SCORECARDS) as acting:
                 scorecards.save_draft(acting, stored.id, stored.edition, content)
-                finish(stored.id)
+                st.session_state[OPENED] = stored.id
         with st.popover(_("Delete"), icon=":material/delete:", type="tertiary"):
             st.caption(_("The draft is deleted for good. Published versions stay."))
             if st.button(_("Delete"), key=f"drop_{key}"):
@@ -245,12 +244,6 @@ def _titles(words: Mapping[str, str]) -> Callable[[str], str]:
     return lambda code: _(words[code]) if code in words else str(code)
 
 
-def finish(number: int) -> NoReturn:
-    """Run the page again on that draft or version."""
-    st.session_state[OPENED] = number
-    actions.finish(_("Saved."))
-
-
 def show_publication(viewer: Viewer, stored: StoredScorecard) -> None:
     """Show the button that publishes the draft, to those who may."""
     if not viewer.can(Permission.PUBLISH_SCORECARDS):
@@ -267,10 +260,9 @@ def show_publication(viewer: Viewer, stored: StoredScorecard) -> None:
             icon=":material/publish:",
             key=f"publish_{stored.id}_{stored.edition}",
         ):
-            with actions.show_refusals():
-                acting = gate.current_viewer(Permission.PUBLISH_SCORECARDS)
+            with actions.perform(Permission.PUBLISH_SCORECARDS) as acting:
                 scorecards.publish(acting, stored.id, stored.edition)
-                finish(stored.id)
+                st.session_state[OPENED] = stored.id
         text = _(
             "New evaluations will use this version, which never changes. Earlier evaluations "
             "keep theirs."

@@ -14,7 +14,14 @@ from qa_core.metrics.kpis import formatting
 from qa_core.ui.frame import layout
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.views.compliance import rights
-from qa_core.ui.widgets import act_form, actions, cards, download_links, state_filter, tables
+from qa_core.ui.widgets import (
+    act_form,
+    actions,
+    cards,
+    download_links,
+    segmented_choice,
+    tables,
+)
 from qa_core.ui.widgets.act_form import ActField
 from qa_core.upkeep import request_acts, subjects
 
@@ -44,9 +51,8 @@ def show(viewer: Viewer) -> None:
         tables.day_text_column(_("Due"), lambda item: item.due_on),
         tables.text_column(_("Answer"), lambda item: item.answer or _("open"), 320),
     )
-    tables.show(
-        state_filter.ask("requests", entries, STATES), columns, "person_requests", height=240
-    )
+    shown = segmented_choice.ask_state("requests", entries, STATES)
+    tables.show(shown, columns, "person_requests", height=240)
     if not viewer.can(Permission.MANAGE_COMPLIANCE):
         return
     left, right = st.columns(2, gap="medium")

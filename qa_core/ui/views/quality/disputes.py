@@ -11,7 +11,7 @@ from qa_core.quality.evaluations.disputes import DisputeOutcome
 from qa_core.quality.this_week import describe_waiting
 from qa_core.ui.frame.filter_bar import FilterState
 from qa_core.ui.views.quality.evaluation_answers import DECIDED, describe_request
-from qa_core.ui.widgets import cards, drill, state_filter, tables
+from qa_core.ui.widgets import cards, drill, segmented_choice, tables
 from qa_core.ui.widgets.scorecard_answers import format_points
 
 STATES = {
@@ -25,7 +25,7 @@ def show_lists(viewer: Viewer) -> None:
     lines, texts = disputes.find_disputes(viewer), scorecard_texts.find_scorecard_texts(viewer)
     waiting = [line for line in lines if line.decision is None]
     with cards.card(describe_waiting(waiting)):
-        shown = state_filter.ask("disputes", lines, STATES)
+        shown = segmented_choice.ask_state("disputes", lines, STATES)
         is_decided = any(line.decision is not None for line in shown)
 
         def decided(column: tables.TableColumn) -> tables.TableColumn | None:

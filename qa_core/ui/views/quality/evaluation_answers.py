@@ -140,17 +140,15 @@ def show_reply(viewer: Viewer, evaluation: EvaluationView) -> None:
         if evaluation.is_own and viewer.can(Permission.ANSWER_EVALUATIONS):
             _ask_reply(viewer, evaluation)
             return
-        if evaluation.acknowledged_at:
-            _show_acknowledged(evaluation)
-        else:
-            st.caption(_("Not marked as read yet."))
+        st.caption(_describe_reading(evaluation))
         if evaluation.advisor_comment:
             st.text(evaluation.advisor_comment)
 
 
-def _show_acknowledged(evaluation: EvaluationView) -> None:
-    moment = formatting.local_moment(evaluation.acknowledged_at)
-    st.caption(_("Read on {when}.", when=moment))
+def _describe_reading(evaluation: EvaluationView) -> str:
+    if not evaluation.acknowledged_at:
+        return _("Not marked as read yet.")
+    return _("Read on {when}.", when=formatting.local_moment(evaluation.acknowledged_at))
 
 
 def _ask_reply(viewer: Viewer, evaluation: EvaluationView) -> None:
@@ -171,7 +169,7 @@ def _ask_reply(viewer: Viewer, evaluation: EvaluationView) -> None:
             drill.to_draft(advisor_response.start_self_evaluation(viewer, number))
             actions.finish()
     if is_read:
-        _show_acknowledged(evaluation)
+        st.caption(_describe_reading(evaluation))
     if can_evaluate:
         st.caption(_(HEADS[drafts.SELF][1]))
 
