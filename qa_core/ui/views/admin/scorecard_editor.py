@@ -70,6 +70,8 @@ def _ask_header(content: Mapping[str, Any], key: str) -> dict[str, Any]:
     given = table.to_header(content)
     left, middle, right = st.columns(3)
     methods = {str(method): _(table.METHODS[method]) for method in scoring.Method}
+    pass_mark, bonus_cap = _float(given["pass_mark"]), _float(given["bonus_cap"]) or 100.0
+    whole = {"step": 1.0, "format": "%g"}
     return {
         "title": left.text_input(_("Title"), str(given["title"]), key=f"title_{key}"),
         "title_fr": middle.text_input(
@@ -82,18 +84,10 @@ def _ask_header(content: Mapping[str, Any], key: str) -> dict[str, Any]:
             left, _("How points become a score"), methods, f"method_{key}", given["method"]
         ),
         "pass_mark": middle.number_input(
-            _("Pass mark (empty: none)"),
-            value=_float(given["pass_mark"]),
-            step=1.0,
-            format="%g",
-            key=f"pass_{key}",
+            _("Pass mark (empty: none)"), value=pass_mark, key=f"pass_{key}", **whole
         ),
         "bonus_cap": right.number_input(
-            _("Highest score"),
-            value=_float(given["bonus_cap"]) or 100.0,
-            step=1.0,
-            format="%g",
-            key=f"cap_{key}",
+            _("Highest score"), value=bonus_cap, key=f"cap_{key}", **whole
         ),
     }
 

@@ -46,7 +46,12 @@ def show_head(viewer: Viewer, evaluation: EvaluationView) -> None:
             st.metric(_("Score"), score, help=pass_mark, width="content")
             with st.container(horizontal=True, gap="xsmall", width="content"):
                 _show_badges(evaluation)
-        _show_failures(evaluation)
+        for failure in evaluation.failures:
+            text = scorecard_answers.describe_failure(failure.critical, failure.text, failure.fails)
+            st.error(escape(text), icon=":material/report:")
+        if evaluation.failures and evaluation.calculated_score not in (None, evaluation.score):
+            before = formatting.value(evaluation.calculated_score, "score")
+            st.caption(_("Before the critical error: {score}.", score=before))
         if evaluation.comment:
             st.caption(_("Comment"))
             st.text(evaluation.comment)
@@ -65,15 +70,6 @@ def _show_self_evaluation(evaluation: EvaluationView) -> None:
         layout.show_button(
             "rate_review", title, "open_answered", drill.to_evaluation, "evaluation", target
         )
-
-
-def _show_failures(evaluation: EvaluationView) -> None:
-    for failure in evaluation.failures:
-        text = scorecard_answers.describe_failure(failure.critical, failure.text, failure.fails)
-        st.error(escape(text), icon=":material/report:")
-    if evaluation.failures and evaluation.calculated_score not in (None, evaluation.score):
-        score = formatting.value(evaluation.calculated_score, "score")
-        st.caption(_("Before the critical error: {score}.", score=score))
 
 
 def show_recording(viewer: Viewer, evaluation: EvaluationView) -> None:
