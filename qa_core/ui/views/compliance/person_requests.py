@@ -14,14 +14,7 @@ from qa_core.metrics.kpis import formatting
 from qa_core.ui.frame import layout
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.views.compliance import rights
-from qa_core.ui.widgets import (
-    act_form,
-    actions,
-    cards,
-    download_links,
-    segmented_choice,
-    tables,
-)
+from qa_core.ui.widgets import act_form, actions, cards, download_links, segmented_choice, tables
 from qa_core.ui.widgets.act_form import ActField
 from qa_core.upkeep import request_acts, subjects
 

@@ -17,13 +17,7 @@ from qa_core.stats import control_charts, holm, p_value_of
 from qa_core.stats.adjusted_differences import MIN_ROWS, Driver
 from qa_core.ui.frame import cached, styles
 from qa_core.ui.frame.filter_bar import FilterState
-from qa_core.ui.widgets import (
-    cards,
-    download_links,
-    segmented_choice,
-    tables,
-    trend_cards,
-)
+from qa_core.ui.widgets import cards, download_links, segmented_choice, tables, trend_cards
 
 KPIS = ("csat", "nps", "ces", "response_rate")
 TREND_HEIGHT = 220

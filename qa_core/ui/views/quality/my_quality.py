@@ -15,14 +15,7 @@ from qa_core.metrics.rows import scorecard_texts
 from qa_core.quality.evaluations.advisor_response import News, find_news
 from qa_core.ui.frame import cached, layout, styles
 from qa_core.ui.frame.filter_bar import FilterState
-from qa_core.ui.widgets import (
-    cards,
-    drill,
-    empty_states,
-    evaluation_tables,
-    tables,
-    trend_cards,
-)
+from qa_core.ui.widgets import cards, drill, empty_states, evaluation_tables, tables, trend_cards
 
 PAGE = "my_quality"
 CORRECTIONS = NN_(

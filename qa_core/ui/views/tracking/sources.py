@@ -11,13 +11,7 @@ from qa_core.metrics.kpis import dimensions, formatting
 from qa_core.ui.frame import cached
 from qa_core.ui.frame.filter_bar import FilterState
 from qa_core.ui.views.tracking import source_numbers, source_steps, source_tables
-from qa_core.ui.widgets import (
-    alert_banner,
-    cards,
-    sections,
-    segmented_choice,
-    trend_cards,
-)
+from qa_core.ui.widgets import alert_banner, cards, sections, segmented_choice, trend_cards
 
 TILES = ("attribution_rate", "cost_per_contact", "cost_per_answered", "cost_per_resolved")
 MAX_ITEMS = 6
