@@ -49,7 +49,12 @@ def show_open(viewer: Viewer, events: Sequence[alerts.Alert], with_rule: bool = 
     """Show alerts that nobody acknowledged; `with_rule`: their rule and first day too."""
     for event in events:
         with layout.line():
-            since = f"  \n:gray[{_describe_since(event)}]" if with_rule else ""
+            since = ""
+            if with_rule:
+                first = formatting.name(event.rule.grain, _format_start(event, event.first_day))
+                rule = alerts.describe_rule(event.rule)
+                text = _("Since: {first}. Rule: {rule}.", first=first, rule=rule)
+                since = f"  \n:gray[{escape(text)}]"
             text = f":orange[:material/notifications_active:] {describe(viewer, event)}{since}"
             st.markdown(text, width="stretch")
             _show_link(viewer, event)
@@ -84,13 +89,6 @@ def _show_link(viewer: Viewer, event: alerts.Alert) -> None:
         period = {"period": start} if is_month else {}
         address = values | period | sections.find_address(kpi.key)
         menu.show_page_link(page.key, symbol="arrow_forward", query=address)
-
-
-def _describe_since(event: alerts.Alert) -> str:
-    first = formatting.name(event.rule.grain, _format_start(event, event.first_day))
-    return escape(
-        _("Since: {first}. Rule: {rule}.", first=first, rule=alerts.describe_rule(event.rule))
-    )
 
 
 def _format_start(event: alerts.Alert, day: date) -> str:

@@ -19,7 +19,6 @@ PICKED = N_("Picked by hand: counts in no figure")
 MAX_COMMENT = 1000
 MAX_BUTTONS = 6
 """Points from which on a criterion without levels is a number to type."""
-NO_HOOK: Mapping[str, Any] = {}
 OVERALL = ""
 """Stands for the whole evaluation among the criteria of comments."""
 HARMS = {
@@ -104,12 +103,7 @@ def show_notes(criterion: Criterion) -> None:
         st.caption(f":green[:material/add_circle:] {bonus}")
 
 
-def ask(
-    prefix: str,
-    criterion: Criterion,
-    hook: Mapping[str, Any] = NO_HOOK,
-    disabled: bool = False,
-) -> None:
+def ask(prefix: str, criterion: Criterion, hook: Mapping[str, Any], disabled: bool) -> None:
     """Ask for one answer: buttons for its levels, or a number. `hook`: what a change calls."""
     widget = name(prefix, "answer", criterion.key)
     label = escape(describe_text(criterion.text))
@@ -153,7 +147,7 @@ def show_criterion(
     prefix: str,
     criterion: Criterion,
     comment: str,
-    hook: Mapping[str, Any] = NO_HOOK,
+    hook: Mapping[str, Any] = {},
     locked: str = "",
     is_bold: bool = False,
 ) -> None:
@@ -178,7 +172,7 @@ def show_criterion(
             personal_data.show_hint(comment)
 
 
-def ask_comment(prefix: str, criterion: str, label: str, hook: Mapping[str, Any] = NO_HOOK) -> None:
+def ask_comment(prefix: str, criterion: str, label: str, hook: Mapping[str, Any] = {}) -> None:
     """Ask for the comment on one answer, or on the whole (`OVERALL`)."""
     st.text_area(
         label,

@@ -111,7 +111,7 @@ def percent_column(
     return TableColumn(heading, lambda line: _in_hundredths(value(line)), config)
 
 
-def trend_column(heading: str, value: Callable[[Any], Any], width: Width = "small") -> TableColumn:
+def trend_column(heading: str, value: Callable[[Any], Any], width: int) -> TableColumn:
     """Build a column of small line charts."""
     return TableColumn(heading, value, column_config.LineChartColumn(heading, width=width))
 
@@ -131,7 +131,7 @@ def day_column(heading: str, value: Callable[[Any], Any]) -> TableColumn:
 
 
 def kpi_column(
-    key: str, row_of: Callable[[Any], Any], width: Width = None, has_bar: bool = False
+    key: str, row_of: Callable[[Any], Any], width: int, has_bar: bool = False
 ) -> TableColumn:
     """Build the column of a KPI in the format of its unit; rates as bars with `has_bar`.
 
@@ -140,11 +140,9 @@ def kpi_column(
     heading, unit = cards.column_of(key), get_kpi(key).unit
     if unit == Unit.RATE:
         build = share_column if has_bar else percent_column
-        return build(heading, lambda line: value_of(row_of(line)), width or "small")
+        return build(heading, lambda line: value_of(row_of(line)), width)
     if unit == Unit.COUNT:
-        return count_column(
-            heading, lambda line: to_integer(value_of(row_of(line))), width or "small"
-        )
+        return count_column(heading, lambda line: to_integer(value_of(row_of(line))), width)
 
     def describe(line: Any) -> str | None:
         value = value_of(row_of(line))

@@ -1,7 +1,6 @@
 """Trend cards: a KPI over time, shared by several pages."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date
 from typing import Any
 
 import pandas as pd
@@ -46,12 +45,10 @@ def read_series(
     }
 
 
-def build(
-    state: FilterState, frame: pd.DataFrame, kpi: Kpi, grain: str, restarts: Sequence[date] = ()
-) -> Series:
+def build(state: FilterState, frame: pd.DataFrame, kpi: Kpi, grain: str) -> Series:
     """Build the trend of a KPI over the longer period of the filters."""
     span = (state.trend.period, state.first_day, state.whole_until, state.where.period.first_day)
-    return build_series(frame, kpi, grain, *span, restarts)
+    return build_series(frame, kpi, grain, *span)
 
 
 def describe_lately(

@@ -132,13 +132,12 @@ def show_quarantine(path: Path) -> None:
             for row in rows
         ]
         _show_lines(lines, named, f"quarantine_{path.stem}")
-        st.caption(
-            _(
-                "Identities are masked. The full list is in {path}, on the machine that runs this "
-                "centre.",
-                path=path.name,
-            )
+        text = _(
+            "Identities are masked. The full list is in {path}, on the machine that runs this "
+            "centre.",
+            path=path.name,
         )
+        st.caption(text)
 
 
 def _describe_state(report: FileReport) -> str:

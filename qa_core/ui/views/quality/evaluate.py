@@ -322,7 +322,16 @@ def _show_result(viewer: Viewer, draft: Draft) -> None:
         text = _("Submitted. The advisor can read it from {day}.", day=day)
     st.success(text, icon=":material/task_alt:")
     if draft.result is not None:
-        _show_scores(draft, draft.result)
+        titles = {part.name: describe_text(part.text) for part in draft.scorecard.sections}
+        parts = [
+            f"{titles[part.name]} {formatting.number(float(part.score))}"
+            for part in draft.result.sections
+            if part.score is not None
+        ]
+        with cards.card():
+            st.markdown(f"### {_format_score(draft.result.score)}")
+            outcome = _(evaluation_tables.OUTCOMES.get(draft.result.outcome or "", ""))
+            st.text(" · ".join(filter(None, [outcome, *parts])))
     with st.container(horizontal=True, gap="small"):
         if draft.kind == drafts.SELF:
             title, act = _("Back to the evaluation"), drill.to_evaluation
@@ -336,19 +345,6 @@ def _show_result(viewer: Viewer, draft: Draft) -> None:
             )
         title, target = _("Read the evaluation"), (drill.to_evaluation, PAGE, draft.id)
         layout.show_button("", title, "read_own", *target)
-
-
-def _show_scores(draft: Draft, result: scoring.Result) -> None:
-    titles = {part.name: describe_text(part.text) for part in draft.scorecard.sections}
-    parts = [
-        f"{titles[part.name]} {formatting.number(float(part.score))}"
-        for part in result.sections
-        if part.score is not None
-    ]
-    with cards.card():
-        st.markdown(f"### {_format_score(result.score)}")
-        outcome = _(evaluation_tables.OUTCOMES.get(result.outcome or "", ""))
-        st.text(" · ".join(filter(None, [outcome, *parts])))
 
 
 def _start(begin: Callable[[Viewer, int], int], number: int) -> None:
