@@ -44,10 +44,15 @@ def show(viewer: Viewer, state: FilterState) -> None:
     _show_tiles(state, rows, series, window)
     left, right = st.columns([2, 3], gap="small")
     with left:
-        why_empty = _describe_pending(rows[REPEAT], window)
-        trend_cards.show_trend(
-            viewer, state, series[REPEAT], window=window.tried, why_empty=why_empty
-        )
+        why = ""
+        if rows[REPEAT].status == "pending":
+            why = _(
+                "All {n} first contacts are pending: their {days} are not over, or start before "
+                "the data. A shorter window may show more.",
+                n=formatting.number(rows[REPEAT].pending),
+                days=formatting.days(window.days),
+            )
+        trend_cards.show_trend(viewer, state, series[REPEAT], window=window.tried, why_empty=why)
     with right:
         repeats.show(viewer, state, "reason", window)
     sections.show(
@@ -106,18 +111,6 @@ def _show_tiles(
             replace(tile, kpi="") if window.tried and tile.kpi in (REPEAT, SPENT) else tile
             for tile in tiles
         ]
-    )
-
-
-def _describe_pending(row: Any, window: Window) -> str:
-    """Describe what to try if every first contact is pending."""
-    if row.status != "pending":
-        return ""
-    return _(
-        "All {n} first contacts are pending: their {days} are not over, or start before the data. "
-        "A shorter window may show more.",
-        n=formatting.number(row.pending),
-        days=formatting.days(window.days),
     )
 
 
