@@ -19,7 +19,6 @@ from qa_core.ui.frame.gate import current_viewer
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.views.admin import import_report
 from qa_core.ui.widgets import actions, cards, empty_states, tables
-from qa_core.upkeep import after_import
 
 SHOWN_MISSING = 7
 """Runs of days with one gap that are listed above the table, the newest."""
@@ -108,16 +107,8 @@ def _show_window(window: WindowEntry) -> None:
     with cards.card(gap="small"):
         st.text(window.label)
         layout.show_button("refresh", _("Try again"), f"again_{window.id}", _fill, window.id)
-        if window.state == ledger.UNDONE or not window.read_at:
-            return
-        is_sure = st.checkbox(
-            _("Remove everything that this import brought"), key=f"sure_{window.id}"
-        )
-        title, key = _("Undo this import"), f"undo_{window.id}"
-        if st.button(title, disabled=not is_sure, icon=":material/undo:", key=key):
-            with actions.perform(Permission.MANAGE_IMPORTS, "") as acting:
-                pull.undo(acting, window.id)
-                after_import.wake()
+        if window.state != ledger.UNDONE and window.read_at:
+            import_report.ask_undo(window.id, lambda acting: pull.undo(acting, window.id))
 
 
 def _fill(*numbers: int) -> None:

@@ -1,12 +1,13 @@
 """The report of an import: counts, decisions, effect on figures, quarantine."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
+from qa_core.access.roles import Permission, Viewer
 from qa_core.base.i18n import _, capitalise
 from qa_core.ingest.reading import field_titles
 from qa_core.ingest.reading.examination import Examination
@@ -16,7 +17,8 @@ from qa_core.ingest.staging import quarantine, reason_texts
 from qa_core.ingest.staging.tally import COUNTS
 from qa_core.metrics.kpis import formatting, get_kpi
 from qa_core.ui.frame.markdown import escape
-from qa_core.ui.widgets import tables
+from qa_core.ui.widgets import actions, tables
+from qa_core.upkeep import after_import
 
 SHOWN_ROWS = 100
 TABLE_HEIGHT = 320
@@ -224,3 +226,13 @@ def _describe_cell(field: str, value: Any) -> Any:
     if field in ("outcome", "channel", "direction") and value is not None:
         return formatting.name(field, value)
     return value.strftime("%Y-%m-%d %H:%M:%S") if isinstance(value, datetime) else value
+
+
+def ask_undo(key: str | int, undo: Callable[[Viewer], object]) -> None:
+    """Offer to undo an import, to who is sure."""
+    is_sure = st.checkbox(_("Remove everything that this import brought"), key=f"sure_{key}")
+    title = _("Undo this import")
+    if st.button(title, disabled=not is_sure, icon=":material/undo:", key=f"undo_{key}"):
+        with actions.perform(Permission.MANAGE_IMPORTS, "") as acting:
+            undo(acting)
+            after_import.wake()

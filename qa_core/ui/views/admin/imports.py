@@ -12,6 +12,7 @@ import streamlit as st
 from qa_core import ingest
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment, i18n
+from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.files import uploads
 from qa_core.files.options import DATE_ORDERS, DECIMALS, IGNORE, KINDS, ImportOptions
@@ -64,13 +65,7 @@ def ask_file(viewer: Viewer) -> None:
     if report.refusal is None:
         import_report.show(report)
     elif not report.reading.questions:
-        gate.show_refusal(report.refusal)
-        # What a person may accept has a button.
-        if "--yes" in report.refusal.options:
-            act = (import_mapping.answer, kind, file.file_id, "--yes")
-            layout.show_button("", _("Yes, import it this way"), "answer_yes", *act)
-        elif any(option.startswith("--map") for option in report.refusal.options):
-            st.caption(_("Match each column with its field below, then read the file again."))
+        _show_question(kind, file.file_id, report.refusal)
     import_mapping.ask(kind, file.file_id, report)
     new = [
         (file, other.reading)
@@ -171,6 +166,16 @@ def _run(viewer: Viewer, kind: str, sent: Any, options: ImportOptions) -> FileRe
     finally:
         bar.empty()
         after_import.wake()
+
+
+def _show_question(kind: str, file_id: str, refusal: Refusal) -> None:
+    """Show why the file is refused; what a person may accept has a button."""
+    gate.show_refusal(refusal)
+    if "--yes" in refusal.options:
+        title, act = _("Yes, import it this way"), import_mapping.answer
+        layout.show_button("", title, "answer_yes", act, kind, file_id, "--yes")
+    elif any(option.startswith("--map") for option in refusal.options):
+        st.caption(_("Match each column with its field below, then read the file again."))
 
 
 def _show_answers(kind: str, file_id: str, number: int, question: Question) -> None:
@@ -330,6 +335,10 @@ def _count_column(name: str) -> tables.TableColumn:
 
 
 def _show_batch(batch: dict[str, Any]) -> None:
+    def undo(acting: Viewer) -> None:
+        ingest.undo(acting, batch["id"])
+        forget_dry_runs()
+
     with cards.card(gap="small"):
         st.text(f"{batch['file']} · {batch['id']}")
         import_report.show_counts(batch["counts"])
@@ -337,12 +346,4 @@ def _show_batch(batch: dict[str, Any]) -> None:
         if batch["quarantine"] and Path(batch["quarantine"]).exists():
             import_report.show_quarantine(Path(batch["quarantine"]))
         if batch["state"] == "done":
-            is_sure = st.checkbox(
-                _("Remove everything that this import brought"), key=f"sure_{batch['id']}"
-            )
-            title, key = _("Undo this import"), f"undo_{batch['id']}"
-            if st.button(title, disabled=not is_sure, icon=":material/undo:", key=key):
-                with actions.perform(Permission.MANAGE_IMPORTS, "") as acting:
-                    ingest.undo(acting, batch["id"])
-                    after_import.wake()
-                    forget_dry_runs()
+            import_report.ask_undo(batch["id"], undo)

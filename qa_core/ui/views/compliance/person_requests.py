@@ -125,9 +125,10 @@ def _ask_request() -> None:
     def enter(acting: Viewer, kind: str, subject_kind: str, who: str, **more: object) -> None:
         requests.add(acting, kind, subject_kind, subjects.FIND[subject_kind](who), **more)
 
+    persons = {kind: rights.KINDS[kind] for kind in subjects.FIND}
     fields = (
         ActField("kind", N_("Request"), requests.KINDS),
-        ActField("subject_kind", N_("Concerns"), rights.find_titles(*subjects.FIND)),
+        ActField("subject_kind", N_("Concerns"), persons),
         rights.FIELDS["who"],
         ActField("details", N_("What is asked"), is_optional=True),
         ActField("received_on", N_("Received on"), usual=environment.today()),

@@ -29,10 +29,6 @@ KINDS = {
 }
 
 
-def find_titles(*kinds: str) -> dict[str, str]:
-    return {kind: KINDS[kind] for kind in kinds}
-
-
 def _object(acting: Viewer, kind: str, who: str) -> str:
     if kind == "contact":
         return subjects.object_to(acting, contacts=subjects.read_contacts([who])).describe()
@@ -106,7 +102,7 @@ CHOICES = {"reason": exclusions.REASONS, "field": {name: name for name in rectif
 def _build(name: str, label: str, **more: Any) -> ActField:
     """Build a declared field; `concerns`: kinds of persons and things to choose from."""
     if kinds := more.pop("concerns", None):
-        more["titles"] = find_titles(*kinds)
+        more["titles"] = {kind: KINDS[kind] for kind in kinds}
     elif more.pop("is_choice", False):
         more["titles"] = CHOICES[name]
     return ActField(name, label, **more)

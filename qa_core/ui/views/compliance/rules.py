@@ -18,18 +18,13 @@ from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import cards
 
 SHOWN_DAYS = 91
-ICONS = {
-    RuleState.IN_ORDER: ":green[:material/check_circle:]",
-    RuleState.TO_DO: ":blue[:material/pending:]",
-    RuleState.NOT_IN_ORDER: ":red[:material/cancel:]",
-    RuleState.NOT_MEASURABLE: ":red[:material/help:]",
+MARKS = {
+    RuleState.IN_ORDER: (":green[:material/check_circle:]", bars.QUIET),
+    RuleState.TO_DO: (":blue[:material/pending:]", bars.NOTED),
+    RuleState.NOT_IN_ORDER: (":red[:material/cancel:]", bars.ATTENTION),
+    RuleState.NOT_MEASURABLE: (":red[:material/help:]", bars.ATTENTION),
 }
-WEIGHTS = {
-    RuleState.IN_ORDER: bars.QUIET,
-    RuleState.TO_DO: bars.NOTED,
-    RuleState.NOT_IN_ORDER: bars.ATTENTION,
-    RuleState.NOT_MEASURABLE: bars.ATTENTION,
-}
+"""Icon and weight of each state."""
 
 
 def show(viewer: Viewer) -> None:
@@ -84,7 +79,7 @@ def _show_waiting(waiting: Sequence[RuleVerdict]) -> None:
             who = _("{who}, by {day}.", who=row["actor"], day=row["due"])
             since = _("since {day}", day=row["since"])
             with column, cards.card(gap="xxsmall", is_stretched=True):
-                st.markdown(f"{ICONS[verdict.state]} **{escape(heading)}**")
+                st.markdown(f"{MARKS[verdict.state][0]} **{escape(heading)}**")
                 st.markdown(escape(row["missing"]))
                 st.caption(escape(f"{since} · {who}"))
 
@@ -98,7 +93,7 @@ def _show_rules(verdicts: Sequence[RuleVerdict]) -> None:
             {
                 _("Rule"): f"**{row['rule']} · {row['title']}**  \n{row['asks']}  \n"
                 f":small[:gray[{row['source']}]]",
-                _("State"): f"{ICONS[verdict.state]} {row['state']}  \n:small[:gray[{since}]]",
+                _("State"): f"{MARKS[verdict.state][0]} {row['state']}  \n:small[:gray[{since}]]",
                 _("Evidence"): row["evidence"],
             }
         )
@@ -120,7 +115,7 @@ def _show_history(viewer: Viewer, verdicts: Sequence[RuleVerdict]) -> None:
         if state is None:
             return None
         text = f"{number} · {formatting.day(day)}: {_(STATE_TITLES[RuleState(state)])}"
-        return WEIGHTS[RuleState(state)], text
+        return MARKS[RuleState(state)][1], text
 
     rows = {}
     for verdict in verdicts:

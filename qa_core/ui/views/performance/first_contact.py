@@ -68,11 +68,13 @@ def show(viewer: Viewer, state: FilterState) -> None:
     machines.offer(viewer, state, window.overrides)
     # Other windows, and what is left out, are in no published table.
     if not viewer.needs_suppression:
-        sections.show(
-            "agreement",
-            _("Declared, confirmed and measured resolution compared"),
-            lambda: _show_agreement(viewer, state, rows, window),
-        )
+
+        def show_agreement() -> None:
+            _compare_resolutions(viewer, state, window)
+            _show_left_out(rows[REPEAT], rows["answered"], window)
+
+        title = _("Declared, confirmed and measured resolution compared")
+        sections.show("agreement", title, show_agreement)
         sections.show("windows", _("Other windows"), lambda: _show_window(viewer, state, window))
     if drill.is_open_to(viewer):
         sections.show(
@@ -80,13 +82,6 @@ def show(viewer: Viewer, state: FilterState) -> None:
             _("Chains of repeat contacts (the journal records who opens them)"),
             lambda: repeats.show_chains(viewer, state, window),
         )
-
-
-def _show_agreement(
-    viewer: Viewer, state: FilterState, rows: Mapping[str, Any], window: Window
-) -> None:
-    _compare_resolutions(viewer, state, window)
-    _show_left_out(rows[REPEAT], rows["answered"], window)
 
 
 def _show_tiles(

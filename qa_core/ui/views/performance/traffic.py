@@ -97,7 +97,7 @@ def _read_whole(viewer: Viewer, state: FilterState) -> dict[str, Any]:
 
 
 def read_cut(viewer: Viewer, state: FilterState, cut: str) -> pd.DataFrame:
-    """Return the rows of the table's KPIs by one cut, without those of no time of day."""
+    """Return rows of the KPIs by one cut; by time of day, without contacts that have none."""
     frame = cached.measure(viewer, IN_TABLE, (cut,), state.where, state.compare)
     return frame[frame[cut].notna()] if cut in PER else frame
 
