@@ -5,23 +5,18 @@ import streamlit as st
 from qa_core.access import accounts
 from qa_core.base.i18n import _
 from qa_core.ui import page_frame, sign_in
-from qa_core.ui.frame import gate
+from qa_core.ui.frame import gate, layout
 from qa_core.ui.views.account import mail
 from qa_core.ui.views.admin import account_requests, own_sessions
 
 viewer = page_frame.open_page("my_account")
-languages = {None: _("As the browser"), "en": "English", "fr": "Français"}
+languages = {None: _("As the browser"), **mail.LANGUAGES}
 left, right = st.columns(2)
 
 with left:
     mail.show_notices(viewer)
     st.subheader(_("Language"), anchor=False)
-    chosen = st.selectbox(
-        _("Language of the pages"),
-        list(languages),
-        index=list(languages).index(viewer.language),
-        format_func=languages.get,
-    )
+    chosen = layout.select(st, _("Language of the pages"), languages, chosen=viewer.language)
     if chosen != viewer.language:
         accounts.set_language(viewer, chosen)
         st.rerun()

@@ -4,6 +4,4 @@ from qa_core.ui import page_frame
 from qa_core.ui.views.quality import listening
 
 viewer = page_frame.open_page("listening")
-section = listening.choose_section()
-listening.show_obstacle(viewer)
-listening.show(viewer, section)
+listening.show(viewer)

@@ -3,7 +3,6 @@
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
 
 from qa_core.access.roles import Viewer
 from qa_core.base import environment, i18n
@@ -25,7 +24,23 @@ DOCUMENTS = ROOT.add_group(
 @GATE.command("list")
 def list_gates() -> Output:
     """List every gate with its value and what it expects."""
-    rows = _find_rows()
+    from qa_core.compliance.conditions import accreditations, gates
+
+    listeners = {item.username for item in accreditations.find_all(Viewer.SYSTEM) if item.holds}
+    of_listeners = gates.GateState(gates.LISTENERS_GATE, ",".join(sorted(listeners)) or None)
+    states = (*gates.find_all(Viewer.SYSTEM), of_listeners)
+    rows = [
+        {
+            "name": state.gate.name,
+            "act": state.gate.act,
+            "title": _(state.gate.title),
+            "rule": state.gate.rule,
+            "value": state.value,
+            "is_set": state.value is not None,
+            "expects": state.gate.expects,
+        }
+        for state in sorted(states, key=lambda state: gates.ACTS.index(state.gate.act))
+    ]
     yield rows
     missing = uncapitalise(_("Missing"))
     for act, of_act in groupby(rows, itemgetter("act")):
@@ -170,36 +185,11 @@ def print_document(
     yield describe_done(out)
 
 
-def _find_rows() -> list[dict[str, Any]]:
-    from qa_core.compliance.conditions import accreditations, gates
-
-    listeners = {item.username for item in accreditations.find_all(Viewer.SYSTEM) if item.holds}
-    of_listeners = gates.GateState(gates.LISTENERS_GATE, ",".join(sorted(listeners)) or None)
-    return [
-        {
-            "name": state.gate.name,
-            "act": state.gate.act,
-            "title": _(state.gate.title),
-            "rule": state.gate.rule,
-            "value": state.value,
-            "is_set": state.value is not None,
-            "expects": state.gate.expects,
-        }
-        for state in sorted(
-            (*gates.find_all(Viewer.SYSTEM), of_listeners),
-            key=lambda state: gates.ACTS.index(state.gate.act),
-        )
-    ]
-
-
 def _find_uninformed() -> list[str]:
     from qa_core.compliance.conditions import notices
 
     advisors = notices.find_all(Viewer.SYSTEM)
     return [notice.advisor_id for notice in advisors if notice.informed_on is None]
-
-
-INFORM = "python -m qa_core inform ADVISOR --on DATE"
 
 
 def _describe_next() -> str:
@@ -213,5 +203,7 @@ def _describe_next() -> str:
     state = gates.describe_listening(missing, len(waiting))
     if not missing and not waiting:
         return state
-    command = gates.name_command(missing[0]) if missing else INFORM
+    command = "python -m qa_core inform ADVISOR --on DATE"
+    if missing:
+        command = gates.name_command(missing[0])
     return f"{state} {_('Next: {command}', command=command)}"

@@ -2,7 +2,7 @@
 
 from qa_core.access.roles import Viewer
 from qa_core.base.i18n import _, ngettext
-from qa_core.cli.output import Lines, Output, describe_done
+from qa_core.cli.output import Lines, Output
 from qa_core.cli.registry import NAME, NUMBER, ROOT, flag, option, record
 
 DELIVERIES = ROOT.add_group("deliveries", "What goes out by mail and webhook, and its outcome.")
@@ -53,10 +53,10 @@ def preview(
     yield from text.splitlines()
 
 
-@DELIVERIES.command("retry")
-def retry(number: int = NUMBER) -> Lines:
-    """Make a delivery that failed or waits due again."""
-    from qa_core.delivery import ledger
-
-    ledger.retry(Viewer.SYSTEM, number)
-    yield describe_done(str(number))
+DELIVERIES.act(
+    "retry",
+    "delivery.ledger:retry",
+    "Make a delivery that failed or waits due again.",
+    NUMBER,
+    int,
+)

@@ -45,6 +45,7 @@ def kpi(
     ),
 ) -> Output:
     """Measure KPIs."""
+    from qa_core.analysis import note_texts
     from qa_core.metrics import kpi_question
     from qa_core.metrics.kpis import formatting
 
@@ -63,19 +64,15 @@ def kpi(
         if through
         else _("No data yet")
     )
-    yield from _describe_populations(answer.rows)
-    for explanation in answer.explanations or ():
-        yield from _explain(explanation)
-
-
-def _describe_populations(rows: list[dict[str, Any]]) -> Iterator[str]:
-    """Yield what is not seen behind the values, once for all KPIs that it concerns."""
-    from qa_core.analysis import note_texts
-
-    notes = dict.fromkeys((note, row["kpi"]) for row in rows for note in row.get("notes", ()))
+    # What is not seen behind the values, once for all KPIs that it concerns.
+    notes = dict.fromkeys(
+        (note, row["kpi"]) for row in answer.rows for note in row.get("notes", ())
+    )
     for code, text in note_texts.POPULATIONS.items():
         if keys := [key for note, key in notes if note == code]:
             yield f"{', '.join(keys)}: {_(text)}"
+    for explanation in answer.explanations or ():
+        yield from _explain(explanation)
 
 
 def _explain(explanation: "Explanation") -> Iterator[str]:

@@ -12,7 +12,6 @@ from qa_core.cli.output import Lines, Output
 from qa_core.cli.registry import NUMBER, ROOT, argument, flag, option
 
 CUSTOMER = option("A number, or the pseudonym.", "X", name="--customer")
-CONTACTS = option("ID, or SYSTEM/ID.", "ID", name="--contact")
 CONTACT = option("ID, or SYSTEM/ID.", "ID", name="--contact")
 REASON = option("Why.", "R", name="--reason", default=...)
 ADVISOR = option("An id, a name or an alias.", "X", name="--advisor")
@@ -142,7 +141,7 @@ def rectify(
 
 @SUBJECT.command("delete-audio")
 def delete_audio(
-    contact: list[str] | None = CONTACTS,
+    contact: list[str] | None = CONTACT,
     reason: str = REASON,
     with_forbidden: bool = flag("All that a rule forbids to keep.", name="--forbidden"),
 ) -> Output:
@@ -159,7 +158,7 @@ def delete_audio(
 def add_objection(
     number: list[str] | None = option("A customer's number.", "N"),
     customer: list[str] | None = option("A pseudonym.", "X"),
-    contact: list[str] | None = CONTACTS,
+    contact: list[str] | None = CONTACT,
     advisor: str | None = ADVISOR,
 ) -> Output:
     """Enter objections; they apply at once, and to later imports, until they are lifted."""
@@ -219,7 +218,7 @@ def list_exclusions() -> Output:
 def add_exclusion(
     line: str | None = option("The dialled number.", "N"),
     advisor: str | None = ADVISOR,
-    contact: list[str] | None = CONTACTS,
+    contact: list[str] | None = CONTACT,
     reason: str = option("representative, private or requested.", default="private"),
 ) -> Output:
     """Exclude a line, an advisor or contacts; stored audio is deleted at once."""
@@ -330,9 +329,5 @@ def answer_request(
 def _find(customer: str | None, advisor: str | None, account: str | None = None) -> dict[str, str]:
     from qa_core.upkeep import subjects
 
-    found = {
-        "customer": customer and subjects.find_customer(customer),
-        "advisor": advisor and subjects.find_advisor(advisor),
-        "account": account and subjects.find_account(account),
-    }
-    return {kind: identifier for kind, identifier in found.items() if identifier}
+    given = {"customer": customer, "advisor": advisor, "account": account}
+    return {kind: subjects.FIND[kind](who) for kind, who in given.items() if who}

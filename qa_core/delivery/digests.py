@@ -119,13 +119,11 @@ def _build_of_teams(viewer: Viewer) -> Digest | None:
     seen = attention.find_attention(viewer, found.where, found.compare, found.series, opened)
     trends = [f"**{formatting.short_title(one.kpi)}** – {one.finding.text}" for one in seen.trends]
     events = describe_alerts(viewer, seen.alerts)
-    waiting = [
+    waiting = []
+    for key, lines in this_week.find_groups(viewer).items():
         # One line stands for all disputes; the others name an advisor, a plan or a session each.
-        _("{what}: {text}", what=_(this_week.TITLES[key]), text=lines[0].reason)
-        if key == "disputes"
-        else _("{what}: {text}", what=_(this_week.TITLES[key]), text=formatting.number(len(lines)))
-        for key, lines in this_week.find_groups(viewer).items()
-    ]
+        text = lines[0].reason if key == "disputes" else formatting.number(len(lines))
+        waiting.append(_("{what}: {text}", what=_(this_week.TITLES[key]), text=text))
     look = (*events, *trends, *_texts(seen.items, "attention"))
     better = _texts(seen.items, "better")
     if not look and not better:

@@ -73,9 +73,8 @@ def build_message(
     if stop_link is not None:
         message["List-Unsubscribe"] = f"<{stop_link}>"
         message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    values = {**content, "stop_link": stop_link}
-    message.set_content(_render("mail.txt", values))
-    message.add_alternative(_render("mail.html", values), subtype="html")
+    message.set_content(render("mail.txt", content, stop_link))
+    message.add_alternative(render("mail.html", content, stop_link), subtype="html")
     if attachment is not None:
         kind, _slash, form = attachment.media_type.partition("/")
         message.add_attachment(
@@ -130,17 +129,10 @@ def send(connection: smtplib.SMTP, message: EmailMessage) -> None:
         raise Unreachable from error
 
 
-def render_text(content: Mapping[str, Any]) -> str:
-    """Return the text of a mail without a link to stop it."""
-    return _render("mail.txt", {**content, "stop_link": None})
-
-
-def _render(name: str, values: Mapping[str, Any]) -> str:
-    return (
-        _templates()
-        .get_template(name)
-        .render(language=i18n.language(), stop_label=_("Stop these mails"), **values)
-    )
+def render(name: str, content: Mapping[str, Any], stop_link: str | None = None) -> str:
+    """Return a mail as text or HTML, with the link to stop such mails if one is given."""
+    labels = {"language": i18n.language(), "stop_label": _("Stop these mails")}
+    return _templates().get_template(name).render(stop_link=stop_link, **labels, **content)
 
 
 @functools.cache

@@ -124,12 +124,12 @@ def _find_ending(viewer: Viewer) -> Moments:
     )
     with store.reading() as session:
         last_day = session.scalar(ends)
-    return _begin_open([last_day] if last_day else [], ACCREDITATION_DAYS)
+    return _begin_open([last_day] if last_day else [])
 
 
 def _find_all_ending(viewer: Viewer) -> Moments:
     found = accreditations.find_all(viewer)
-    return _begin_open([item.ends_on for item in found if item.holds], ACCREDITATION_DAYS)
+    return _begin_open([item.ends_on for item in found if item.holds])
 
 
 def _find_requests(viewer: Viewer) -> Moments:
@@ -180,9 +180,9 @@ def _begin(days: Iterable[date], before: int) -> list[datetime]:
     return [moment for moment in begun if moment <= now()]
 
 
-def _begin_open(days: Iterable[date], before: int) -> list[datetime]:
+def _begin_open(days: Iterable[date]) -> list[datetime]:
     today = environment.today()
-    return _begin([day for day in days if day >= today], before)
+    return _begin([day for day in days if day >= today], ACCREDITATION_DAYS)
 
 
 def _read(viewer: Viewer, statement: sa.Select) -> list[datetime]:

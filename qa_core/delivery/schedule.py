@@ -58,7 +58,9 @@ def enter_due(moment: datetime, only_webhook: bool = False) -> None:
             return
         choices = mail_choices.find_all(session)
         month, newest = find_newest_month(session), find_newest_alert(session, start)
-        for username in [] if only_webhook else _find_accounts(session):
+        open_accounts = sa.select(Account.username).where(Account.active)
+        people = _read(session, open_accounts.order_by(Account.username)).all()
+        for username in [] if only_webhook else people:
             own = choices.get(username, MailChoices())
             viewer = accounts.get_viewer(session, username)
             for kind, period, due_at in find_periods(viewer, own, month, newest, moment):
@@ -170,23 +172,16 @@ def find_recipients(viewer: Viewer) -> list[Recipient]:
     found = []
     for username, role in people:
         own = choices.get(username, MailChoices())
+        has_digest = role in (*WEEKLY_ROLES, Role.EXECUTIVE)
         subjects = tuple(
-            subject for subject in mail_choices.SUBJECTS if _may_get(own, subject, role)
+            subject
+            for subject in mail_choices.SUBJECTS
+            if own.wants(subject, role) and (subject != DIGEST or has_digest)
         )
         if subjects or username in last:
             state = "confirmed" if own.confirmed_at else "waiting" if own.address else "none"
             found.append(Recipient(username, role, subjects, state, last.get(username)))
     return found
-
-
-def _may_get(own: MailChoices, subject: str, role: str) -> bool:
-    has_digest = role in (*WEEKLY_ROLES, Role.EXECUTIVE)
-    return own.wants(subject, role) and (subject != "digest" or has_digest)
-
-
-def _find_accounts(session: Session) -> list[str]:
-    open_accounts = sa.select(Account.username).where(Account.active).order_by(Account.username)
-    return list(_read(session, open_accounts))
 
 
 def _read(session: Session, statement: sa.Select) -> sa.ScalarResult:

@@ -6,6 +6,7 @@ followed, and no private network is reached: a name that leads there is refused.
 
 import hashlib
 import hmac
+import html
 import json
 import re
 import secrets
@@ -55,14 +56,6 @@ class AlertMessage:
     foot: str
 
 
-def _require_reader(viewer: Viewer) -> None:
-    """Raise AccessDenied for who may not set the webhook: it tells what the person sees."""
-    if viewer.is_system:
-        raise AccessDenied()
-    viewer.require(Permission.MANAGE_ALERTS)
-    viewer.require(Permission.SEE_ALERTS)
-
-
 def find(viewer: Viewer) -> WebhookSettings | None:
     """Find the webhook. Needs MANAGE_ALERTS or SEE_HEALTH."""
     if not viewer.can(Permission.MANAGE_ALERTS):
@@ -76,7 +69,10 @@ def enter(viewer: Viewer, address: str, format_name: str) -> str:
     """Enter the webhook, in the viewer's own scope; it replaces an earlier one. Returns its
     secret, which is shown once. Raises Refusal for an address that may not be reached.
     """
-    _require_reader(viewer)
+    if viewer.is_system:
+        raise AccessDenied()
+    viewer.require(Permission.MANAGE_ALERTS)
+    viewer.require(Permission.SEE_ALERTS)  # the webhook tells what the person sees
     require_known(format_name, FORMATS, "unknown_format")
     try:
         parts = outside.parse_allowed(address.strip())
@@ -162,13 +158,10 @@ def _write_plain(message: AlertMessage) -> dict[str, Any]:
 
 
 def _write_slack(message: AlertMessage) -> dict[str, Any]:
-    lines = [f"• {line.replace('**', '*')}" for line in map(_escape_slack, message.lines)]
+    escaped = (html.escape(line, quote=False) for line in message.lines)
+    lines = [f"• {line.replace('**', '*')}" for line in escaped]
     links = [f"<{message.link}>"] if message.link else []
     return {"text": "\n".join((f"*{message.title}*", *lines, *links, message.foot))}
-
-
-def _escape_slack(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _write_teams(message: AlertMessage) -> dict[str, Any]:

@@ -106,7 +106,7 @@ def preview(username: str, kind: str) -> str:
         with _as_reader(entry) as (viewer, _choices):
             digest = _read_content(entry, viewer)
             home = server.public_url if server else "https://…"
-            return mail.render_text(digest.as_values(home))
+            return mail.render("mail.txt", digest.as_values(home))
     except Dropped as dropped:
         raise _refuse_preview(username, str(dropped)) from None
 

@@ -14,7 +14,6 @@ from qa_core.base.i18n import _, ngettext
 from qa_core.delivery import notices
 from qa_core.metrics.kpi.freshness import SOURCE_TITLES
 from qa_core.metrics.kpis import formatting
-from qa_core.metrics.query import Freshness
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.ui import page_script, saved_views
@@ -142,10 +141,6 @@ def _show_freshness(viewer: Viewer) -> None:
             if source.newest:
                 facts.append(_("newest {moment}", moment=describe_moment(source.newest)))
             with st.container(gap=None):
-                st.text(f"{source.system} · {_describe_kind(source)}")
+                st.text(f"{source.system} · {_(SOURCE_TITLES.get(source.kind, source.kind))}")
                 st.caption(escape(" · ".join(facts)))
         st.caption(_("Data version {code}", code=cached.name_version()))
-
-
-def _describe_kind(source: Freshness) -> str:
-    return _(SOURCE_TITLES[source.kind]) if source.kind in SOURCE_TITLES else source.kind

@@ -16,15 +16,7 @@ from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.base.progress import Progress, ignore_progress
 from qa_core.centre.rules import opening_hours
-from qa_core.cli.demo import (
-    accounts,
-    acts,
-    evaluations,
-    listening,
-    load,
-    seasons,
-    staff,
-)
+from qa_core.cli.demo import accounts, acts, evaluations, listening, load, seasons, staff
 from qa_core.cli.demo.story import STORY, DemoPlan
 from qa_core.compliance import restrictions
 from qa_core.compliance.conditions import gates

@@ -40,9 +40,9 @@ STORY: Entry = _convert(declared.read(__file__))
 """The story; lists of numbers are arrays."""
 
 
-def column(rows: list[Entry], name: str, default: Any = None) -> np.ndarray:
+def column(rows: list[Entry], name: str) -> np.ndarray:
     """Return one value of each table of a list, as an array."""
-    return np.array([row.get(name, default) for row in rows])
+    return np.array([row.get(name) for row in rows])
 
 
 @dataclass(frozen=True)

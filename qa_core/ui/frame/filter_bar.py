@@ -16,7 +16,7 @@ from qa_core.metrics import query
 from qa_core.metrics.kpis import BY_KEY, dimensions, formatting, periods
 from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.storage.records.base import now
-from qa_core.ui.frame import cached, menu, url_state
+from qa_core.ui.frame import cached, layout, menu, url_state
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.frame.menu import MenuPage
 
@@ -111,13 +111,8 @@ def show(viewer: Viewer, page_key: str) -> None:
             for dimension, counts in offered.items()
         }
         if any(values.values()):
-            st.button(
-                _("Clear"),
-                icon=":material/filter_alt_off:",
-                type="tertiary",
-                on_click=clear,
-                help=_("Remove the filters"),
-            )
+            symbol, text = "filter_alt_off", _("Remove the filters")
+            layout.show_quiet_button(symbol, _("Clear"), "clear_filters", clear, help=text)
     url_state.write(page_key, describe(page_key))
     compare = periods.build_comparison(compare_with, period)
     where = Filters.of(period, values)
@@ -213,11 +208,6 @@ def show_title(title: str, period: Period | None = None) -> None:
                 day=formatting.day(state.whole_until, year=True),
             )
         st.caption(text)
-
-
-def choose_period(choice: str) -> None:
-    """Callback: choose that period."""
-    st.session_state["period"] = choice
 
 
 def clear() -> None:

@@ -20,19 +20,6 @@ def line(**options: Any) -> DeltaGenerator:
     return row("xxsmall", wrap=False, **options)
 
 
-def show_removable(
-    text: str, key: str, title: str, remove: tuple[Callable[[int], None], int] | None
-) -> None:
-    """Show a line of markdown, with a button at its end where it may be removed.
-
-    `remove`: the callback and its number.
-    """
-    with line():
-        st.markdown(text, width="stretch")
-        if remove is not None:
-            show_icon_button("delete", title, key, *remove)
-
-
 def show_icon_button(
     symbol: str, title: str, key: str, act: Callable[..., None], *args: Any
 ) -> None:

@@ -71,30 +71,28 @@ def read_number(text: str) -> int:
     return int(text)
 
 
-def has_changed(name: str, key: str = "") -> bool:
+def has_changed(name: str, key: str) -> bool:
     """Return whether the address differs from what that widget, if kept, wrote last."""
-    key = key or name
     written = st.session_state.get(_WIDGETS, {}).get(key)
     return key not in st.session_state or st.query_params.get(name) != written
 
 
-def read_into_widget(name: str, known: Collection[str], usual: str, key: str = "") -> None:
+def read_into_widget(name: str, known: Collection[str], usual: str, key: str) -> None:
     """Set a widget that is drawn next from a new value of the address."""
-    key = key or name
     wanted = st.query_params.get(name) if has_changed(name, key) else st.session_state[key]
     wanted = wanted if wanted in known else usual
     if st.session_state.get(key) != wanted:
         st.session_state[key] = wanted
 
 
-def write_from_widget(name: str, value: str, usual: str, key: str = "") -> None:
+def write_from_widget(name: str, value: str, usual: str, key: str) -> None:
     """Write the value of a widget into the address, or nothing if it is `usual`."""
     shown = None if value == usual else value
     if shown is None:
         st.query_params.pop(name, None)
     elif st.query_params.get(name) != shown:
         st.query_params[name] = shown
-    st.session_state[_WIDGETS] = {**st.session_state.get(_WIDGETS, {}), key or name: shown}
+    st.session_state[_WIDGETS] = {**st.session_state.get(_WIDGETS, {}), key: shown}
 
 
 def show_removable(name: str, label: str) -> None:

@@ -120,7 +120,7 @@ class Connections:
             return
         connection = Connection(browser.build_for(request))
         cookie = request.cookies.get(browser.COOKIE)
-        if await run_in_threadpool(_is_live, cookie, connection.browser):
+        if await run_in_threadpool(is_live, cookie, connection.browser):
             connection.token = cookie
         address = connection.browser.network
         is_stranger = connection.token is None
@@ -178,7 +178,7 @@ def _stop_when_over(connection: Connection, send: Send) -> Send:
             if moment - connection.checked_at > CHECK_SECONDS:
                 connection.checked_at = moment
                 token = connection.token
-                is_over = not await run_in_threadpool(_is_live, token, connection.browser)
+                is_over = not await run_in_threadpool(is_live, token, connection.browser)
                 # Signed out in this tab meanwhile, it goes on as a stranger's.
                 if not is_over:
                     connection.live_at = moment
@@ -242,7 +242,8 @@ def _mark(scope: Scope, here: sessions.Browser, number: str) -> Scope:
     return {**scope, "headers": headers}
 
 
-def _is_live(token: str | None, here: sessions.Browser) -> bool:
+def is_live(token: str | None, here: sessions.Browser) -> bool:
+    """Return whether that is the id of a live session of this browser."""
     try:
         return sessions.is_live(token, here)
     except Refusal:  # no records yet

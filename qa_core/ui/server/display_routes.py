@@ -8,7 +8,7 @@ import logging
 from urllib.parse import parse_qs
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from qa_core.access import service_tokens
@@ -20,7 +20,7 @@ from qa_core.delivery import wallboard
 from qa_core.delivery.wallboard import BoardNumber
 from qa_core.metrics.kpis import formatting
 from qa_core.storage.system_errors import find_refusal
-from qa_core.ui.server import browser
+from qa_core.ui.server import browser, session_routes
 from qa_core.ui.server.identity_routes import limit
 
 PATH, COOKIE = "/display", "ecoute_display"
@@ -79,17 +79,7 @@ def _enter(request: Request, body: bytes) -> Response:
         service_tokens.open_token(secret, browser.build_for(request), is_display=True)
     except Refusal as refusal:
         return PlainTextResponse(i18n.format_refusal(refusal), 404)
-    response = RedirectResponse(PATH, 303)
-    response.set_cookie(
-        COOKIE,
-        secret,
-        max_age=MAX_TOKEN_DAYS * 86_400,
-        path=PATH,
-        secure=request.url.scheme == "https",
-        httponly=True,
-        samesite="strict",
-    )
-    return response
+    return session_routes.lead_on(request, PATH, secret, COOKIE, MAX_TOKEN_DAYS * 86_400, path=PATH)
 
 
 def _format_number(number: BoardNumber) -> str:

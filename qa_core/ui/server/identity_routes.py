@@ -61,17 +61,8 @@ def _begin(request: Request, _body: bytes) -> Response:
         address, kept = identity.begin(provider, redirect_uri, here)
     except Refusal as refusal:
         return _refuse(refusal)
-    response = RedirectResponse(address, 303)
-    response.set_cookie(
-        KEPT,
-        kept,
-        max_age=identity.SECONDS,
-        path="/sign-in",
-        secure=request.url.scheme == "https",
-        httponly=True,
-        samesite="lax",
-    )
-    return response
+    options = {"path": "/sign-in", "samesite": "lax"}
+    return session_routes.lead_on(request, address, kept, KEPT, identity.SECONDS, **options)
 
 
 @limit
@@ -91,9 +82,8 @@ def _finish(request: Request, _body: bytes) -> Response:
         )
     except Refusal as refusal:
         return _refuse(refusal)
-    response = RedirectResponse("/", 303)
+    response = session_routes.lead_on(request, "/", token)
     response.delete_cookie(KEPT, path="/sign-in")
-    session_routes.set_cookie(request, response, token)
     return response
 
 

@@ -311,10 +311,6 @@ def _describe(_request: Request) -> Response:
     )
 
 
-def _find_nothing(request: Request) -> Response:
-    return _refuse_address(request, "unknown_address")
-
-
 def _refuse_address(request: Request, code: str) -> Response:
     browser.use_language_of(request)
     return _refuse(Refusal(code, N_("The API answers only GET /api/kpi and GET /api/kpis.")))
@@ -352,5 +348,8 @@ ROUTES = (
     Route("/api/kpi", KpiEndpoint),
     Route("/api/kpis", GlossaryEndpoint),
     Route("/api/openapi.json", Endpoint),
-    *(Route(path, _find_nothing, methods=METHODS) for path in ("/api", "/api/{rest:path}")),
+    *(
+        Route(path, lambda request: _refuse_address(request, "unknown_address"), methods=METHODS)
+        for path in ("/api", "/api/{rest:path}")
+    ),
 )

@@ -3,25 +3,33 @@
 Only a response of the server can set a cookie that scripts of the page cannot read.
 """
 
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from qa_core.access import sessions
 from qa_core.base.errors import Refusal
-from qa_core.ui.server import browser
+from qa_core.ui.server import browser, connections
 
 
-def set_cookie(request: Request, response: Response, token: str) -> None:
-    """Give the browser the id of its session."""
-    response.set_cookie(
-        browser.COOKIE,
-        token,
-        max_age=int(sessions.MAX_AGE.total_seconds()),
-        secure=request.url.scheme == "https",
-        httponly=True,
-        samesite="strict",
-    )
+def lead_on(
+    request: Request,
+    page: str,
+    token: str,
+    cookie: str = browser.COOKIE,
+    seconds: int = int(sessions.MAX_AGE.total_seconds()),
+    **options: Any,
+) -> Response:
+    """Lead to a page with a cookie that scripts cannot read, by default the session's id;
+    `options` go to `set_cookie`.
+    """
+    response = RedirectResponse(page, 303)
+    given = {"samesite": "strict", **options}
+    is_secure = request.url.scheme == "https"
+    response.set_cookie(cookie, token, seconds, secure=is_secure, httponly=True, **given)
+    return response
 
 
 def _give(request: Request) -> Response:
@@ -30,9 +38,7 @@ def _give(request: Request) -> Response:
         token, page = sessions.exchange(request.path_params["ticket"], browser.build_for(request))
     except Refusal:
         return RedirectResponse("/", 303)  # where who has no session signs in
-    response = RedirectResponse(page, 303)
-    set_cookie(request, response, token)
-    return response
+    return lead_on(request, page, token)
 
 
 def _take_back(request: Request) -> Response:
@@ -40,11 +46,7 @@ def _take_back(request: Request) -> Response:
     lead here.
     """
     response = RedirectResponse("/", 303)
-    try:
-        is_live = sessions.is_live(request.cookies.get(browser.COOKIE), browser.build_for(request))
-    except Refusal:  # no records yet
-        is_live = False
-    if not is_live:
+    if not connections.is_live(request.cookies.get(browser.COOKIE), browser.build_for(request)):
         response.delete_cookie(browser.COOKIE)
     return response
 

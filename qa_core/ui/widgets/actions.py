@@ -1,15 +1,15 @@
 """Acts of a person: a refusal is shown where it happens, the outcome above the page."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_, _
-from qa_core.ui.frame import gate
+from qa_core.ui.frame import gate, layout
 from qa_core.ui.frame.markdown import escape
 
 INCOMPLETE = N_("Fill in all fields first.")
@@ -42,6 +42,22 @@ def keep_refusals(key: str = _REFUSAL) -> Iterator[None]:
         yield
     except Refusal as refusal:
         st.session_state[key] = refusal
+
+
+def do(permission: Permission, act: Callable[..., Any], *args: Any) -> None:
+    """Callback: do an act as the viewer; a Refusal is kept for `show_outcome`."""
+    with keep_refusals():
+        act(gate.current_viewer(permission), *args)
+
+
+def show_removable(
+    text: str, key: str, is_own: bool, permission: Permission, act: Callable[..., Any], *args: Any
+) -> None:
+    """Show a line of markdown, with the button that removes what it names if it `is_own`."""
+    with layout.line():
+        st.markdown(text, width="stretch")
+        if is_own:
+            layout.show_icon_button("delete", _("Remove"), key, do, permission, act, *args)
 
 
 def finish(outcome: str = "") -> NoReturn:

@@ -12,7 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from qa_core.analysis import chart_titles, charts, note_texts, targets
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.series import Series
-from qa_core.base.i18n import N_, _, ngettext
+from qa_core.base.i18n import N_, _
 from qa_core.metrics.kpis import Kpi, formatting, get_kpi, periods
 from qa_core.stats import control_charts
 from qa_core.ui.frame.filter_bar import FilterState
@@ -86,7 +86,9 @@ def build_tile(
         "is_small": row.status == "small_sample" and not kpi.is_amount,
     }
     if formatting.is_missing(row.value):
-        return Tile(value=_missing(row.status), below=explain_missing(row), **tile)
+        word = name_status(row.status)
+        value = f":gray[{word}]" if word else NOTHING
+        return Tile(value=value, below=explain_missing(row), **tile)
     tile |= {
         "value": formatting.value(row.value, kpi.unit, currency),
         "below": _keep_together(shown) or formatting.NO_BREAK,
@@ -153,7 +155,8 @@ def card(
     gap: str = "xxsmall",
     key: str | None = None,
 ) -> DeltaGenerator:
-    """Return a bordered container under a heading, to be filled in a `with` block.
+    """Return a bordered container under a heading, to be filled in a `with` block; left as it
+    is, it is a message.
 
     `is_stretched`: as tall as the cards beside it.
     """
@@ -165,31 +168,9 @@ def card(
     return container
 
 
-def show_message(finding: ChartTitle | str, caption: str = "") -> None:
-    """Show a card that says why there is nothing to see, no taller than its text."""
-    card(finding, caption)
-
-
-def show_missing(title: str, rows: Sequence[Any]) -> None:
-    """Show a card that says why rows of `measure` have no value."""
-    show_message(title, " ".join(note_texts.describe_populations(rows)))
-
-
-def describe_unidentified(missed: int) -> str:
-    """Describe missed contacts of callers who cannot be followed."""
-    return ngettext(
-        "{count} missed contact came from a withheld or shared number, so its outcome is not "
-        "known.",
-        "{count} missed contacts came from withheld or shared numbers, so their outcome is not "
-        "known.",
-        missed,
-        count=formatting.number(missed),
-    )
-
-
 def show_one_cut(title: str) -> None:
     """Show why a cut is missing for viewers with one cut or filter at a time."""
-    show_message(_("{title}: hidden under a filter", title=title), _(ONE_AT_A_TIME))
+    card(_("{title}: hidden under a filter", title=title), _(ONE_AT_A_TIME))
 
 
 def show_chart(
@@ -308,14 +289,10 @@ def _below(row: Any, kpi: Kpi, currency: str | None, extra: str) -> tuple[list[s
     return shown, rest
 
 
-def _missing(status: str) -> str:
-    """Return one short word instead of a value; a tile would cut a longer one."""
-    word = name_status(status)
-    return f":gray[{word}]" if word else NOTHING
-
-
 def name_status(status: str) -> str:
-    """Return why there is no value in one word; empty where there is no data."""
+    """Return why there is no value in one word, as a tile would cut a longer text; empty where
+    there is no data.
+    """
     return {"suppressed": _("hidden"), "pending": _("pending")}.get(status, "")
 
 

@@ -83,8 +83,9 @@ def _show_empty_period(viewer: Viewer, state: FilterState) -> None:
     title = _("Nothing in {period}", period=state.period_title)
     with card(":material/event_busy:", title, text), st.container(horizontal=True):
         if last:
-            title, act = _("Show {month}", month=formatting.month(last)), filter_bar.choose_period
-            layout.show_button("date_range", title, "show_last_month", act, last, type="primary")
+            title, act = _("Show {month}", month=formatting.month(last)), st.session_state.update
+            period = {"period": last}
+            layout.show_button("date_range", title, "show_last_month", act, period, type="primary")
         if state.where.values:
             st.button(
                 _("Remove the filters"), on_click=filter_bar.clear, icon=":material/filter_alt_off:"

@@ -1,6 +1,6 @@
 """Tables of evaluations: the same columns on every page that lists some."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from qa_core.base.i18n import N_, _
@@ -10,6 +10,20 @@ from qa_core.metrics.rows.scorecard_texts import ScorecardTexts
 from qa_core.ui.widgets import drill, tables
 
 Entry = Mapping[str, Any]
+COLUMNS = {
+    "date": N_("Contact date"),
+    "score": N_("Score"),
+    "outcome": N_("Outcome"),
+    "scorecard": N_("Scorecard"),
+    "points": N_("Points"),
+    "evaluator": N_("Evaluated by"),
+    "evaluated_on": N_("Evaluated on"),
+    "purpose": N_("Purpose"),
+}
+"""Heading of each column, in their order."""
+KEYS = {"scorecard": "grid", "points": "earned", "evaluated_on": "evaluated_at"}
+"""Keys of an entry that are not named as their column."""
+NUMBERS = ("score", "points")
 OUTCOMES = {"pass": N_("Passed"), "fail": N_("Not passed")}
 
 
@@ -29,9 +43,9 @@ def show(
     """
     columns = [
         (tables.number_text_column if name in NUMBERS else tables.text_column)(
-            _(title), lambda entry, value=value: value(entry, texts)
+            _(title), lambda entry, name=name: _describe(entry, name, texts)
         )
-        for name, (title, value) in COLUMNS.items()
+        for name, title in COLUMNS.items()
         if name in names
     ]
     number = "id" if entries and "id" in entries[0] else "evaluation_id"
@@ -44,50 +58,25 @@ def show(
     )
 
 
-def _value(entry: Entry, name: str) -> Any:
-    return None if formatting.is_missing(entry.get(name)) else entry[name]
-
-
-def _day(entry: Entry, _texts: ScorecardTexts) -> str:
-    day = entry["local_day"] if "local_day" in entry else entry["day"].date()
-    return formatting.day(day, year=True)
-
-
-def _score(entry: Entry, _texts: ScorecardTexts) -> str | None:
-    return None if _value(entry, "score") is None else formatting.value(entry["score"], "score")
-
-
-def _outcome(entry: Entry, _texts: ScorecardTexts) -> str:
-    return _(OUTCOMES[entry["outcome"]]) if entry["outcome"] in OUTCOMES else "–"
-
-
-def _scorecard(entry: Entry, texts: ScorecardTexts) -> str | None:
-    return texts.name("grid", entry["grid"]) if _value(entry, "grid") else None
-
-
-def _points(entry: Entry, _texts: ScorecardTexts) -> str | None:
-    if _value(entry, "earned") is None:
-        return None
-    return _("{n} of {all}", n=f"{entry['earned']:g}", all=f"{entry['possible']:g}")
-
-
-def _evaluated_on(entry: Entry, _texts: ScorecardTexts) -> str:
-    return formatting.local_day(entry["evaluated_at"])
-
-
-def _purpose(entry: Entry, _texts: ScorecardTexts) -> str:
-    return _(PURPOSE_TITLES.get(entry["purpose"], entry["purpose"]))
-
-
-COLUMNS: Mapping[str, tuple[str, Callable[[Entry, ScorecardTexts], Any]]] = {
-    "date": (N_("Contact date"), _day),
-    "score": (N_("Score"), _score),
-    "outcome": (N_("Outcome"), _outcome),
-    "scorecard": (N_("Scorecard"), _scorecard),
-    "points": (N_("Points"), _points),
-    "evaluator": (N_("Evaluated by"), lambda entry, _texts: _value(entry, "evaluator")),
-    "evaluated_on": (N_("Evaluated on"), _evaluated_on),
-    "purpose": (N_("Purpose"), _purpose),
-}
-"""Heading and value of each column, in their order."""
-NUMBERS = ("score", "points")
+def _describe(entry: Entry, name: str, texts: ScorecardTexts) -> str | None:
+    """Return the cell of that column; None where nothing is known."""
+    value = entry.get(KEYS.get(name, name))
+    match name:
+        case "date":
+            day = entry["local_day"] if "local_day" in entry else entry["day"].date()
+            return formatting.day(day, year=True)
+        case "outcome":
+            return _(OUTCOMES[value]) if value in OUTCOMES else "–"
+        case "purpose":
+            return _(PURPOSE_TITLES.get(value, value))
+        case _ if formatting.is_missing(value):
+            return None
+        case "score":
+            return formatting.value(value, "score")
+        case "scorecard":
+            return texts.name("grid", value) if value else None
+        case "points":
+            return _("{n} of {all}", n=f"{value:g}", all=f"{entry['possible']:g}")
+        case "evaluated_on":
+            return formatting.local_day(value)
+    return value

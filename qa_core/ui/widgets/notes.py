@@ -13,7 +13,7 @@ from qa_core.analysis.charts.labels import plain
 from qa_core.base.i18n import N_, _
 from qa_core.metrics import query
 from qa_core.metrics.kpis import dimensions, formatting
-from qa_core.ui.frame import cached, gate, layout
+from qa_core.ui.frame import cached, layout
 from qa_core.ui.frame.filter_bar import FilterState
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import actions
@@ -84,8 +84,10 @@ def show_list(notes: list[DayNote], key: str) -> None:
     for note in notes:
         days = formatting.period(dimensions.Period(note.first_day, note.last_day))
         text = f"**{days}** {escape(describe(note))}"
-        remove = (_remove, note.id) if note.is_mine_to_remove else None
-        layout.show_removable(text, f"note_remove_{key}_{note.id}", _("Remove"), remove)
+        key_of_note, act = f"note_remove_{key}_{note.id}", (annotations.remove, note.id)
+        actions.show_removable(
+            text, key_of_note, note.is_mine_to_remove, Permission.EDIT_NOTES, *act
+        )
 
 
 def describe(note: DayNote) -> str:
@@ -99,10 +101,6 @@ def name_scope(scope: Scope) -> str:
     if dimension is None:
         return _("The whole centre")
     return f"{_(dimensions.get_dimension(dimension).title)} {formatting.name(dimension, name)}"
-
-
-def _remove(number: int) -> None:
-    annotations.remove(gate.current_viewer(Permission.EDIT_NOTES), number)
 
 
 def _describe_change(change: query.Change) -> str:

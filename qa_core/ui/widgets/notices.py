@@ -8,7 +8,7 @@ from qa_core.access import accounts
 from qa_core.access.roles import Viewer
 from qa_core.base.i18n import _
 from qa_core.metrics.kpis import formatting
-from qa_core.ui.frame import gate
+from qa_core.ui.frame import gate, layout
 from qa_core.ui.frame.markdown import escape
 
 
@@ -25,8 +25,9 @@ def show_lost_figures(viewer: Viewer, subject: str, find: Callable[[], Sequence[
             names=formatting.listing(names),
         )
         st.info(escape(text), icon=":material/info:")
-        st.button(_("Close"), key=f"close_{subject}", on_click=_close, args=(notice,))
-
-
-def _close(notice: str) -> None:
-    accounts.dismiss(gate.current_viewer(), notice)
+        layout.show_button(
+            "",
+            _("Close"),
+            f"close_{subject}",
+            lambda: accounts.dismiss(gate.current_viewer(), notice),
+        )

@@ -23,24 +23,15 @@ SHRUNK = N_("Shrunk estimate")
 Callback = Callable[[], None] | None
 
 
-def read_group(
-    viewer: Viewer, state: FilterState, key: str, dimension: str = "advisor"
-) -> Group | None:
-    """Compare the advisors or teams in scope on one KPI; None for fewer than two."""
-    frame = cached.measure(viewer, (key,), (dimension,), state.where)
-    return peers.build_group(get_kpi(key), frame, dimension)
-
-
-def show_nobody(key: str) -> None:
-    """Show that there are not two advisors to compare."""
-    kpi = get_kpi(key)
-    cards.show_message(*describe_too_few(cards.title_of(kpi), peers.find_minimum(kpi)))
-
-
-def describe_too_few(title: str, least: int) -> tuple[str, str]:
-    """Return heading and caption where fewer than two have the values to compare."""
-    caption = _("Needs two with at least {n} values each in this period.", n=least)
-    return _("{title}: nothing to compare with", title=title), caption
+def read_group(viewer: Viewer, state: FilterState, key: str, dimension: str) -> Group | None:
+    """Compare the advisors or teams in scope on one KPI; None, and said, for fewer than two."""
+    kpi, frame = get_kpi(key), cached.measure(viewer, (key,), (dimension,), state.where)
+    group = peers.build_group(kpi, frame, dimension)
+    if group is None:
+        least = peers.find_minimum(kpi)
+        caption = _("Needs two with at least {n} values each in this period.", n=least)
+        cards.card(_("{title}: nothing to compare with", title=cards.title_of(kpi)), caption)
+    return group
 
 
 def show_bands(group: Group, on_select: Callback, with_shrunk: bool = False) -> None:

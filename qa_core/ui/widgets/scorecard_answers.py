@@ -19,7 +19,6 @@ PICKED = N_("Picked by hand: counts in no figure")
 MAX_COMMENT = 1000
 MAX_BUTTONS = 6
 """Points from which on a criterion without levels is a number to type."""
-NO_HOOK: Mapping[str, Any] = {}
 OVERALL = ""
 """Stands for the whole evaluation among the criteria of comments."""
 HARMS = {
@@ -104,12 +103,7 @@ def show_notes(criterion: Criterion) -> None:
         st.caption(f":green[:material/add_circle:] {bonus}")
 
 
-def ask(
-    prefix: str,
-    criterion: Criterion,
-    hook: Mapping[str, Any] = NO_HOOK,
-    disabled: bool = False,
-) -> None:
+def ask(prefix: str, criterion: Criterion, hook: Mapping[str, Any], disabled: bool) -> None:
     """Ask for one answer: buttons for its levels, or a number. `hook`: what a change calls."""
     widget = name(prefix, "answer", criterion.key)
     label = escape(describe_text(criterion.text))
@@ -149,27 +143,22 @@ def ask(
     )
 
 
-def show_question(criterion: Criterion, is_bold: bool = False) -> None:
-    """Show the text of a criterion, its guidance for the pointer, and its notes."""
-    text = escape(describe_text(criterion.text))
-    guidance = escape(describe_text(criterion.help)) if criterion.help else None
-    st.markdown(f"**{text}**" if is_bold else text, help=guidance)
-    show_notes(criterion)
-
-
 def show_criterion(
     prefix: str,
     criterion: Criterion,
     comment: str,
-    hook: Mapping[str, Any] = NO_HOOK,
+    hook: Mapping[str, Any] = {},
     locked: str = "",
     is_bold: bool = False,
 ) -> None:
-    """Show a criterion with its answer and its comment to give; only those given, with the
-    reason, if it is `locked`. `comment`: the one that is kept.
+    """Show a criterion, its guidance for the pointer, with its answer and its comment to give;
+    only those given, with the reason, if it is `locked`. `comment`: the one that is kept.
     """
     with st.container(gap="xxsmall", key=name(prefix, "box", criterion.key)):
-        show_question(criterion, is_bold)
+        text = escape(describe_text(criterion.text))
+        guidance = escape(describe_text(criterion.help)) if criterion.help else None
+        st.markdown(f"**{text}**" if is_bold else text, help=guidance)
+        show_notes(criterion)
         with layout.row():
             ask(prefix, criterion, hook, disabled=bool(locked))
             if not locked:
@@ -183,7 +172,7 @@ def show_criterion(
             personal_data.show_hint(comment)
 
 
-def ask_comment(prefix: str, criterion: str, label: str, hook: Mapping[str, Any] = NO_HOOK) -> None:
+def ask_comment(prefix: str, criterion: str, label: str, hook: Mapping[str, Any] = {}) -> None:
     """Ask for the comment on one answer, or on the whole (`OVERALL`)."""
     st.text_area(
         label,

@@ -1,11 +1,18 @@
-"""A choice among a few, as buttons in a row, kept in the address."""
+"""A choice among a few, as buttons in a row, kept in the address; of entries by their state."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 import streamlit as st
 
+from qa_core.base.i18n import _, capitalise
 from qa_core.ui.frame import url_state
 from qa_core.ui.frame.markdown import escape
+
+Entry = TypeVar("Entry")
+ALL = "all"
+States = Mapping[str, tuple[str, Callable[[Entry], bool]]]
+"""State → its title, and whether an entry is in it."""
 
 
 def ask(
@@ -33,3 +40,18 @@ def ask(
         )
     # None when the browser still speaks of the widget of another page.
     return chosen or usual
+
+
+def ask_state(
+    name: str, entries: Sequence[Entry], states: States[Entry], usual: str = ""
+) -> list[Entry]:
+    """Show a button per state with its number of entries, `usual` or the first one pressed, and
+    return the entries in the chosen state.
+    """
+    tests = {state: is_in for state, (_title, is_in) in states.items()} | {ALL: lambda _entry: True}
+    found = {state: [entry for entry in entries if is_in(entry)] for state, is_in in tests.items()}
+    titles = {state: capitalise(_(title)) for state, (title, _is_in) in states.items()} | {
+        ALL: _("All")
+    }
+    buttons = {state: f"{titles[state]} ({len(found[state])})" for state in titles}
+    return found[ask(name, _("State"), buttons, usual=usual)]

@@ -63,13 +63,9 @@ def dimension_column(dimension: str, width: Width = 150) -> TableColumn:
     return name_column(title, lambda value: formatting.name(dimension, value), width)
 
 
-def text_column(
-    heading: str, value: Callable[[Any], Any], width: Width = None, help_text: str = ""
-) -> TableColumn:
+def text_column(heading: str, value: Callable[[Any], Any], width: Width = None) -> TableColumn:
     """Build a column of text."""
-    config = None
-    if width is not None or help_text:
-        config = column_config.TextColumn(heading, width=width, help=help_text or None)
+    config = None if width is None else column_config.TextColumn(heading, width=width)
     return TableColumn(heading, value, config)
 
 
@@ -115,7 +111,7 @@ def percent_column(
     return TableColumn(heading, lambda line: _in_hundredths(value(line)), config)
 
 
-def trend_column(heading: str, value: Callable[[Any], Any], width: Width = "small") -> TableColumn:
+def trend_column(heading: str, value: Callable[[Any], Any], width: int) -> TableColumn:
     """Build a column of small line charts."""
     return TableColumn(heading, value, column_config.LineChartColumn(heading, width=width))
 
@@ -135,7 +131,7 @@ def day_column(heading: str, value: Callable[[Any], Any]) -> TableColumn:
 
 
 def kpi_column(
-    key: str, row_of: Callable[[Any], Any], width: Width = None, has_bar: bool = False
+    key: str, row_of: Callable[[Any], Any], width: int, has_bar: bool = False
 ) -> TableColumn:
     """Build the column of a KPI in the format of its unit; rates as bars with `has_bar`.
 
@@ -144,11 +140,9 @@ def kpi_column(
     heading, unit = cards.column_of(key), get_kpi(key).unit
     if unit == Unit.RATE:
         build = share_column if has_bar else percent_column
-        return build(heading, lambda line: value_of(row_of(line)), width or "small")
+        return build(heading, lambda line: value_of(row_of(line)), width)
     if unit == Unit.COUNT:
-        return count_column(
-            heading, lambda line: to_integer(value_of(row_of(line))), width or "small"
-        )
+        return count_column(heading, lambda line: to_integer(value_of(row_of(line))), width)
 
     def describe(line: Any) -> str | None:
         value = value_of(row_of(line))
@@ -361,9 +355,9 @@ def show_definitions(kpis: Sequence[str], state: FilterState | None = None, key:
 
 
 def _open(key: str, lines: Sequence[Line], act: Callable[[Line], None]) -> None:
-    cells = st.session_state[key]["selection"]["cells"]
-    if cells:
-        act(lines[cells[0][0]])
+    line = find_clicked(key, lines)
+    if line is not None:
+        act(line)
 
 
 def _in_hundredths(value: float | None) -> float | None:

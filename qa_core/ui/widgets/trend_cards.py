@@ -1,7 +1,6 @@
 """Trend cards: a KPI over time, shared by several pages."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date
 from typing import Any
 
 import pandas as pd
@@ -46,12 +45,10 @@ def read_series(
     }
 
 
-def build(
-    state: FilterState, frame: pd.DataFrame, kpi: Kpi, grain: str, restarts: Sequence[date] = ()
-) -> Series:
+def build(state: FilterState, frame: pd.DataFrame, kpi: Kpi, grain: str) -> Series:
     """Build the trend of a KPI over the longer period of the filters."""
     span = (state.trend.period, state.first_day, state.whole_until, state.where.period.first_day)
-    return build_series(frame, kpi, grain, *span, restarts)
+    return build_series(frame, kpi, grain, *span)
 
 
 def describe_lately(
@@ -140,7 +137,7 @@ def show_nothing(title: str = "", why: str = "") -> None:
     """Show a card that says that no value is known."""
     nothing = ChartTitle(_("No data in this period"))
     text = why or _("No value is known, or all are pending or hidden.")
-    cards.show_message(chart_titles.prefix(title, nothing) if title else nothing, text)
+    cards.card(chart_titles.prefix(title, nothing) if title else nothing, text)
 
 
 def describe_grain(kpi: Kpi, grain: str) -> str:

@@ -1,6 +1,6 @@
 """Mail and notices on the page My account: what waits, what comes by mail, and where to."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 
 import streamlit as st
 
@@ -19,7 +19,7 @@ from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import actions
 from qa_core.upkeep import after_import
 
-MONDAY = date(2024, 1, 1)
+LANGUAGES = {"en": "English", "fr": "Français"}
 MAX_PAUSE = timedelta(days=366)
 
 
@@ -36,7 +36,7 @@ def show_mail(viewer: Viewer) -> None:
     own = mail_choices.find(viewer)
     st.caption(escape(_describe_state(viewer, own)))
     titles = {name: _(title) for name, title in mail_choices.SUBJECT_TITLES.items()}
-    languages = {None: _("As on the pages"), "en": "English", "fr": "Français"}
+    languages = {None: _("As on the pages"), **LANGUAGES}
     with st.form("mail_choices", border=False):
         values = {"address": st.text_input(_("E-mail address"), own.address or "")}
         if viewer.role in DIGEST_ROLES or viewer.role == Role.ADVISOR:

@@ -19,7 +19,6 @@ from qa_core.ui.frame.gate import current_viewer
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.views.admin import import_report
 from qa_core.ui.widgets import actions, cards, empty_states, tables
-from qa_core.upkeep import after_import
 
 SHOWN_MISSING = 7
 """Runs of days with one gap that are listed above the table, the newest."""
@@ -41,7 +40,7 @@ def _show_source(viewer: Viewer, entry: SourceEntry) -> None:
     windows = ledger.find_windows(viewer, entry.name)
     kind = _(SOURCE_TITLES[entry.kind])
     st.subheader(escape(f"{entry.name} · {_(entry.declared.title)} · {kind}"), anchor=False)
-    st.caption(escape(_describe_state(entry, windows)))
+    st.caption(escape(_describe_state(windows)))
     for system in pull.find_doubled(windows):
         st.warning(escape(pull.describe_doubled(entry.name, system)))
     for text, run in _find_missing(windows)[:SHOWN_MISSING]:
@@ -87,7 +86,7 @@ def _find_missing(windows: list[WindowEntry]) -> list[tuple[str, list[WindowEntr
     return [(text, [window for _place, window in run]) for (text, _day), run in runs]
 
 
-def _describe_state(entry: SourceEntry, windows: list[WindowEntry]) -> str:
+def _describe_state(windows: list[WindowEntry]) -> str:
     read = max((window.read_at for window in windows if window.read_at), default=None)
     due = min((window.next_at for window in windows if window.next_at), default=None)
     missing = sum(window.state in ledger.MISSING for window in windows)
@@ -108,16 +107,8 @@ def _show_window(window: WindowEntry) -> None:
     with cards.card(gap="small"):
         st.text(window.label)
         layout.show_button("refresh", _("Try again"), f"again_{window.id}", _fill, window.id)
-        if window.state == ledger.UNDONE or not window.read_at:
-            return
-        is_sure = st.checkbox(
-            _("Remove everything that this import brought"), key=f"sure_{window.id}"
-        )
-        title, key = _("Undo this import"), f"undo_{window.id}"
-        if st.button(title, disabled=not is_sure, icon=":material/undo:", key=key):
-            with actions.perform(Permission.MANAGE_IMPORTS, "") as acting:
-                pull.undo(acting, window.id)
-                after_import.wake()
+        if window.state != ledger.UNDONE and window.read_at:
+            import_report.ask_undo(window.id, lambda acting: pull.undo(acting, window.id))
 
 
 def _fill(*numbers: int) -> None:

@@ -13,7 +13,7 @@ from qa_core.ingest.first_steps import NEEDED_ROLES, SetUp, Step, find_set_up
 from qa_core.metrics.kpi.freshness import SOURCE_TITLES
 from qa_core.metrics.kpis import formatting
 from qa_core.storage.records import store
-from qa_core.ui.frame import cached, gate, menu
+from qa_core.ui.frame import cached, menu
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.views.admin import imports
 from qa_core.ui.views.admin.names import KIND_TITLES
@@ -156,11 +156,11 @@ def _ask_name(set_up: SetUp) -> None:
             _("Name of the centre or its organisation"), set_up.organisation or "", max_chars=200
         )
         if st.form_submit_button(_("Save"), type="primary") and name.strip():
-            with actions.show_refusals():
-                acting = gate.current_viewer(Permission.MANAGE_SETTINGS)
-                with store.writing() as session:
-                    settings.set_value(session, acting, "organisation_name", name)
-                actions.finish()
+            with (
+                actions.perform(Permission.MANAGE_SETTINGS, "") as acting,
+                store.writing() as session,
+            ):
+                settings.set_value(session, acting, "organisation_name", name)
 
 
 def _show_samples() -> None:

@@ -1,12 +1,13 @@
 """The report of an import: counts, decisions, effect on figures, quarantine."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
+from qa_core.access.roles import Permission, Viewer
 from qa_core.base.i18n import _, capitalise
 from qa_core.ingest.reading import field_titles
 from qa_core.ingest.reading.examination import Examination
@@ -16,7 +17,8 @@ from qa_core.ingest.staging import quarantine, reason_texts
 from qa_core.ingest.staging.tally import COUNTS
 from qa_core.metrics.kpis import formatting, get_kpi
 from qa_core.ui.frame.markdown import escape
-from qa_core.ui.widgets import tables
+from qa_core.ui.widgets import actions, tables
+from qa_core.upkeep import after_import
 
 SHOWN_ROWS = 100
 TABLE_HEIGHT = 320
@@ -46,7 +48,12 @@ def show(report: FileReport) -> None:
         st.warning(escape(oddity.format()), icon=":material/help:")
     if report.examination is not None:
         _show_effects(report.examination)
-        _show_remarks(report, report.examination)
+        st.subheader(_("What Écoute recognised"), anchor=False)
+        st.text(report.describe_source())
+        for overlap in report.examination.as_warnings():
+            st.warning(escape(overlap), icon=":material/difference:")
+        for remark in report.examination.as_remarks():
+            st.text(remark)
         _show_rows(report.examination)
     show_decisions([decision.as_json() for decision in report.decisions], report.dry_run)
     if report.quarantine and report.quarantine.exists():
@@ -106,11 +113,15 @@ def show_decisions(decisions: Sequence[Mapping[str, str]], may_change: bool = Fa
         return
     with st.expander(_("Decisions and their reasons"), icon=":material/rule:", expanded=may_change):
         # A static table, since its cells break into lines.
-        st.table(
-            [_describe_decision(decision) for decision in decisions],
-            border="horizontal",
-            hide_index=True,
-        )
+        lines = [
+            {
+                _("Field"): escape(field_titles.find_title(decision["field"])),
+                _("Decision"): escape(decision["decision"]),
+                _("Seen in the file"): escape(decision["evidence"]),
+            }
+            for decision in decisions
+        ]
+        st.table(lines, border="horizontal", hide_index=True)
 
 
 def show_quarantine(path: Path) -> None:
@@ -123,13 +134,12 @@ def show_quarantine(path: Path) -> None:
             for row in rows
         ]
         _show_lines(lines, named, f"quarantine_{path.stem}")
-        st.caption(
-            _(
-                "Identities are masked. The full list is in {path}, on the machine that runs this "
-                "centre.",
-                path=path.name,
-            )
+        text = _(
+            "Identities are masked. The full list is in {path}, on the machine that runs this "
+            "centre.",
+            path=path.name,
         )
+        st.caption(text)
 
 
 def _describe_state(report: FileReport) -> str:
@@ -144,14 +154,6 @@ def _count_column(name: str) -> tables.TableColumn:
     return tables.count_column(
         name_count(name), lambda report: None if report.is_refused else getattr(report.tally, name)
     )
-
-
-def _describe_decision(decision: Mapping[str, str]) -> dict[str, str]:
-    return {
-        _("Field"): escape(field_titles.find_title(decision["field"])),
-        _("Decision"): escape(decision["decision"]),
-        _("Seen in the file"): escape(decision["evidence"]),
-    }
 
 
 def _show_effects(examination: Examination) -> None:
@@ -177,15 +179,6 @@ def _describe_change(effect: Any) -> str:
     if effect.before is None or effect.after is None:
         return "–"
     return formatting.change(effect.after - effect.before, get_kpi(effect.kpi).unit)
-
-
-def _show_remarks(report: FileReport, examination: Examination) -> None:
-    st.subheader(_("What Écoute recognised"), anchor=False)
-    st.text(report.describe_source())
-    for overlap in examination.as_warnings():
-        st.warning(escape(overlap), icon=":material/difference:")
-    for remark in examination.as_remarks():
-        st.text(remark)
 
 
 def _show_rows(examination: Examination) -> None:
@@ -233,3 +226,13 @@ def _describe_cell(field: str, value: Any) -> Any:
     if field in ("outcome", "channel", "direction") and value is not None:
         return formatting.name(field, value)
     return value.strftime("%Y-%m-%d %H:%M:%S") if isinstance(value, datetime) else value
+
+
+def ask_undo(key: str | int, undo: Callable[[Viewer], object]) -> None:
+    """Offer to undo an import, to who is sure."""
+    is_sure = st.checkbox(_("Remove everything that this import brought"), key=f"sure_{key}")
+    title = _("Undo this import")
+    if st.button(title, disabled=not is_sure, icon=":material/undo:", key=f"undo_{key}"):
+        with actions.perform(Permission.MANAGE_IMPORTS, "") as acting:
+            undo(acting)
+            after_import.wake()

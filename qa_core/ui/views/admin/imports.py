@@ -3,7 +3,6 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 from typing import Any
 from zoneinfo import available_timezones
@@ -243,59 +242,45 @@ def _show_imported(reports: list[FileReport]) -> None:
 
 def _ask_options(viewer: Viewer, kind: str) -> ImportOptions | None:
     """Ask for the options; None while one is not valid."""
+
+    def ask(column: Any, label: str, name: str, **options: Any) -> str | None:
+        return column.text_input(label, key=f"import_{name}", **options).strip() or None
+
     with st.expander(_("More about the file"), icon=":material/tune:"):
         first, second, third = st.columns(3)
         saved = batches.find_mappings(viewer, kind)
-        profile = first.selectbox(
-            _("Saved mapping"), saved, index=None, key="import_profile", placeholder=_("none")
-        )
-        save_as = first.text_input(_("Save the mapping as"), key="import_save")
-        system = first.text_input(
-            _("Name of the tool"),
-            help=_(
-                "First part of a contact's identity. Files of two differently named tools "
-                "never mix."
-            ),
-            key="import_system",
-        )
-        units = first.text_input(
-            _("Units of durations"), key="import_units", placeholder="talk_seconds=min"
-        )
+        zones, usual = sorted(available_timezones()), environment.current().timezone
         inferred = {"is_optional": True, "placeholder": _("as inferred")}
         orders = {code: _(ORDERS[code]) for code in DATE_ORDERS}
-        order = layout.select(second, _("Date order"), orders, "import_order", **inferred)
-        start = second.date_input(
-            _("First day, if rows have no date"), value=None, key="import_start"
-        )
-        zones, usual = sorted(available_timezones()), environment.current().timezone
-        timezone = second.selectbox(
-            _("Time zone of the file"), zones, None, key="import_timezone", placeholder=usual
-        )
-        scales = second.text_input(_("Rating scales"), key="import_scales", placeholder="csat=1-10")
         signs = {sign: sign for sign in DECIMALS}
-        decimal = layout.select(third, _("Decimal sign"), signs, "import_decimal", **inferred)
-        delimiter = third.text_input(
-            _("Cell separator"), key="import_delimiter", placeholder="; , tab |"
+        hint = _(
+            "First part of a contact's identity. Files of two differently named tools never mix."
         )
-        sheet = third.text_input(_("Sheet of the workbook"), key="import_sheet")
-        encoding = third.text_input(
-            _("Encoding"), key="import_encoding", placeholder="utf-8, cp1252"
-        )
+        given = {
+            "profile": first.selectbox(
+                _("Saved mapping"), saved, None, key="import_profile", placeholder=_("none")
+            ),
+            "save_mapping": ask(first, _("Save the mapping as"), "save"),
+            "system": ask(first, _("Name of the tool"), "system", help=hint),
+            "date_order": layout.select(
+                second, _("Date order"), orders, "import_order", **inferred
+            ),
+            "start_date": second.date_input(
+                _("First day, if rows have no date"), value=None, key="import_start"
+            ),
+            "timezone": second.selectbox(
+                _("Time zone of the file"), zones, None, key="import_timezone", placeholder=usual
+            ),
+            "decimal": layout.select(third, _("Decimal sign"), signs, "import_decimal", **inferred),
+            "delimiter": ask(third, _("Cell separator"), "delimiter", placeholder="; , tab |"),
+            "sheet": ask(third, _("Sheet of the workbook"), "sheet"),
+            "encoding": ask(third, _("Encoding"), "encoding", placeholder="utf-8, cp1252"),
+        }
+        units = ask(first, _("Units of durations"), "units", placeholder="talk_seconds=min")
+        scales = ask(second, _("Rating scales"), "scales", placeholder="csat=1-10")
     with actions.show_refusals():
-        return ImportOptions(
-            system=system.strip() or None,
-            profile=profile,
-            save_mapping=save_as.strip() or None,
-            timezone=timezone,
-            date_order=order,
-            start_date=start if isinstance(start, date) else None,
-            sheet=sheet.strip() or None,
-            encoding=encoding.strip() or None,
-            delimiter=delimiter.strip() or None,
-            decimal=decimal,
-            units=_parse_pairs(units, "wait_seconds"),
-            scales=_parse_pairs(scales, "csat"),
-        )
+        given["units"] = _parse_pairs(units or "", "wait_seconds")
+        return ImportOptions(**given, scales=_parse_pairs(scales or "", "csat"))
     return None
 
 
@@ -350,6 +335,10 @@ def _count_column(name: str) -> tables.TableColumn:
 
 
 def _show_batch(batch: dict[str, Any]) -> None:
+    def undo(acting: Viewer) -> None:
+        ingest.undo(acting, batch["id"])
+        forget_dry_runs()
+
     with cards.card(gap="small"):
         st.text(f"{batch['file']} · {batch['id']}")
         import_report.show_counts(batch["counts"])
@@ -357,12 +346,4 @@ def _show_batch(batch: dict[str, Any]) -> None:
         if batch["quarantine"] and Path(batch["quarantine"]).exists():
             import_report.show_quarantine(Path(batch["quarantine"]))
         if batch["state"] == "done":
-            is_sure = st.checkbox(
-                _("Remove everything that this import brought"), key=f"sure_{batch['id']}"
-            )
-            title, key = _("Undo this import"), f"undo_{batch['id']}"
-            if st.button(title, disabled=not is_sure, icon=":material/undo:", key=key):
-                with actions.perform(Permission.MANAGE_IMPORTS, "") as acting:
-                    ingest.undo(acting, batch["id"])
-                    after_import.wake()
-                    forget_dry_runs()
+            import_report.ask_undo(batch["id"], undo)

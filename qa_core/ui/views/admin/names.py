@@ -104,28 +104,26 @@ def _show_decision(item: dict[str, Any], titles: dict[str, str]) -> None:
             _("Undo"), key=f"undo:{item['id']}", icon=":material/undo:", width="stretch"
         ):
             with actions.show_refusals(), st.spinner(_("Updating past contacts …")):
-                name_decisions.undo(_acting(), item["id"])
-                _finish()
+                acting = gate.current_viewer(Permission.MANAGE_ADVISORS)
+                name_decisions.undo(acting, item["id"])
+                update_contacts()
 
 
 def _merge(kind: str, spelling: str, kept: str) -> None:
     with actions.show_refusals(), st.spinner(_("Updating past contacts …")):
-        name_decisions.merge(_acting(), kind, spelling, kept)
-        _finish()
+        acting = gate.current_viewer(Permission.MANAGE_ADVISORS)
+        name_decisions.merge(acting, kind, spelling, kept)
+        update_contacts()
 
 
-def _finish() -> None:
-    """Apply the decision to past contacts, and say how many it changed."""
+def update_contacts() -> None:
+    """Apply a new rule to past contacts, and say how many it changed."""
     text = ngettext(
         "Done: {n} past contact updated.",
         "Done: {n} past contacts updated.",
         recovery.apply_due_rules(),
     )
     actions.finish(text)
-
-
-def _acting() -> Viewer:
-    return gate.current_viewer(Permission.MANAGE_ADVISORS)
 
 
 def _title(name: str, title: str) -> str:

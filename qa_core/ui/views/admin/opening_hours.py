@@ -8,12 +8,12 @@ from babel import Locale
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment, i18n
-from qa_core.base.i18n import _, ngettext
+from qa_core.base.i18n import _
 from qa_core.centre.rules import opening_hours
-from qa_core.ingest.load import recovery
 from qa_core.metrics.kpis import formatting
 from qa_core.ui.frame import gate, layout
 from qa_core.ui.frame.markdown import escape
+from qa_core.ui.views.admin import names
 from qa_core.ui.widgets import actions, segmented_choice
 
 
@@ -27,8 +27,8 @@ def choose_site(viewer: Viewer) -> dict[str, Any] | None:
         (name,) = sites
         st.markdown(f"**{escape(name)}**")
         return sites[name]
-    names = {name: name for name in sites}
-    return sites[segmented_choice.ask("at", _("Site"), names, has_label=True)]
+    titles = {name: name for name in sites}
+    return sites[segmented_choice.ask("at", _("Site"), titles, has_label=True)]
 
 
 def ask_hours(viewer: Viewer, site: dict[str, Any]) -> None:
@@ -107,10 +107,7 @@ def _save(
             hours = opening_hours.parse_hours(texts)
             for site in sites:
                 opening_hours.set_opening(acting, site, hours, starts_on, calendar, days)
-            count = recovery.apply_due_rules()
-        actions.finish(
-            ngettext("Done: {n} past contact updated.", "Done: {n} past contacts updated.", count)
-        )
+            names.update_contacts()
 
 
 def _show_holidays(calendar: str) -> None:

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -88,12 +89,11 @@ def show_list_import(viewer: Viewer) -> None:
     st.subheader(_("Several accounts from a table"), anchor=False)
     left, _right = st.columns(2)
     sent = left.file_uploader(_("File"), key=f"list_{_count_lists()}")
-    st.caption(
-        _(
-            "Columns: name, role, and where needed team, site, advisor, email, since. Ann Lee "
-            "becomes the username ann.lee."
-        )
+    text = _(
+        "Columns: name, role, and where needed team, site, advisor, email, since. Ann Lee "
+        "becomes the username ann.lee."
     )
+    st.caption(text)
     if sent is not None:
         with actions.show_refusals():
             with uploads.store_temporarily(sent.name, sent.getbuffer()) as path:
@@ -152,13 +152,8 @@ def show_account(viewer: Viewer, account: dict[str, Any]) -> None:
         terms = _ask_bounds(viewer, role, username, account)
         sent = st.form_submit_button(_("Save"), type="primary")
     if sent:
-        _do(
-            viewer,
-            AccountAction.CHANGE,
-            username,
-            lambda: accounts.change(viewer, username, terms),
-            terms,
-        )
+        act = partial(accounts.change, viewer, username, terms)
+        _do(viewer, AccountAction.CHANGE, username, act, terms)
     acts: dict[AccountAction, tuple[str, Callable[[Viewer, str], str | None]]] = {
         AccountAction.DISABLE: ("block", accounts.disable),
         AccountAction.ENABLE: ("lock_open", accounts.enable),
@@ -169,15 +164,12 @@ def show_account(viewer: Viewer, account: dict[str, Any]) -> None:
         for act, (symbol, perform) in acts.items():
             key = f"{act}_{username}"
             if st.button(_(ACTS[act]), icon=f":material/{symbol}:", key=key):
-                _do(viewer, act, username, lambda perform=perform: perform(viewer, username))
+                _do(viewer, act, username, partial(perform, viewer, username))
 
 
 def _choose_role(key: str, present: Role) -> Role:
-    roles = list(Role)
-    chosen = st.selectbox(
-        _("Role"), roles, index=roles.index(present), format_func=menu.name_role, key=f"role_{key}"
-    )
-    return Role(chosen)
+    titles = {role: menu.name_role(role) for role in Role}
+    return Role(layout.select(st, _("Role"), titles, f"role_{key}", present))
 
 
 def _ask_bounds(viewer: Viewer, role: Role, key: str, account: dict[str, Any]) -> AccountTerms:

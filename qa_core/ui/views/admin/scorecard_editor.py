@@ -1,7 +1,7 @@
 """A draft as tables to write in: whole, sections, criteria; its publication."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -12,7 +12,7 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base.i18n import N_, _, format_refusal
 from qa_core.quality import scorecards
 from qa_core.quality.scorecards import Fault, StoredScorecard, table
-from qa_core.ui.frame import gate, layout
+from qa_core.ui.frame import layout
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import actions, cards
 
@@ -21,10 +21,10 @@ ROW_HEIGHT, TALLEST = 35, 900
 CRITICAL = {"customer": N_("customer"), "business": N_("business"), "compliance": N_("compliance")}
 FAILS = {"grid": N_("the whole scorecard"), "section": N_("its section")}
 OPENED = "scorecards_opened"
-"""Number of the scorecard that the next run shows."""
+"""Number of the draft or version that the next run shows."""
 
 
-def show(viewer: Viewer, stored: StoredScorecard) -> dict[str, Any]:
+def show(stored: StoredScorecard) -> dict[str, Any]:
     """Show the editor; return the scorecard as it is written now, saved or not."""
     # A newer edition starts from what was saved: what the tables hold belongs to the
     # edition they were filled from.
@@ -32,17 +32,20 @@ def show(viewer: Viewer, stored: StoredScorecard) -> dict[str, Any]:
     header = _ask_header(stored.content, key)
     sections = _ask_sections(stored.content, key)
     criteria = _ask_criteria(stored.content, [row["section"] for row in sections], key)
-    content = _put_together(header, sections, criteria, stored)
+    content = _put_together(header, sections, criteria)
     with layout.row():
         if st.button(_("Save"), type="primary", icon=":material/save:", key=f"save_{key}"):
-            _save(stored, content)
+            with actions.perform(Permission.EDIT_SCORECARDS) as acting:
+                scorecards.save_draft(acting, stored.id, stored.edition, content)
+                st.session_state[OPENED] = stored.id
         with st.popover(_("Delete"), icon=":material/delete:", type="tertiary"):
             st.caption(_("The draft is deleted for good. Published versions stay."))
             if st.button(_("Delete"), key=f"drop_{key}"):
-                _drop(stored)
+                with actions.perform(Permission.EDIT_SCORECARDS) as acting:
+                    scorecards.delete_draft(acting, stored.id)
         saved = [{**row, "was": row["section"]} for row in table.to_sections(stored.content)]
         before = (table.to_header(stored.content), saved, _saved_criteria(stored.content))
-        if content != _put_together(*before, stored):
+        if content != _put_together(*before):
             st.caption(_("Not saved yet."))
     return content
 
@@ -67,6 +70,8 @@ def _ask_header(content: Mapping[str, Any], key: str) -> dict[str, Any]:
     given = table.to_header(content)
     left, middle, right = st.columns(3)
     methods = {str(method): _(table.METHODS[method]) for method in scoring.Method}
+    pass_mark, bonus_cap = _float(given["pass_mark"]), _float(given["bonus_cap"]) or 100.0
+    whole = {"step": 1.0, "format": "%g"}
     return {
         "title": left.text_input(_("Title"), str(given["title"]), key=f"title_{key}"),
         "title_fr": middle.text_input(
@@ -79,18 +84,10 @@ def _ask_header(content: Mapping[str, Any], key: str) -> dict[str, Any]:
             left, _("How points become a score"), methods, f"method_{key}", given["method"]
         ),
         "pass_mark": middle.number_input(
-            _("Pass mark (empty: none)"),
-            value=_float(given["pass_mark"]),
-            step=1.0,
-            format="%g",
-            key=f"pass_{key}",
+            _("Pass mark (empty: none)"), value=pass_mark, key=f"pass_{key}", **whole
         ),
         "bonus_cap": right.number_input(
-            _("Highest score"),
-            value=_float(given["bonus_cap"]) or 100.0,
-            step=1.0,
-            format="%g",
-            key=f"cap_{key}",
+            _("Highest score"), value=bonus_cap, key=f"cap_{key}", **whole
         ),
     }
 
@@ -189,7 +186,6 @@ def _put_together(
     header: Mapping[str, Any],
     sections: Sequence[Mapping[str, Any]],
     criteria: Sequence[Mapping[str, Any]],
-    stored: StoredScorecard,
 ) -> dict[str, Any]:
     """Build the scorecard; a criterion of a section that was renamed follows it, one of a
     section that is gone waits at the end under its name.
@@ -217,18 +213,6 @@ def _saved_criteria(content: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [{PLACE: position, **row} for position, row in enumerate(rows, start=1)]
 
 
-def _save(stored: StoredScorecard, content: Mapping[str, Any]) -> None:
-    viewer = gate.current_viewer(Permission.EDIT_SCORECARDS)
-    with actions.show_refusals():
-        scorecards.save_draft(viewer, stored.id, stored.edition, content)
-        finish(stored.id)
-
-
-def _drop(stored: StoredScorecard) -> None:
-    with actions.perform(Permission.EDIT_SCORECARDS) as acting:
-        scorecards.delete_draft(acting, stored.id)
-
-
 def _in_order(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Sort by place, lines without one at the end; equals keep their order."""
     return sorted(rows, key=lambda row: (row[PLACE] is None, row[PLACE] or 0.0))
@@ -254,12 +238,6 @@ def _titles(words: Mapping[str, str]) -> Callable[[str], str]:
     return lambda code: _(words[code]) if code in words else str(code)
 
 
-def finish(number: int) -> NoReturn:
-    """Run the page again on that draft or version."""
-    st.session_state[OPENED] = number
-    actions.finish(_("Saved."))
-
-
 def show_publication(viewer: Viewer, stored: StoredScorecard) -> None:
     """Show the button that publishes the draft, to those who may."""
     if not viewer.can(Permission.PUBLISH_SCORECARDS):
@@ -276,10 +254,9 @@ def show_publication(viewer: Viewer, stored: StoredScorecard) -> None:
             icon=":material/publish:",
             key=f"publish_{stored.id}_{stored.edition}",
         ):
-            with actions.show_refusals():
-                acting = gate.current_viewer(Permission.PUBLISH_SCORECARDS)
+            with actions.perform(Permission.PUBLISH_SCORECARDS) as acting:
                 scorecards.publish(acting, stored.id, stored.edition)
-                finish(stored.id)
+                st.session_state[OPENED] = stored.id
         text = _(
             "New evaluations will use this version, which never changes. Earlier evaluations "
             "keep theirs."

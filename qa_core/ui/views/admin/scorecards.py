@@ -48,7 +48,7 @@ def show(viewer: Viewer, stored: StoredScorecard) -> None:
         return
     content = stored.content
     if viewer.can(Permission.EDIT_SCORECARDS):
-        content = scorecard_editor.show(viewer, stored)
+        content = scorecard_editor.show(stored)
     faults = scorecards.find_faults(content)
     scorecard_editor.show_faults(faults)
     if not faults:
@@ -137,16 +137,15 @@ def _find_sources(viewer: Viewer) -> dict[tuple[str, Any], str]:
 
 
 def _start(source: tuple[str, Any], key: str) -> None:
-    viewer = gate.current_viewer(Permission.EDIT_SCORECARDS)
     kind, which = source
-    with actions.show_refusals():
+    with actions.perform(Permission.EDIT_SCORECARDS) as acting:
         if kind == "version":
-            key = key or scorecards.get(viewer, which).key
-            made = scorecards.create_draft(viewer, key, from_version=which)
+            key = key or scorecards.get(acting, which).key
+            made = scorecards.create_draft(acting, key, from_version=which)
         else:
             content = publication.read_starter(which) if kind == "starter" else None
-            made = scorecards.create_draft(viewer, key or which or "", content)
-        scorecard_editor.finish(made)
+            made = scorecards.create_draft(acting, key or which or "", content)
+        st.session_state[scorecard_editor.OPENED] = made
 
 
 def _import(sent: Any, key: str) -> None:
@@ -158,7 +157,8 @@ def _import(sent: Any, key: str) -> None:
             for fault in faulty.faults:
                 gate.show_refusal(fault)
         else:
-            scorecard_editor.finish(made)
+            st.session_state[scorecard_editor.OPENED] = made
+            actions.finish(_("Saved."))
 
 
 def _show_preview(content: dict[str, Any], key: str) -> None:

@@ -7,13 +7,7 @@ from urllib.parse import urlsplit
 import streamlit as st
 
 from qa_core.access import accounts, service_tokens
-from qa_core.access.roles import (
-    DEFAULT_TOKEN_DAYS,
-    MAX_TOKEN_DAYS,
-    TOKEN_ROLES,
-    Permission,
-    Viewer,
-)
+from qa_core.access.roles import DEFAULT_TOKEN_DAYS, MAX_TOKEN_DAYS, TOKEN_ROLES, Permission, Viewer
 from qa_core.access.service_tokens import STATE_TITLES, TokenState
 from qa_core.base import environment
 from qa_core.base.i18n import _

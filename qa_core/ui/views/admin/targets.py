@@ -65,9 +65,9 @@ def show_targets(viewer: Viewer) -> None:
         if not set_before:
             st.caption(_("None yet."))
         for target in set_before:
-            remove = (_remove_target, target.id) if target.scope in scopes else None
-            text = _describe_target(viewer, target)
-            layout.show_removable(text, f"target_{target.id}", _("Remove"), remove)
+            text, key = _describe_target(viewer, target), f"target_{target.id}"
+            act = (Permission.EDIT_TARGETS, targets.remove, target.id)
+            actions.show_removable(text, key, target.scope in scopes, *act)
     with right, st.container(border=True):
         if scopes:
             _ask_target(viewer, scopes)
@@ -151,7 +151,15 @@ def show_alerts(viewer: Viewer) -> None:
     )
     st.caption(text)
     if viewer.can(Permission.SEE_ALERTS):
-        _show_alerts(viewer)
+        open_alerts = cached.find_alerts(viewer)
+        acknowledged = alerts.find(viewer, ("acknowledged",))
+        alert_banner.show_open(viewer, open_alerts, with_rule=True)
+        for event in acknowledged:
+            by = escape(_("Acknowledged by {name}", name=event.acknowledged_by))
+            text = f":material/check: {alert_banner.describe(viewer, event)}  \n:gray[{by}]"
+            st.markdown(text)
+        if not open_alerts and not acknowledged:
+            st.caption(_("No alert is open."))
     left, right = st.columns([7, 4])
     with left:
         _show_rules(viewer)
@@ -163,16 +171,6 @@ def show_alerts(viewer: Viewer) -> None:
                 webhook.show(viewer)
 
 
-def _show_alerts(viewer: Viewer) -> None:
-    open_alerts, acknowledged = cached.find_alerts(viewer), alerts.find(viewer, ("acknowledged",))
-    alert_banner.show_open(viewer, open_alerts, with_rule=True)
-    for event in acknowledged:
-        by = escape(_("Acknowledged by {name}", name=event.acknowledged_by))
-        st.markdown(f":material/check: {alert_banner.describe(viewer, event)}  \n:gray[{by}]")
-    if not open_alerts and not acknowledged:
-        st.caption(_("No alert is open."))
-
-
 def _show_rules(viewer: Viewer) -> None:
     st.subheader(_("Rules"), anchor=False)
     rules = alerts.find_rules(viewer)
@@ -181,9 +179,9 @@ def _show_rules(viewer: Viewer) -> None:
     for rule in rules:
         scope = _name_rule_scope((rule.dimension, rule.name))
         about = f"{scope} · {_(GRAINS[rule.grain])} · {alerts.describe_rule(rule)}"
-        end = (_end_rule, rule.id) if rule.is_mine else None
         text = f"**{escape(_(get_kpi(rule.kpi).title))}** {escape(about)}"
-        layout.show_removable(text, f"rule_{rule.id}", _("Remove"), end)
+        act = (Permission.MANAGE_ALERTS, alerts.end, rule.id)
+        actions.show_removable(text, f"rule_{rule.id}", rule.is_mine, *act)
     if alerts.find_missing(viewer):
         layout.show_button(
             "playlist_add", _("Add the suggested rules"), "add_suggested", _add_suggested
@@ -256,16 +254,6 @@ def _name_rule_scope(scope: Scope) -> str:
     if dimension is None or name is not None:
         return notes.name_scope(scope)
     return _("Each value of: {dimension}", dimension=_(dimensions.get_dimension(dimension).title))
-
-
-def _remove_target(number: int) -> None:
-    with actions.show_refusals():
-        targets.remove(gate.current_viewer(Permission.EDIT_TARGETS), number)
-
-
-def _end_rule(number: int) -> None:
-    with actions.show_refusals():
-        alerts.end(gate.current_viewer(Permission.MANAGE_ALERTS), number)
 
 
 def _add_suggested() -> None:

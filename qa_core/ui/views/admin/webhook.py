@@ -5,7 +5,7 @@ import streamlit as st
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.i18n import _
 from qa_core.delivery import webhook
-from qa_core.ui.frame import gate, layout
+from qa_core.ui.frame import layout
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import actions
 
@@ -21,20 +21,12 @@ def show(viewer: Viewer) -> None:
         st.code(secret, language=None)
     if hook := webhook.find(viewer):
         text = _("Webhook to {host}, with what {name} sees.", host=hook.host, name=hook.username)
-        with layout.line():
-            st.markdown(escape(text), width="stretch")
-            layout.show_icon_button("delete", _("Remove"), "remove_webhook", _remove)
+        act = (Permission.MANAGE_ALERTS, webhook.remove)
+        actions.show_removable(escape(text), "remove_webhook", True, *act)
     with st.form("webhook", border=False):
         address = st.text_input(_("Address"), placeholder="https://")
         format_name = layout.select(st, _("Format"), TITLES)
         st.caption(_("New alerts that you see are sent there, without names of people."))
         if st.form_submit_button(_("Save")):
-            with actions.show_refusals():
-                acting = gate.current_viewer(Permission.MANAGE_ALERTS)
+            with actions.perform(Permission.MANAGE_ALERTS) as acting:
                 st.session_state[NEW] = webhook.enter(acting, address, format_name)
-                actions.finish(_("Saved."))
-
-
-def _remove() -> None:
-    with actions.keep_refusals():
-        webhook.remove(gate.current_viewer(Permission.MANAGE_ALERTS))

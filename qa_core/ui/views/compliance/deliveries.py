@@ -93,8 +93,5 @@ def show_ledger(viewer: Viewer) -> None:
 
 
 def _retry(number: int) -> None:
-    from qa_core.ui.frame.gate import current_viewer
-
-    with actions.keep_refusals():
-        ledger.retry(current_viewer(Permission.MANAGE_SETTINGS), number)
-        after_import.wake()
+    actions.do(Permission.MANAGE_SETTINGS, ledger.retry, number)
+    after_import.wake()

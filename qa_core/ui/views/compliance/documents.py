@@ -23,7 +23,19 @@ def show(viewer: Viewer) -> None:
         _ask_details()
     with cards.card(gap="small"):
         for state in printing.find_all(viewer):
-            _show_document(state)
+            left, right = st.columns([3, 2], gap="medium", vertical_alignment="center")
+            with left:
+                st.markdown(f"**{escape(_(state.kind.title))}**")
+                st.caption(escape(f"{_(state.kind.reader)}. {printing.describe_state(state)}"))
+                if state.missing:
+                    missing = _("Missing: {titles}", titles=", ".join(state.missing))
+                    st.caption(f":orange[{escape(missing)}]")
+            with right:
+                name, forms = state.kind.name, tuple(RENDERERS)
+                content = {"name": name, "language": i18n.language()}
+                download_links.show_download(
+                    "document", label=_("Print"), key=name, forms=forms, **content
+                )
 
 
 def show_blocks(blocks: list[Block]) -> None:
@@ -47,25 +59,6 @@ def _mark_up(text: str) -> str:
         f":orange-background[{escape(piece)}]" if is_blank else escape(piece)
         for piece, is_blank in split_blanks(text)
     )
-
-
-def _show_document(state: printing.DocumentState) -> None:
-    left, right = st.columns([3, 2], gap="medium", vertical_alignment="center")
-    with left:
-        st.markdown(f"**{escape(_(state.kind.title))}**")
-        st.caption(escape(f"{_(state.kind.reader)}. {printing.describe_state(state)}"))
-        if state.missing:
-            missing = _("Missing: {titles}", titles=", ".join(state.missing))
-            st.caption(f":orange[{escape(missing)}]")
-    with right:
-        download_links.show_download(
-            "document",
-            label=_("Print"),
-            key=state.kind.name,
-            forms=tuple(RENDERERS),
-            name=state.kind.name,
-            language=i18n.language(),
-        )
 
 
 def _ask_details() -> None:

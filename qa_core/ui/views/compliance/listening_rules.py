@@ -38,7 +38,12 @@ def show_state(viewer: Viewer) -> None:
         )
         items = "\n".join(f"- {escape(retention.describe(item))}" for item in late)
         st.error(f"**{title}**\n\n{items}\n\n{who}", icon=":material/schedule:")
-        _offer_purge(viewer)
+        can_delete = viewer.can(Permission.MANAGE_COMPLIANCE)
+        if can_delete and st.button(_("Delete it now"), icon=":material/delete:", type="primary"):
+            with actions.show_refusals():
+                result = purge.purge(gate.current_viewer(Permission.MANAGE_COMPLIANCE))
+                count = formatting.number(sum(result.deleted.values()))
+                actions.finish(_("Deleted: {count}.", count=count))
     _show_stores()
     missing = [
         _(state.gate.title)
@@ -259,16 +264,6 @@ def _describe_value(entry: gates.Gate, value: str) -> str:
             return value
         case _:
             return ngettext("{n} month", "{n} months", int(value))
-
-
-def _offer_purge(viewer: Viewer) -> None:
-    if not viewer.can(Permission.MANAGE_COMPLIANCE):
-        return
-    if st.button(_("Delete it now"), icon=":material/delete:", type="primary"):
-        with actions.show_refusals():
-            result = purge.purge(gate.current_viewer(Permission.MANAGE_COMPLIANCE))
-            count = sum(result.deleted.values())
-            actions.finish(_("Deleted: {count}.", count=formatting.number(count)))
 
 
 def show_periods(viewer: Viewer) -> None:

@@ -14,7 +14,7 @@ from qa_core.metrics.kpis import formatting
 from qa_core.ui.frame import layout
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.views.compliance import rights
-from qa_core.ui.widgets import act_form, actions, cards, download_links, state_filter, tables
+from qa_core.ui.widgets import act_form, actions, cards, download_links, segmented_choice, tables
 from qa_core.ui.widgets.act_form import ActField
 from qa_core.upkeep import request_acts, subjects
 
@@ -44,9 +44,8 @@ def show(viewer: Viewer) -> None:
         tables.day_text_column(_("Due"), lambda item: item.due_on),
         tables.text_column(_("Answer"), lambda item: item.answer or _("open"), 320),
     )
-    tables.show(
-        state_filter.ask("requests", entries, STATES), columns, "person_requests", height=240
-    )
+    shown = segmented_choice.ask_state("requests", entries, STATES)
+    tables.show(shown, columns, "person_requests", height=240)
     if not viewer.can(Permission.MANAGE_COMPLIANCE):
         return
     left, right = st.columns(2, gap="medium")
@@ -73,7 +72,12 @@ def _show_open(waiting: Sequence[PersonRequest]) -> None:
             if text:
                 st.text(text)
         if item.identity_checked_by is None:
-            _ask_identity(item, key)
+            act_form.show(
+                f"{key}_identity",
+                N_("Identity checked"),
+                [ActField("how", N_("How did you check the requester's identity?"))],
+                lambda acting, how: requests.check_identity(acting, item.id, how),
+            )
         else:
             _show_act(item, key)
     _ask_answer(item, key)
@@ -85,15 +89,6 @@ def _show_open(waiting: Sequence[PersonRequest]) -> None:
                 [ActField("reason", N_("Reason for the person"))],
                 lambda acting, reason: requests.extend(acting, item.id, reason),
             )
-
-
-def _ask_identity(item: PersonRequest, key: str) -> None:
-    act_form.show(
-        f"{key}_identity",
-        N_("Identity checked"),
-        [ActField("how", N_("How did you check the requester's identity?"))],
-        lambda acting, how: requests.check_identity(acting, item.id, how),
-    )
 
 
 def _show_act(item: PersonRequest, key: str) -> None:
@@ -130,9 +125,10 @@ def _ask_request() -> None:
     def enter(acting: Viewer, kind: str, subject_kind: str, who: str, **more: object) -> None:
         requests.add(acting, kind, subject_kind, subjects.FIND[subject_kind](who), **more)
 
+    persons = {kind: rights.KINDS[kind] for kind in subjects.FIND}
     fields = (
         ActField("kind", N_("Request"), requests.KINDS),
-        ActField("subject_kind", N_("Concerns"), rights.find_titles(*subjects.FIND)),
+        ActField("subject_kind", N_("Concerns"), persons),
         rights.FIELDS["who"],
         ActField("details", N_("What is asked"), is_optional=True),
         ActField("received_on", N_("Received on"), usual=environment.today()),

@@ -16,7 +16,7 @@ from qa_core.metrics.kpis import formatting
 from qa_core.metrics.law import centre_counts
 from qa_core.storage.records.retention import Objection
 from qa_core.ui.frame import layout
-from qa_core.ui.widgets import act_form, state_filter, tables
+from qa_core.ui.widgets import act_form, segmented_choice, tables
 from qa_core.ui.widgets.act_form import ActField
 from qa_core.upkeep import person_copy, subjects
 
@@ -27,10 +27,6 @@ KINDS = {
     "contact": N_("Contact"),
     "line": N_("Line"),
 }
-
-
-def find_titles(*kinds: str) -> dict[str, str]:
-    return {kind: KINDS[kind] for kind in kinds}
 
 
 def _object(acting: Viewer, kind: str, who: str) -> str:
@@ -106,7 +102,7 @@ CHOICES = {"reason": exclusions.REASONS, "field": {name: name for name in rectif
 def _build(name: str, label: str, **more: Any) -> ActField:
     """Build a declared field; `concerns`: kinds of persons and things to choose from."""
     if kinds := more.pop("concerns", None):
-        more["titles"] = find_titles(*kinds)
+        more["titles"] = {kind: KINDS[kind] for kind in kinds}
     elif more.pop("is_choice", False):
         more["titles"] = CHOICES[name]
     return ActField(name, label, **more)
@@ -194,7 +190,7 @@ def show_exclusions(viewer: Viewer) -> None:
         code: (title, lambda item, code=code: item.reason == code)
         for code, title in exclusions.REASONS.items()
     }
-    shown = state_filter.ask("exclusions", entries, states, state_filter.ALL)
+    shown = segmented_choice.ask_state("exclusions", entries, states, segmented_choice.ALL)
     tables.show(shown, columns, "exclusions", height=240)
     titles = {item.id: item.what for item in entries}
     if titles and viewer.can(Permission.MANAGE_COMPLIANCE):

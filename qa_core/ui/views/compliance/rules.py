@@ -1,6 +1,6 @@
 """The rules at a glance: the rules, who acts, and their history."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 import streamlit as st
@@ -18,27 +18,18 @@ from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import cards
 
 SHOWN_DAYS = 91
-ICONS = {
-    RuleState.IN_ORDER: ":green[:material/check_circle:]",
-    RuleState.TO_DO: ":blue[:material/pending:]",
-    RuleState.NOT_IN_ORDER: ":red[:material/cancel:]",
-    RuleState.NOT_MEASURABLE: ":red[:material/help:]",
+MARKS = {
+    RuleState.IN_ORDER: (":green[:material/check_circle:]", bars.QUIET),
+    RuleState.TO_DO: (":blue[:material/pending:]", bars.NOTED),
+    RuleState.NOT_IN_ORDER: (":red[:material/cancel:]", bars.ATTENTION),
+    RuleState.NOT_MEASURABLE: (":red[:material/help:]", bars.ATTENTION),
 }
-WEIGHTS = {
-    RuleState.IN_ORDER: bars.QUIET,
-    RuleState.TO_DO: bars.NOTED,
-    RuleState.NOT_IN_ORDER: bars.ATTENTION,
-    RuleState.NOT_MEASURABLE: bars.ATTENTION,
-}
+"""Icon and weight of each state."""
 
 
-def show(viewer: Viewer, show_urgent: Callable[[Viewer], None]) -> None:
-    """Show the answer at a glance, what is urgent, who acts by when, the rules and
-    their history.
-    """
+def show(viewer: Viewer) -> None:
+    """Show who acts by when, the rules and their history."""
     verdicts = cached.judge_rules(viewer)
-    _show_glance(verdicts)
-    show_urgent(viewer)
     waiting = [verdict for verdict in verdicts if verdict.state != RuleState.IN_ORDER]
     waiting.sort(key=lambda verdict: (not verdict.state.is_red, verdict.due_on))
     if waiting:
@@ -49,7 +40,9 @@ def show(viewer: Viewer, show_urgent: Callable[[Viewer], None]) -> None:
     _show_history(viewer, verdicts)
 
 
-def _show_glance(verdicts: Sequence[RuleVerdict]) -> None:
+def show_glance(viewer: Viewer) -> None:
+    """Show the answer at a glance."""
+    verdicts = cached.judge_rules(viewer)
     states = [verdict.state for verdict in verdicts]
     red = sum(state.is_red for state in states)
     to_do = states.count(RuleState.TO_DO)
@@ -86,7 +79,7 @@ def _show_waiting(waiting: Sequence[RuleVerdict]) -> None:
             who = _("{who}, by {day}.", who=row["actor"], day=row["due"])
             since = _("since {day}", day=row["since"])
             with column, cards.card(gap="xxsmall", is_stretched=True):
-                st.markdown(f"{ICONS[verdict.state]} **{escape(heading)}**")
+                st.markdown(f"{MARKS[verdict.state][0]} **{escape(heading)}**")
                 st.markdown(escape(row["missing"]))
                 st.caption(escape(f"{since} · {who}"))
 
@@ -100,7 +93,7 @@ def _show_rules(verdicts: Sequence[RuleVerdict]) -> None:
             {
                 _("Rule"): f"**{row['rule']} · {row['title']}**  \n{row['asks']}  \n"
                 f":small[:gray[{row['source']}]]",
-                _("State"): f"{ICONS[verdict.state]} {row['state']}  \n:small[:gray[{since}]]",
+                _("State"): f"{MARKS[verdict.state][0]} {row['state']}  \n:small[:gray[{since}]]",
                 _("Evidence"): row["evidence"],
             }
         )
@@ -122,7 +115,7 @@ def _show_history(viewer: Viewer, verdicts: Sequence[RuleVerdict]) -> None:
         if state is None:
             return None
         text = f"{number} · {formatting.day(day)}: {_(STATE_TITLES[RuleState(state)])}"
-        return WEIGHTS[RuleState(state)], text
+        return MARKS[RuleState(state)][1], text
 
     rows = {}
     for verdict in verdicts:

@@ -19,10 +19,6 @@ from qa_core.ui.views.compliance import (
 from qa_core.ui.widgets import segmented_choice
 
 
-def _show_rules(viewer: Viewer) -> None:
-    rules.show(viewer, _show_urgent)
-
-
 def _show_urgent(viewer: Viewer) -> None:
     if viewer.can(Permission.SEE_COMPLIANCE):
         with st.container(key=f"{styles.NOT_PRINTED}_state"):
@@ -35,7 +31,7 @@ def _show_urgent(viewer: Viewer) -> None:
 View = Callable[[Viewer], None]
 RULES = "rules"
 SECTIONS: Mapping[str, tuple[str, tuple[View, ...]]] = {
-    RULES: (N_("Rules"), (_show_rules,)),
+    RULES: (N_("Rules"), (rules.show_glance, _show_urgent, rules.show)),
     "requests": (N_("Requests"), (person_requests.show,)),
     "rights": (
         N_("Acts"),

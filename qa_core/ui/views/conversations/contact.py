@@ -23,7 +23,8 @@ from qa_core.ui.widgets import actions, cards, drill, player, scorecard_answers,
 
 Contact = dict[str, Any]
 TIMES = ("wait_seconds", "talk_seconds", "hold_seconds", "wrap_seconds")
-PLACES = ("channel", "direction", "queue", "reason", "team", "advisor", "customer")
+CODED = ("channel", "direction")
+PLACES = (*CODED, "queue", "reason", "team", "advisor", "customer")
 TRACKING = ("source", "medium", "campaign", "keyword", "tracking_number", "landing_page")
 FLAGS = ("recorded", "notice_played", "customer_objected", "stopped_by_advisor", "private_line")
 ANSWERS = ("csat", "nps", "ces", "survey_resolved", "survey_comment")
@@ -69,7 +70,6 @@ def show_player(viewer: Viewer, contact: Contact) -> None:
     default = (recordings.OWN, _("my own call"))
     with cards.card(_("Listen"), key="listen"):
         player.show(
-            viewer,
             *key,
             *(default if viewer.role == Role.ADVISOR else (None, None)),
             key="player_" + "_".join(key),
@@ -80,7 +80,8 @@ def show_details(viewer: Viewer, contact: Contact) -> None:
     """Show place, tracking and recording on the left, survey and evaluations on the right."""
     left, right = st.columns(2, gap="small")
     with left:
-        places = {key: _name(key, contact[key]) for key in PLACES if key in contact}
+        places = {key: contact[key] for key in PLACES if key in contact}
+        places |= {key: formatting.name(key, contact[key]) for key in CODED if key in contact}
         tracking = {key: contact[key] for key in TRACKING if contact.get(key)}
         flags = {key: _name_flag(contact[key]) for key in FLAGS if contact.get(key) is not None}
         _show_facts(_("Where and who"), places)
@@ -93,10 +94,6 @@ def show_details(viewer: Viewer, contact: Contact) -> None:
         if "evaluations" in contact:
             _show_evaluations(viewer, contact["evaluations"])
         _show_facts(_("Record"), {key: contact[key] for key in ("source_system", "contact_id")})
-
-
-def _name(key: str, value: Any) -> Any:
-    return formatting.name(key, value) if key in ("channel", "direction") else value
 
 
 def read(viewer: Viewer, source_system: str, contact_id: str) -> Contact:
@@ -196,11 +193,10 @@ def show_manual_pick(viewer: Viewer, contact: dict[str, Any]) -> None:
         if not evaluators or not published:
             st.info(_("Needs an evaluator accredited today and a published scorecard."))
             return
-        reason = st.selectbox(
-            _("Reason"), list(manual_pick.PICK_REASONS), format_func=labels.name_reason
-        )
-        evaluator = st.selectbox(_("Evaluator"), list(evaluators), format_func=evaluators.get)
-        scorecard = st.selectbox(_("Scorecard"), list(published), format_func=published.get)
+        reasons = {key: labels.name_reason(key) for key in manual_pick.PICK_REASONS}
+        reason = layout.select(st, _("Reason"), reasons)
+        evaluator = layout.select(st, _("Evaluator"), evaluators)
+        scorecard = layout.select(st, _("Scorecard"), published)
         if st.button(_("Assign"), type="primary"):
             key = (contact["source_system"], contact["contact_id"])
             with actions.perform(Permission.MANAGE_LISTENING) as acting:
@@ -220,21 +216,18 @@ def show_history(viewer: Viewer, contact: dict[str, Any]) -> None:
         count,
         days=NEIGHBOUR_DAYS,
     )
-    with cards.card(title, _describe_scope(history)):
+    scope = ""
+    if history.elsewhere:
+        scope = ngettext(
+            "Before and after this contact; {n} is outside your scope and only counted.",
+            "Before and after this contact; {n} are outside your scope and only counted.",
+            history.elsewhere,
+        )
+    with cards.card(title, scope):
         if len(history.links) < 2:
             return
         here = next(link for link in history.links if (link.source_system, link.contact_id) == key)
         _show_table(viewer, history, here)
-
-
-def _describe_scope(history: CustomerHistory) -> str:
-    if not history.elsewhere:
-        return ""
-    return ngettext(
-        "Before and after this contact; {n} is outside your scope and only counted.",
-        "Before and after this contact; {n} are outside your scope and only counted.",
-        history.elsewhere,
-    )
 
 
 def _show_table(viewer: Viewer, history: CustomerHistory, here: ChainContact) -> None:
@@ -278,14 +271,10 @@ def _show_table(viewer: Viewer, history: CustomerHistory, here: ChainContact) ->
     )
 
 
-def _format_span(seconds: float) -> str:
-    """Return a time between two contacts: from two days on in days."""
-    days = seconds / 86_400
-    return formatting.days(round(days)) if days >= 2 else formatting.duration(seconds)
-
-
 def _describe_distance(seconds: float) -> str:
-    duration = _format_span(abs(seconds))
+    """Describe the time between two contacts: from two days on in days."""
+    days = abs(seconds) / 86_400
+    duration = formatting.days(round(days)) if days >= 2 else formatting.duration(abs(seconds))
     if seconds < 0:
         return _("{duration} before", duration=duration)
     return _("{duration} later", duration=duration)

@@ -155,23 +155,16 @@ def show_list(viewer: Viewer, asked: ContactsQuery, total: int) -> None:
 
 def _ask_page(pages: int, listed: tuple[ContactsQuery, str]) -> int:
     """Ask for the page of the list; another list, or another order, begins at its first."""
-    if st.session_state.get("contacts_listed", listed) != listed and not url_state.has_changed(
-        "page"
-    ):
+    is_other = st.session_state.get("contacts_listed", listed) != listed
+    if is_other and not url_state.has_changed("page", "page"):
         st.session_state["page"] = "1"
     st.session_state["contacts_listed"] = listed
-    url_state.read_into_widget("page", [str(number) for number in range(1, pages + 1)], "1")
+    known = [str(number) for number in range(1, pages + 1)]
+    url_state.read_into_widget("page", known, "1", "page")
     st.session_state["contacts_page"] = int(st.session_state["page"])
-    page = int(
-        st.number_input(
-            _("Page of {pages}", pages=formatting.number(pages)),
-            1,
-            pages,
-            key="contacts_page",
-            on_change=_turn,
-        )
-    )
-    url_state.write_from_widget("page", str(page), "1")
+    label = _("Page of {pages}", pages=formatting.number(pages))
+    page = int(st.number_input(label, 1, pages, key="contacts_page", on_change=_turn))
+    url_state.write_from_widget("page", str(page), "1", "page")
     return page
 
 

@@ -160,13 +160,8 @@ def show_examples(viewer: Viewer, subject: IrritantSubject, where: Filters, key:
         return
     requested = (key, subject.key, where)
     if st.session_state.get(REQUESTED) != requested:
-        st.button(
-            _("Examples"),
-            key=f"examples_{key}",
-            icon=":material/format_quote:",
-            on_click=st.session_state.update,
-            args=({REQUESTED: requested},),
-        )
+        title, act = _("Examples"), (st.session_state.update, {REQUESTED: requested})
+        layout.show_button("format_quote", title, f"examples_{key}", *act)
         return
     examples = open_once.read(
         READ,
@@ -187,11 +182,6 @@ def _show_example(example: Example, key: str) -> None:
     where = [formatting.moment(example.local_start), example.reason or example.queue]
     with st.container(gap=None):
         st.markdown(f"{escape(sentence[:start])}{marked}{escape(sentence[end:])}")
-        st.button(
-            escape(" · ".join(filter(None, where))),
-            key=f"open_{key}",
-            type="tertiary",
-            icon=":material/open_in_new:",
-            on_click=drill.to_contact,
-            args=("irritants", example.source_system, example.contact_id),
-        )
+        title = escape(" · ".join(filter(None, where)))
+        act = (drill.to_contact, "irritants", example.source_system, example.contact_id)
+        layout.show_quiet_button("open_in_new", title, f"open_{key}", *act)

@@ -92,6 +92,6 @@ def _show_drivers(figures: board.BoardFigures) -> None:
         return
     drawn = driver_texts.choose(drivers.drivers, board_pdf.MAX_DRIVERS)
     if not drawn:
-        cards.show_message(driver_texts.conclude(drivers))
+        cards.card(driver_texts.conclude(drivers))
         return
     satisfaction.show_drivers_chart(drivers, drawn, "board_drivers")

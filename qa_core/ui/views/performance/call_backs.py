@@ -10,7 +10,7 @@ from qa_core.analysis.call_backs import STATE_TITLES, CallBackState, DueCallBack
 from qa_core.base import environment
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.metrics.kpis import formatting
-from qa_core.ui.frame import cached, gate
+from qa_core.ui.frame import cached, layout
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import actions, cards, tables
 
@@ -54,23 +54,13 @@ def _show_acts(found: tuple[DueCallBack, ...]) -> None:
     with st.container(horizontal=True):
         for state in states:
             if state != item.state or state == CallBackState.TRIED:
-                st.button(
-                    _(ACTS[state]).capitalize(),
-                    key=f"call_back_{state}",
-                    on_click=_settle,
-                    args=(state,),
-                )
+                title, key = _(ACTS[state]).capitalize(), f"call_back_{state}"
+                act = (Permission.HANDLE_CALLBACKS, call_backs.settle, chosen, state)
+                layout.show_button("", title, key, actions.do, *act)
 
 
 def _choose(item: DueCallBack) -> None:
     st.session_state[CHOSEN] = item.caller.tries[0]
-
-
-def _settle(state: str | None) -> None:
-    """Callback: note the outcome for the caller who is chosen."""
-    with actions.keep_refusals():
-        viewer = gate.current_viewer(Permission.HANDLE_CALLBACKS)
-        call_backs.settle(viewer, st.session_state[CHOSEN], state)
 
 
 def _describe_state(item: DueCallBack) -> str | None:

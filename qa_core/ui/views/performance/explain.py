@@ -64,7 +64,11 @@ def _show_value(viewer: Viewer, state: FilterState, explanation: Explanation, ex
                 st.markdown(f"**{escape(arithmetic)}**")
         st.write(_(kpi.meaning))
         st.markdown(f":material/function: {escape(_(kpi.formula))}")
-        for text in _describe_status(explanation.row):
+        row = explanation.row
+        # The waits that are left out are counted below, line by line.
+        notes = [note for note in row.notes or () if not note.startswith("waits_missing")]
+        status = [_(STATUSES[row.status])] if row.status in STATUSES else []
+        for text in status + note_texts.describe(notes):
             st.caption(text)
         with layout.row():
             _show_contacts_button(viewer, explanation, extra)
@@ -73,13 +77,6 @@ def _show_value(viewer: Viewer, state: FilterState, explanation: Explanation, ex
 
 def _name_missing(row: Any) -> str:
     return cards.name_status(row.status) or _(formatting.NO_DATA)
-
-
-def _describe_status(row: Any) -> list[str]:
-    # The waits that are left out are counted below, line by line.
-    notes = [note for note in row.notes or () if not note.startswith("waits_missing")]
-    status = [_(STATUSES[row.status])] if row.status in STATUSES else []
-    return status + note_texts.describe(notes)
 
 
 def _show_contacts_button(viewer: Viewer, explanation: Explanation, extra: Extra) -> None:

@@ -44,10 +44,15 @@ def show(viewer: Viewer, state: FilterState) -> None:
     _show_tiles(state, rows, series, window)
     left, right = st.columns([2, 3], gap="small")
     with left:
-        why_empty = _describe_pending(rows[REPEAT], window)
-        trend_cards.show_trend(
-            viewer, state, series[REPEAT], window=window.tried, why_empty=why_empty
-        )
+        why = ""
+        if rows[REPEAT].status == "pending":
+            why = _(
+                "All {n} first contacts are pending: their {days} are not over, or start before "
+                "the data. A shorter window may show more.",
+                n=formatting.number(rows[REPEAT].pending),
+                days=formatting.days(window.days),
+            )
+        trend_cards.show_trend(viewer, state, series[REPEAT], window=window.tried, why_empty=why)
     with right:
         repeats.show(viewer, state, "reason", window)
     sections.show(
@@ -63,11 +68,13 @@ def show(viewer: Viewer, state: FilterState) -> None:
     machines.offer(viewer, state, window.overrides)
     # Other windows, and what is left out, are in no published table.
     if not viewer.needs_suppression:
-        sections.show(
-            "agreement",
-            _("Declared, confirmed and measured resolution compared"),
-            lambda: _show_agreement(viewer, state, rows, window),
-        )
+
+        def show_agreement() -> None:
+            _compare_resolutions(viewer, state, window)
+            _show_left_out(rows[REPEAT], rows["answered"], window)
+
+        title = _("Declared, confirmed and measured resolution compared")
+        sections.show("agreement", title, show_agreement)
         sections.show("windows", _("Other windows"), lambda: _show_window(viewer, state, window))
     if drill.is_open_to(viewer):
         sections.show(
@@ -75,13 +82,6 @@ def show(viewer: Viewer, state: FilterState) -> None:
             _("Chains of repeat contacts (the journal records who opens them)"),
             lambda: repeats.show_chains(viewer, state, window),
         )
-
-
-def _show_agreement(
-    viewer: Viewer, state: FilterState, rows: Mapping[str, Any], window: Window
-) -> None:
-    _compare_resolutions(viewer, state, window)
-    _show_left_out(rows[REPEAT], rows["answered"], window)
 
 
 def _show_tiles(
@@ -109,18 +109,6 @@ def _show_tiles(
     )
 
 
-def _describe_pending(row: Any, window: Window) -> str:
-    """Describe what to try if every first contact is pending."""
-    if row.status != "pending":
-        return ""
-    return _(
-        "All {n} first contacts are pending: their {days} are not over, or start before the data. "
-        "A shorter window may show more.",
-        n=formatting.number(row.pending),
-        days=formatting.days(window.days),
-    )
-
-
 def _show_window(viewer: Viewer, state: FilterState, window: Window) -> None:
     """Show how the share depends on the window within which a contact is a repeat."""
     windows = sorted({*map(float, SETTING.offered_values), window.days})
@@ -135,7 +123,7 @@ def _show_window(viewer: Viewer, state: FilterState, window: Window) -> None:
         if not formatting.is_missing(value)
     ]
     if len(known) < 2:
-        cards.show_message(_("Needs {n} contacts with a complete repeat window.", n=MIN))
+        cards.card(_("Needs {n} contacts with a complete repeat window.", n=MIN))
         return
     (shortest, first), (longest, last) = known[0], known[-1]
     figure = charts.build_curve(

@@ -6,7 +6,6 @@ from typing import Any
 import streamlit as st
 
 from qa_core.access.roles import Viewer
-from qa_core.analysis import attention
 from qa_core.analysis.headline import FIRST, SECOND
 from qa_core.analysis.series import Series
 from qa_core.base.i18n import _
@@ -70,13 +69,7 @@ def _measure_concern(series: Series) -> int:
 
 def _show_attention(viewer: Viewer, state: FilterState, series: Mapping[str, Series]) -> None:
     """Show alerts, unusual trends and clear changes, the worse ones first."""
-    events, read = cached.find_alerts(viewer), cached.measure_cuts
-    found = attention.find_attention(
-        viewer, state.where, state.compare, series, events, read, escape
-    )
-    hint = _(alert_banner.NO_COMPARISON)
-    if state.compare:
-        hint = attention.describe_tried(state.compare_title, found.compared, found.tried)
+    found, hint = alert_banner.find(viewer, state, series, cached.find_alerts(viewer))
     with cards.card(found.heading, hint, is_stretched=True):
         alert_banner.show_open(viewer, found.alerts)
         for trend in found.trends:

@@ -76,10 +76,14 @@ def show(viewer: Viewer, state: FilterState, key: str, spread: float, window: Wi
         )
         change = RateChange(kpi, dimension, before, now, tuple(effects))
         interval = control_charts.interval_of_change(whole, spread)
+        caption = _(
+            "Rates within the segments: {rate}. Mix of segments: {mix}. Total: {change}.",
+            rate=formatting.change(sum(effect.rate for effect in effects), "rate"),
+            mix=formatting.change(sum(effect.mix for effect in effects), "rate"),
+            change=formatting.change(whole.delta, "rate"),
+        )
         with heading:
-            cards.show_heading(
-                describe(change, whole.delta, interval), _describe_sum(change, whole.delta)
-            )
+            cards.show_heading(describe(change, whole.delta, interval), caption)
         _show_waterfall(viewer, state, change, whole, window)
 
 
@@ -148,15 +152,6 @@ def describe(change: RateChange, delta: float, interval: tuple[float, float] | N
         effect=formatting.change(strongest, kpi.unit),
     )
     return ChartTitle(text, finding.severity)
-
-
-def _describe_sum(change: RateChange, delta: float) -> str:
-    return _(
-        "Rates within the segments: {rate}. Mix of segments: {mix}. Total: {change}.",
-        rate=formatting.change(sum(effect.rate for effect in change.effects), "rate"),
-        mix=formatting.change(sum(effect.mix for effect in change.effects), "rate"),
-        change=formatting.change(delta, "rate"),
-    )
 
 
 def _show_waterfall(

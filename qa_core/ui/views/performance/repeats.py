@@ -93,7 +93,11 @@ def show(viewer: Viewer, state: FilterState, dimension: str, window: Window) -> 
     keys = (RATE, COUNT, TIME, COST)
     frame = cached.measure(viewer, keys, (dimension,), state.where, state.compare, window.overrides)
     by = tables.index_rows(frame, dimension)
-    values = [value for value in tables.largest_first(by, COUNT) if _is_known(by[value])]
+    values = [
+        value
+        for value in tables.largest_first(by, COUNT)
+        if not all(formatting.is_missing(by[value][key].value) for key in (COUNT, RATE))
+    ]
     on_line = drill.on_value(viewer, dimension, COUNT, window.tried) if values else None
     hint = _("Repeat contacts count where they arrive, each with its own handling time.")
     with cards.card(_describe(dimension, by, values), hint, is_stretched=True):
@@ -118,10 +122,6 @@ def show(viewer: Viewer, state: FilterState, dimension: str, window: Window) -> 
             download_links.show_figures(
                 dimension, kpis, (dimension,), state.where, window.overrides
             )
-
-
-def _is_known(row: Mapping[str, Any]) -> bool:
-    return not (formatting.is_missing(row[COUNT].value) and formatting.is_missing(row[RATE].value))
 
 
 def _columns(

@@ -17,13 +17,7 @@ from qa_core.stats import control_charts, holm, p_value_of
 from qa_core.stats.adjusted_differences import MIN_ROWS, Driver
 from qa_core.ui.frame import cached, styles
 from qa_core.ui.frame.filter_bar import FilterState
-from qa_core.ui.widgets import (
-    cards,
-    download_links,
-    segmented_choice,
-    tables,
-    trend_cards,
-)
+from qa_core.ui.widgets import cards, download_links, segmented_choice, tables, trend_cards
 
 KPIS = ("csat", "nps", "ces", "response_rate")
 TREND_HEIGHT = 220
@@ -92,7 +86,9 @@ def _read_year_before(
 
 def show_cuts(viewer: Viewer, state: FilterState) -> None:
     """Show where satisfaction is better or worse, by one dimension."""
-    by_cut = _read_cuts(viewer, state)
+    cuts = [cut for cut in CUTS if state.may_cut(viewer, cut)]
+    frames = cached.measure_cuts(viewer, KPIS, tuple((cut,) for cut in cuts), state.where)
+    by_cut = {cut: tables.index_rows(frame, cut) for cut, frame in zip(cuts, frames, strict=True)}
     if not by_cut:
         cards.show_one_cut(_("Satisfaction"))
         return
@@ -107,26 +103,26 @@ def show_cuts(viewer: Viewer, state: FilterState) -> None:
 
 def _print_table(dimension: str, title: str, by: tables.Rows) -> None:
     """Show satisfaction by one dimension for paper: every row, the lowest first."""
-    rows = [
-        (value, by[value]) for value in by if not formatting.is_missing(by[value]["csat"].value)
+    lines = [
+        {
+            title: formatting.name(dimension, value),
+            **{cards.column_of(key): tables.with_interval(by[value][key]) or "–" for key in KPIS},
+            _("Ratings"): formatting.number(by[value]["csat"].n),
+        }
+        for value in _in_order(by)
     ]
-    if rows:
-        lines = [
-            {
-                title: formatting.name(dimension, value),
-                **{cards.column_of(key): tables.with_interval(of[key]) or "–" for key in KPIS},
-                _("Ratings"): formatting.number(of["csat"].n),
-            }
-            for value, of in sorted(rows, key=lambda row: row[1]["csat"].value)
-        ]
+    if lines:
         st.table(lines, border="horizontal", hide_index=True)
 
 
+def _in_order(by: tables.Rows) -> list[Any]:
+    """Return the values with ratings, the lowest satisfaction first."""
+    rated = (value for value in by if not formatting.is_missing(by[value]["csat"].value))
+    return sorted(rated, key=lambda value: by[value]["csat"].value)
+
+
 def _show_table(viewer: Viewer, state: FilterState, dimension: str, by: tables.Rows) -> None:
-    ordered = sorted(
-        (value for value in by if not formatting.is_missing(by[value]["csat"].value)),
-        key=lambda value: by[value]["csat"].value,
-    )
+    ordered = _in_order(by)
     if not ordered:
         cards.show_heading(_("No data in this period"))
         return
@@ -160,7 +156,7 @@ def _show_year_over_year(viewer: Viewer, state: FilterState) -> None:
     title = cards.title_of(get_kpi("csat"))
     if paired is None:
         text = _describe_season(viewer, state)
-        cards.show_message(_("{title}: no month with a year before it yet", title=title), text)
+        cards.card(_("{title}: no month with a year before it yet", title=title), text)
         return
     where, before = state.where.with_period(paired), paired.year_before()
     together = cached.headline(viewer, KPIS, where, before)
@@ -179,7 +175,7 @@ def _show_year_over_year(viewer: Viewer, state: FilterState) -> None:
     ]
     caption = f"{_explain_change(paired, together)} {_describe_season(viewer, state)}"
     if not months:
-        cards.show_message(finding, caption)
+        cards.card(finding, caption)
         return
     figure = charts.build_differences(
         _compare_months(months), kpi.unit, dark=styles.is_dark(), row_height=19
@@ -260,12 +256,6 @@ def _read_whole(viewer: Viewer, state: FilterState) -> dict[str, Any]:
     return cached.headline(viewer, WHOLE, state.where, state.compare)
 
 
-def _read_cuts(viewer: Viewer, state: FilterState) -> dict[str, tables.Rows]:
-    cuts = [cut for cut in CUTS if state.may_cut(viewer, cut)]
-    frames = cached.measure_cuts(viewer, KPIS, tuple((cut,) for cut in cuts), state.where)
-    return {cut: tables.index_rows(frame, cut) for cut, frame in zip(cuts, frames, strict=True)}
-
-
 def _show_response(viewer: Viewer, state: FilterState) -> None:
     """Show satisfaction as answered, and between its bounds."""
     rows = _read_whole(viewer, state)
@@ -315,7 +305,7 @@ def _show_drivers(viewer: Viewer, state: FilterState) -> None:
         why = _("A factor needs at least {n} ratings on each side.", n=MIN_ROWS)
         if read.is_narrowed:
             why = _(cards.ONE_AT_A_TIME)
-        cards.show_message(driver_texts.conclude(read), why)
+        cards.card(driver_texts.conclude(read), why)
         return
     show_drivers_chart(read, driver_texts.choose(read.drivers, MAX_ROWS), "drivers")
 

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from qa_core.access.roles import Role, Viewer
-from qa_core.analysis import peers
+from qa_core.analysis import note_texts, peers
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.charts import traffic as charts
 from qa_core.base import environment
@@ -77,7 +77,7 @@ def read_clock(viewer: Viewer, state: FilterState) -> Clock:
     period, zone = state.where.period, environment.current().zone
     clock = Clock()
     for grain in ("half_hour", "hour"):
-        frame = _read_cut(viewer, state, grain)
+        frame = read_cut(viewer, state, grain)
         counted = frame.loc[frame["kpi"] == "received", "n"].sum()
         if counted:
             break
@@ -96,21 +96,10 @@ def _read_whole(viewer: Viewer, state: FilterState) -> dict[str, Any]:
     return cached.headline(viewer, TILES, state.where, state.compare)
 
 
-def _read_cut(viewer: Viewer, state: FilterState, cut: str) -> pd.DataFrame:
+def read_cut(viewer: Viewer, state: FilterState, cut: str) -> pd.DataFrame:
+    """Return rows of the KPIs by one cut; by time of day, without contacts that have none."""
     frame = cached.measure(viewer, IN_TABLE, (cut,), state.where, state.compare)
     return frame[frame[cut].notna()] if cut in PER else frame
-
-
-def read_waits(viewer: Viewer, state: FilterState, clock: Clock) -> pd.DataFrame:
-    """Return the rows of the wait of answered contacts by half-hour or hour."""
-    frame = _read_cut(viewer, state, clock.grain)
-    return frame[frame["kpi"] == WAIT]
-
-
-def read_trend_of_waits(viewer: Viewer, state: FilterState) -> pd.DataFrame:
-    """Return the rows of the wait of answered contacts by week or month: of the tiles' trends."""
-    frame = cached.measure(viewer, TILES, (state.grain,), state.trend)
-    return frame[frame["kpi"] == WAIT]
 
 
 def show_top(viewer: Viewer, state: FilterState) -> None:
@@ -121,8 +110,15 @@ def show_top(viewer: Viewer, state: FilterState) -> None:
 
 def show_when(viewer: Viewer, state: FilterState, clock: Clock) -> None:
     """Show the map of the week; a click on a cell opens its contacts."""
+    if not clock.grain and viewer.needs_suppression:
+        text = _(
+            "Weekdays and half-hours are shown to managers and team leads only: such detail "
+            "could single out a few people."
+        )
+        cards.card(_("Months and channels only"), text)
+        return
     if not clock.grain:
-        _show_why_not(viewer, clock)
+        cards.card(_("No data by half-hour or hour"), _describe_left_out(clock))
         return
     with cards.card():
         heading = st.container(gap="xxsmall")
@@ -169,7 +165,8 @@ def show_hours(viewer: Viewer, state: FilterState, clock: Clock) -> None:
     keys = ("service_level", "abandon_rate")
     whole = _read_whole(viewer, state)["service_level"]
     if formatting.is_missing(whole.value):
-        cards.show_missing(_("No service level by hour"), [whole])
+        why = " ".join(note_texts.describe_populations([whole]))
+        cards.card(_("No service level by hour"), why)
         return
     frame = cached.measure(viewer, keys, ("hour",), state.where, state.compare)
     frame = frame[(frame["n"] >= MIN) & frame["value"].notna() & frame["hour"].notna()]
@@ -199,7 +196,7 @@ def show_hours(viewer: Viewer, state: FilterState, clock: Clock) -> None:
 
 def show_too_few() -> None:
     """Show a card that says how many contacts it takes to compare times."""
-    cards.show_message(
+    cards.card(
         _(FEW),
         _("Times are compared from {n} contacts each. A longer period may show more.", n=MIN),
     )
@@ -215,7 +212,7 @@ def show_table(viewer: Viewer, state: FilterState, clock: Clock) -> None:
     titles = {key: _(dimensions.get_dimension(key).title) for key in cuts}
     with cards.card(_("Side by side")):
         cut = segmented_choice.ask("by", _("Break down by"), titles) if len(cuts) > 1 else cuts[0]
-        by = tables.index_rows(_read_cut(viewer, state, cut), cut)
+        by = tables.index_rows(read_cut(viewer, state, cut), cut)
         values = [value for value in by if by[value]["received"].n]
         if cut == "channel":
             values.sort(key=lambda value: -by[value]["received"].n)
@@ -297,17 +294,6 @@ def find_bad(frame: pd.DataFrame, better: str) -> pd.DataFrame:
     )
     chosen = set(compared.below if better == "up" else compared.above)
     return known.loc[[str(index) in chosen for index in known.index]]
-
-
-def _show_why_not(viewer: Viewer, clock: Clock) -> None:
-    if viewer.needs_suppression:
-        text = _(
-            "Weekdays and half-hours are shown to managers and team leads only: such detail "
-            "could single out a few people."
-        )
-        cards.show_message(_("Months and channels only"), text)
-    else:
-        cards.show_message(_("No data by half-hour or hour"), _describe_left_out(clock))
 
 
 def _read_week(

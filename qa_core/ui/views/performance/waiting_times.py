@@ -9,7 +9,7 @@ from qa_core.access.roles import Viewer
 from qa_core.analysis import chart_titles
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.charts import traffic as charts
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import _
 from qa_core.metrics.kpis import Unit, formatting, get_kpi
 from qa_core.ui.frame import cached, layout, styles
 from qa_core.ui.frame.filter_bar import FilterState
@@ -24,7 +24,6 @@ PERCENTILES = {
 }
 MIN_FOR_TAIL = 100
 """Waits from which on the longest tenth is at least ten people."""
-NO_WAITS = N_("No wait of single contacts is known")
 
 
 def show(viewer: Viewer, state: FilterState, clock: Clock) -> None:
@@ -43,8 +42,8 @@ def show(viewer: Viewer, state: FilterState, clock: Clock) -> None:
 
 
 def _show_day(viewer: Viewer, state: FilterState, clock: Clock) -> None:
-    frame = traffic.read_waits(viewer, state, clock)
-    frame = frame[frame["p50"].notna()].set_index(clock.grain)
+    frame = traffic.read_cut(viewer, state, clock.grain)
+    frame = frame[(frame["kpi"] == WAIT) & frame["p50"].notna()].set_index(clock.grain)
     if frame.empty or frame["n"].max() < MIN:
         _show_nothing(frame)
         return
@@ -82,7 +81,8 @@ def _show_percentiles(
 
 
 def _show_trend(viewer: Viewer, state: FilterState) -> None:
-    waits = traffic.read_trend_of_waits(viewer, state)
+    waits = cached.measure(viewer, traffic.TILES, (state.grain,), state.trend)
+    waits = waits[waits["kpi"] == WAIT]
     frame = _hide_small_samples(waits)
     series = {
         name: trend_cards.build(
@@ -108,7 +108,7 @@ def _show_nothing(waits: pd.DataFrame) -> None:
     if waits["p50"].notna().any():
         traffic.show_too_few()
     else:
-        cards.show_message(_(NO_WAITS))
+        cards.card(_("No wait of single contacts is known"))
 
 
 def _hide_small_samples(frame: pd.DataFrame) -> pd.DataFrame:

@@ -236,7 +236,7 @@ def _show_criteria(viewer: Viewer, state: FilterState, side: CaseMixSide) -> Non
     )
     own = own[own["criterion"].notna() & own["value"].notna()]
     if own.empty:
-        cards.show_message(_("No evaluation in this period"))
+        cards.card(_("No evaluation in this period"))
         return
     texts = scorecard_texts.find_scorecard_texts(viewer)
     order = {key: position for position, key in enumerate(texts.by_dimension.get("criterion", {}))}

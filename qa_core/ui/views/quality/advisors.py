@@ -1,6 +1,7 @@
 """The Advisors page: which advisors clearly differ and which do not, never a rank."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -75,7 +76,7 @@ def show_views(viewer: Viewer, state: FilterState) -> None:
     elif chosen == "criteria":
         _show_criteria(viewer, state)
         if not viewer.can(Permission.DECIDE_DISPUTES):  # who decides has a page for it
-            disputes.show_criteria(viewer, state)
+            disputes.show_outcomes(viewer, state)
     else:
         _show_teams(viewer, state)
 
@@ -85,7 +86,8 @@ def _show_measure(viewer: Viewer, state: FilterState) -> None:
     if group is None:
         return
     key = group.kpi.key
-    open_advisor = _make_open_advisor(viewer, state, key)
+    parameters = {} if key == MEASURES[0] else {"measure": key}
+    open_advisor = partial(_open_advisor, viewer, state, **parameters)
 
     def on_point(chart: str) -> Callable[[], None]:
         return lambda: open_advisor(next(iter(drill.clicked(chart)), None))
@@ -106,10 +108,7 @@ def _ask_group(
     """Ask for a measure and return those to compare on it; None, and said, if there are none."""
     titles = {key: cards.title_of(get_kpi(key)) for key in keys}
     key = segmented_choice.ask("measure", _("Measure"), titles, key=f"{dimension}s_measure")
-    group = peer_dots.read_group(viewer, state, key, dimension)
-    if group is None:
-        peer_dots.show_nobody(key)
-    return group
+    return peer_dots.read_group(viewer, state, key, dimension)
 
 
 def _describe_between(group: peers.Group) -> str:
@@ -123,20 +122,11 @@ def _describe_between(group: peers.Group) -> str:
     )
 
 
-def _make_open_advisor(
-    viewer: Viewer, state: FilterState, key: str = MEASURES[0]
-) -> Callable[[str | None], None]:
-    """Return the function that opens the page of an advisor, by name, on that measure."""
-
-    def open_advisor(name: str | None) -> None:
-        ids = {
-            advisor.name: advisor.advisor_id
-            for advisor in cached.find_advisors(viewer, state.where.period)
-        }
-        if name in ids:
-            drill.to_advisor(ids[name], **({} if key == MEASURES[0] else {"measure": key}))
-
-    return open_advisor
+def _open_advisor(viewer: Viewer, state: FilterState, name: str | None, **parameters: str) -> None:
+    """Callback: open the page of an advisor, by name; `parameters`: of its address."""
+    for advisor in cached.find_advisors(viewer, state.where.period):
+        if advisor.name == name:
+            drill.to_advisor(advisor.advisor_id, **parameters)
 
 
 def _show_table(viewer: Viewer, state: FilterState) -> None:
@@ -159,11 +149,19 @@ def _show_table(viewer: Viewer, state: FilterState) -> None:
     by_name = _("In alphabetical order: value and 95 % confidence interval.")
     names = sorted((name for name in by if name is not None), key=normalise_name)
     with cards.card(_("Side by side"), by_name):
-        tables.show(names, columns, "table_advisors", _make_open_advisor(viewer, state), height=640)
+        on_name = partial(_open_advisor, viewer, state)
+        tables.show(names, columns, "table_advisors", on_name, height=640)
         with tables.show_foot():
             tables.show_definitions(MEASURES, state)
             download_links.show_figures("all", kpis, ("advisor",), state.where)
-        _show_adjustment(scores)
+        if scores.is_connected:
+            text = _(
+                "Adjusted: score an average evaluator (of {n}) would give on an average scorecard. "
+                "It assumes that contacts reached evaluators at random. Only the plain score "
+                "counts.",
+                n=scores.evaluators,
+            )
+            st.caption(text)
 
 
 def _describe_adjusted(scores: Adjusted, name: str) -> str:
@@ -175,16 +173,6 @@ def _describe_adjusted(scores: Adjusted, name: str) -> str:
     between = formatting.interval(effect.low, effect.high, Unit.SCORE)
     score = formatting.value(min(100.0, max(0.0, effect.value)), Unit.SCORE)
     return f"{score}  ({between})" if between else score
-
-
-def _show_adjustment(scores: Adjusted) -> None:
-    if scores.is_connected:
-        text = _(
-            "Adjusted: score an average evaluator (of {n}) would give on an average scorecard. It "
-            "assumes that contacts reached evaluators at random. Only the plain score counts.",
-            n=scores.evaluators,
-        )
-        st.caption(text)
 
 
 def _has_teams(viewer: Viewer) -> bool:
@@ -239,7 +227,7 @@ def _show_criteria(viewer: Viewer, state: FilterState) -> None:
     frame = cached.measure(viewer, ("evaluation_score",), ("advisor", "criterion"), state.where)
     frame = frame[frame["advisor"].notna() & frame["criterion"].notna() & frame["value"].notna()]
     if frame.empty:
-        cards.show_message(_("No evaluation in this period"))
+        cards.card(_("No evaluation in this period"))
         return
     texts = scorecard_texts.find_scorecard_texts(viewer)
     everybody = sorted(set(frame["advisor"]), key=normalise_name)
@@ -253,7 +241,12 @@ def _show_criteria(viewer: Viewer, state: FilterState) -> None:
     figure = charts.build_criteria(shown, names, list(criteria.items()), dark=styles.is_dark())
     blank, others = int((~shown["enough"]).sum()), len(everybody) - len(names)
     finding, caption = _describe_lost(frame, criteria), _explain_criteria(blank, others)
-    cards.show_chart(figure, finding, caption, "criteria", on_select=_on_cell(viewer, state))
+
+    def open_cell() -> None:
+        if len(values := drill.clicked("criteria")) == 2:
+            _open_advisor(viewer, state, values[0], criterion=str(values[1]))
+
+    cards.show_chart(figure, finding, caption, "criteria", on_select=open_cell)
     download_links.show_figures(
         "criteria", ("evaluation_score",), ("advisor", "criterion"), state.where
     )
@@ -301,17 +294,3 @@ def _describe_lost(frame: pd.DataFrame, criteria: Mapping[str, str]) -> str:
         criterion=criteria[lowest],
         share=formatting.percent(shares[lowest] / 100, 0),
     )
-
-
-def _on_cell(viewer: Viewer, state: FilterState) -> Callable[[], None]:
-    ids = {
-        advisor.name: advisor.advisor_id
-        for advisor in cached.find_advisors(viewer, state.where.period)
-    }
-
-    def open_cell() -> None:
-        values = drill.clicked("criteria")
-        if len(values) == 2 and values[0] in ids:
-            drill.to_advisor(ids[values[0]], criterion=str(values[1]))
-
-    return open_cell

@@ -147,8 +147,12 @@ def _show_evaluators(viewer: Viewer, results: Results) -> None:
     with cards.card(_("Alignment by evaluator"), _explain_reference(session)):
         tables.show(ordered, columns, f"evaluators_{session.id}", height=300)
         if viewer.can(Permission.MANAGE_CALIBRATIONS):
-            with st.columns(2)[0]:
-                _show_reference(session)
+            present = {contact.reference_evaluator for contact in session.contacts}
+            usual = next(iter(present)) if len(present) == 1 else None
+            names = {None: _("None: each against all"), **session.evaluators}
+            hook = {"on_change": _set_reference, "args": (session.id,)}
+            place, key = st.columns(2)[0], f"reference_{session.id}"
+            layout.select(place, _("Reference"), names, key, usual, **hook)
 
 
 def _describe_lean(item: calibration.EvaluatorResult, session: CalibrationSession) -> str:
@@ -259,15 +263,6 @@ def _show_comments(results: Results, contact: SessionContact, evaluators: Sequen
         with st.expander(title, icon=":material/comment:"):
             for line in lines:
                 st.text(line)
-
-
-def _show_reference(session: CalibrationSession) -> None:
-    """Ask for the reference evaluator, or none."""
-    present = {contact.reference_evaluator for contact in session.contacts}
-    usual = next(iter(present)) if len(present) == 1 else None
-    names = {None: _("None: each against all"), **session.evaluators}
-    hook = {"on_change": _set_reference, "args": (session.id,)}
-    layout.select(st, _("Reference"), names, f"reference_{session.id}", usual, **hook)
 
 
 def _set_reference(number: int) -> None:

@@ -49,7 +49,9 @@ def show_plans(viewer: Viewer) -> None:
             chosen = segmented_choice.ask("coaching", _("Plans"), titles, key="coaching_which")
         if known:
             _show_table(viewer, by_view[chosen], texts, f"coaching_plans_{chosen}")
-    plan = _find_chosen(viewer, known)
+    plan = known[0] if len(known) == 1 else None
+    if (asked := st.query_params.get(coaching_plan.PLAN)) is not None:
+        plan = plans.get_plan(viewer, url_state.read_number(asked))
     if plan is not None:
         coaching_plan.show(viewer, plan, texts)
 
@@ -137,11 +139,3 @@ def _show_table(
         tables.text_column(_("Criteria"), lambda plan: wording.describe_criteria(plan, texts), 320),
     )
     tables.show(shown, columns, key, lambda plan: coaching_plan.choose(plan.id), height=300)
-
-
-def _find_chosen(viewer: Viewer, known: Sequence[CoachingPlanView]) -> CoachingPlanView | None:
-    """Return the plan of the address, or the only one there is."""
-    asked = st.query_params.get(coaching_plan.PLAN)
-    if asked is not None:
-        return plans.get_plan(viewer, url_state.read_number(asked))
-    return known[0] if len(known) == 1 else None

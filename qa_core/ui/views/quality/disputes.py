@@ -7,11 +7,11 @@ from qa_core.base.i18n import N_, _, capitalise, uncapitalise
 from qa_core.metrics.kpis import formatting
 from qa_core.metrics.rows import scorecard_texts
 from qa_core.quality.evaluations import disputes
-from qa_core.quality.evaluations.disputes import DisputeLine, DisputeOutcome
+from qa_core.quality.evaluations.disputes import DisputeOutcome
 from qa_core.quality.this_week import describe_waiting
 from qa_core.ui.frame.filter_bar import FilterState
 from qa_core.ui.views.quality.evaluation_answers import DECIDED, describe_request
-from qa_core.ui.widgets import cards, drill, state_filter, tables
+from qa_core.ui.widgets import cards, drill, segmented_choice, tables
 from qa_core.ui.widgets.scorecard_answers import format_points
 
 STATES = {
@@ -25,7 +25,7 @@ def show_lists(viewer: Viewer) -> None:
     lines, texts = disputes.find_disputes(viewer), scorecard_texts.find_scorecard_texts(viewer)
     waiting = [line for line in lines if line.decision is None]
     with cards.card(describe_waiting(waiting)):
-        shown = state_filter.ask("disputes", lines, STATES)
+        shown = segmented_choice.ask_state("disputes", lines, STATES)
         is_decided = any(line.decision is not None for line in shown)
 
         def decided(column: tables.TableColumn) -> tables.TableColumn | None:
@@ -45,7 +45,11 @@ def show_lists(viewer: Viewer) -> None:
             tables.text_column(_("Evaluated by"), lambda line: line.evaluator),
             tables.day_text_column(_("Contact date"), lambda line: line.local_day),
             tables.text_column(_("Team"), lambda line: line.team),
-            decided(tables.text_column(_("Decision"), _describe_decision)),
+            decided(
+                tables.text_column(
+                    _("Decision"), lambda line: line.decision and _(DECIDED[line.decision])
+                )
+            ),
             decided(tables.number_text_column(_("Now"), lambda line: format_points(line.decided))),
             decided(tables.text_column(_("By"), lambda line: line.decided_by)),
             decided(
@@ -56,34 +60,24 @@ def show_lists(viewer: Viewer) -> None:
             ),
         )
         if shown or lines:
-            tables.show(shown, columns, "disputes_list", _open, height=420)
-
-
-def _describe_decision(line: DisputeLine) -> str | None:
-    return _(DECIDED[line.decision]) if line.decision else None
-
-
-def _open(line: DisputeLine) -> None:
-    drill.to_evaluation("disputes", line.evaluation_id)
+            tables.show(
+                shown,
+                columns,
+                "disputes_list",
+                lambda line: drill.to_evaluation("disputes", line.evaluation_id),
+                height=420,
+            )
 
 
 def show_outcomes(viewer: Viewer, state: FilterState) -> None:
-    """Show how many answers were disputed and changed, by evaluator and by criterion."""
+    """Show how many answers were disputed and changed, by criterion, and by evaluator to those
+    who may see evaluators.
+    """
     outcomes = disputes.count_outcomes(viewer, state.where.period)
     if evaluators := outcomes.by_evaluator:
         names = {outcome.key: outcome.name for outcome in evaluators}
         _show_outcomes(state, evaluators, names, _("By evaluator"), _("Evaluator"))
-    _show_criteria(viewer, state, outcomes.by_criterion)
-
-
-def show_criteria(viewer: Viewer, state: FilterState) -> None:
-    """Show disputed criteria and their outcome, if there are any."""
-    outcomes = disputes.count_outcomes(viewer, state.where.period)
-    _show_criteria(viewer, state, outcomes.by_criterion)
-
-
-def _show_criteria(viewer: Viewer, state: FilterState, outcomes: Sequence[DisputeOutcome]) -> None:
-    if disputed := [outcome for outcome in outcomes if outcome.disputed]:
+    if disputed := [outcome for outcome in outcomes.by_criterion if outcome.disputed]:
         texts = scorecard_texts.find_scorecard_texts(viewer)
         names = {outcome.key: texts.name("criterion", outcome.key) for outcome in disputed}
         _show_outcomes(state, disputed, names, _("Disputed criteria"), _("Criterion"))

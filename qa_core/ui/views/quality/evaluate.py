@@ -112,7 +112,7 @@ def show_draft(viewer: Viewer, draft: Draft) -> None:
     styles.keep_in_view()
     left, right = st.columns([2, 3], gap="medium")
     with left, st.container(key="stays_in_view", gap="small"):
-        _show_contact(viewer, draft)
+        _show_contact(draft)
         side = st.container()
     with right:
         scorecard_form.show(draft)
@@ -260,7 +260,7 @@ def _show_head(draft: Draft) -> None:
         st.info(_(note), icon=f":material/{'visibility_off' if is_blind else 'info'}:")
 
 
-def _show_contact(viewer: Viewer, draft: Draft) -> None:
+def _show_contact(draft: Draft) -> None:
     contact = draft.contact
     with cards.card():
         start = f", {contact.local_start:%H:%M}" if contact and contact.local_start else ""
@@ -278,7 +278,6 @@ def _show_contact(viewer: Viewer, draft: Draft) -> None:
     if draft.source_system is not None and draft.contact_id is not None:
         purposes = {drafts.SELF: recordings.OWN, drafts.CALIBRATION: drafts.CALIBRATION}
         player.show(
-            viewer,
             draft.source_system,
             draft.contact_id,
             purposes.get(draft.kind, draft.purpose),
@@ -323,7 +322,16 @@ def _show_result(viewer: Viewer, draft: Draft) -> None:
         text = _("Submitted. The advisor can read it from {day}.", day=day)
     st.success(text, icon=":material/task_alt:")
     if draft.result is not None:
-        _show_scores(draft, draft.result)
+        titles = {part.name: describe_text(part.text) for part in draft.scorecard.sections}
+        parts = [
+            f"{titles[part.name]} {formatting.number(float(part.score))}"
+            for part in draft.result.sections
+            if part.score is not None
+        ]
+        with cards.card():
+            st.markdown(f"### {_format_score(draft.result.score)}")
+            outcome = _(evaluation_tables.OUTCOMES.get(draft.result.outcome or "", ""))
+            st.text(" · ".join(filter(None, [outcome, *parts])))
     with st.container(horizontal=True, gap="small"):
         if draft.kind == drafts.SELF:
             title, act = _("Back to the evaluation"), drill.to_evaluation
@@ -337,19 +345,6 @@ def _show_result(viewer: Viewer, draft: Draft) -> None:
             )
         title, target = _("Read the evaluation"), (drill.to_evaluation, PAGE, draft.id)
         layout.show_button("", title, "read_own", *target)
-
-
-def _show_scores(draft: Draft, result: scoring.Result) -> None:
-    titles = {part.name: describe_text(part.text) for part in draft.scorecard.sections}
-    parts = [
-        f"{titles[part.name]} {formatting.number(float(part.score))}"
-        for part in result.sections
-        if part.score is not None
-    ]
-    with cards.card():
-        st.markdown(f"### {_format_score(result.score)}")
-        outcome = _(evaluation_tables.OUTCOMES.get(result.outcome or "", ""))
-        st.text(" · ".join(filter(None, [outcome, *parts])))
 
 
 def _start(begin: Callable[[Viewer, int], int], number: int) -> None:

@@ -37,21 +37,30 @@ def show_head(viewer: Viewer, evaluation: EvaluationView) -> None:
     st.caption(escape(" · ".join(_describe_origin(evaluation))))
     if evaluation.kind == "self":
         _show_self_evaluation(evaluation)
+    score, pass_mark = formatting.value(evaluation.score, "score"), None
+    if evaluation.pass_mark is not None:
+        mark = formatting.value(evaluation.pass_mark, "score", short=True)
+        pass_mark = _("Pass mark: {mark}.", mark=mark)
     with cards.card(gap="xsmall"):
         with layout.row("medium"):
-            st.metric(
-                _("Score"),
-                formatting.value(evaluation.score, "score"),
-                help=_describe_pass_mark(evaluation),
-                width="content",
-            )
+            st.metric(_("Score"), score, help=pass_mark, width="content")
             with st.container(horizontal=True, gap="xsmall", width="content"):
                 _show_badges(evaluation)
-        _show_failures(evaluation)
+        for failure in evaluation.failures:
+            text = scorecard_answers.describe_failure(failure.critical, failure.text, failure.fails)
+            st.error(escape(text), icon=":material/report:")
+        if evaluation.failures and evaluation.calculated_score not in (None, evaluation.score):
+            before = formatting.value(evaluation.calculated_score, "score")
+            st.caption(_("Before the critical error: {score}.", score=before))
         if evaluation.comment:
             st.caption(_("Comment"))
             st.text(evaluation.comment)
-        _show_links(viewer, evaluation)
+        if evaluation.contact_id and viewer.can(Permission.SEE_CONTACTS):
+            contact = (evaluation.source_system, evaluation.contact_id)
+            drill.show_contact_button("evaluation", *contact)
+        elif evaluation.state == "draft":
+            title, number = _("Continue"), evaluation.evaluation_id
+            layout.show_quiet_button("edit", title, "continue_draft", drill.to_draft, number)
 
 
 def _show_self_evaluation(evaluation: EvaluationView) -> None:
@@ -61,15 +70,6 @@ def _show_self_evaluation(evaluation: EvaluationView) -> None:
         layout.show_button(
             "rate_review", title, "open_answered", drill.to_evaluation, "evaluation", target
         )
-
-
-def _show_failures(evaluation: EvaluationView) -> None:
-    for failure in evaluation.failures:
-        text = scorecard_answers.describe_failure(failure.critical, failure.text, failure.fails)
-        st.error(escape(text), icon=":material/report:")
-    if evaluation.failures and evaluation.calculated_score not in (None, evaluation.score):
-        score = formatting.value(evaluation.calculated_score, "score")
-        st.caption(_("Before the critical error: {score}.", score=score))
 
 
 def show_recording(viewer: Viewer, evaluation: EvaluationView) -> None:
@@ -86,7 +86,6 @@ def show_recording(viewer: Viewer, evaluation: EvaluationView) -> None:
         if can_play:
             default = (recordings.OWN, _("my own call"))
             is_played = player.show(
-                viewer,
                 evaluation.source_system,
                 evaluation.contact_id,
                 *(default if evaluation.is_own else (None, None)),
@@ -178,19 +177,3 @@ def _show_badges(evaluation: EvaluationView) -> None:
         badges.append((_("Read by the advisor"), "done_all", "gray"))
     for text, symbol, colour in badges:
         st.badge(text, icon=f":material/{symbol}:", color=colour)
-
-
-def _describe_pass_mark(evaluation: EvaluationView) -> str | None:
-    if evaluation.pass_mark is None:
-        return None
-    mark = formatting.value(evaluation.pass_mark, "score", short=True)
-    return _("Pass mark: {mark}.", mark=mark)
-
-
-def _show_links(viewer: Viewer, evaluation: EvaluationView) -> None:
-    """Show the link to the contact, or to the form of a draft."""
-    if evaluation.contact_id and viewer.can(Permission.SEE_CONTACTS):
-        drill.show_contact_button("evaluation", evaluation.source_system, evaluation.contact_id)
-    elif evaluation.state == "draft":
-        title, number = _("Continue"), evaluation.evaluation_id
-        layout.show_quiet_button("edit", title, "continue_draft", drill.to_draft, number)

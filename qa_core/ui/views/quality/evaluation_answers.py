@@ -81,7 +81,12 @@ def _show_answer(
             key = f"dispute_{answer.key}"
             layout.show_quiet_button("", _("Dispute"), key, _open, answer.key)
     if with_details:
-        st.caption(escape(" · ".join(_describe_details(answer))))
+        weight = _("Bonus")
+        if not answer.bonus:
+            weight = _("{share} of the total", share=formatting.percent(answer.share, 1))
+        critical = _(HARMS[answer.critical]) if answer.critical in HARMS else ""
+        details = (weight, critical, describe_text(answer.help))
+        st.caption(escape(" · ".join(filter(None, details))))
     if answer.comment:
         st.text(answer.comment)
     _show_own(evaluation, answer)
@@ -97,14 +102,6 @@ def _colour(answer: AnswerView) -> str:
     if answer.is_failure:
         return f":red[**{text}**]"
     return f"**{text}**" if answer.earned >= answer.most else f":orange[**{text}**]"
-
-
-def _describe_details(answer: AnswerView) -> list[str]:
-    weight = _("Bonus")
-    if not answer.bonus:
-        weight = _("{share} of the total", share=formatting.percent(answer.share, 1))
-    critical = _(HARMS[answer.critical]) if answer.critical in HARMS else ""
-    return [part for part in (weight, critical, describe_text(answer.help)) if part]
 
 
 def _show_own(evaluation: EvaluationView, answer: AnswerView) -> None:
@@ -143,17 +140,15 @@ def show_reply(viewer: Viewer, evaluation: EvaluationView) -> None:
         if evaluation.is_own and viewer.can(Permission.ANSWER_EVALUATIONS):
             _ask_reply(viewer, evaluation)
             return
-        if evaluation.acknowledged_at:
-            _show_acknowledged(evaluation)
-        else:
-            st.caption(_("Not marked as read yet."))
+        st.caption(_describe_reading(evaluation))
         if evaluation.advisor_comment:
             st.text(evaluation.advisor_comment)
 
 
-def _show_acknowledged(evaluation: EvaluationView) -> None:
-    moment = formatting.local_moment(evaluation.acknowledged_at)
-    st.caption(_("Read on {when}.", when=moment))
+def _describe_reading(evaluation: EvaluationView) -> str:
+    if not evaluation.acknowledged_at:
+        return _("Not marked as read yet.")
+    return _("Read on {when}.", when=formatting.local_moment(evaluation.acknowledged_at))
 
 
 def _ask_reply(viewer: Viewer, evaluation: EvaluationView) -> None:
@@ -174,7 +169,7 @@ def _ask_reply(viewer: Viewer, evaluation: EvaluationView) -> None:
             drill.to_draft(advisor_response.start_self_evaluation(viewer, number))
             actions.finish()
     if is_read:
-        _show_acknowledged(evaluation)
+        st.caption(_describe_reading(evaluation))
     if can_evaluate:
         st.caption(_(HEADS[drafts.SELF][1]))
 

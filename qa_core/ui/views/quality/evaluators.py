@@ -29,7 +29,7 @@ def show(viewer: Viewer) -> None:
     period = Period(environment.today() - timedelta(days=days), environment.today())
     evaluators = cached.find_evaluators(viewer, period)
     if not evaluators.figures:
-        cards.show_message(_("No evaluation in this period"))
+        cards.card(_("No evaluation in this period"))
         return
     by_evaluator = disputes.count_outcomes(viewer, period).by_evaluator or ()
     outcomes = {outcome.key: outcome for outcome in by_evaluator}
@@ -74,22 +74,18 @@ def show(viewer: Viewer) -> None:
                 names=names,
             )
             st.warning(text, icon=":material/link_off:")
-        _explain()
-
-
-def _explain() -> None:
-    text = _(
-        "Severity: points an evaluator gives less (+) or more (−) than others for the same "
-        "advisors and scorecard, with 95 % confidence interval. Shrunk: moved towards zero, "
-        "because part of it is chance. Spread: standard deviation of the scores."
-    )
-    st.caption(text)
-    text = _(
-        "Severity compares evaluators who heard different contacts, and assumes that contacts "
-        "reached them at random. Use it to calibrate together, never to judge an evaluator. "
-        "It changes no score."
-    )
-    st.warning(text, icon=":material/warning:")
+        text = _(
+            "Severity: points an evaluator gives less (+) or more (−) than others for the same "
+            "advisors and scorecard, with 95 % confidence interval. Shrunk: moved towards zero, "
+            "because part of it is chance. Spread: standard deviation of the scores."
+        )
+        st.caption(text)
+        text = _(
+            "Severity compares evaluators who heard different contacts, and assumes that contacts "
+            "reached them at random. Use it to calibrate together, never to judge an evaluator. "
+            "It changes no score."
+        )
+        st.warning(text, icon=":material/warning:")
 
 
 def _describe(evaluators: Evaluators) -> ChartTitle:

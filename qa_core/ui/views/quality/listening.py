@@ -53,19 +53,12 @@ DEFAULT_PER_MONTH = 4
 DIFFERENCES = (2, 5, 10, 15, 20)
 
 
-def choose_section() -> str:
-    """Ask for plans, draws, assigned contacts, or sample sizes."""
+def show(viewer: Viewer) -> None:
+    """Show plans, draws, assigned contacts, or sample sizes, and why nothing can be drawn yet."""
     titles = {key: _(title) for key, title in SECTIONS.items()}
-    return segmented_choice.ask(SECTION, _("About"), titles)
-
-
-def show_obstacle(viewer: Viewer) -> None:
-    """Show why nothing can be drawn yet."""
+    section = segmented_choice.ask(SECTION, _("About"), titles)
     if refusal := sampling.find_obstacle(viewer):
         gate.show_refusal(refusal)
-
-
-def show(viewer: Viewer, section: str) -> None:
     plans = sampling.find_plans(viewer)
     if section == "sizes":
         _show_sample_sizes(viewer, plans)
@@ -93,8 +86,15 @@ def _show_plans(viewer: Viewer, plans: Sequence[PlanState]) -> None:
                 _show_rules(plan, titles.get(plan.grid_key, plan.grid_key), evaluators)
             with right:
                 _show_progress(plan)
-                if not plan.is_closed and plan.purpose != "targeted":
-                    _show_buttons(plan)
+                if plan.is_closed or plan.purpose == "targeted":
+                    continue
+                with layout.row():
+                    title, look = (_("Draws"), "tertiary") if plan.draws else (_("Draw"), "primary")
+                    key, draw = f"draw_{plan.id}", {SECTION: "draw", draws.PLAN: plan.name}
+                    act = (st.session_state.update, draw)
+                    layout.show_button("casino", title, key, *act, type=look)
+                    key = f"close_{plan.id}"
+                    layout.show_quiet_button("lock", _("Close"), key, _close, plan.name)
 
 
 def _show_rules(plan: PlanState, scorecard: str, evaluators: Sequence[str]) -> None:
@@ -126,15 +126,6 @@ def _show_progress(plan: PlanState) -> None:
         st.caption(" · ".join(parts))
 
 
-def _show_buttons(plan: PlanState) -> None:
-    with layout.row():
-        title, look = _("Draw"), "primary"
-        if plan.draws:
-            title, look = _("Draws"), "tertiary"
-        layout.show_button("casino", title, f"draw_{plan.id}", _go_to_draws, plan.name, type=look)
-        layout.show_quiet_button("lock", _("Close"), f"close_{plan.id}", _close, plan.name)
-
-
 def _describe_rules(plan: PlanState, evaluators: Sequence[str]) -> list[str]:
     """Return what limits the plan, each rule under the label of its field."""
     shortest, longest = (plan.filters.get(name) for name in LIMITS)
@@ -158,10 +149,6 @@ def _describe_rules(plan: PlanState, evaluators: Sequence[str]) -> list[str]:
         (FIELDS["evaluators"], formatting.listing(evaluators)),
     ]
     return [_("{what}: {text}", what=_(title), text=value) for title, value in rules if value]
-
-
-def _go_to_draws(name: str) -> None:
-    st.session_state[SECTION], st.session_state[draws.PLAN] = "draw", name
 
 
 def _close(name: str) -> None:

@@ -7,23 +7,20 @@ import streamlit as st
 from qa_core.access.roles import Viewer
 from qa_core.analysis import charts
 from qa_core.analysis.headline import OWN
-from qa_core.base.i18n import _, ngettext
+from qa_core.base.i18n import NN_, _, ngettext
+from qa_core.delivery import notices
 from qa_core.metrics import query
 from qa_core.metrics.kpis import formatting, get_kpi
 from qa_core.metrics.rows import scorecard_texts
 from qa_core.quality.evaluations.advisor_response import News, find_news
 from qa_core.ui.frame import cached, layout, styles
 from qa_core.ui.frame.filter_bar import FilterState
-from qa_core.ui.widgets import (
-    cards,
-    drill,
-    empty_states,
-    evaluation_tables,
-    tables,
-    trend_cards,
-)
+from qa_core.ui.widgets import cards, drill, empty_states, evaluation_tables, tables, trend_cards
 
 PAGE = "my_quality"
+CORRECTIONS = NN_(
+    "{n} evaluation corrected since you read it", "{n} evaluations corrected since you read them"
+)
 
 
 def show_top(viewer: Viewer, state: FilterState) -> None:
@@ -67,29 +64,18 @@ def show_unlinked() -> None:
 def show_news(viewer: Viewer) -> News:
     """Show what is to be read: new evaluations, decided disputes, corrections."""
     news = find_news(viewer)
-    if news.unread or news.decided or news.corrected:
+    kinds = (
+        (news.unread, notices.EVALUATIONS, "mark_email_unread"),
+        (news.decided, notices.DECISIONS, "gavel"),
+        (news.corrected, CORRECTIONS, "edit_note"),
+    )
+    if any(found for found, _forms, _symbol in kinds):
         with layout.row("medium"):
-            if unread := news.unread:
-                label = ngettext("{n} evaluation to read", "{n} evaluations to read", len(unread))
-                _show_new(label, "mark_email_unread", unread[0])
-            if decided := news.decided:
-                label = ngettext(
-                    "{n} decision on your disputes", "{n} decisions on your disputes", len(decided)
-                )
-                _show_new(label, "gavel", decided[0])
-            if corrected := news.corrected:
-                label = ngettext(
-                    "{n} evaluation corrected since you read it",
-                    "{n} evaluations corrected since you read them",
-                    len(corrected),
-                )
-                _show_new(label, "edit_note", corrected[0])
+            for found, forms, symbol in kinds:
+                if found:
+                    label, act = ngettext(*forms, len(found)), (drill.to_evaluation, PAGE, found[0])
+                    layout.show_quiet_button(symbol, label, f"new_{symbol}", *act)
     return news
-
-
-def _show_new(label: str, symbol: str, evaluation_id: int) -> None:
-    target = (drill.to_evaluation, PAGE, evaluation_id)
-    layout.show_quiet_button(symbol, label, f"new_{symbol}", *target)
 
 
 def show_evaluations(viewer: Viewer, state: FilterState, news: News) -> None:
@@ -124,7 +110,7 @@ def _show_sections(viewer: Viewer, state: FilterState) -> None:
     frame = cached.measure(viewer, ("evaluation_score",), ("section",), state.trend)
     frame = frame[frame["section"].notna() & frame["value"].notna()]
     if frame.empty:
-        cards.show_message(_("No evaluation in this period"))
+        cards.card(_("No evaluation in this period"))
         return
     texts = scorecard_texts.find_scorecard_texts(viewer)
     frame = frame.sort_values("value", ascending=False).assign(key=lambda rows: rows["section"])

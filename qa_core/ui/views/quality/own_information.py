@@ -1,4 +1,4 @@
-"""An advisor's own data: the written information, and who played their calls."""
+"""An advisor's own data: who played their calls, planned listening, requests."""
 
 import re
 
@@ -8,11 +8,9 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base.i18n import N_, _
 from qa_core.compliance import requests
 from qa_core.compliance.conditions import gates
-from qa_core.compliance.documents import printing
 from qa_core.compliance.recordings import playback_list
 from qa_core.metrics.kpis import formatting
 from qa_core.quality.sampling import plans
-from qa_core.ui.views.compliance import documents
 from qa_core.ui.widgets import act_form, cards, drill, tables
 from qa_core.ui.widgets.act_form import ActField
 
@@ -35,11 +33,6 @@ def show_counts(viewer: Viewer) -> None:
     kept.metric(_("Your recordings kept today"), formatting.number(counts.recordings))
     heard.metric(_("Playbacks by others, last 12 months"), formatting.number(counts.playbacks))
     evaluated.metric(_("Your evaluations kept today"), formatting.number(counts.evaluations))
-
-
-def show_information(viewer: Viewer) -> None:
-    """Show the information that advisors also get on paper."""
-    documents.show_blocks(printing.list_own_information(viewer))
 
 
 def show_playbacks(viewer: Viewer, page: str = "my_quality") -> None:

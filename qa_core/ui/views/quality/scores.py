@@ -68,7 +68,7 @@ def _show_dots(viewer: Viewer, state: FilterState, dimension: str, title: str) -
     frame = cached.measure(viewer, ("evaluation_score",), (dimension,), state.where)
     frame = frame[frame[dimension].notna() & frame["value"].notna()]
     if frame.empty:
-        cards.show_message(title, _(formatting.NO_DATA))
+        cards.card(title, _(formatting.NO_DATA))
         return
     texts = scorecard_texts.find_scorecard_texts(viewer)
     frame = frame.sort_values("value", ascending=False).assign(key=lambda rows: rows[dimension])

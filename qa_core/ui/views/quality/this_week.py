@@ -1,12 +1,10 @@
 """Acts possible this week, each line with its reason and its page."""
 
-from collections.abc import Sequence
-
 import streamlit as st
 
 from qa_core.access.roles import Viewer
 from qa_core.base.i18n import _, ngettext
-from qa_core.quality.this_week import TITLES, ActionLine, find_groups, is_for
+from qa_core.quality.this_week import TITLES, find_groups, is_for
 from qa_core.ui.frame import cached, layout, menu
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import cards
@@ -34,14 +32,11 @@ def show(viewer: Viewer) -> None:
         return
     with cards.card(_("What you can do this week")):
         for key, lines in groups.items():
-            _show_group(key, lines)
-
-
-def _show_group(key: str, lines: Sequence[ActionLine]) -> None:
-    st.markdown(f"{ICONS[key]} **{_(TITLES[key])}**")
-    for line in lines[:MAX_LINES]:
-        with layout.row("xxsmall"):
-            menu.show_page_link(line.page, escape(line.name), "arrow_forward", line.parameters)
-            st.caption(escape(line.reason))
-    if more := len(lines[MAX_LINES:]):
-        st.caption(ngettext("{n} more after these", "{n} more after these", more))
+            st.markdown(f"{ICONS[key]} **{_(TITLES[key])}**")
+            for line in lines[:MAX_LINES]:
+                with layout.row("xxsmall"):
+                    target = (escape(line.name), "arrow_forward", line.parameters)
+                    menu.show_page_link(line.page, *target)
+                    st.caption(escape(line.reason))
+            if more := len(lines[MAX_LINES:]):
+                st.caption(ngettext("{n} more after these", "{n} more after these", more))

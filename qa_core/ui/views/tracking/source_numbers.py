@@ -29,7 +29,7 @@ def show(viewer: Viewer, state: FilterState) -> None:
             "Contacts need the number that was dialled. A file of assignments gives each "
             "number its campaign, with a first and last day."
         )
-        cards.show_message(_("No tracking number is known"), text)
+        cards.card(_("No tracking number is known"), text)
         return
     text = _("Days as assigned, or of the first and last contact; contacts of the period.")
     with cards.card(_describe(spans), text, is_stretched=True):

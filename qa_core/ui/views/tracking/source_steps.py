@@ -6,10 +6,11 @@ from typing import Any
 
 from qa_core.access.roles import Viewer
 from qa_core.analysis import note_texts
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import N_, _, ngettext
+from qa_core.metrics.kpis import formatting
 from qa_core.ui.frame import cached
 from qa_core.ui.frame.filter_bar import FilterState
-from qa_core.ui.widgets import cards, tables
+from qa_core.ui.widgets import tables
 
 COUNTED = (
     "received",
@@ -101,4 +102,11 @@ def describe_limits(by: tables.Rows) -> Iterable[str]:
     yield from note_texts.describe_populations(received)
     reached = (rows["recovered_rate"] for rows in known if "recovered_rate" in rows)
     if uncounted := sum(tables.to_integer(row.unknown_identity) or 0 for row in reached):
-        yield cards.describe_unidentified(uncounted)
+        yield ngettext(
+            "{count} missed contact came from a withheld or shared number, so its outcome is not "
+            "known.",
+            "{count} missed contacts came from withheld or shared numbers, so their outcome is not "
+            "known.",
+            uncounted,
+            count=formatting.number(uncounted),
+        )

@@ -58,15 +58,16 @@ def show_overview(viewer: Viewer, state: FilterState, by: tables.Rows, dimension
     )
     finding = _("Contacts and their outcome")
     if costs:
-        finding = _describe_costs(list(costs.values()), dimension)
+        finding = _describe_costs(list(costs.values()))
     with cards.card(finding, describe_basis(viewer, state, by, dimension)):
         lines, on_line = _in_order(by, "received"), drill.on_value(viewer, dimension)
         tables.show(lines, columns, "table_overview", on_line, height=330)
         tables.show_hidden(by)
 
 
-def show_steps(viewer: Viewer, state: FilterState, by: tables.Rows, dimension: str) -> None:
+def show_steps(viewer: Viewer, state: FilterState, dimension: str) -> None:
     """Show the steps side by side: of calls, then of answered contacts."""
+    by = source_steps.read(viewer, state, dimension, source_steps.EVERY_GROUP)
     steps = _build_step_columns(by)
     with cards.card(_("Side by side"), describe_basis(viewer, state, by, dimension)):
         for key, shown in STEP_TABLES.items():
@@ -181,11 +182,19 @@ def show_costs(viewer: Viewer, state: FilterState, dimension: str) -> None:
     by = dimension if dimension in SPEND_DIMENSIONS else "campaign"
     lines = _read_costs(viewer, state, by)
     currencies = sorted({line.currency for line in lines if line.currency})
-    caption = (_describe_instead(dimension), describe_attribution(viewer, state))
-    caption = " ".join(filter(None, caption))
-    with cards.card(_describe_costs(lines, by), caption, is_stretched=True):
+    caption = describe_attribution(viewer, state)
+    if by != dimension:
+        asked = _(dimensions.get_dimension(dimension).title).lower()
+        instead = _("By campaign: the cost by {dimension} is not known.", dimension=asked)
+        caption = f"{instead} {caption}".strip()
+    with cards.card(_describe_costs(lines), caption, is_stretched=True):
         if not any(line.amount("spend") or _is_hidden(line.rows) for line in lines):
-            st.caption(_describe_no_spend(lines))
+            rows = (row for line in lines for row in line.rows.values())
+            no_spend = _(
+                "No spend is known in this period. Import daily campaign costs to see what a "
+                "contact costs."
+            )
+            st.caption(" ".join(note_texts.describe_populations(rows)) or no_spend)
             return
         rate = cached.headline(viewer, ("attribution_rate",), state.where)["attribution_rate"]
         shown = list(lines)
@@ -237,20 +246,11 @@ def _open_cost(line: CostLine) -> None:
     drill.to_contacts({"source": None} if is_rest else {line.dimension: line.value})
 
 
-def _describe_instead(asked: str) -> str:
-    if asked in SPEND_DIMENSIONS:
-        return ""
-    return _(
-        "By campaign: the cost by {dimension} is not known.",
-        dimension=_(dimensions.get_dimension(asked).title).lower(),
-    )
-
-
 def _is_hidden(rows: Mapping[str, Any]) -> bool:
     return any(row.status == "suppressed" for row in rows.values())
 
 
-def _describe_costs(lines: Sequence[CostLine], dimension: str) -> str:
+def _describe_costs(lines: Sequence[CostLine]) -> str:
     """Name the dearest and the cheapest answered contact, if all cost in one currency."""
     known = [
         line
@@ -270,13 +270,6 @@ def _describe_costs(lines: Sequence[CostLine], dimension: str) -> str:
         cheap=cheap.name,
         most=formatting.money(dear.amount("cost_per_answered"), dear.currency),
         least=formatting.money(cheap.amount("cost_per_answered"), cheap.currency),
-    )
-
-
-def _describe_no_spend(lines: Sequence[CostLine]) -> str:
-    rows = (row for line in lines for row in line.rows.values())
-    return " ".join(note_texts.describe_populations(rows)) or _(
-        "No spend is known in this period. Import daily campaign costs to see what a contact costs."
     )
 
 
@@ -315,7 +308,7 @@ def show_callers(viewer: Viewer, state: FilterState, by: tables.Rows, dimension:
     """Show customers who came for the first time, and who had come before."""
     if viewer.needs_suppression and periods.count_months(state.where.period) > 1:
         text = _("Each customer is counted once, so the figures of several months do not add up.")
-        cards.show_message(_("New and returning callers: choose one month"), text)
+        cards.card(_("New and returning callers: choose one month"), text)
         return
     frame = cached.measure(viewer, CALLERS, (dimension,), state.where)
     rows = tables.index_rows(frame, dimension)

@@ -10,15 +10,8 @@ from qa_core.base.i18n import _
 from qa_core.metrics.kpis import dimensions, formatting
 from qa_core.ui.frame import cached
 from qa_core.ui.frame.filter_bar import FilterState
-from qa_core.ui.frame.markdown import escape
 from qa_core.ui.views.tracking import source_numbers, source_steps, source_tables
-from qa_core.ui.widgets import (
-    alert_banner,
-    cards,
-    sections,
-    segmented_choice,
-    trend_cards,
-)
+from qa_core.ui.widgets import alert_banner, cards, sections, segmented_choice, trend_cards
 
 TILES = ("attribution_rate", "cost_per_contact", "cost_per_answered", "cost_per_resolved")
 MAX_ITEMS = 6
@@ -42,7 +35,7 @@ def show(viewer: Viewer, state: FilterState) -> None:
     sections.show(
         "path",
         _("Step by step, from received to evaluated"),
-        lambda: _show_path(viewer, state, dimension),
+        lambda: source_tables.show_steps(viewer, state, dimension),
     )
     sections.show(
         "costs", _("Spend and cost per contact"), lambda: _show_money(viewer, state, dimension)
@@ -85,11 +78,6 @@ def _show_tiles(viewer: Viewer, state: FilterState) -> None:
     cards.show_tiles(tiles)
 
 
-def _show_path(viewer: Viewer, state: FilterState, dimension: str) -> None:
-    by = source_steps.read(viewer, state, dimension, source_steps.EVERY_GROUP)
-    source_tables.show_steps(viewer, state, by, dimension)
-
-
 def _show_money(viewer: Viewer, state: FilterState, dimension: str) -> None:
     source_tables.show_costs(viewer, state, dimension)
     series = trend_cards.read_series(viewer, state, TILES if state.currency else TILES[:1])
@@ -103,19 +91,7 @@ def _show_money(viewer: Viewer, state: FilterState, dimension: str) -> None:
 def _show_attention(viewer: Viewer, state: FilterState, dimension: str) -> None:
     """Show which values of the dimension clearly changed, worse first, and the attribution."""
     series = trend_cards.read_series(viewer, state, attention.WATCHED)
-    found = attention.find_attention(
-        viewer,
-        state.where,
-        state.compare,
-        series,
-        (),
-        cached.measure_cuts,
-        escape,
-        (dimension,),
-    )
-    hint = _(alert_banner.NO_COMPARISON)
-    if state.compare:
-        hint = attention.describe_tried(state.compare_title, found.compared, found.tried)
+    found, hint = alert_banner.find(viewer, state, series, cuts=(dimension,))
     finding = attention.conclude(found.worse, found.better, bool(found.compared))
     with cards.card(finding, hint):
         alert_banner.show_items(viewer, [*found.worse, *found.better][:MAX_ITEMS])

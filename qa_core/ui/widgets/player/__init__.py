@@ -43,8 +43,8 @@ LABELS = {
 }
 
 
+@st.fragment
 def show(
-    viewer: Viewer,
     source_system: str,
     contact_id: str,
     purpose: str | None,
@@ -59,29 +59,13 @@ def show(
     asked. `evaluation_id`: the evaluation whose remarks are shown, and added while its
     draft is open. `key` is unique on the page.
     """
+    viewer = gate.current_viewer()
     if not viewer.can(Permission.LISTEN):
         return False
-    if recordings.find_playable(viewer, source_system, contact_id, purpose) is None:
-        st.caption(recordings.explain_absence(viewer))
-        return False
-    _show_player(source_system, contact_id, purpose, reason, key, evaluation_id)
-    return True
-
-
-@st.fragment
-def _show_player(
-    source_system: str,
-    contact_id: str,
-    purpose: str | None,
-    reason: str | None,
-    key: str,
-    evaluation_id: int | None,
-) -> None:
-    viewer = gate.current_viewer(Permission.LISTEN)
     playable = recordings.find_playable(viewer, source_system, contact_id, purpose)
     if playable is None:
         st.caption(recordings.explain_absence(viewer))
-        return
+        return False
     with st.container(key=f"{key}_player", gap="xsmall"):
         if purpose is None or reason is None:
             purpose, reason = _ask_why(playable, purpose, reason, key)
@@ -111,11 +95,9 @@ def _show_player(
         )
         if is_open and f"{key}_moment" in st.session_state:
             _show_remark_form(comments, key, evaluation_id)
-        text = _(
-            "Playback possible until {day}.",
-            day=formatting.full_day(environment.to_local(playable.last_moment).date()),
-        )
-        st.caption(text)
+        day = formatting.full_day(environment.to_local(playable.last_moment).date())
+        st.caption(_("Playback possible until {day}.", day=day))
+    return True
 
 
 def _ask_why(
