@@ -232,7 +232,7 @@ EQUIVALENT: dict[str, str] = {
             "viewer.can(Permission.MANAGE_COMPLIANCE)",
             "qa_core/ui/views/compliance/accredited_people.py: show_notices: "
             "viewer.can(Permission.MANAGE_COMPLIANCE)",
-            "qa_core/ui/views/compliance/listening_rules.py: _offer_purge: "
+            "qa_core/ui/views/compliance/listening_rules.py: show_state: "
             "viewer.can(Permission.MANAGE_COMPLIANCE)",
             "qa_core/ui/views/compliance/listening_rules.py: show_gates: "
             "viewer.can(Permission.MANAGE_COMPLIANCE)",
@@ -266,7 +266,7 @@ EQUIVALENT: dict[str, str] = {
             "viewer.can(Permission.SEE_CONTACTS)",
             "qa_core/ui/views/quality/coaching.py: show_line: viewer.can(Permission.SEE_COACHING)",
             "qa_core/ui/views/quality/evaluation.py: show_recording: viewer.can(Permission.LISTEN)",
-            "qa_core/ui/views/quality/evaluation.py: _show_links: "
+            "qa_core/ui/views/quality/evaluation.py: show_head: "
             "viewer.can(Permission.SEE_CONTACTS)",
             "qa_core/ui/views/quality/evaluation_answers.py: show_reply: "
             "viewer.can(Permission.ANSWER_EVALUATIONS)",

@@ -21,7 +21,7 @@ PLAIN_TEXTS = {
         "titles['notices']",
     ],
     "page_frame": ["_('Data version {code}', code=cached.nam"],
-    "widgets/alert_banner": ["cards.ICONS[item.severity] + item.text"],
+    "widgets/alert_banner": ["cards.ICONS[item.severity] + item.text", "text"],
     "widgets/cards": [
         "None if tile.kpi else tile.help",
         "_('{what}: {text}', what=periods.name_la",
@@ -41,7 +41,7 @@ PLAIN_TEXTS = {
         "titles.get",
     ],
     "frame/gate": ["_('Something went wrong. Try again. If i"],
-    "frame/layout": ["label", "text", "title"],
+    "frame/layout": ["label", "title"],
     "frame/menu": ["label or _(page.title)"],
     "widgets/personal_data": [
         "f':orange[:material/warning:] {warning}'",
@@ -75,7 +75,11 @@ PLAIN_TEXTS = {
         "scorecard_answers.describe(criterion, sc",
     ],
     "views/admin/service_tokens": ["[example['tool'] for example in examples"],
-    "views/admin/targets": ["f':material/check: {alert_banner.describ"],
+    "views/admin/imports": ["label"],
+    "views/compliance/rules": ["f'{MARKS[verdict.state][0]} **{escape(he"],
+    "views/quality/this_week": ["*target"],
+    "widgets/actions": ["text"],
+    "views/admin/targets": ["text"],
     "views/compliance/documents": [
         "'\\n'.join((f'|{line}|' for line in (head",
         "printing.explain_drafts()",
@@ -119,9 +123,8 @@ PLAIN_TEXTS = {
         "of_most(options[position], answer.most)",
         "titles.get",
     ],
-    "views/quality/my_quality": ["label"],
     "views/tracking/sources": ["source_tables.describe_attribution(viewe"],
-    "views/tracking/source_tables": ["_describe_no_spend(lines)", "line"],
+    "views/tracking/source_tables": ["' '.join(note_texts.describe_populations", "line"],
 }
 """By file, the beginnings of texts that hold no words of people though the code alone does
 not show it: titles and numbers handed down, names of pages, texts escaped where they are

@@ -238,7 +238,7 @@ def fail(session: Session, batch: ImportBatch) -> None:
 
 
 def log(session: Session, actor: str, act: str, batch: ImportBatch) -> None:
-    """Record in the audit log what was done with a batch, and which file it is of."""
+    """Record an act on a batch in the audit log, with the name of its file."""
     audit_log.record(session, actor, act, batch.id, reason=f"{batch.kind}: {batch.file_name}")
 
 
