@@ -62,9 +62,7 @@ PLAIN_TEXTS = {
     "sign_in": ["label", "message"],
     "views/account/glossary": ["f'{title} ({len(matches)})'", "text"],
     "views/admin/import_mapping": ["_('Two columns cannot be the same field:"],
-    "views/admin/import_report": [
-        "_('Identities are masked. The full list ",
-    ],
+    "views/admin/import_report": ["text"],
     "views/admin/scorecard_editor": [
         "'\\n'.join((_('Before you can publish:'),",
         "_('Publish as version {version}', versio",
