@@ -38,7 +38,7 @@ from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import CoachingNote, CoachingPlan, Recording
-from qa_core.upkeep import purge, subjects
+from qa_core.upkeep import erasure, purge, restore, subjects
 
 SYSTEM = Viewer.SYSTEM
 ANN, BOB = "0612345601", "0612345602"
@@ -240,6 +240,18 @@ def test_only_the_data_protection_officer_exports_erases_and_objects(centre_of_t
                 act(viewer, advisor="Zelda")
         with pytest.raises(AccessDenied):
             subjects.object_to(viewer, ["k"])
+
+
+def test_nobody_but_the_operator_erases_without_a_decision(centre_of_two: Path) -> None:
+    for role in Role:
+        viewer = Viewer("somebody", role)
+        for act in (
+            lambda viewer: erasure.erase(viewer, "advisor", "Zelda"),
+            lambda viewer: erasure.erase_words(viewer, "Zelda"),
+            lambda viewer: restore.replay(viewer, now(), "a.bak"),
+        ):
+            with pytest.raises(AccessDenied):
+                act(viewer)
 
 
 OBJECTING = "contact_id,started_at,advisor,outcome,objected\n"

@@ -62,6 +62,17 @@ EQUIVALENT: dict[str, str] = {
     key: why
     for why, keys in {
         _ASKED_AGAIN: (
+            "qa_core/sources/pull.py: pull: viewer.require(Permission.MANAGE_IMPORTS)",
+            "qa_core/sources/pull.py: undo: viewer.require(Permission.MANAGE_IMPORTS)",
+            "qa_core/ui/frame/cached.py: judge_rules: viewer.require(Permission.SEE_RULES)",
+            "qa_core/ui/frame/gate.py: current_viewer: viewer.require(permission)",
+            "qa_core/upkeep/request_acts.py: answer: viewer.require(Permission.MANAGE_COMPLIANCE)",
+            "qa_core/upkeep/request_acts.py: perform: viewer.require(Permission.MANAGE_COMPLIANCE)",
+            "qa_core/upkeep/subjects.py: lift: viewer.require(Permission.MANAGE_COMPLIANCE)",
+            "qa_core/upkeep/subjects.py: lift_objection: "
+            "viewer.require(Permission.MANAGE_COMPLIANCE)",
+            "qa_core/upkeep/subjects.py: object_to: viewer.require(Permission.MANAGE_COMPLIANCE)",
+            "qa_core/upkeep/subjects.py: restrict: viewer.require(Permission.MANAGE_COMPLIANCE)",
             "qa_core/analysis/call_backs.py: find_all: viewer.require(Permission.HANDLE_CALLBACKS)",
             "qa_core/analysis/call_backs.py: settle: viewer.require(Permission.HANDLE_CALLBACKS)",
             "qa_core/analysis/alerts/alerts.py: _may_ask: "

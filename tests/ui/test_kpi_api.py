@@ -457,6 +457,9 @@ def test_the_glossary_lists_what_the_token_may_ask(two_teams: None) -> None:
     glossary = json.loads(Wire(None).ask("/api/kpis", **asked)[2])
 
     assert [entry["key"] for entry in glossary] == ["received", "csat"]
+    asked = {"authorization": f"Bearer {add_token('executive', 'other')}"}
+    every = json.loads(Wire(None).ask("/api/kpis", **asked)[2])
+    assert {"received", "alignment"} & {entry["key"] for entry in every} == {"received"}
     assert Wire(None).ask("/api/kpis")[0] == 401
 
 
