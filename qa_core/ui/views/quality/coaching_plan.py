@@ -197,7 +197,7 @@ def _ask_content(
     evaluations = layout.select_many(st, label, titles, f"coaching_heard_{key}")
     today = environment.today()
     with st.container(horizontal=True, gap="small"):
-        starts_on = layout.ask_day(st, _("Starts"), today, f"coaching_starts_{key}", width=180)
+        starts_on = layout.ask_day(st, _("From"), today, f"coaching_starts_{key}", width=180)
         usual = today + timedelta(weeks=DEFAULT_WEEKS)
         due_on = layout.ask_day(st, _("Due"), usual, f"coaching_due_{key}", width=180)
     return goal, criteria, evaluations, starts_on, due_on
