@@ -365,6 +365,8 @@ def test_only_who_sees_alerts_enters_the_webhook_and_nobody_reads_its_address_ag
     assert b"secret-path" not in (environment.current().folder / "records.sqlite").read_bytes()
     with pytest.raises(AccessDenied):
         webhook.find(viewer_of("nora"))
+    with pytest.raises(AccessDenied):
+        webhook.enter(SYSTEM, "http://127.0.0.1:9/in", "json")
 
 
 def test_the_pages_show_who_receives_what_and_let_a_person_choose(
@@ -375,8 +377,10 @@ def test_the_pages_show_who_receives_what_and_let_a_person_choose(
     alerted.answers[address_of("adv0")] = "550 unknown"
     worker.work()
 
+    gate = "Mail and webhook in use since"
+    assert not [button for button in open_app("dana", "deliveries").button if "Try" in button.label]
     app = open_app("root", "deliveries")
-    assert not app.exception
+    assert not app.exception and gate not in [item.label for item in app.text_input]
     assert "the receiving server refused it" in text_of_page(app)
     [again] = [button for button in app.button if button.label == "Try again"]
     alerted.answers.clear()
@@ -385,6 +389,7 @@ def test_the_pages_show_who_receives_what_and_let_a_person_choose(
 
     app = open_app("adv0", "my_account")
     assert not app.exception and "Last mail: sent" in text_of_page(app)
+    assert "New alerts, at once" not in [box.label for box in app.checkbox]
     [digest] = [box for box in app.checkbox if box.label == "Digest"]
     digest.uncheck()
     next(button for button in app.button if button.label == "Save").click().run()
@@ -392,8 +397,7 @@ def test_the_pages_show_who_receives_what_and_let_a_person_choose(
     assert mail_choices.find(viewer_of("adv0")).digest is False
 
     app = open_app("dana", "deliveries")
-    gate = next(item for item in app.text_input if item.label == "Mail and webhook in use since")
-    gate.set_value("off")
+    next(item for item in app.text_input if item.label == gate).set_value("off")
     next(button for button in app.button if button.label == "Save").click().run()
     assert not app.exception
     [state] = [one for one in gates.find_all(SYSTEM) if one.gate == gates.OF_DELIVERY]
