@@ -19,7 +19,7 @@ from qa_core.metrics import query
 from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.metrics.law import evaluator_contact, sampling_frame
 from qa_core.metrics.law.legal_obstacles import LegalFacts
-from qa_core.metrics.rows import severity
+from qa_core.metrics.rows import satisfaction_drivers, severity
 from qa_core.storage.records import store
 from qa_core.upkeep import subjects
 
@@ -28,6 +28,7 @@ MANAGER = Viewer("max", Role.MANAGER, managed_teams=("Nord",))
 LEAD = Viewer("lea", Role.TEAM_LEAD, led_teams=(TeamSpan("Nord"),))
 ADVISOR = Viewer("ann", Role.ADVISOR, advisor_id="a1")
 EVALUATOR = Viewer("eve", Role.EVALUATOR)
+EXECUTIVE = Viewer("rex", Role.EXECUTIVE)
 BY_TEAM = Filters.of(values={"team": ["Nord"]})
 EVERY_DAY = Period(date(2026, 5, 1), date(2026, 5, 31))
 
@@ -187,6 +188,9 @@ def test_what_a_role_may_not_ask_is_denied(two_teams: Rows) -> None:
         lambda: query.data_span(Viewer("x", None)),
         lambda: query.find_contacts(ADVISOR, behind="attribution_rate"),
         lambda: query.count_contacts(ADVISOR, BY_TEAM),
+        lambda: satisfaction_drivers.find_drivers(EXECUTIVE, BY_TEAM),
     ):
         with pytest.raises(AccessDenied):
             ask()
+    assert query.data_through(LEAD) is not None
+    assert query.data_through(EXECUTIVE) is None  # nothing is published
