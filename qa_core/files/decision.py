@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qa_core.base.errors import make_quotable
-from qa_core.base.i18n import N_, _, uncapitalise
+from qa_core.base.i18n import N_, _, ngettext, uncapitalise
 
 SET_BY_PERSON, NO_COLUMN = N_("as set by you"), N_("no column says it")
 """Evidence that is not in the cells: an option of the import, or a default."""
@@ -69,7 +69,7 @@ class Decision:
 def _translate_param(name: str, value: Any) -> Any:
     """Translate our words in a place (`comma`, `Y → answered`), and keep the file's words."""
     if name == "seen" and isinstance(value, int):
-        return _("{count} rows", count=value)
+        return ngettext("{count} row", "{count} rows", value, count=value)
     if name == "delimiter" or value in (SET_BY_PERSON, NO_COLUMN):
         return _(value) if value in (SET_BY_PERSON, NO_COLUMN) else _translate_word(value)
     if name != "said":

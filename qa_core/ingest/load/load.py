@@ -216,8 +216,7 @@ def load_spend(job: LoadJob) -> None:
             job.decide(
                 "amount",
                 "amounts of the same day and campaign are added up",
-                "{count} rows",
-                count=staged.accepted - rows,
+                staged.accepted - rows,
             )
         if job.options.dry_run:
             tally.add(compare(connection, "spend", path, SPEND_KEY, ("amount",)))
@@ -372,7 +371,7 @@ CHANGE_DECISIONS: dict[str, tuple[str, str]] = {
     "given_campaign": ("campaign", N_("in the centre's spelling")),
     "given_advisor_id": ("advisor", N_("counted with the advisor kept in the merge")),
     "given_handled_by": ("handled_by", N_("by a machine, as the list of advisors says")),
-    "given_outcome": ("outcome", N_("closed: not answered, outside opening hours")),
+    "given_outcome": ("outcome", N_("not answered, outside opening hours")),
     "given_customer_key": (
         "customer",
         N_(
