@@ -82,7 +82,8 @@ def test_contacts_outside_hours_are_closed_at_import_and_leave_what_was_received
     report = bring(folder, "contacts", CALLS)
 
     assert find_closed() == CLOSED
-    assert [item.params for item in report.decisions if item.decision.startswith("closed:")] == [
+    said = "not answered, outside opening hours"
+    assert [item.params for item in report.decisions if item.decision == said] == [
         (("distinct", 2), ("seen", 5))
     ]
     assert query.measure(SYSTEM, ("received",))["value"].tolist() == [11 - len(CLOSED)]
