@@ -2,7 +2,7 @@
 receives what.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -58,9 +58,11 @@ def enter_due(moment: datetime, only_webhook: bool = False) -> None:
             return
         choices = mail_choices.find_all(session)
         month, newest = find_newest_month(session), find_newest_alert(session, start)
-        open_accounts = sa.select(Account.username).where(Account.active)
-        people = _read(session, open_accounts.order_by(Account.username)).all()
-        for username in [] if only_webhook else people:
+        people: Sequence[str] = ()
+        if not only_webhook:
+            open_accounts = sa.select(Account.username).where(Account.active)
+            people = _read(session, open_accounts.order_by(Account.username)).all()
+        for username in people:
             own = choices.get(username, MailChoices())
             viewer = accounts.get_viewer(session, username)
             for kind, period, due_at in find_periods(viewer, own, month, newest, moment):

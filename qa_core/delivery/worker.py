@@ -47,7 +47,7 @@ def enter_due() -> int:
         return 0
     if restored := schedule.find_last_restore():
         ledger.drop_open("restored", restored)
-    only_kind = _find_only_kind()
+    only_kind = None if environment.find_mail_server() else schedule.WEBHOOK
     schedule.enter_due(now(), only_kind is not None)
     return ledger.count_due(only_kind)
 
@@ -58,7 +58,8 @@ def work() -> int:
     """
     if not enter_due():
         return 0
-    server, sent, only_kind = environment.find_mail_server(), 0, _find_only_kind()
+    server, sent = environment.find_mail_server(), 0
+    only_kind = None if server else schedule.WEBHOOK
     with ExitStack() as stack:
         connection: list[SMTP] = []
 
@@ -78,10 +79,6 @@ def work() -> int:
 def _is_gate_open() -> bool:
     with store.reading() as session:
         return gates.find_delivery_start(session) is not None
-
-
-def _find_only_kind() -> str | None:
-    return None if environment.find_mail_server() else schedule.WEBHOOK
 
 
 def preview(username: str, kind: str) -> str:

@@ -56,8 +56,8 @@ class Family:
     is_of_nobody: bool = False
     """Whether no advisor took its rows: who works there is behind them."""
     tells_handlers: bool = False
-    """Whether its figures count contacts that machines took or passed on. These are the cells of
-    machines in the family it is `among`.
+    """Its figures count contacts that machines took or passed on. These are the cells of machines
+    in the family it is `among`.
     """
 
     @property
