@@ -1,7 +1,6 @@
 """Closing months: add up their figures before the people behind them are deleted."""
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -18,7 +17,7 @@ from qa_core.metrics.kpis import FactTable, Kpi, get_kpi
 from qa_core.metrics.kpis.dimensions import Filters, Period, add_months
 from qa_core.metrics.kpis.periods import starts_of
 from qa_core.storage import engine, lake
-from qa_core.storage.facts.guard import Unscoped
+from qa_core.storage.facts.guard import Scoped, Unscoped
 from qa_core.storage.facts.schema import CONTACTS
 from qa_core.storage.records import store
 from qa_core.storage.records.retention import ClosedMonth, MonthlyFigure
@@ -33,6 +32,7 @@ MAX_ROWS = 5_000_000
 MAX_DIMENSIONS = 4
 """Dimensions that one statement counts: each takes memory for all its sums, of few rows too."""
 Cut = tuple[str, ...]
+Build = Callable[[MetricQuery, FactTable, Sequence[Kpi]], Scoped]
 
 
 def close(group: str, through: date) -> None:
@@ -182,23 +182,36 @@ def _find_large(
     is_own = subject not in (FactTable.MISSED, FactTable.CUSTOMERS)
     counted_kpis = kpis if is_own else [get_kpi("received")]
     table = subject if is_own else FactTable.CONTACTS
-    by_advisor = replace(question, by=(*question.by, "advisor"))
-    wider = [(*cut, "advisor") for cut in cuts]
-    advisors: Counter[tuple[Cut, tuple[Any, ...], str]] = Counter()
-    for cut, records in _count(by_advisor, wider, table, counted_kpis, beside).items():
-        for (*cell, _advisor), record in records:
-            if isinstance(record["by_advisor"], str):
-                advisors.update(
-                    (cut[:-1], tuple(cell), kpi.key)
-                    for kpi in counted_kpis
-                    if record[f"{kpi.key}__n"] > 0
-                )
+    counted = _count(question, cuts, table, counted_kpis, beside, _count_advisors)
     return {
-        (cut, cell, kpi.key)
-        for (cut, cell, key), count in advisors.items()
-        for kpi in kpis
-        if count >= MINIMUM_ADVISORS and key in (kpi.key, "received")
+        (cut, cell, kept.key)
+        for cut, records in counted.items()
+        for cell, record in records
+        for kpi in counted_kpis
+        if record[f"{kpi.key}__n"] >= MINIMUM_ADVISORS
+        for kept in ([kpi] if is_own else kpis)
     }
+
+
+def _add_sums(question: MetricQuery, subject: FactTable, kpis: Sequence[Kpi]) -> Scoped:
+    return statements.BUILDERS[subject](question, list(kpis))
+
+
+def _count_advisors(question: MetricQuery, subject: FactTable, kpis: Sequence[Kpi]) -> Scoped:
+    """Count, instead of the rows of each KPI, the advisors with such rows."""
+    cuts = tuple((*cut, "advisor") for cut in question.cuts)
+    by_advisor = replace(question, by=(*question.by, "advisor"), cuts=cuts)
+    query = _add_sums(by_advisor, subject, kpis)
+    rows = query.statement.subquery()
+    groups = [
+        column
+        for column in rows.c
+        if column.name.startswith("by_") and not column.name.startswith("by_advisor")
+    ]
+    names = [f"{kpi.key}__n" for kpi in kpis]
+    counts = (sa.func.count().filter(rows.c[name] > 0).label(name) for name in names)
+    statement = sa.select(*groups, *counts).where(rows.c.by_advisor.is_not(None))
+    return replace(query, statement=statement.group_by(*groups))
 
 
 def _count(
@@ -207,33 +220,32 @@ def _count(
     subject: FactTable,
     kpis: Sequence[Kpi],
     beside: Mapping[str, Any],
+    build: Build = _add_sums,
 ) -> dict[Cut, list[tuple[tuple[Any, ...], Record]]]:
     """Count the cells of each cut: in one statement, but for means of advisors, which differ
     by what they are cut by.
     """
+
+    def run(question: MetricQuery) -> list[Record]:
+        months = statements.months_of(question, subject)
+        query = build(question, subject, kpis)
+        return engine.current().run(query, beside, **months).to_dict("records")
+
     by_cut = {cut: replace(question, by=cut) for cut in cuts}
     if subject == FactTable.ADVISORS:
-        found = [(cut, _run(own, subject, kpis, beside)) for cut, own in by_cut.items()]
+        found = [(cut, run(own)) for cut, own in by_cut.items()]
         listed = [(cut, record) for cut, records in found for record in records]
     else:
         names = {frozenset(cut): cut for cut in cuts}
         together = replace(question, cuts=tuple(by_cut))
         listed = [
             (names[frozenset(one for one in question.by if not record[f"by_{one}__out"])], record)
-            for record in _run(together, subject, kpis, beside)
+            for record in run(together)
         ]
     cells: dict[Cut, list[tuple[tuple[Any, ...], Record]]] = {cut: [] for cut in cuts}
     for cut, record in listed:
         cells[cut].append((by_cut[cut].key_of(record), record))
     return cells
-
-
-def _run(
-    question: MetricQuery, subject: FactTable, kpis: Sequence[Kpi], beside: Mapping[str, Any]
-) -> list[Record]:
-    statement = statements.BUILDERS[subject](question, list(kpis))
-    months = statements.months_of(question, subject)
-    return engine.current().run(statement, beside, **months).to_dict("records")
 
 
 def _sums_of(record: Record, kpi: str) -> dict[str, Any]:
