@@ -42,13 +42,19 @@ def server(corporate: Provider) -> Iterator[Server]:
         yield running
 
 
-def sign_in(server: Server) -> dict[str, str]:
-    """Go to the provider and back; the cookies of the browser."""
+def go_to_the_provider(server: Server) -> tuple[requests.Session, str]:
+    """A browser, and the address at which the provider sends it back."""
     visitor = requests.Session()
     visitor.cookies.set("_streamlit_xsrf", raw.generate_xsrf_token_string())
     arrived = visitor.get(f"{server.url}/sign-in/corporate", allow_redirects=False)
     back = requests.get(arrived.headers["Location"], allow_redirects=False).headers["Location"]
     assert back.startswith(f"{server.url}/sign-in/corporate/callback?")
+    return visitor, back
+
+
+def sign_in(server: Server) -> dict[str, str]:
+    """Go to the provider and back; the cookies of the browser."""
+    visitor, back = go_to_the_provider(server)
     assert requests.get(back, allow_redirects=False).status_code == 403  # another browser
     arrived = visitor.get(back, allow_redirects=False)
     assert (arrived.status_code, arrived.headers["Location"]) == (303, "/")
@@ -77,6 +83,22 @@ def test_a_sign_in_leads_to_the_provider_and_back_into_the_app(server: Server) -
         cookies={"_streamlit_xsrf": raw.generate_xsrf_token_string()},
     )
     assert (away.status_code, "does not answer" in away.text) == (403, True)
+
+
+def test_an_answer_is_taken_once_and_only_as_it_was_asked_for(server: Server) -> None:
+    visitor, back = go_to_the_provider(server)
+    _other, elsewhere = go_to_the_provider(server)
+    state = dict(parse_qsl(urlsplit(elsewhere).query))["state"]
+    mine = dict(parse_qsl(urlsplit(back).query))["state"]
+
+    def answer(address: str) -> int:
+        return visitor.get(address, allow_redirects=False).status_code
+
+    assert answer(back.replace(mine, state)) == 403  # what another browser asked for
+    assert answer(back.replace("/corporate/", "/other/")) == 403
+    visitor, back = go_to_the_provider(server)
+    assert answer(back) == 303
+    assert answer(back) == 403
 
 
 def test_the_sign_out_leads_on_to_the_provider_s_own(server: Server, corporate: Provider) -> None:
