@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import ipaddress
 import os
+import resource
 import secrets
 import stat
 from collections.abc import Iterator
@@ -379,6 +380,14 @@ def has_secret(name: str, home: Environment | None = None) -> bool:
         bool(os.environ.get(f"QA_SECRET_{name.upper()}"))
         or ((home or current()).secrets_folder / name).exists()
     )
+
+
+def keep_to_owner() -> None:
+    """Let nobody but its owner read what this process writes; when it crashes, it leaves no
+    copy of its memory.
+    """
+    os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def name_process(number: int | None = None) -> str:

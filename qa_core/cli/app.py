@@ -3,7 +3,6 @@
 import importlib
 import logging
 import logging.handlers
-import os
 import sys
 from collections.abc import Sequence
 
@@ -36,7 +35,7 @@ def build_app() -> typer.Typer:
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code."""
     as_json = "--json" in arguments
-    os.umask(0o077)  # the stores are their owner's alone
+    environment.keep_to_owner()
     try:
         _log_failures()
         i18n.use(environment.current().language)

@@ -7,7 +7,6 @@ import contextlib
 import hashlib
 import importlib
 import logging
-import os
 import re
 import subprocess
 import sys
@@ -225,7 +224,7 @@ def find_signed_in(request: Request) -> sessions.SignedIn | None:
 def check_start() -> None:
     """Make or check the secrets and migrate the records; if that fails, print why and exit."""
     error_log.leave_out_values()
-    os.umask(0o077)  # the stores are their owner's alone
+    environment.keep_to_owner()
     try:
         if store.has_tables():
             environment.now()  # a moved clock is refused before anything is touched

@@ -87,15 +87,16 @@ def test_the_server_does_not_start_on_a_weak_secret(wrong: str, message: str, ce
 
 
 @pytest.mark.parametrize("mode", [None, 0o777])
-def test_the_folder_of_the_stores_is_its_owners_alone(tmp_path: Path, mode: int | None) -> None:
+def test_what_the_server_writes_is_its_owners_alone(tmp_path: Path, mode: int | None) -> None:
     home = tmp_path / "home"
     if mode is not None:
         home.mkdir()
         home.chmod(mode)
 
-    done = start_server(home, "", before="import os; os.umask(0)")
+    after = "print(resource.getrlimit(resource.RLIMIT_CORE))"  # no image of its memory
+    done = start_server(home, after, before="import os, resource; os.umask(0)")
 
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0 and done.stdout.endswith("\n(0, 0)\n"), done.stderr
     assert {path.stat().st_mode & 0o077 for path in (home, *home.rglob("*"))} == {0}
 
 
