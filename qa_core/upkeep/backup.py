@@ -8,10 +8,11 @@ import os
 import secrets
 import shutil
 import tarfile
+import time
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
@@ -41,6 +42,8 @@ PARTS = tuple(name for name, stored in reversed(data_map.FILES.items()) if store
 the records last: with them it is done.
 """
 BLOCK = 1024 * 1024
+FORGOTTEN = timedelta(days=1)
+"""What no backup has written to for so long was left by one that was killed."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,7 @@ def back_up(viewer: Viewer, path: Path) -> Backup:
     if not path.parent.is_dir():
         message = N_("There is no file or folder {path}.")
         raise Refusal("no_folder", message, path=str(path.parent))
+    _remove_forgotten(path.parent)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         # Held to the end: the records, the lake and the recordings are of one moment, and
@@ -116,6 +120,15 @@ def back_up(viewer: Viewer, path: Path) -> Backup:
         reason = f"{counts[0]} files, {counts[1]} bytes"
         audit_log.record(session, viewer.username, "backup_made", path.name, reason)
     return Backup(path, made.made_at, made.number, made.checks, *counts)
+
+
+def _remove_forgotten(folder: Path) -> None:
+    for draft in filter(Path.is_file, folder.glob(".*.part")):
+        with suppress(OSError), draft.open("rb") as file:
+            is_ours = file.read(len(FIRST_LINE)).decode("ascii", "replace") == FIRST_LINE
+            age = time.time() - os.fstat(file.fileno()).st_mtime
+            if is_ours and age > FORGOTTEN.total_seconds():
+                draft.unlink()
 
 
 @contextmanager

@@ -166,6 +166,22 @@ def test_a_backup_is_encrypted_its_owners_alone_and_without_secrets(
     assert run(["backup", str(filled / "beside.bak")]) == 2
 
 
+def test_a_backup_removes_what_a_killed_one_left_beside_it_a_day_ago(
+    filled: Path, file: Path
+) -> None:
+    old, fresh, foreign = (
+        file.with_name(f".{name}.0a1b2c3d.part") for name in ["old", "fresh", "film"]
+    )
+    for draft in (old, fresh, foreign):
+        draft.write_bytes(b"ecoute backup 1 0a1b2c3d\n" if draft != foreign else b"a film")
+    for draft in (old, foreign):
+        os.utime(draft, (0, 0))
+
+    assert run(["backup", str(file)]) == 0
+
+    assert {path.name for path in file.parent.iterdir()} == {file.name, fresh.name, foreign.name}
+
+
 def test_the_command_says_where_the_secrets_are_and_the_doctor_when_the_last_backup_was(
     filled: Path, file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
