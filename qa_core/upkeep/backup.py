@@ -43,7 +43,7 @@ the records last: with them it is done.
 """
 BLOCK = 1024 * 1024
 FORGOTTEN = timedelta(days=1)
-"""What no backup has written to for so long was left by one that was killed."""
+"""Age of a draft that was left by a killed backup."""
 
 
 @dataclass(frozen=True)
