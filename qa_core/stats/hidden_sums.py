@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array
 
 from qa_core.stats.linear_audit import PRIME, find_shown
@@ -195,6 +194,9 @@ def _find_varying(
     differs in it: first answers to random weights of all of them, then one cell after the
     other.
     """
+    # Imports and purges load this module, and rarely publish a month.
+    from scipy.optimize import Bounds, LinearConstraint, milp
+
     columns = np.vstack([shown, hidden])
     first, group = group_alike(columns.T)
     columns = columns[:, first]
