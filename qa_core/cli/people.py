@@ -62,9 +62,9 @@ def add(
     yield describe_done(name)
     if one_time:
         yield _("One-time password, shown only now: {secret}", secret=one_time)
-    needed = {Role.MANAGER: site, Role.TEAM_LEAD: team, Role.ADVISOR: advisor}
+    needed = {Role.TEAM_LEAD: team, Role.ADVISOR: advisor}
     if not needed.get(role, True):
-        options = {Role.MANAGER: "--site", Role.TEAM_LEAD: "--team", Role.ADVISOR: "--advisor"}
+        options = {Role.TEAM_LEAD: "--team", Role.ADVISOR: "--advisor"}
         yield _("Without {option}, {name} sees nothing yet.", option=options[role], name=name)
 
 

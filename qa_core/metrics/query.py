@@ -10,7 +10,7 @@ from qa_core.metrics.kpi.measure import measure, measure_cuts, measure_under
 from qa_core.metrics.kpi.metric_query import count_machine_contacts
 from qa_core.metrics.kpi.populations import BEFORE_INCOMPLETE, find_out_of_scope, is_incomplete
 from qa_core.metrics.kpi.publication import is_published, may_cut
-from qa_core.metrics.kpi.result_rows import to_json
+from qa_core.metrics.kpi.result_rows import SMALL_SAMPLE, to_json
 from qa_core.metrics.law.recording_flags import RecordedContact, find_recorded
 from qa_core.metrics.rows.advisors import (
     AdvisorProfile,

@@ -55,7 +55,7 @@ DOORS = tomllib.loads(Path(__file__).with_name("doors.toml").read_text(encoding=
 STRANGER = "stranger"
 PRINCIPALS: list[str] = MATRIX["principals"]
 PAGES = list(menu.all_pages())
-EMPTY = re.compile("No data yet|No complete month yet|Nothing in |^Choose an? ")
+EMPTY = re.compile("No data yet|No complete month yet|No month has been |Nothing in |^Choose an? ")
 """Words of a page where there is nothing to show."""
 
 

@@ -303,10 +303,15 @@ def test_who_may_not_read_is_refused_and_who_has_no_open_account_is_unknown(call
 
 
 def test_a_manager_of_a_site_sees_contacts_of_no_team_where_it_is_said(calls, capsys):
+    ask(capsys, "import", "contacts", str(calls))
+    assert run(["people", "add", "moe", "--role", "manager"]) == 0
+    assert "sees nothing" not in capsys.readouterr().out
+    assert ask(capsys, "kpi", "received", "--as", "moe")[1]["rows"][0]["value"] == 4
     for name, more in (("mia", []), ("max", ["--unassigned"])):
         assert run(["people", "add", name, "--role", "manager", "--site", "Lyon", *more]) == 0
     _, accounts = ask(capsys, "people", "list")
     assert {row["username"]: row["sees_unassigned"] for row in accounts} == {
+        "moe": True,
         "mia": False,
         "max": True,
     }

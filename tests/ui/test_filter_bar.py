@@ -124,8 +124,8 @@ def test_an_executive_reads_in_the_first_weeks_when_there_will_be_something_to_s
     said = [text.value for text in open_app("rex", "satisfaction").markdown]
 
     assert (
-        "You see complete months, each published once. Oct 2026 comes some days after its end."
-        in said
+        "#### :material/event_busy: No month has been published yet. Oct 2026 comes some days "
+        "after its end." in said
     )
 
 

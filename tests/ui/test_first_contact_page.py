@@ -343,6 +343,7 @@ def test_the_page_reads_everything_by_the_window_of_the_address(
         == {"care": 3}
     )
     assert list(table["Hours"]) == [round(240 / 3600, 1)]
+    assert "of the time spent on" not in text_of(app)  # three repeats: too few for a share
     assert "tries a window of 10 days instead of 7 days" in text_of(app)
 
     app.select_slider(key="window").set_value("7").run()

@@ -61,11 +61,8 @@ def _show_no_data(viewer: Viewer) -> None:
 
 def show_no_month() -> None:
     """Say when the first month comes, to a viewer of published months."""
-    text = _(
-        "You see complete months, each published once. {when}",
-        when=query.describe_next(),
-    )
-    card(":material/event_busy:", _("No complete month yet"), text)
+    text = _("No month has been published yet. {when}", when=query.describe_next())
+    card(":material/event_busy:", text)
 
 
 def _show_empty_period(viewer: Viewer, state: FilterState) -> None:

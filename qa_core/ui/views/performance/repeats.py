@@ -158,7 +158,7 @@ def _round(value: float | None, divisor: int = 1, digits: int = 0) -> float | No
 
 
 def _describe(dimension: str, by: tables.Rows, values: list[Any]) -> str:
-    """Name what takes most of the time, if all of the time is known."""
+    """Name what takes most of the time, if all of it is known and enough contacts took it."""
     spent = {
         value: by[value][TIME].value
         for value in values
@@ -166,7 +166,9 @@ def _describe(dimension: str, by: tables.Rows, values: list[Any]) -> str:
     }
     named = {value: seconds for value, seconds in spent.items() if value is not None}
     total = sum(spent.values())
-    if not named or not total or any(row[TIME].status == "suppressed" for row in by.values()):
+    rows = [row[TIME] for row in by.values()]
+    is_hidden = any(row.status == "suppressed" for row in rows)
+    if not named or not total or is_hidden or sum(row.n for row in rows) < query.SMALL_SAMPLE:
         return _(TITLES[dimension])
     first = max(named, key=named.get)
     return _(
