@@ -313,6 +313,20 @@ def test_agents_of_a_file_whose_ratings_were_dealt_out_evenly_are_all_alike(
         assert [peer.value for peer in group.peers] == pytest.approx([value] * 4)
 
 
+def test_a_centre_that_does_not_evaluate_yet_compares_what_it_has(
+    centre: Path, open_app: Callable[..., AppTest], add_person: Callable[..., str]
+) -> None:
+    add_people({"a": "Zoé", "b": "Yan"}, {"North": "Lille"})
+    rated = {"csat_score": 4, "csat_scale_max": 5}
+    land(declared("a", 8, 10, **rated) + declared("b", 7, 10, **rated))
+    add_person("lea", "team_lead", teams=("North",))
+
+    shown = text_of(opened(open_app("lea"), "advisors", period="2026-05"))
+
+    assert "no clear difference between the 2" in shown
+    assert "nothing to compare" not in shown
+
+
 # Teams
 
 

@@ -223,12 +223,16 @@ def test_earlier_periods_begin_on_the_same_weekday_and_months_compare_with_month
 
 def test_the_last_four_weeks_of_a_longer_period_are_set_against_the_weeks_before() -> None:
     half_year = Period(date(2026, 5, 30), date(2026, 11, 27))
-    assert periods.split_late(half_year) == (
-        Period(date(2026, 10, 31), date(2026, 11, 27)),
-        Period(date(2026, 5, 30), date(2026, 10, 30)),
-    )
-    assert periods.split_late(Period(date(2026, 10, 31), date(2026, 11, 27))) is None
-    assert periods.split_late(Period()) is None
+    for first_day_with_data, before in (
+        (date(2025, 1, 1), date(2026, 5, 30)),
+        (date(2026, 8, 20), date(2026, 8, 20)),
+    ):
+        assert periods.split_late(half_year, first_day_with_data) == (
+            Period(date(2026, 10, 31), date(2026, 11, 27)),
+            Period(before, date(2026, 10, 30)),
+        )
+    assert periods.split_late(half_year, date(2026, 10, 31)) is None
+    assert periods.split_late(Period(), date(2026, 8, 20)) is None
 
 
 def test_today_is_no_whole_day_however_late_it_is() -> None:

@@ -56,9 +56,14 @@ def default(viewer: Viewer, usual: str = DEFAULT) -> str:
     return "3m" if viewer.needs_suppression else usual
 
 
-def split_late(period: Period) -> tuple[Period, Period] | None:
-    """Return the last days of a period and those before; None for a short period."""
-    if not period.is_bounded or period.days < 3 * LATE_DAYS:
+def split_late(period: Period, first_day: date) -> tuple[Period, Period] | None:
+    """Return the last days of a period and those before, from the first day with data on;
+    None for a short period.
+    """
+    if not period.is_bounded:
+        return None
+    period = Period(max(period.first_day, first_day), period.last_day)
+    if period.days < 3 * LATE_DAYS:
         return None
     start = period.last_day - timedelta(days=LATE_DAYS - 1)
     return Period(start, period.last_day), Period(period.first_day, start - timedelta(days=1))

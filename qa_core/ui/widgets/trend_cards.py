@@ -10,6 +10,7 @@ from qa_core.analysis import chart_titles, charts
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.series import Series, build_series
 from qa_core.base.i18n import _
+from qa_core.metrics import query
 from qa_core.metrics.kpis import Kpi, formatting, get_kpi, periods
 from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.stats import control_charts
@@ -55,7 +56,8 @@ def describe_lately(
     viewer: Viewer, where: Filters, kpis: Sequence[str], series: Mapping[str, Series] | None = None
 ) -> dict[str, str]:
     """Describe how the last days differ from those before; empty for a short period."""
-    parts = periods.split_late(where.period)
+    span = query.data_span(viewer)
+    parts = periods.split_late(where.period, span[0]) if span else None
     keys = tuple(key for key in kpis if not get_kpi(key).is_amount)
     if parts is None or not keys:
         return {}

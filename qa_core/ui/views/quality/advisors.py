@@ -82,7 +82,9 @@ def show_views(viewer: Viewer, state: FilterState) -> None:
 
 
 def _show_measure(viewer: Viewer, state: FilterState) -> None:
-    group = _ask_group(viewer, state, (*MEASURES, LISTENED), "advisor")
+    rows = cached.headline(viewer, KPIS, state.where, state.compare)
+    usual = next((key for key in KPIS if rows[key].n), "")  # a centre may not evaluate yet
+    group = _ask_group(viewer, state, (*MEASURES, LISTENED), "advisor", usual)
     if group is None:
         return
     key = group.kpi.key
@@ -103,11 +105,12 @@ def _show_measure(viewer: Viewer, state: FilterState) -> None:
 
 
 def _ask_group(
-    viewer: Viewer, state: FilterState, keys: Sequence[str], dimension: str
+    viewer: Viewer, state: FilterState, keys: Sequence[str], dimension: str, usual: str = ""
 ) -> peers.Group | None:
     """Ask for a measure and return those to compare on it; None, and said, if there are none."""
     titles = {key: cards.title_of(get_kpi(key)) for key in keys}
-    key = segmented_choice.ask("measure", _("Measure"), titles, key=f"{dimension}s_measure")
+    own_key = f"{dimension}s_measure"
+    key = segmented_choice.ask("measure", _("Measure"), titles, key=own_key, usual=usual)
     return peer_dots.read_group(viewer, state, key, dimension)
 
 
