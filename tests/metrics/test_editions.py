@@ -239,6 +239,7 @@ def test_a_month_waits_until_it_has_settled_and_an_administrator_need_not(centre
     assert editions.publish_due() == ["2026-04"]
     states = {one.month: one.state for one in editions.list_states()}
     assert states == {"2026-04": "published", "2026-05": "waiting"}
+    assert query.data_span(EXECUTIVE) == (date(2026, 4, 4), date(2026, 4, 30))
     with pytest.raises(Refusal, match="complete calendar months"):
         received()
     with pytest.raises(AccessDenied):

@@ -32,12 +32,15 @@ def data_span(viewer: Viewer) -> tuple[date, date] | None:
     clock; None while the lake is empty. It ends today, whatever contacts are dated later,
     unless all of them are: a wrong date in a file does not move every period.
 
-    For an executive, those that are published; while none is, the last is before the first.
+    For an executive, those that are published, from the first day with data on; while none
+    is, the last is before the first.
     """
     _require_role(viewer)
-    if viewer.needs_suppression and (published := find_published()):
-        return published
     span = find_span()
+    if viewer.needs_suppression and (published := find_published()):
+        first, last = published
+        begins_there = span is not None and span[0].replace(day=1) == first
+        return span[0] if begins_there else first, last
     if span is None or not viewer.needs_suppression:
         today = environment.today()
         return (span[0], min(span[1], today)) if span and span[0] <= today else span
