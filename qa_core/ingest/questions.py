@@ -13,8 +13,8 @@ from qa_core.base.i18n import N_
 from qa_core.files.header_text import simplify
 from qa_core.files.options import ImportOptions
 from qa_core.ingest.columns import header_matching, vocabulary
-from qa_core.ingest.load import contacts, layouts, reused_ids
-from qa_core.ingest.matching import machines
+from qa_core.ingest.load import layouts, reused_ids
+from qa_core.ingest.matching import machines, teams
 from qa_core.ingest.profiles import surveys
 from qa_core.ingest.reading import plausibility
 from qa_core.ingest.reading.reading import (
@@ -158,7 +158,7 @@ class Interpreter:
             with open_session(staged) as connection:
                 scope, _decision = reused_ids.find_key_scope(connection, staged, options)
                 with store.reading_or_empty() as session:
-                    contacts.find_teams(connection, staged, session)
+                    teams.find_teams(connection, staged, session)
                     if staged.kind == "contacts":
                         machines.find_answers(connection, staged, options, session)
                 counts = count_headline(connection, staged, scope) if is_counted else None

@@ -8,21 +8,16 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
-import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
-from qa_core.base.errors import Refusal
 from qa_core.centre.advisors import AdvisorReference, ResolvedNames, normalise_name
 from qa_core.centre.rules.active_rules import ActiveRules, select_start, source_value
 from qa_core.centre.rules.number_assignments import BY_NUMBER
-from qa_core.files.header_text import simplify
 from qa_core.ingest.staging.duckdb_session import write_rows
 from qa_core.ingest.staging.staged import Staged
 from qa_core.storage import lake, name_merges
 from qa_core.storage.erased_people import ErasedPeople
 from qa_core.storage.facts.schema import AS_GIVEN
 from qa_core.storage.lake.tables import quote, select_from_files
-from qa_core.storage.records.people import Team
 from qa_core.storage.replay_list import ADVISOR_NAME
 
 NOT_IN_LAKE = (
@@ -147,37 +142,6 @@ def find_forgotten(
             erased.is_gone(ADVISOR_NAME, normalise_name(word), at) for word in (text, name) if word
         )
     }
-
-
-def find_teams(
-    connection: duckdb.DuckDBPyConnection, staged: Staged, session: Session
-) -> dict[str, str | None]:
-    """Find every team that the file names, with its site where the file has one. Raises
-    Refusal where a team is on several sites, in the file or beside what is known. The list of
-    advisors may move a team to another site.
-    """
-    if "team" not in staged.columns:
-        return {}
-    site = staged.select_column("site")
-    pairs = f"SELECT DISTINCT team, {site} FROM staged WHERE team IS NOT NULL ORDER BY ALL"
-    teams: dict[str, str | None] = {}
-    if staged.kind != "advisors":
-        teams |= dict(session.execute(sa.select(Team.name, Team.site_name)).all())
-    found = {}
-    for team, name in connection.execute(pairs).fetchall():
-        known = teams.setdefault(team, name) or name
-        if name and simplify(known) != simplify(name):
-            column = staged.mapping.get("site", "site")
-            raise Refusal(
-                "team_on_several_sites",
-                "The team {team} is on the sites {sites}. A team has one site, which decides who "
-                "sees its figures. Give the teams different names, or leave the sites out.",
-                options=(f"--map ignore={column}",),
-                team=team,
-                sites=f"{known}, {name}",
-            )
-        teams[team] = found[team] = known
-    return found
 
 
 def register_shared_numbers(

@@ -36,6 +36,7 @@ from qa_core.ingest.matching import (
     late_joins,
     machines,
     pending_rows,
+    teams,
 )
 from qa_core.ingest.profiles import tracking
 from qa_core.ingest.reading import plausibility
@@ -75,7 +76,7 @@ def load_contacts(job: LoadJob) -> None:
             resolved_names = advisors.resolve_names(
                 session,
                 contacts.find_advisors(connection, staged),
-                contacts.find_teams(connection, staged, session).items(),
+                teams.find_teams(connection, staged, session).items(),
                 contacts.find_forgotten(connection, staged),
             )
             memberships, rules = advisors.find_memberships(session), ActiveRules.load(session)
@@ -230,7 +231,7 @@ def load_intervals(job: LoadJob) -> None:
     with open_session(staged) as connection:
         with store.reading_or_empty() as session:
             resolved_names = advisors.resolve_names(
-                session, (), contacts.find_teams(connection, staged, session).items()
+                session, (), teams.find_teams(connection, staged, session).items()
             )
         _describe_created(job, resolved_names)
         prepared = intervals.prepare_intervals(connection, staged)

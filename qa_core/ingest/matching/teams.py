@@ -1,0 +1,61 @@
+"""Teams of a file: one site for each, and one for an advisor at a time."""
+
+import duckdb
+import sqlalchemy as sa
+
+from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_
+from qa_core.files.header_text import simplify
+from qa_core.ingest.staging.staged import Staged
+from qa_core.storage.records.people import Team
+from qa_core.storage.records.store import Session
+
+
+def find_teams(
+    connection: duckdb.DuckDBPyConnection, staged: Staged, session: Session
+) -> dict[str, str | None]:
+    """Find every team that the file names, with its site where one is known. Raises Refusal
+    where a team is on several sites, in the file or beside what is known, and where a list puts
+    an advisor into several teams at once. A list may move a team to another site.
+    """
+    if "team" not in staged.columns:
+        return {}
+    sites_by_team: dict[str, str | None] = {}
+    if staged.kind == "advisors":
+        _require_one_team(connection, staged)
+    else:
+        sites_by_team |= dict(session.execute(sa.select(Team.name, Team.site_name)).all())
+    site = staged.select_column("site")
+    pairs = f"SELECT DISTINCT team, {site} FROM staged WHERE team IS NOT NULL ORDER BY ALL"
+    found = {}
+    for team, given in connection.execute(pairs).fetchall():
+        known = sites_by_team.get(team) or given
+        if given and simplify(known) != simplify(given):
+            message = N_(
+                "The team {team} is on the sites {sites}. A team has one site, which decides who "
+                "sees its figures. Give the teams different names, or leave the sites out."
+            )
+            raise _refuse(staged, "site", message, team=team, sites=f"{known}, {given}")
+        sites_by_team[team] = found[team] = known
+    return found
+
+
+def _require_one_team(connection: duckdb.DuckDBPyConnection, staged: Staged) -> None:
+    advisor = f"coalesce({staged.select_column('advisor_id')}, {staged.select_column('name')})"
+    starts_on = staged.select_column("from", kind="DATE")
+    several = connection.execute(
+        f"SELECT {advisor}, string_agg(DISTINCT team, ', ' ORDER BY team) FROM staged "
+        f"GROUP BY {advisor}, {starts_on} HAVING count(DISTINCT team) > 1 ORDER BY 1"
+    ).fetchone()
+    if several:
+        message = N_(
+            "{advisor} is in the teams {teams} at once. Say from when in a column, keep one row "
+            "each, or leave the teams out."
+        )
+        raise _refuse(staged, "team", message, advisor=several[0], teams=several[1])
+
+
+def _refuse(staged: Staged, field: str, message: str, **params: str) -> Refusal:
+    column = staged.mapping.get(field, field)
+    code = "several_sites" if field == "site" else "several_teams"
+    return Refusal(code, message, options=(f"--map ignore={column}",), **params)
