@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -131,6 +132,26 @@ def test_the_lead_opens_a_prefilled_plan_from_the_week_writes_on_it_and_ends_it(
     app = click(app, "Goal reached")
     assert not app.exception and "Saved." in text_of(app)
     assert plans.get_plan(LEAD, plan.id).state == "reached"
+
+
+def test_who_was_never_evaluated_stands_in_one_table(
+    centre: Path, open_app: Callable[..., AppTest], add_person: Callable[..., str]
+) -> None:
+    people = {"a1": "Ann", "a2": "Bob", "a3": "Cleo"}
+    add_people(people, {"Nord": "Lille"})
+    land([contact("2026-05-04 09:00", name, advisor_id=name, team="Nord") for name in people])
+    with store.writing() as session:
+        session.add_all(Membership(advisor_id=name, team_name="Nord") for name in people)
+    add_person("leo", "team_lead", teams=("Nord",))
+
+    app = open_app("leo", "coaching")
+
+    assert app.dataframe[0].value.to_dict("list") == {
+        "Advisor": ["Ann", "Bob", "Cleo"],
+        "Team": ["Nord"] * 3,
+        "Evidence": ["Never evaluated"] * 3,
+    }
+    assert not [button for button in app.button if button.label in people.values()]
 
 
 def test_a_plan_opens_in_a_dialog_on_the_page_of_the_advisor_and_stays_there(

@@ -90,6 +90,10 @@ class Need:
     reasons: tuple[NeedReason, ...]
 
     @property
+    def is_unheard_only(self) -> bool:
+        return all(reason.kind == NeedKind.UNHEARD for reason in self.reasons)
+
+    @property
     def criteria(self) -> tuple[str, ...]:
         return tuple(
             dict.fromkeys(

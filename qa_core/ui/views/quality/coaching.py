@@ -29,8 +29,12 @@ def show_week(viewer: Viewer) -> None:
             "This week: {n} advisor needs you", "This week: {n} advisors need you", len(week.needs)
         )
     with cards.card(title, wording.describe_week(week), gap="small"):
+        unheard = [need for need in week.needs if need.is_unheard_only]
         for need in week.needs:
-            _show_need(need, texts)
+            if need not in unheard:
+                _show_need(need, texts)
+        if unheard:
+            _show_unheard(unheard, texts)
         layout.show_button("add", _("Open a plan"), "open_any", coaching_plan.begin, None)
     coaching_plan.show_form(texts)
 
@@ -113,6 +117,19 @@ def _show_need(need: Need, texts: scorecard_texts.ScorecardTexts) -> None:
                 }
                 key, title = f"open_{need.advisor_id}", _("Open a plan")
                 layout.show_button("add", title, key, coaching_plan.begin, start, type="primary")
+
+
+def _show_unheard(needs: Sequence[Need], texts: scorecard_texts.ScorecardTexts) -> None:
+    columns = (
+        tables.name_column(_("Advisor"), lambda need: need.advisor),
+        tables.text_column(_("Team"), lambda need: need.team),
+        tables.text_column(
+            _("Evidence"), lambda need: wording.describe_reason(need.reasons[0], texts)
+        ),
+    )
+    tables.show(
+        needs, columns, "unheard", lambda need: drill.to_advisor(need.advisor_id), height=300
+    )
 
 
 def _show_table(
