@@ -75,7 +75,7 @@ def pytest_xdist_auto_num_workers() -> int:
     return (os.cpu_count() or 1) + 1
 
 
-OF_THE_SOURCE = re.compile(r"tests/test_(architecture|docs|documents|words)\.py")
+OF_THE_SOURCE = re.compile(r"tests/test_(architecture|dependencies|docs|documents|rooms|words)\.py")
 """Tests that read the source: one process runs them all, and parses it once."""
 SHARED_OUT = re.compile(
     r"tests/((access/test_matrix|metrics/test_suppression)\.py::test_no_|"

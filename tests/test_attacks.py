@@ -243,9 +243,8 @@ def test_a_link_in_an_address_is_no_link_on_the_page(
         "contact_id,started_at,source\nC1,2026-03-02 09:00:00,Bing\n",
     )
     add_person("mia", "manager")
-    app = open_app("mia", "contacts")
-    app.query_params["source"] = "[your session ended](https://elsewhere.example)"
-    labels = [button.label for button in app.run().button if button.key == "remove_source"]
+    app = open_app("mia", "contacts", source="[your session ended](https://elsewhere.example)")
+    labels = [button.label for button in app.button if button.key == "remove_source"]
     assert labels == ["Source\\: \\[your session ended\\]\\(https\\:\u2060//elsewhere\\.example\\)"]
 
 

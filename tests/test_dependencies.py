@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from tools import sources
 
 PROJECT = Path(__file__).resolve().parents[1]
 ALLOWED = re.compile(
@@ -135,7 +136,7 @@ def test_each_undocumented_part_of_streamlit_is_in_the_decision_about_them() -> 
     found = {
         node.module
         for file in (PROJECT / "app.py", *(PROJECT / "qa_core").rglob("*.py"))
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        for node in sources.find_nodes(file)
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "streamlit"
     }
     decision = (PROJECT / "docs" / "decisions" / "streamlit-private.md").read_text(encoding="utf-8")

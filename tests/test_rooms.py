@@ -8,7 +8,7 @@ import ast
 from collections import defaultdict
 from pathlib import Path
 
-from tools import rooms
+from tools import rooms, sources
 
 MODULES = rooms.find_modules()
 STATISTICS = frozenset({"math", "statistics", "NormalDist", "Z95", "scipy", "numpy"})
@@ -31,7 +31,7 @@ def test_a_circle_of_folders_is_found() -> None:
 
 def find_statistics(path: Path) -> set[str]:
     found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in sources.find_nodes(path):
         if isinstance(node, ast.Import | ast.ImportFrom):
             modules = [alias.name for alias in node.names]
             found |= {*modules, getattr(node, "module", None)} & STATISTICS

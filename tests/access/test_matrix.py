@@ -22,7 +22,7 @@ from urllib.parse import quote, unquote
 import pandas as pd
 import pytest
 import sqlalchemy as sa
-from builders import marked_centre
+from builders import demo_centre, marked_centre
 from builders.centres import ENVIRONMENT
 from builders.marked_centre import Mark, Marks
 from builders.public_functions import find_public_functions
@@ -146,7 +146,12 @@ def marked(
         for name in ENVIRONMENT:
             patch.delenv(name, raising=False)
         patch.setenv("QA_HOME", str(folder))
-        marks = build_once("marked", folder, marked_centre.build)
+
+        def build() -> Marks:
+            demo_centre.fill(folder, build_once)
+            return marked_centre.build()
+
+        marks = build_once("marked", folder, build)
         find_kinds()
         known = {entry["username"]: entry["password"] for entry in demo.sign_ins()}
         known[marked_centre.MANAGER_OF_SITE] = PASSWORD

@@ -5,7 +5,7 @@ it, and that no import fails for it.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -44,25 +44,26 @@ def land_weeks(answered: Sequence[int], first: int = 0, of: int = 100, **columns
     """On the Sunday of each week from that one on, `of` contacts, so many of them
     answered: the week is over with it.
     """
-    for week, count in enumerate(answered, first):
-        land_day(FIRST_SUNDAY + timedelta(weeks=week), count, of, **columns)
+    weeks = enumerate(answered, first)
+    land_days({FIRST_SUNDAY + timedelta(weeks=week): count for week, count in weeks}, of, **columns)
 
 
-def land_day(day: date, answered: int, of: int = 100, **columns: object) -> None:
-    name = f"{day} {columns.get('queue', '')} {columns.get('team', '')}"
-    outcomes = ["answered"] * answered + ["abandoned"] * (of - answered)
+def land_days(answered: Mapping[date, int], of: int = 100, **columns: object) -> None:
+    """Land `of` contacts a day, so many of them answered, at once: each landing takes a while."""
+    name = f"{columns.get('queue', '')} {columns.get('team', '')}"
     land(
         [
             contact(
                 f"{day} 10:{number % 60:02d}",
-                f"{name} {number}",
-                outcome=outcome,
+                f"{day} {name} {number}",
+                outcome="answered" if number < count else "abandoned",
                 wait_seconds=60.0,
                 **columns,
             )
-            for number, outcome in enumerate(outcomes)
+            for day, count in answered.items()
+            for number in range(of)
         ],
-        str(day),
+        str(max(answered)),
     )
 
 
@@ -119,9 +120,9 @@ def test_small_samples_and_weeks_that_are_not_over_ring_nothing(centre: Path) ->
     alerts.add(SYSTEM, BELOW_80)
     land_weeks([90, 90])
     land_weeks([0], first=2, of=20)
-    land_day(date(2026, 6, 24), 0)  # a Wednesday, the last day of all
+    land_days({date(2026, 6, 24): 0})  # a Wednesday, the last day of all
     assert alerts.evaluate(SYSTEM).opened == 0
-    land_day(date(2026, 6, 28), 0)
+    land_days({date(2026, 6, 28): 0})
     assert alerts.evaluate(SYSTEM).opened == 1
 
 
@@ -130,10 +131,9 @@ def test_a_threshold_may_ask_for_several_days_in_a_row(centre: Path) -> None:
         SYSTEM,
         Rule("answer_rate", RuleKind.THRESHOLD, "day", side="below", threshold=0.8, periods=3),
     )
-    for day, answered in ((1, 90), (2, 70), (3, 70)):
-        land_day(date(2026, 6, day), answered)
+    land_days({date(2026, 6, 1): 90, date(2026, 6, 2): 70, date(2026, 6, 3): 70})
     assert alerts.evaluate(SYSTEM).opened == 0
-    land_day(date(2026, 6, 5), 70)  # nothing came on the fourth
+    land_days({date(2026, 6, 5): 70})  # nothing came on the fourth
     assert alerts.evaluate(SYSTEM).opened == 1
 
 
@@ -141,21 +141,15 @@ def test_contacts_whose_window_is_not_over_ring_nothing(centre: Path) -> None:
     alerts.add(
         SYSTEM, Rule("first_contact_resolution", RuleKind.THRESHOLD, side="below", threshold=0.8)
     )
-    for week in range(2):
-        day = FIRST_SUNDAY + timedelta(weeks=week)
-        land(
-            [
-                contact(
-                    f"{day} 1{hour}:00", f"{day} {hour} {number}", customer_key=f"{week} {number}"
-                )
-                for number in range(40)
-                for hour in (0, 1)
-            ],
-            str(day),
-        )
+    land(
+        contact(f"{day} 1{hour}:00", f"{day} {hour} {number}", customer_key=f"{day} {number}")
+        for day in (FIRST_SUNDAY, FIRST_SUNDAY + timedelta(weeks=1))
+        for number in range(40)
+        for hour in (0, 1)
+    )
     alerts.evaluate(SYSTEM)
     assert standing() == [], "the last week has a window of seven days that is not over"
-    land_day(date(2026, 6, 21), 100)
+    land_days({date(2026, 6, 21): 100})
     alerts.evaluate(SYSTEM)
     assert standing() == [("open", 0.0, "2026-06-08")], "each customer was back within the hour"
 
@@ -178,16 +172,12 @@ def test_the_control_chart_rings_on_the_worse_side_of_what_is_usual(centre: Path
 
 def test_what_is_usual_is_counted_anew_when_a_setting_changes(centre: Path) -> None:
     alerts.add(SYSTEM, Rule("service_level", RuleKind.CONTROL))
-    for week, count in enumerate([*STEADY, 60]):
-        day = FIRST_SUNDAY + timedelta(weeks=week)
-        waits = [10.0] * count + [25.0] * (100 - count)
-        land(
-            [
-                contact(f"{day} 10:00", f"{day} {number}", wait_seconds=wait)
-                for number, wait in enumerate(waits)
-            ],
-            str(day),
-        )
+    weeks = [FIRST_SUNDAY + timedelta(weeks=week) for week in range(len(STEADY) + 1)]
+    land(
+        contact(f"{day} 10:00", f"{day} {number}", wait_seconds=10.0 if number < count else 25.0)
+        for day, count in zip(weeks, [*STEADY, 60], strict=True)
+        for number in range(100)
+    )
     last_monday = FIRST_SUNDAY + timedelta(weeks=len(STEADY) - 1, days=1)
     with store.writing() as session:
         settings.set_value(session, SYSTEM, "short_abandon_seconds", "6", last_monday)
@@ -216,17 +206,14 @@ def test_an_alert_is_seen_by_who_may_count_all_that_is_behind_it(centre: Path) -
     add_people(
         {f"a{number}": f"A{number}" for number in range(5)}, {"Nord": "Lille", "Sud": "Nice"}
     )
-    for day in (date(2026, 6, 1), date(2026, 6, 30)):
-        for team in ("Nord", "Sud"):
-            said = {"team": team, "queue": f"of {team}", "csat": 2.0, "csat_scale": "1-5"}
-            land(
-                [
-                    contact(
-                        f"{day} 10:00", f"{day}{team}{number}", advisor_id=f"a{number % 5}", **said
-                    )
-                    for number in range(40)
-                ]
-            )
+    said = {"csat": 2.0, "csat_scale": "1-5"}
+    land(
+        contact(f"{day} 10:00", f"{day}{team}{number}", advisor_id=f"a{number % 5}",
+                team=team, queue=f"of {team}", **said)
+        for day in (date(2026, 6, 1), date(2026, 6, 30))
+        for team in ("Nord", "Sud")
+        for number in range(40)
+    )  # fmt: skip
     unhappy = Rule("csat", RuleKind.THRESHOLD, "month", side="below", threshold=0.5)
     for dimension in (None, "team", "queue"):
         alerts.add(SYSTEM, Rule(**{**vars(unhappy), "dimension": dimension}))
@@ -252,8 +239,8 @@ def test_an_advisor_sees_no_alert_even_of_their_own_contacts_alone(centre: Path)
 
 
 def test_an_executive_sees_no_alert_of_days_weeks_or_few_people(centre: Path) -> None:
-    for day in (date(2026, 6, 1), date(2026, 6, 28), date(2026, 6, 30)):
-        land_day(day, 70, queue="care", advisor_id="a1")
+    days = date(2026, 6, 1), date(2026, 6, 28), date(2026, 6, 30)
+    land_days(dict.fromkeys(days, 70), queue="care", advisor_id="a1")
     alerts.add(SYSTEM, BELOW_80)
     alerts.add(SYSTEM, Rule(**{**vars(BELOW_80), "grain": "month"}))
     assert alerts.evaluate(SYSTEM).opened == 2

@@ -243,9 +243,7 @@ def test_rules_are_added_and_ended_on_their_page(
     open_app: Callable[..., AppTest], add_person: Callable[..., str], two_sites: Path
 ) -> None:
     add_person("ada", "admin")
-    app = open_app("ada", "targets")
-    app.query_params["about"] = "alerts"
-    app.run()
+    app = open_app("ada", "targets", about="alerts")
     app.button(key="add_suggested").click().run()
     assert len(alerts.find_rules(SYSTEM)) == len(alerts.SUGGESTED)
     app.selectbox(key="rule_kpi").set_value("answer_rate").run()

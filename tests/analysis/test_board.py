@@ -153,7 +153,7 @@ def test_each_currency_has_a_line_with_its_own_trend(centre: Path) -> None:
 
 
 def test_the_pdf_is_one_page_of_vectors_in_the_readers_language(centre: Path) -> None:
-    land_months([32] * 2)
+    land_months([32])
     publish()
     figures = board.find_figures(EXECUTIVE)
 

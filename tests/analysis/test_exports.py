@@ -381,10 +381,7 @@ def test_each_table_has_a_file_of_its_own(
     add_person("max", "manager", sites=("Lille",))
 
     page, _mark, address = page.partition("?")
-    app = open_app("max", page)
-    for name, value in parse_qsl(address):
-        app.query_params[name] = value
-    app.run()
+    app = open_app("max", page, **dict(parse_qsl(address)))
     assert not app.exception and not app.error
     links = {
         link.proto.id.partition("-file_")[2]: link.proto.url for link in app.get("link_button")

@@ -15,11 +15,11 @@ import sqlalchemy as sa
 from sqlalchemy.orm import joinedload
 from streamlit.testing.v1 import AppTest
 
+from builders.demo_centre import PLAN
 from builders.visitors import PASSWORD
 from qa_core.access import accounts
 from qa_core.access.roles import Role, Viewer
 from qa_core.analysis import annotations, targets
-from qa_core.cli import demo
 from qa_core.metrics import query
 from qa_core.storage import lake
 from qa_core.storage.facts.guard import Scoped
@@ -38,8 +38,7 @@ from qa_core.storage.records.listening import (
 )
 from qa_core.storage.records.people import Advisor, Membership, Team
 
-LAST_DAY = date(2026, 11, 22)
-PLAN = demo.DemoPlan(last_day=LAST_DAY, months=3, advisors=18, contacts=2_000)
+LAST_DAY = PLAN.last_day
 SITE = "Lyon"
 MANAGER_OF_SITE = "manager-lyon"
 """Manager of one of the two sites; the demo centre's own manages both."""
@@ -92,9 +91,7 @@ class Marks:
 
 
 def build() -> Marks:
-    """Build the centre in `QA_HOME`, with a manager of one site besides; returns its marks."""
-    store.migrate()
-    demo.build(Viewer.SYSTEM, plan=PLAN)
+    """Mark the demo centre in `QA_HOME`, with a manager of one site besides; returns its marks."""
     accounts.add(
         Viewer.SYSTEM, MANAGER_OF_SITE, Role.MANAGER, password=PASSWORD, sites=(SITE,), demo=True
     )

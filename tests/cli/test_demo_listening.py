@@ -1,35 +1,26 @@
-"""The demo centre may listen, and has calls to listen to; both go with it, and what
-people entered themselves stays.
-"""
+"""The demo centre may listen, and has calls to listen to; `test_demo.py` removes both."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import date, timedelta
+from collections.abc import Callable
+from datetime import date
 from pathlib import Path
+from typing import Any
 
+import pytest
 import sqlalchemy as sa
+from builders import demo_centre
 
 from qa_core.access.roles import Role, Viewer
-from qa_core.base import environment
 from qa_core.cli import demo
 from qa_core.cli.demo import listening as calls
 from qa_core.compliance.conditions import accreditations, gates, notices
 from qa_core.storage.records import store
-from qa_core.storage.records.listening import AdvisorNotice, GateValue, Recording
+from qa_core.storage.records.listening import Recording
 from qa_core.storage.records.people import Account, Advisor
 
 SYSTEM = Viewer.SYSTEM
-TINY = demo.DemoPlan(last_day=date(2026, 11, 22), months=1, advisors=6, contacts=1_000)
-
-
-def recent_plan() -> demo.DemoPlan:
-    """A centre whose recordings are not yet due for deletion, on whichever day this
-    runs.
-    """
-    return demo.DemoPlan(
-        last_day=environment.today() - timedelta(days=1), months=1, advisors=6, contacts=1_000
-    )
+TINY = demo.DemoPlan(last_day=date(2026, 11, 22), months=1, advisors=6, contacts=400)
 
 
 def test_every_spoken_call_has_its_lines_and_a_small_file_of_audio() -> None:
@@ -59,10 +50,10 @@ def test_every_spoken_call_has_its_lines_and_a_small_file_of_audio() -> None:
 
 
 def test_the_demo_opens_the_gates_and_informs_each_advisor_before_their_first_contact(
-    centre: Path,
+    centre: Path, build_once: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan = recent_plan()
-    demo.build(SYSTEM, plan=plan)
+    monkeypatch.delenv("QA_DATABASE_URL", raising=False)
+    demo_centre.fill(centre, build_once, demo_centre.RECENT)
 
     with store.reading() as session:
         gates.require_open(session, "evaluation")
@@ -85,28 +76,11 @@ def test_the_demo_opens_the_gates_and_informs_each_advisor_before_their_first_co
     )
 
 
-def test_removal_takes_what_the_demo_entered_and_leaves_what_people_did(centre: Path) -> None:
-    gates.set_gate(SYSTEM, "recording_retention_months", "3")
-    demo.build(SYSTEM, plan=TINY)
-    gates.set_gate(SYSTEM, "purposes", "training")
-
-    demo.remove(SYSTEM)
-
-    with store.reading() as session:
-        assert session.execute(sa.select(GateValue.name, GateValue.value)).all() == [
-            ("recording_retention_months", "3"),
-            ("purposes", "training"),
-        ]
-        assert session.scalar(sa.select(sa.func.count()).select_from(AdvisorNotice)) == 0
-        assert session.scalar(sa.select(sa.func.count()).select_from(Recording)) == 0
-    assert not list((centre / "recordings").glob("*/*.bin"))
-
-
 def test_beside_advisors_of_the_centre_itself_the_demo_opens_no_gate(centre: Path) -> None:
     with store.writing() as session:
         session.add(Advisor(advisor_id="real", name="Somebody real"))
 
-    demo.build(SYSTEM, plan=replace(TINY, contacts=400))
+    demo.build(SYSTEM, plan=TINY)
 
     with store.reading() as session:
         assert set(gates.find_missing(session)) == {gate.name for gate in gates.ALL}

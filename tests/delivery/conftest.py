@@ -48,7 +48,7 @@ def mailed(
 def build_published(add_person: Callable[..., str], set_clock: SetClock) -> None:
     mailed_centre.build(add_person)
     set_clock(SUNDAY)
-    publish()
+    publish("2026-08", "2026-09")
 
 
 @pytest.fixture

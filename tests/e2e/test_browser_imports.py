@@ -74,6 +74,8 @@ def test_a_file_that_cannot_be_read_says_what_to_do(new_page, let_in, server) ->
     assert page.get_by_role("button", name="Import these rows").count() == 0
 
 
+# `test_browser_readings.py` answers another question on the same page.
+@pytest.mark.long
 def test_an_ambiguous_date_is_a_question_that_the_page_answers(new_page, let_in, server) -> None:
     page = open_imports(new_page, let_in)
     send(

@@ -5,13 +5,15 @@ nothing it must not, and leads on.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from axe_playwright_python.sync_playwright import Axe
+from builders import demo_centre
 from builders.forked_python import forked_python
 from builders.long_seeds import leave_to_long
 from builders.servers import Server, living_in, serve
@@ -28,7 +30,7 @@ from qa_core.ui.frame import menu
 
 pytestmark = pytest.mark.browser
 PLANS = {
-    "a quarter": demo.DemoPlan.until_yesterday(3, 12, 2_000),
+    "a quarter": demo_centre.RECENT,
     # More than a year, so that every card has something to show.
     "fifteen months": demo.DemoPlan.until_yesterday(15, 12, 6_000),
 }
@@ -38,13 +40,14 @@ TITLES = {"first_contact": "First-contact resolution"}
 
 @pytest.fixture(scope="module", params=leave_to_long(PLANS, but=["a quarter"]))
 def server(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    build_once: Callable[..., Any],
 ) -> Iterator[Server]:
     """A server over a small demo centre, for this file of tests, which only read it."""
     folder: Path = tmp_path_factory.mktemp("centre")
     with living_in(folder):
-        store.migrate()
-        demo.build(Viewer.SYSTEM, plan=PLANS[request.param])
+        demo_centre.fill(folder, build_once, PLANS[request.param])
         with serve(folder, python=forked_python()) as running:
             yield running
 

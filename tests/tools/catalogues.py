@@ -18,6 +18,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po, write_po
 
 PROJECT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(PROJECT / "tests")]
 FOLDER = PROJECT / "qa_core" / "base" / "locale"
 MESSAGES = {
     "_": (0,), "N_": (0,), "Refusal": (1,), "Misuse": (1,), "refuse": (1,), "decide": (1,),
@@ -47,11 +48,13 @@ def collect() -> Catalog:
 @functools.cache
 def _find_messages() -> list[tuple[str | tuple[str, str], tuple[str, int]]]:
     """Find every message with its file and line; the source is parsed once a process."""
+    from tools import sources
+
     messages: list[tuple[str | tuple[str, str], tuple[str, int]]] = []
     files = (path for root in ("qa_core", "pages") for path in (PROJECT / root).rglob("*.py"))
     for file in files:
         name_of_file = file.relative_to(PROJECT).as_posix()
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        for node in sources.find_nodes(file):
             if not isinstance(node, ast.Call):
                 continue
             name = getattr(node.func, "attr", getattr(node.func, "id", ""))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -30,6 +31,8 @@ def find_exceptions() -> list[ScopeException]:
     found: list[ScopeException] = []
     for path in rooms.find_modules().values():
         file = path.relative_to(rooms.PROJECT).as_posix().removeprefix("qa_core/")
+        if not re.search(r"\b(Unscoped|Scoped|SYSTEM)\b", sources.read(path)):
+            continue
         for function, node in _walk(sources.parse(path), ""):
             for kind, reason in _read(node):
                 if (one := ScopeException(kind, file, function, reason)) not in found:
@@ -47,14 +50,15 @@ def _walk(node: ast.AST, function: str) -> Iterator[tuple[str, ast.AST]]:
 
 
 def _read(node: ast.AST) -> Iterator[tuple[str, str | None]]:
-    if isinstance(node, ast.Call) and ast.unparse(node.func) == "Unscoped":
-        yield UNSCOPED, _literal(node.args[1] if len(node.args) > 1 else None)
-    if isinstance(node, ast.Call) and ast.unparse(node.func) == "Scoped":
-        for keyword in node.keywords:
-            if keyword.arg == "beyond":
-                yield BEYOND, _literal(keyword.value)
-    if isinstance(node, ast.Attribute) and ast.unparse(node) == "Viewer.SYSTEM":
-        yield AS_SYSTEM, ""
+    match node:
+        case ast.Call(func=ast.Name(id="Unscoped")):
+            yield UNSCOPED, _literal(node.args[1] if len(node.args) > 1 else None)
+        case ast.Call(func=ast.Name(id="Scoped")):
+            for keyword in node.keywords:
+                if keyword.arg == "beyond":
+                    yield BEYOND, _literal(keyword.value)
+        case ast.Attribute(attr="SYSTEM", value=ast.Name(id="Viewer")):
+            yield AS_SYSTEM, ""
 
 
 def _literal(node: ast.expr | None) -> str | None:

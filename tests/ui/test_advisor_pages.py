@@ -31,7 +31,6 @@ from qa_core.stats import CellSums
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
-from qa_core.ui.frame import menu
 from qa_core.ui.views.quality import advisors
 
 SYSTEM = Viewer.SYSTEM
@@ -283,9 +282,9 @@ def test_the_page_says_that_the_eight_agents_of_the_five_thousand_calls_cannot_b
         group = group_of(key)
         assert [peer.band for peer in group.peers] == ["indistinct"] * 8
         assert group.comparison.p_value == pytest.approx(p_value, abs=0.01)
-        shown = text_of(opened(open_app("max"), "advisors", measure=key, period="91d"))
+        shown = text_of(open_app("max", "advisors", measure=key, period="91d"))
         assert "no clear difference between the 8" in shown and said in shown
-    becky = text_of(opened(open_app("max"), "advisor", id="Becky", period="91d"))
+    becky = text_of(open_app("max", "advisor", id="Becky", period="91d"))
     assert "No statistically clear difference from colleagues" in becky and "7 colleagues" in becky
 
 
@@ -430,28 +429,20 @@ def test_evaluations_of_an_advisor_are_published_in_scope_and_name_the_evaluator
     ].values.tolist() == [["a-0", 4.0, 5.0]]
 
 
-def opened(app: AppTest, page: str, **said: str) -> AppTest:
-    """That page at that address."""
-    app.switch_page(menu.find_page(page).path)
-    for name, value in said.items():
-        app.query_params[name] = value
-    return app.run()
-
-
 def test_the_pages_of_a_lead_open_and_the_reading_of_one_advisor_is_in_the_journal(
     centre: Path, open_app: Callable[..., AppTest], add_person: Callable[..., str]
 ) -> None:
     two_teams()
     add_person("lea", "team_lead", teams=("North",))
 
-    side_by_side = opened(
-        open_app("lea"), "advisors", measure="first_contact_resolution_declared", period="2026-05"
+    side_by_side = open_app(
+        "lea", "advisors", measure="first_contact_resolution_declared", period="2026-05"
     )
     views = {
-        view: opened(open_app("lea"), "advisors", view=view, period="2026-05")
+        view: open_app("lea", "advisors", view=view, period="2026-05")
         for view in ("all", "criteria")
     }
-    one = opened(open_app("lea"), "advisor", id="a", period="2026-05")
+    one = open_app("lea", "advisor", id="a", period="2026-05")
 
     assert not any(app.exception for app in (side_by_side, one, *views.values()))
     assert "Side by side" in text_of(
@@ -475,7 +466,7 @@ def test_an_advisor_of_another_team_is_refused_and_not_journalled(
     two_teams()
     add_person("lea", "team_lead", teams=("North",))
 
-    app = opened(open_app("lea"), "advisor", id="s")
+    app = open_app("lea", "advisor", id="s")
 
     assert "Sam" not in text_of(app) and app.error[0].value
     with store.reading() as session:
@@ -490,7 +481,7 @@ def test_a_centre_without_data_says_so_on_both_pages(
     add_person("max", "manager", sites=())
 
     for page, query_parameters in (("advisors", {}), ("advisor", {}), ("advisor", {"id": "a"})):
-        assert not opened(open_app("max"), page, **query_parameters).exception
+        assert not open_app("max", page, **query_parameters).exception
 
 
 # The pictures

@@ -230,7 +230,7 @@ def test_the_advisor_meets_their_own_plan_on_both_pages_and_nothing_of_colleague
         "Greet" in link.label for link in app.get("page_link")
     ) and "Under way · greeting" in text_of(app)
 
-    app = ask(open_app("ada"), "coaching", plan=str(foreign))
+    app = open_app("ada", "coaching", plan=str(foreign))
     assert "You do not have access to this" in text_of(app) and "Listen" not in text_of(app)
 
 
@@ -252,7 +252,7 @@ def test_the_manager_reads_and_another_lead_meets_nothing(
         and "No plan yet" in text_of(app)
     )
 
-    app = ask(open_app("leo"), "advisor", id="a0")
+    app = open_app("leo", "advisor", id="a0")
     assert not app.exception and any("Greet" in link.label for link in app.get("page_link"))
 
 

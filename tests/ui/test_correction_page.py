@@ -44,13 +44,8 @@ def submitted(room, add_person) -> int:
     return evaluation_id
 
 
-def opened(app, evaluation_id: int):
-    app.query_params["id"] = str(evaluation_id)
-    return app.run()
-
-
 def correcting(open_app, evaluation_id: int):
-    return opened(open_app("eve", "evaluation"), evaluation_id).button(key="correct").click().run()
+    return open_app("eve", "evaluation", id=str(evaluation_id)).button(key="correct").click().run()
 
 
 def set_answer(app, evaluation_id: int, criterion: str, code: str):
@@ -102,7 +97,7 @@ def test_its_evaluator_corrects_it_and_sees_first_what_that_does(submitted: int,
     assert (
         advisor_response.find_news(viewer_of("ana")).corrected == ()
     )  # not read before, so it is simply to be read
-    read_by_the_advisor = opened(open_app("ana", "evaluation"), submitted)
+    read_by_the_advisor = open_app("ana", "evaluation", id=str(submitted))
     assert "Changed once" in said(read_by_the_advisor) and not has_control(read_by_the_advisor)
 
 
@@ -216,7 +211,7 @@ def test_a_score_alone_from_a_file_says_why_it_is_not_corrected_here(
         scales={"score": "0-100"},
     )
 
-    app = opened(open_app("eve", "evaluation"), imported()[0])
+    app = open_app("eve", "evaluation", id=str(imported()[0]))
 
     assert not app.exception and not has_control(app)
     assert "This evaluation was imported" in said(app)

@@ -55,7 +55,7 @@ def test_a_contact_is_taken_from_the_list_answered_reloaded_and_submitted(room, 
         "greeting": "Call ••• back"
     }
 
-    again = opened(open_app("eve"), evaluation_id)  # the tab was closed
+    again = open_app("eve", "evaluate", id=str(evaluation_id))  # the tab was closed
     assert again.segmented_control(key=f"grid_{evaluation_id}_answer_greeting").value == "2"
     assert again.text_area(key=f"grid_{evaluation_id}_comment_greeting").value == "Call ••• back"
     again.button(key=f"submit_{evaluation_id}").click().run()
@@ -110,7 +110,7 @@ def test_a_contact_that_cannot_be_evaluated_is_replaced_from_the_list(room, open
 
 def test_two_tabs_lose_nothing(room, open_app) -> None:
     evaluation_id = drafts.start(viewer_of("eve"), draw("eve"))
-    first, second = (opened(open_app("eve"), evaluation_id) for _ in range(2))
+    first, second = (open_app("eve", "evaluate", id=str(evaluation_id)) for _ in range(2))
 
     answer(first, evaluation_id, "greeting", "2")
     answer(second, evaluation_id, "greeting", "0")
@@ -128,7 +128,7 @@ def test_two_tabs_lose_nothing(room, open_app) -> None:
 def test_nobody_elses_draft_is_shown(room, open_app) -> None:
     evaluation_id = drafts.start(viewer_of("eve"), draw("eve"))
 
-    app = opened(open_app("max"), evaluation_id)
+    app = open_app("max", "evaluate", id=str(evaluation_id))
 
     assert "You do not have access to this" in texts(app)
     assert not app.get("segmented_control")

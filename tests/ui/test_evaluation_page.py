@@ -46,9 +46,7 @@ def service(start_from: Callable[..., Any], add_person: Callable[..., str]) -> C
 @pytest.fixture
 def open_evaluation(open_app: Callable[..., Any]) -> Callable[[str, object], Any]:
     def open_page(username: str, number: object) -> Any:
-        app = open_app(username, "evaluation")
-        app.query_params["id"] = str(number)
-        return app.run()
+        return open_app(username, "evaluation", id=str(number))
 
     return open_page
 

@@ -314,10 +314,7 @@ def open_page(
 ) -> Callable[..., AppTest]:
     def follow(role: str, bounds: dict[str, Any], **query_params: str) -> AppTest:
         add_person("someone", role, language="en", **bounds)
-        app = open_app("someone", "first_contact")
-        for name, value in query_params.items():
-            app.query_params[name] = value
-        app = app.run()
+        app = open_app("someone", "first_contact", **query_params)
         assert not app.exception and not app.error
         return app
 
@@ -404,9 +401,7 @@ def test_the_contact_page_shows_the_other_contacts_of_its_customer(
     five_customers: Path, open_app: Callable[..., AppTest], add_person: Callable[..., str]
 ) -> None:
     add_person("lea", "team_lead", teams=("Nord",))
-    app = open_app("lea", "contact")
-    app.query_params["system"], app.query_params["id"] = "generic", "ann2"
-    app = app.run()
+    app = open_app("lea", "contact", system="generic", id="ann2")
 
     assert "3 contacts of this customer within 31 days" in text_of(app)
     assert "1 is outside your scope and only counted." in text_of(app)

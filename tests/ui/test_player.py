@@ -28,13 +28,6 @@ def calls(start_from: Callable[..., Any], add_person: Callable[..., str]) -> Non
     start_from(centre_with_calls.build, add_person)
 
 
-def at(app: AppTest, **query: str) -> AppTest:
-    """That page at an address with this query."""
-    for name, value in query.items():
-        app.query_params[name] = value
-    return app.run()
-
-
 def players_of(app: AppTest) -> list[dict[str, Any]]:
     """What each player on the page was given."""
     assert not app.exception
@@ -63,7 +56,7 @@ def listen(username: str, contact_id: str, purpose: str, reason: str) -> None:
 def test_a_lead_says_why_before_there_is_an_address_to_play(
     calls: None, open_app: Callable[..., AppTest]
 ) -> None:
-    app = at(open_app("lea", "contact"), system="generic", id="unheard")
+    app = open_app("lea", "contact", system="generic", id="unheard")
     (given,) = players_of(app)
     assert given["locked"] and given["address"] is None and not given["writable"]
     assert round(given["seconds"], 1) == centre_with_calls.SECONDS and len(given["peaks"]) == 400
@@ -77,10 +70,10 @@ def test_a_lead_says_why_before_there_is_an_address_to_play(
 def test_an_advisor_hears_their_own_evaluated_call_and_is_told_so_at_another(
     calls: None, open_app: Callable[..., AppTest]
 ) -> None:
-    (given,) = players_of(at(open_app("ann", "contact"), system="generic", id="heard"))
+    (given,) = players_of(open_app("ann", "contact", system="generic", id="heard"))
     assert not given["locked"]
 
-    app = at(open_app("ann", "contact"), system="generic", id="unheard")
+    app = open_app("ann", "contact", system="generic", id="unheard")
     assert players_of(app) == []
     assert (
         "You can listen to your own recorded and evaluated calls while their recording is kept."
@@ -107,10 +100,10 @@ def test_where_there_is_nothing_to_hear_one_sentence_says_why_to_those_who_may_k
     with pytest.raises(AccessDenied):
         recordings.explain_absence(centre_with_calls.Viewer("rex", "executive"))
 
-    app = at(open_app("lea", "contact"), system="generic", id="gone")
+    app = open_app("lea", "contact", system="generic", id="gone")
     assert players_of(app) == [] and closed in [item.value for item in app.caption]
     assert "Listen" not in " ".join(
-        item.value for item in at(open_app("lea", "contact"), system="generic", id="quiet").markdown
+        item.value for item in open_app("lea", "contact", system="generic", id="quiet").markdown
     )
 
 
@@ -119,7 +112,7 @@ def test_an_evaluator_writes_remarks_at_a_moment_and_the_advisor_reads_them_once
 ) -> None:
     draft = centre_with_calls.start_draft()
     key = f"listen_{draft}"
-    app = at(open_app("eve", "evaluate"), id=str(draft))
+    app = open_app("eve", "evaluate", id=str(draft))
     (given,) = players_of(app)
     assert given["writable"] and not given["locked"] and given["remarks"] == []
     assert not [item for item in app.text_area if item.key == f"{key}_remark_text"]
@@ -141,7 +134,7 @@ def test_an_evaluator_writes_remarks_at_a_moment_and_the_advisor_reads_them_once
     ]
     assert not [item for item in app.text_area if item.key == f"{key}_remark_text"]
     centre_with_calls.submit(draft)
-    (given,) = players_of(at(open_app("ann", "evaluation"), id=str(draft)))
+    (given,) = players_of(open_app("ann", "evaluation", id=str(draft)))
     assert [(item["text"], item["removable"]) for item in given["remarks"]] == [
         ("Client malade, ne peut pas venir", False)
     ] and not given["writable"]

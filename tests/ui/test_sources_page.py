@@ -180,10 +180,8 @@ def test_first_time_callers_look_back_before_the_period_and_beyond_the_campaign(
 def open_as_manager(
     open_app: Callable[..., AppTest], add_person: Callable[..., str], **address: str
 ) -> AppTest:
-    app = open_app(add_person("max", "manager", sites=("Lille",)), "sources")
-    for name, value in {"period": "all", **address}.items():
-        app.query_params[name] = value
-    app.run()
+    username = add_person("max", "manager", sites=("Lille",))
+    app = open_app(username, "sources", **{"period": "all", **address})
     assert not app.exception and not app.error
     return app
 

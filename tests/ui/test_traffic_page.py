@@ -215,10 +215,7 @@ def open_traffic(
 ) -> Callable[..., AppTest]:
     def follow(role: str, bounds: dict, **query_params: str) -> AppTest:
         add_person("someone", role, language="en", **bounds)
-        app = open_app("someone", "traffic")
-        for name, value in query_params.items():
-            app.query_params[name] = value
-        app = app.run()
+        app = open_app("someone", "traffic", **query_params)
         assert not app.exception
         return app
 
