@@ -268,10 +268,6 @@ def is_refused(page) -> None:
     assert tell_nothing(shown(page))
 
 
-# Each step has quick tests of its own: `test_gates.py`, `test_listening_page.py`,
-# `test_browser_evaluate.py`, `test_browser_player.py`, `test_evaluation_page.py`,
-# `test_coaching_page.py`; `test_matrix.py` opens what others must not read.
-@pytest.mark.long
 def test_from_closed_gates_to_a_coaching_plan(enter, server, centre) -> None:
     manager = enter("mona", "/listening")
     refuse_a_draw(manager)
