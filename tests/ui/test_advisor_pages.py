@@ -320,7 +320,7 @@ def test_a_centre_that_does_not_evaluate_yet_compares_what_it_has(
     land(declared("a", 8, 10, **rated) + declared("b", 7, 10, **rated))
     add_person("lea", "team_lead", teams=("North",))
 
-    shown = text_of(opened(open_app("lea"), "advisors", period="2026-05"))
+    shown = text_of(open_app("lea", "advisors", period="2026-05"))
 
     assert "Customer satisfaction: too little data to compare the 2" in shown
 
