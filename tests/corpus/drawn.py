@@ -263,6 +263,7 @@ def _draw_outgoing(chance: random.Random) -> DrawnFile:
     answers = {
         "which_direction": "--only direction=outbound",
         "outcome_and_talk": "--map outcome=Status",
+        "duration_and_wait": "--map call_seconds=Duration",
     }
     truth = count_truth(contacts)
     return DrawnFile("outgoing.csv", "contacts", write_table(header, rows), truth, answers)

@@ -38,6 +38,7 @@ ASKS_ABOUT: dict[str, tuple[str, ...]] = {
     "rated_unanswered": ("ratings",),
     "ambiguous_unit": ("wait", "talk"),
     "ambiguous_duration": ("wait", "talk"),
+    "duration_and_wait": ("wait", "talk"),
     "outcome_and_talk": COUNTS,
 }
 """For each question, the facts that it is about."""

@@ -180,6 +180,27 @@ def test_numbers_under_the_header_source_are_callers(centre: Path) -> None:
     assert "612345601" not in str(rows)
 
 
+def test_channels_under_the_header_source_are_channels(centre: Path) -> None:
+    """As ticket tools export them; nobody is called `---`."""
+    _staged, rows = stage(
+        centre,
+        "tickets.csv",
+        "Ticket ID,Source,Agent,Created time\n"
+        "1,Phone,Ann,2026-03-20 09:00:00\n"
+        "2,Email,---,2026-03-20 09:10:00\n",
+    )
+    assert pick(rows, "channel", "source", "advisor") == [
+        ("phone", None, "Ann"),
+        ("email", None, None),
+    ]
+    _staged, rows = stage(
+        centre,
+        "leads.csv",
+        "Call ID,Source,Agent,Start time\n1,Email,Ann,2026-03-20 09:00:00\n",
+    )
+    assert pick(rows, "source") == [("Email",)]
+
+
 def test_the_reason_of_a_missed_call_says_how_it_ended(centre: Path) -> None:
     """As Aircall exports calls; `via` is no channel there."""
     _staged, rows = stage(

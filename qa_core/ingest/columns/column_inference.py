@@ -429,7 +429,7 @@ class FileContext:
                 if evidence.numbers.total and not any(stated_units):
                     self.guesses.add(name)
             elif isinstance(evidence, numbers.NumberEvidence):
-                self._decide_numbers(name, column, evidence)
+                self.decide_numbers(name, column, evidence)
             elif isinstance(evidence, vocabulary.WordEvidence) and name in self.words:
                 self._decide_words(name, column, evidence)
 
@@ -473,7 +473,7 @@ class FileContext:
             if ambiguity is None:
                 break
 
-    def _decide_numbers(self, name: str, column: Column, evidence: numbers.NumberEvidence) -> None:
+    def decide_numbers(self, name: str, column: Column, evidence: numbers.NumberEvidence) -> None:
         options, item = self.options, column.field
         if column.header.out_of:
             evidence.denominators.add(column.header.out_of)
@@ -523,8 +523,10 @@ class FileContext:
             if not scale and (is_hard or _BEST_FIRST.search(simplify(said))):
                 raise self._refuse_reversed(name, column, evidence)
             is_named = name in options.columns
+            decisions = self.decisions
             if name == "score" and not scale and not is_named and self._has_criteria():
-                scale = "0-100"  # The criteria are kept, not their total.
+                scale, decisions = "0-100", []  # The criteria are kept, not their total.
+                self.notes["is_open_score"] = True
             is_of_own = self.has("possible") or evidence.has_own_maxima
             if name == "score" and not scale and is_of_own:
                 decimal = numbers.decide_decimal(evidence, options.decimal, self.decisions)
@@ -534,7 +536,7 @@ class FileContext:
             if name == "score" and len(evidence.denominators) == 1 and not hint:
                 hint = f"0-{next(iter(evidence.denominators)):g}"  # a grid gives no point for none
             self.readings[name], self.scales[name] = numbers.decide_mark(
-                evidence, options.decimal, scale, hint, self.decisions
+                evidence, options.decimal, scale, hint, decisions
             )
         else:
             if name == "nps":

@@ -75,7 +75,7 @@ BESIDE_CONTACT = OTHER_LANGUAGE + 1
 """Rank of a synonym beside a word such as `call`."""
 MAX_SHOWN, MIN_PERIODS = 30, 3
 _PERIOD = re.compile(
-    r"(?:\d{1,2} ?[hH:]\d{0,2}(?: ?[-–/à] ?\d{1,2} ?[hH:]\d{0,2})|\d{1,2} ?[hH](?:\d\d)?|"
+    r"(?:\d{1,2} ?[hH:]\d{0,2}(?: ?[-–/à] ?\d{1,2} ?[hH:]\d{0,2})?|"
     r"\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}|\d{4}-\d{2}-\d{2})"
 )
 """Header of a column for one hour or one day."""
@@ -134,8 +134,9 @@ def build_vocabulary(fields: tuple[Field, ...]) -> dict[str, Hit]:
     for words, hit in list(vocabulary.items()):
         vocabulary.setdefault(_drop_links(words), hit)
         kind, _space, rest = words.partition(" ")
-        if rest and kind == "n":
-            vocabulary.setdefault(f"no {rest}", hit)
+        if rest and kind in ("n", "numero"):
+            for other in ("n", "no"):
+                vocabulary.setdefault(f"{other} {rest}", hit)
         if rest and hit[0].value_type == ValueType.DURATION:
             for other in {other for words in _TIMES if kind in words for other in words}:
                 vocabulary.setdefault(_drop_links(f"{other} {rest}"), hit)
@@ -171,7 +172,7 @@ def find_field(header: Header, vocabulary: Vocabulary) -> Hit | None:
     whole = _QUESTION_NUMBER.sub("", simplify(header.text))
     flag = vocabulary.get(_FLAG_MARKS.sub("", whole))
     own = vocabulary.get(_drop_links(_OF_CONTACT.sub("", header.words)))
-    count = vocabulary.get(_RECEIVED.sub("", header.words))
+    count = vocabulary.get(_RECEIVED.sub("", header.words.removesuffix(" count")))
     has_unit = header.unit or _CLOCK.search(header.text)
     if has_unit:
         # Queue (m:ss) is the time there.
@@ -247,6 +248,14 @@ def refit_columns(
     """Move columns to the field that their cells fill: a moment under `Call answered`."""
     rows = list(rows)
     _prefer_clocks(profile, columns, requested, headers, rows)
+    for name in [name for name in columns if name not in requested]:
+        index, header = columns[name].index, columns[name].header
+        if columns[name].field.value_type == ValueType.CRITERION and _OF_RECORD.search(
+            header.words
+        ):
+            cells = {row[index].strip() for row in rows if index < len(row)} - {"0", "1"}
+            if any(map(_DIGIT.search, cells)):  # an id or a date, not `ID checked`
+                del columns[name]
     for name, looks_other, other in _REFITS:
         field = profile.get_field(other)
         if name not in columns or name in requested or (other and field is None):
@@ -293,6 +302,8 @@ _CLOCK_CELL = re.compile(r"\d{1,2}:\d{2}")
 _MOMENT = re.compile(r"\d{1,2}:\d{2}|\d{4}-\d{2}-\d{2}|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}")
 _HALF_DAY = re.compile(r"\d{1,2} ?[AaPp]\.? ?[Mm]\.?")
 _WORDS = re.compile(r"[A-Za-zÀ-ÿ]{4,}")
+_OF_RECORD, _DIGIT = re.compile(r"\b(?:id|date)\b"), re.compile(r"\d")
+_SECONDS = re.compile(r"[1-9]\d{0,2}|0")
 _AMOUNT = re.compile(r"0|[2-9]\d?|\d{2,}")
 _PHONE = re.compile(r"[+0]?[\d .()-]{8,}")
 _ID_CELL = re.compile(r"(?!PT?\d)[A-Za-z]+[-_]?[\w-]*\d[\w-]*")
@@ -303,6 +314,7 @@ _REFITS = (
     ("advisor", lambda cell: simplify(cell) in vocabulary.HANDLERS, "handled_by"),
     ("answered", _MOMENT.search, "answered_at"),
     ("answered_at", lambda cell: simplify(cell) in vocabulary.ANSWERS, "answered"),
+    ("answered_at", _SECONDS.fullmatch, "talk_seconds"),
     ("hour", lambda cell: _MOMENT.search(cell) or _HALF_DAY.fullmatch(cell), "time"),
     *((name, _AMOUNT.fullmatch, "") for name in ("answered", "abandoned", "missed", "voicemail")),
     ("contact_id", _NAME.fullmatch, ""),

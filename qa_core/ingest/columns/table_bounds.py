@@ -12,6 +12,8 @@ from qa_core.ingest.words.tables import list_words
 
 SAMPLE_ROWS = 60
 FOOTERS = list_words("footers")
+FOOTER = rf"(?i)^\s*(?:{'|'.join(sorted(FOOTERS))})\b"
+"""Beginning of a cell of a row that is no data."""
 MIN_WIDTH_OF_NOTES = 3
 _RULE = frozenset("-=: ")
 """Signs of a line that separates headers and rows."""

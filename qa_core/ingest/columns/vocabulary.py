@@ -18,8 +18,8 @@ from qa_core.storage.facts.schema import Direction, Handler, Outcome
 
 _EMPTY = (
     "null", "none", "[none]", "nan", "nat", "n/a", "na", "#n/a", "#na", "#ref!", "#value!",
-    "#div/0!", "-", "--", "?", "\\n", "<na>", "nil", "(null)", "n.a.", "nd", "n/d", "n.d.", "nc",
-    "n/c", "n.c.", "0/0", "0 / 0",
+    "#div/0!", "-", "--", "---", "----", "?", "\\n", "<na>", "nil", "(null)", "n.a.", "nd", "n/d",
+    "n.d.", "nc", "n/c", "n.c.", "0/0", "0 / 0",
     "–", "—", "…", "...", "(vide)", "(blank)", "undefined", "#n/d", "#valeur!", "#nombre!", "#num!",
     "#nom?", "#name?", "#null!", "#nul!", "s/o", "s.o.", "(not set)", "(not provided)", "(none)",
 )  # fmt: skip

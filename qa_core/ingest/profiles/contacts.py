@@ -85,6 +85,11 @@ MAX_SHARED = ((100, 0.2), (20, 0.5))
 does not hold for a column named customer.
 """
 DAY = 86_400
+IS_RATING = re.compile(r"\d{1,3}([.,]\d+)?( ?/ ?\d{1,3})?|[★*⭐]+[☆✩]*")
+RATED = build_pattern("rated")
+"""Words in the header of a rating."""
+_SCALE = re.compile(r"[(\[][01] ?[-–àto]+ ?(?:5|7|10)[)\]]")
+"""Scale of ratings in a header: `Happy? (1-5)`."""
 _NO_ADVISOR = list_words("nobody")
 _BETWEEN = re.compile(r"\s*(?:[,/&+>→]|->|\band\b|\bet\b|\bund\b|\by\b|\be\b)\s*")
 _SEVERAL = r"\pL\s*[;|]\s*\pL|\pL (?:[/>+]|->|→) \pL"
@@ -217,6 +222,8 @@ def decide_columns(context: FileContext) -> None:
         evidence = context.evidence["handled_by"]
         if sum(evidence.unknown.values()) > outcomes.MAX_UNKNOWN * evidence.total:
             raise context.refuse_words("handled_by")
+    _move_source(context)
+    _require_ratings(context)
     if context.has("channel") and context.columns["channel"].header.words == "via":
         cells = context.sample_cells(context.columns["channel"].index).unique().to_pylist()
         if not any(simplify(cell) in CHANNELS for cell in cells):
@@ -237,6 +244,16 @@ def decide_columns(context: FileContext) -> None:
     for name in context.options.only:
         if context.has(name):
             raise starts.refuse_twice(context.get_header(name), name)
+
+
+def _move_source(context: FileContext) -> None:
+    """Use a source with channels, the telephone among them, as the channel."""
+    if context.has("source") and not context.has("channel"):
+        cells = context.sample_cells(context.columns["source"].index).unique().to_pylist()
+        channels = {CHANNELS.get(simplify(cell)) for cell in cells}
+        if "phone" in channels and None not in channels and len(channels) > 1:
+            field = context.profile.get_field("channel")
+            context.columns["channel"] = replace(context.columns.pop("source"), field=field)
 
 
 def require_only(only: Mapping[str, str]) -> None:
@@ -459,7 +476,8 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     own_start, utc, local = starts.build_start(context, batch)
     batch.reject(np.isnat(own_start), "missing_start")
     timeless = starts.find_timeless(context, batch)
-    context.notes["time_missing"] += int(timeless.sum())
+    is_row = batch.reasons == None  # noqa: E711 (element by element)
+    context.notes["time_missing"] += int((timeless & is_row).sum())
     columns: dict[str, pa.Array] = {
         "started_at": as_moments(utc),
         "local_start": as_moments(local),
@@ -728,6 +746,29 @@ def _require_order(context: FileContext) -> None:
                 count=count,
                 rows=rows,
             )
+
+
+def _require_ratings(context: FileContext) -> None:
+    """Raise Refusal where an unread column may have the ratings of customers."""
+    rated = [
+        evidence.column
+        for evidence in context.unread.values()
+        if evidence.seen
+        and all(map(IS_RATING.fullmatch, evidence.seen))
+        and (RATED.search(simplify(evidence.column)) or _SCALE.search(evidence.column))
+    ]
+    if rated and not any(map(context.has, header_matching.RATINGS)):
+        raise refuse_unread_ratings(rated)
+
+
+def refuse_unread_ratings(columns: list[str]) -> Refusal:
+    return Refusal(
+        "unread_rating",
+        "{columns} may be {meaning}, but is not recognised. Say what it is.",
+        options=tuple(f"--map {name}={text}" for text in columns for name in ("csat", "ignore")),
+        columns=", ".join(columns),
+        meaning=uncapitalise(_("Satisfaction")),
+    )
 
 
 def _require_rated(context: FileContext) -> None:

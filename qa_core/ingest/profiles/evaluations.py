@@ -94,7 +94,10 @@ _MAXIMA = list_words("maxima")
 _OTHER_EVALUATIONS = list_words("other_evaluations")
 _NUMBER = r"^\d+(?:\.\d+)?$"
 _POSSIBLE = next(item for item in FIELDS if item.name == "possible")
-_LIKE_CRITERIA = ("csat", "reason", "outcome", "declared_resolved", "direction")
+_LIKE_CRITERIA = (
+    "csat", "reason", "outcome", "declared_resolved", "direction", "answered", "hold_seconds",
+    "wrap_seconds", "customer_objected",
+)  # fmt: skip
 """Fields of a contact whose headers a criterion may well have."""
 
 
@@ -107,6 +110,8 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
         columns.pop("points", None)  # a criterion called Answer
     used = {column.index for column in columns.values()}
     if "criterion" not in columns and {"score", "points"} <= columns.keys():
+        if columns["points"].header.out_of:  # `Answer /5` beside a score is a criterion
+            used.discard(columns["points"].index)
         for name in {"points", "possible"} & columns.keys():  # the sums behind the score
             del columns[name]
     parsed = [*enumerate(map(parse_header, headers))]
@@ -126,9 +131,9 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
                 hit is None
                 or hit[1] == BESIDE_CONTACT  # Call wrap-up is a criterion.
                 or header.out_of
+                or header.scale
                 or _WEIGHED.search(text)
             )
-            and not {"id", "date"} & set(header.words.split())
             and not _is_no_criterion(header)
         ):
             columns[text] = Column(Field(text, ValueType.CRITERION), index, header)
@@ -144,7 +149,7 @@ def _is_no_criterion(header: Header) -> bool:
     is_weight = _WEIGHT.match(header.words) and not _WEIGHED.search(header.text)
     return (
         _is_score(header)
-        or header.words in _NO_CRITERIA
+        or header.words in _NO_CRITERIA | _OTHER_EVALUATIONS
         or header.words.partition(" ")[0] in COUNTS
         or bool(is_weight)
         or not any(map(str.isalnum, header.words))
@@ -188,6 +193,8 @@ def decide_columns(context: FileContext) -> None:
             "missing_column", "evaluations", context.headers, "score", "criterion"
         )
     context.notes["form"] = "score"
+    if context.notes.get("is_open_score"):
+        context.decide_numbers("score", context.columns["score"], context.evidence["score"])
     _require_one_score(context)
     _require_unweighted(context)
 
@@ -248,8 +255,13 @@ def _require_counted(context: FileContext) -> None:
         if not text or index in used:
             continue
         values = context.sample_cells(index).unique().to_pylist()
-        words = [value for value in values if simplify(value) in _OTHER_EVALUATIONS]
-        if words and len(values) > 1:
+        is_flag = simplify(text) in _OTHER_EVALUATIONS
+        words = [
+            value
+            for value in values
+            if simplify(value) in _OTHER_EVALUATIONS or (is_flag and ANSWERS.get(simplify(value)))
+        ]
+        if words and (len(values) > 1 or is_flag):
             raise Refusal(
                 "other_evaluations",
                 "Rows with {words} in {column} would count like all others. Export the final "

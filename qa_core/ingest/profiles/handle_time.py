@@ -22,7 +22,7 @@ WITHIN_SECONDS = 1.01
 MAX_ROWS, SOME_ROWS = 0.95, 0.02
 MIN_ROWS = 3
 MAX_DIFFERENCE = 0.05
-_UNREAD = {
+UNREAD = {
     "talk_seconds": build_pattern("talk"),
     "wait_seconds": build_pattern("queue", "ringing", "answering"),
     "hold_seconds": build_pattern("hold"),
@@ -34,6 +34,7 @@ _DURATION = r"^(?:\d+(?:[.,]\d+)?|\d{1,4}:\d{2}(?::\d{2})?)$"
 _REPEATED = re.compile(r" \(\d\)$")
 """Number that the second of two equal headers gets."""
 _AMOUNT = r"^(?:[2-9]|\d{2,})(?:[.,]\d+)?$"
+_WHOLE = r"^\d+$"
 _CLOCK = r"^\d{1,4}:\d{2}(?::\d{2})?$"
 
 
@@ -60,13 +61,13 @@ def decide_times(context: FileContext, batch: RowBatch, wait: np.ndarray | None)
         times["wait_seconds"] = wait
     _require_units(context, times)
     _require_one_column(context, times)
-    for name in _UNREAD:
+    for name in UNREAD:
         if times.keys().isdisjoint((name, "handle_seconds" if name != "wait_seconds" else name)):
-            _require_read(context, name, _UNREAD[name])
+            require_read(context, name, UNREAD[name])
     wait_header = context.get_header("wait_seconds") if context.has("wait_seconds") else ""
     is_stated = "wait_seconds" in context.options.columns
     if not is_stated and build_pattern("ringing").search(simplify(wait_header)):
-        _require_read(context, "wait_seconds", build_pattern("queue"))
+        require_read(context, "wait_seconds", build_pattern("queue"))
     for name in ("handle_seconds", "duration", "call_seconds"):
         if "talk_seconds" in times and name in times:
             _decide_beside_talk(context, plan, name, times)
@@ -134,19 +135,23 @@ def _require_one_column(context: FileContext, times: Iterable[str]) -> None:
                 )
 
 
-def _require_read(context: FileContext, name: str, words: re.Pattern[str]) -> None:
-    """Raise Refusal where an unread column may be the time of that field."""
+def require_read(
+    context: FileContext, name: str, words: re.Pattern[str], fields: tuple[str, ...] = ()
+) -> None:
+    """Raise Refusal where an unread column may be the time of that field. `fields`: what it may
+    be among totals, where only clocks and words for a time tell it from counts.
+    """
     is_talk = name == "talk_seconds"
     unread_columns = [
         text
         for index, text in context.find_unused()
         if words.search(simplify(text))
         and context.compute_share(index, _DURATION) == 1
-        and (is_talk or _is_time(context, index, text))
+        and ((is_talk and not fields) or _is_time(context, index, text, is_count=bool(fields)))
     ]
     if not unread_columns or (context.profile.signatures and not is_talk):
         return
-    fields = ("talk_seconds", "handle_seconds") if is_talk else (name,)
+    fields = fields or (("talk_seconds", "handle_seconds") if is_talk else (name,))
     raise Refusal(
         "unread_time",
         "{columns} may be {meaning}, but is not recognised. Say what it is.",
@@ -159,8 +164,12 @@ def _require_read(context: FileContext, name: str, words: re.Pattern[str]) -> No
     )
 
 
-def _is_time(context: FileContext, index: int, header: str) -> bool:
-    """Return whether a column holds times, by the words of its header, its unit or its cells."""
+def _is_time(context: FileContext, index: int, header: str, is_count: bool) -> bool:
+    """Return whether a column holds times, by the words of its header, its unit or its cells;
+    where it may count, neither amounts nor a number in the header tell it.
+    """
+    if is_count and (re.search(r"[\d%]", header) or context.compute_share(index, _WHOLE) == 1):
+        return bool(_TIME.search(simplify(header)))
     return bool(
         _TIME.search(simplify(header))
         or parse_header(header).unit
@@ -221,8 +230,10 @@ def _decide_duration(
     wait = times.get("wait_seconds")
     if plan.source == "call_seconds":
         contains.append("wait_seconds")
-    elif wait is not None and np.nansum(wait) > 0:
-        is_wait_contained = _contains_wait(context, batch, times["duration"], wait)
+    elif np.nansum(wait if wait is not None else 0) > 0 or _has_unanswered(context, batch, times):
+        is_wait_contained = None
+        if wait is not None:
+            is_wait_contained = _contains_wait(context, batch, times["duration"], wait)
         if is_wait_contained is None:
             raise context.refuse(
                 "duration_and_wait",
@@ -239,6 +250,15 @@ def _decide_duration(
         _describe(context, plan)
     else:
         context.decide("talk_seconds", DURATION_IS_TALK, context.get_header(plan.source))
+
+
+def _has_unanswered(context: FileContext, batch: RowBatch, times: dict[str, np.ndarray]) -> bool:
+    """Return whether contacts that nobody answered have a duration, which is their wait."""
+    outcome = build_outcome(context, batch, None)
+    if outcome is None or "duration" in context.options.columns:
+        return False
+    missed = np.isin(outcome.astype(str), [Outcome.ABANDONED, Outcome.UNANSWERED])
+    return missed.sum() >= MIN_ROWS and (times["duration"][missed] > 0).mean() > 1 / 2
 
 
 def _contains_wait(

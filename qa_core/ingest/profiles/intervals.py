@@ -21,6 +21,7 @@ from qa_core.ingest.columns.timestamps import DAY_MINUTES, find_month, parse_per
 from qa_core.ingest.columns.vocabulary import read_direction
 from qa_core.ingest.profiles import starts
 from qa_core.ingest.profiles.contacts import read_channel
+from qa_core.ingest.profiles.handle_time import UNREAD, require_read
 from qa_core.ingest.staging.arrays import as_moments, as_numbers, to_numpy
 from qa_core.ingest.staging.declaration import Column, Profile, ValueType, build_fields
 from qa_core.ingest.words.tables import build_pattern, list_words
@@ -156,8 +157,9 @@ def _claim_average(columns: dict[str, Column], index: int, header: str) -> None:
         header_matching.parse_header(_AVERAGE.sub(" ", header_matching.parse_header(header).words)),
         header_matching.build_vocabulary(FIELDS),
     )
-    if hit and hit[0].name in AVERAGES:
-        average = AVERAGES[hit[0].name][0]
+    averages = dict(AVERAGES.values())
+    if hit and (hit[0].name in AVERAGES or hit[0].name in averages):
+        average = AVERAGES.get(hit[0].name, (hit[0].name,))[0]
         columns.setdefault(
             average, Column(PROFILE.get_field(average), index, header_matching.parse_header(header))
         )
@@ -222,6 +224,10 @@ def decide_columns(context: FileContext) -> None:
         else:
             header = context.get_header("average_handle")
             context.decide("wrap_seconds", "{other} minus talk and hold", other=header)
+    for name, words in UNREAD.items():
+        known = (name, AVERAGES[name][0], *(["average_handle"] if name != "wait_seconds" else []))
+        if not any(map(context.has, known)):
+            require_read(context, name, words, known[:2])
     if not context.has("channel"):
         context.decide("channel", "Phone", NO_COLUMN)
     _require_own_counts(context)

@@ -13,6 +13,8 @@ from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 MIDNIGHT = np.timedelta64(0, "us")
 MAX_WITHOUT_DATE = 0.1
 """Share of rows with a time of day and no date from which on a file is refused."""
+MIN_WITHOUT_START = 3
+_MOMENT = r"^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}[T ]+\d"
 HALF_DAY = ({12}, {8, 9, 10, 11}, {1, 2, 3, 4, 5})
 """Hours that a day of work has, on a clock of twelve hours."""
 MAX_OTHER_DAYS = 0.01
@@ -74,6 +76,28 @@ def decide_start(context: FileContext, name: str = "started_at") -> None:
     decide_zone(context, *filter(None, dict.fromkeys(parts)))
     if parts[1] and context.is_open(parts[1]):
         _require_halves(context, parts[1])
+        _require_starts(context, parts[1])
+
+
+def _require_starts(context: FileContext, name: str) -> None:
+    """Raise Refusal where rows without a start have a moment in a column that is not used."""
+    sample = context.take_sample()
+    missing = sample.read_text(name).is_null()
+    for index, text in context.find_unused():
+        cells = sample.cells[index]
+        is_there = pc.and_(missing, pc.fill_null(pc.match_substring_regex(cells, _MOMENT), False))
+        count = int(pc.sum(is_there).as_py() or 0)
+        if count >= MIN_WITHOUT_START and cells.null_count == 0:
+            raise context.refuse(
+                "missing_start",
+                "{column} is empty on {count} rows that have a moment in {other}. Say which is "
+                "the start.",
+                name,
+                f"--map {name}={text}",
+                f"--map {name}={{column}}",
+                count=count,
+                other=text,
+            )
 
 
 def _require_halves(context: FileContext, name: str) -> None:

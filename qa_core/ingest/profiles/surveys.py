@@ -8,14 +8,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_, _, uncapitalise
+from qa_core.base.i18n import N_
 from qa_core.base.masking import mask_contact_details
 from qa_core.files.decision import NO_COLUMN
 from qa_core.files.header_text import simplify
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.header_matching import RATINGS, parse_header, refuse_missing_column
 from qa_core.ingest.columns.vocabulary import ANSWERS
-from qa_core.ingest.profiles.contacts import build_marks
+from qa_core.ingest.profiles.contacts import IS_RATING, RATED, build_marks, refuse_unread_ratings
 from qa_core.ingest.profiles.starts import build_moment, decide_zone
 from qa_core.ingest.staging.arrays import as_moments, as_numbers, as_words, to_numpy
 from qa_core.ingest.staging.declaration import Column, Profile, ValueType, build_fields
@@ -24,10 +24,7 @@ from qa_core.ingest.words import tables
 
 MIN_QUESTION_WORDS = 4
 """Words from which on a header is a question."""
-IS_RATING = re.compile(r"\d{1,3}([.,]\d+)?( ?/ ?\d{1,3})?|[★*⭐]+[☆✩]*")
 STARS = re.compile(r"[★*⭐]")
-RATED = tables.build_pattern("rated")
-"""Words in the header of a rating."""
 _MAXIMUM = re.compile(r"\b(?:max|maximum|out of|scale|bareme|note max|maximo|massimo|maximal)\b")
 OF_ANSWERING = re.compile(r"progress|finished|status|response type|duration\b.*|time taken")
 """Header of a fact of the answering, which rates nothing."""
@@ -183,15 +180,7 @@ def _require_ratings(context: FileContext) -> None:
     has_any = any(map(context.has, RATINGS))
     has_marks = any(map(IS_RATING.fullmatch, (word for item in marked for word in item.seen)))
     if rated and not context.has("csat") and (has_any or not has_marks):
-        raise Refusal(
-            "unread_rating",
-            "{columns} may be {meaning}, but is not recognised. Say what it is.",
-            options=tuple(
-                f"--map {name}={column}" for column in rated for name in ("csat", "ignore")
-            ),
-            columns=", ".join(rated),
-            meaning=uncapitalise(_("Satisfaction")),
-        )
+        raise refuse_unread_ratings(rated)
     if has_marks and not has_any:
         raise refuse_missing_column("missing_column", "surveys", context.headers, *RATINGS)
 

@@ -472,6 +472,7 @@ class _RowReader:
                     {index: context.clean_cells(index, block.cells[index]) for index in used},
                 )
                 self._reject_cut_row(batch)
+                self._reject_dated_totals(batch, block)
                 built = context.profile.build(context, batch)
                 if excluded:
                     parties = batch.read_texts(*PARTIES).values()
@@ -553,6 +554,12 @@ class _RowReader:
         is_short = self._last_line == self._last_short == batch.lines[-1]
         if is_short and not self.source.ends_with_newline:
             batch.reject(np.arange(len(batch)) == len(batch) - 1, "cut_row")
+
+    def _reject_dated_totals(self, batch: RowBatch, block: RowBlock) -> None:
+        """Reject totals that stand before a date in its column: `Total 13/03/2026`."""
+        for place in self._find_moments():
+            is_total = pc.match_substring_regex(block.cells[place], table_bounds.FOOTER)
+            batch.reject(to_numpy(pc.fill_null(is_total, False)).astype(bool), "footer")
 
     def _mark_footers(self, batch: RowBatch, block: RowBlock) -> None:
         moments = self._find_moments()
