@@ -1,5 +1,6 @@
 """Command line application: runs a command, turns refusals into one line and an exit code."""
 
+import functools
 import importlib
 import logging
 import logging.handlers
@@ -7,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 import typer
+from typer.core import TyperGroup
 from typer.exceptions import Abort, Exit, TyperException
 
 from qa_core.base import environment, error_log, i18n
@@ -25,11 +27,12 @@ FAMILIES = (
 """Modules of this room with commands, in the order of `--help`."""
 
 
-def build_app() -> typer.Typer:
+@functools.cache
+def build_app() -> TyperGroup:
     """Build the command line; commands import their rooms, so `--help` is quick."""
     for family in FAMILIES:
         importlib.import_module(f"qa_core.cli.{family}")
-    return ROOT.app
+    return typer.main.get_command(ROOT.app)
 
 
 def run(arguments: Sequence[str]) -> int:

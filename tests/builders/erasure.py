@@ -39,9 +39,14 @@ def find_traces(centre: Path, key: str) -> list[str]:
 @functools.lru_cache(maxsize=500)
 def _read_cells(path: Path, _written: tuple[int, ...]) -> str:
     """Read all cells of a Parquet file, which are asked for one word after the other."""
-    with duckdb.connect() as connection:
-        cells = f"SELECT CAST(r AS VARCHAR) FROM read_parquet('{path}') r"
-        return "\n".join(row for (row,) in connection.execute(cells).fetchall())
+    cells = f"SELECT CAST(r AS VARCHAR) FROM read_parquet('{path}') r"
+    return "\n".join(row for (row,) in _connect().execute(cells).fetchall())
+
+
+@functools.cache
+def _connect() -> duckdb.DuckDBPyConnection:
+    """Open one database for all files: making one takes longer than reading a small file."""
+    return duckdb.connect(config={"threads": 1, "enable_external_file_cache": False})
 
 
 def forget(key: str, monkeypatch: pytest.MonkeyPatch) -> Mapping[str, int]:

@@ -10,12 +10,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
 from builders.listening_centre import allow_evaluations
 from qa_core import ingest
 from qa_core.access.roles import Viewer
+from qa_core.base.errors import Refusal
 from qa_core.files.options import ImportOptions
+from qa_core.ingest.confirmation import Confirmation
 from qa_core.ingest.reading.report import UNCONFIRMED, FileReport
 from qa_core.storage import lake
 from qa_core.storage.records import store
@@ -51,15 +54,23 @@ def run_confirmed(
     viewer: Viewer, kind: str, paths: Iterable[Path | str], options: ImportOptions | None = None
 ) -> list[FileReport]:
     """Import files as somebody does who confirms each reading that leaves no question open."""
-    reports = []
-    for path in paths:
-        [report] = ingest.run(viewer, kind, [path], options)
-        is_open = report.is_refused and report.refusal.code == UNCONFIRMED
-        if is_open and not report.reading.questions:
-            confirmed = replace(options or ImportOptions(), confirm=report.reading.layout)
-            [report] = ingest.run(viewer, kind, [path], confirmed)
-        reports.append(report)
-    return reports
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Confirmation, "require", _require_and_confirm)
+        return ingest.run(viewer, kind, paths, options)
+
+
+def _require_and_confirm(confirmation: Confirmation) -> ImportOptions | None:
+    """Confirm what was refused for that alone, without reading the file a second time."""
+    try:
+        return REQUIRE(confirmation)
+    except Refusal as refusal:
+        if refusal.code != UNCONFIRMED or confirmation.reading.questions:
+            raise
+    confirmation.given = replace(confirmation.given, confirm=confirmation.reading.layout)
+    return REQUIRE(confirmation)
+
+
+REQUIRE = Confirmation.require
 
 
 def describe_question(report: FileReport) -> dict[str, Any]:

@@ -147,9 +147,21 @@ AT_DOOR: dict[str, dict[str, Any]] = {
 }
 
 
+def build_lawful_centre(add_person: Callable[..., str]) -> None:
+    add_people({"A1": "Ann", "A2": "Bob"}, {"Nord": "Lille"})
+    add_person("lea", "team_lead", teams=("Nord",))
+    add_person("eve", "evaluator")
+    add_person("zoe", "evaluator")
+    open_gates()
+    accredit("lea", "eve", "zoe")
+    inform("A1")
+
+
 @pytest.fixture
 def door(
-    centre: Path, add_person: Callable[..., str], tmp_path_factory: pytest.TempPathFactory
+    start_from: Callable[..., None],
+    add_person: Callable[..., str],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Callable[[str | None], dict[str, Callable[[], str | None]]]:
     """Make the centre with a contact `c` that breaks a rule (None: none), and its doors:
     each tells why it stays shut, None where it opens.
@@ -157,14 +169,11 @@ def door(
     folder = tmp_path_factory.mktemp("delivered")
     sounds.make(folder / "c.wav")
 
-    def make(code: str | None) -> dict[str, Callable[[], str | None]]:
-        add_people({"A1": "Ann", "A2": "Bob"}, {"Nord": "Lille"})
-        add_person("lea", "team_lead", teams=("Nord",))
-        add_person("eve", "evaluator")
-        add_person("zoe", "evaluator")
-        open_gates()
-        accredit("lea", "eve", "zoe")
-        inform("A1")
+    def make(code: str | None, is_empty: bool = True) -> dict[str, Callable[[], str | None]]:
+        if is_empty:
+            start_from(build_lawful_centre, add_person)
+        else:
+            build_lawful_centre(add_person)
         broken = AT_DOOR.get(code or "", {})
         row = {"advisor_id": "A1", "team": "Nord", "notice_played": True, "talk_seconds": 60.0}
         start = broken.get("local_start", RECENT + timedelta(hours=9))
@@ -304,7 +313,7 @@ def test_an_evaluation_without_evaluator_and_one_behind_a_closed_gate_are_refuse
     text = "contact_id,evaluated_at,grid,score\nc,2026-11-01,Service,80\n"
     assert bring(centre, "evaluations", text) == "gate_closed"
 
-    doors = door(None)
+    doors = door(None, is_empty=False)
 
     assert bring(centre, "evaluations", text) == "no_evaluator"
     assert doors["import"]() is None

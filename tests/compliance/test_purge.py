@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import time as clock
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -364,7 +363,7 @@ def test_the_server_purges_without_anybody_signed_in(closed: Path) -> None:
     program = "import time; from qa_core.ui import asgi; asgi.check_start(); time.sleep(600)"
     store.engine_for(environment.current().database_url).dispose()
     serving = subprocess.Popen(
-        [sys.executable, "-c", program],
+        [*forked_python(), "-c", program],
         cwd=environment.PROJECT,
         env={**os.environ, "QA_HOME": str(closed)},
     )

@@ -16,9 +16,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from builders.long_seeds import leave_to_long
 from builders.platform_files import pick, stage
 from builders.workbooks import XLS, make_ods, make_xlsb
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qa_core.base.errors import Refusal
@@ -277,14 +278,14 @@ RECORDS = st.dictionaries(KEYS, VALUES, min_size=1, max_size=4).filter(
 ITEMS = st.lists(RECORDS, min_size=1, max_size=6)
 
 
-@given(
-    items=ITEMS,
-    form=st.sampled_from(["list", "lines", "envelope", "indented"]),
-    block=st.integers(1, 40),
-)
-def test_objects_come_out_as_they_went_in_however_the_text_is_cut(
-    items: list[dict], form: str, block: int
-) -> None:
+@pytest.mark.parametrize("examples", leave_to_long([30, 200], but=[30]))
+def test_objects_come_out_as_they_went_in_however_the_text_is_cut(examples: int) -> None:
+    forms = st.sampled_from(["list", "lines", "envelope", "indented"])
+    cut = given(items=ITEMS, form=forms, block=st.integers(1, 40))(compare_objects)
+    settings(max_examples=examples)(cut)()
+
+
+def compare_objects(items: list[dict], form: str, block: int) -> None:
     text = {
         "list": json.dumps(items),
         "lines": "\n".join(json.dumps({"id": 1} | item) for item in items),

@@ -19,7 +19,7 @@ import pytest
 import xlsxwriter
 from builders.damaged_files import mutate
 from builders.long_seeds import count_seeds, leave_to_long
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qa_core.base.errors import Refusal
@@ -677,12 +677,17 @@ def test_broken_lines_in_cells_keep_their_line_numbers(tmp_path):
 cells = st.text(st.characters(codec="cp1252", exclude_categories=["Cc", "Cs"]), max_size=12)
 
 
-@settings(
-    max_examples=40,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-@given(data=st.data())
-def test_any_table_in_any_dialect_is_read_back_the_same(tmp_path, monkeypatch, data):
+@pytest.mark.parametrize("examples", leave_to_long([15, 100], but=[15]))
+def test_any_table_in_any_dialect_is_read_back_the_same(tmp_path, monkeypatch, examples):
+    @settings(max_examples=examples)
+    @given(data=st.data())
+    def compare(data):
+        compare_dialect(tmp_path, monkeypatch, data)
+
+    compare()
+
+
+def compare_dialect(tmp_path, monkeypatch, data):
     texts = data.draw(
         st.lists(
             st.tuples(cells, st.text(st.sampled_from('a"\n,;é|'), max_size=5)),

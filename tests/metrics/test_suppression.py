@@ -186,30 +186,28 @@ def test_two_cuts_or_a_cut_under_a_filter_are_refused_with_the_choices(
 
 def test_a_longer_period_shows_what_is_shown_in_each_of_its_months(centre: Path) -> None:
     land_all(
-        of_queue("a", 8, 20, month=3),
         of_queue("a", 8, 10, month=4),
-        of_queue("a", 2, 3, month=5),
-        of_queue("a", 8, 15, month=6),
+        of_queue("a", 8, 20, month=5),
+        of_queue("a", 2, 3, month=6),
     )
     assert shown("csat", "month") == {
-        "2026-03": "ok",
         "2026-04": "ok",
-        "2026-05": "suppressed",
-        "2026-06": "ok",
+        "2026-05": "ok",
+        "2026-06": "suppressed",
     }
 
     def over(first: int, last: int) -> Filters:
         return Filters(Period(date(2026, first, 1), date(2026, last + 1, 1) - timedelta(days=1)))
 
-    assert shown("csat", where=over(3, 4)) == {None: "ok"}
-    assert shown("csat", where=over(4, 5)) == {None: "suppressed"}
-    assert shown("csat", where=over(3, 6)) == {None: "suppressed"}
-    compared = query.measure(EXECUTIVE, ("csat",), where=over(6, 6), compare=over(5, 5).period)
+    assert shown("csat", where=over(4, 5)) == {None: "ok"}
+    assert shown("csat", where=over(5, 6)) == {None: "suppressed"}
+    assert shown("csat", where=over(4, 6)) == {None: "suppressed"}
+    compared = query.measure(EXECUTIVE, ("csat",), where=over(5, 5), compare=over(6, 6).period)
     assert list(compared["status_before"]) == ["suppressed"] and compared["delta"].isna().all()
 
 
-def test_periods_are_whole_months_that_are_over(centre: Path) -> None:
-    land_all(of_queue("a", 8, 20))
+def test_periods_are_whole_months_that_are_over(start_from: Callable[..., None]) -> None:
+    start_from(land_two_queues)
     for period in (
         Period(date(2026, 5, 2), date(2026, 5, 31)),
         Period(date(2026, 5, 1), date(2026, 5, 30)),
@@ -223,7 +221,7 @@ def test_periods_are_whole_months_that_are_over(centre: Path) -> None:
             query.measure(EXECUTIVE, ("csat",), where=MAY, compare=period)
     with pytest.raises(AccessDenied):
         query.measure(EXECUTIVE, ("csat",), ("week",))
-    assert query.measure(EXECUTIVE, ("received",))["n"].tolist() == [160]
+    assert query.measure(EXECUTIVE, ("received",))["n"].tolist() == [320]
 
 
 def test_scores_are_hidden_by_the_advisors_evaluated(centre: Path) -> None:
@@ -261,9 +259,11 @@ def test_every_kpi_that_executives_may_see_is_published_with_three_exceptions() 
     assert unpublished == {"advisor_mean_score", "listened_rate", "spend"}
 
 
-def test_filters_offer_an_executive_no_value_that_is_hidden(centre: Path) -> None:
-    land_all(of_queue("a", 8, 20), of_queue("b", 8, 10), of_queue("small", 2, 6))
-    assert query.find_values(EXECUTIVE, "queue") == [("a", 160)]
+def test_filters_offer_an_executive_no_value_that_is_hidden(
+    start_from: Callable[..., None],
+) -> None:
+    start_from(land_four_queues)
+    assert query.find_values(EXECUTIVE, "queue") == [("a", 160), ("c", 120)]
     with pytest.raises(AccessDenied):
         query.find_values(EXECUTIVE, "team")
 
@@ -423,8 +423,8 @@ SEEDS = (6, 15, 23, 32, 36, 42)
 """Random centres of two months, as each month is published by itself, and of ten to twenty-six
 advisors.
 """
-IN_EACH_RUN = (6, 42)
-"""Those that the tests below ask too."""
+IN_EACH_RUN = (42,)
+"""The one that the tests below ask too."""
 
 
 @pytest.mark.parametrize("seed", leave_to_long(SEEDS, but=IN_EACH_RUN))
@@ -532,7 +532,7 @@ def find_differences(dimensions: tuple[str, ...]) -> tuple[list[str], set[str]]:
 def test_no_other_exit_says_more_than_the_tables_and_one_that_did_would_be_noticed(
     add_centre: Callable[[int], Any], add_person: Callable[..., str]
 ) -> None:
-    add_centre(6)
+    add_centre(42)
     add_person("rex", "executive")
     found, seen = find_differences(("queue", "campaign"))
     assert all("('received', None, None)" in one for one in found), found

@@ -92,11 +92,15 @@ def sent(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("sent")
 
 
-@pytest.fixture
-def old(centre: Path, sent: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A centre of that version, in which numbers stand wherever an id may."""
-    with earlier_version(monkeypatch):
+def fill_as_before(sent: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch, earlier_version(patch):
         fill(sent)
+
+
+@pytest.fixture
+def old(centre: Path, sent: Path, start_from: Callable[..., None]) -> Path:
+    """A centre of that version, in which numbers stand wherever an id may."""
+    start_from(fill_as_before, sent)
     return centre
 
 

@@ -90,7 +90,6 @@ def draw_rooms() -> str:
 
 def find_commands() -> Iterator[tuple[str, Any]]:
     """Find every command of the command line, as its words and its Click command."""
-    import typer
 
     from qa_core.cli.app import build_app
 
@@ -101,7 +100,7 @@ def find_commands() -> Iterator[tuple[str, Any]]:
         elif not command.hidden:
             yield " ".join(words), command
 
-    return walk(typer.main.get_command(build_app()), ())
+    return walk(build_app(), ())
 
 
 def list_commands() -> str:

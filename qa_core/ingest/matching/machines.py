@@ -5,6 +5,7 @@ question where a name, hours or concurrent calls look like a machine.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import duckdb
 
@@ -197,9 +198,18 @@ def _list_names(
     """List the names on contacts where the file does not say who took them."""
     for field in fields:
         if field in staged.columns:
-            rows = f"SELECT DISTINCT {field} FROM staged WHERE {_unsaid(staged)} ORDER BY ALL"
-            names = connection.execute(rows).fetchall()
+            names = _find_names(connection, staged, field)
             yield from ((field, name) for (name,) in names if name)
+
+
+def _find_names(
+    connection: duckdb.DuckDBPyConnection, staged: Staged, *columns: str
+) -> list[tuple[Any, ...]]:
+    """Find the different values of these columns together, once for all who ask."""
+    if columns not in staged.names:
+        rows = f"SELECT DISTINCT {', '.join(columns)} FROM staged WHERE {_unsaid(staged)}"
+        staged.names[columns] = connection.execute(f"{rows} ORDER BY ALL").fetchall()
+    return staged.names[columns]
 
 
 def _unsaid(staged: Staged) -> str:
@@ -214,8 +224,7 @@ def _find_advisors(
     if not fields:
         return []
     text, name = (staged.select_column(field) for field in ADVISOR_COLUMNS)
-    rows = f"SELECT DISTINCT {text}, {name} FROM staged WHERE {_unsaid(staged)} ORDER BY ALL"
-    references = connection.execute(rows).fetchall()
+    references = _find_names(connection, staged, text, name)
     if staged.tireless is None:
         staged.tireless = _find_tireless(connection, staged, f"coalesce({text}, {name})")
     is_rare = len(staged.tireless) <= max(MAX_TIRELESS, MAX_TIRELESS_SHARE * len(references))

@@ -65,6 +65,8 @@ class Staged:
     """Counts of repeated ids (`reused_ids`), once for all who ask; likewise the next."""
     tireless: frozenset[str] | None = None
     """Advisors who seem to answer around the clock or several calls at once (`machines`)."""
+    names: dict[tuple[str, ...], list[tuple[Any, ...]]] = field(default_factory=dict)
+    """Values of columns where the file does not say who took the contact (`machines`)."""
     unused_cells: dict[str, list[str]] = field(default_factory=dict)
     """First cells of columns without a field, masked unless they are dates or short numbers."""
     before: dict[int, dict[str, str]] = field(default_factory=dict)

@@ -39,9 +39,10 @@ def connect(
             "threads": _limit(threads),
             "temp_directory": str(spill_folder),
             "preserve_insertion_order": preserve_order,
-            # Give freed memory back to the machine: by default up to 512 MB of it stay.
-            "allocator_flush_threshold": "1MB",
-            "allocator_bulk_deallocation_flush_threshold": "1MB",
+            # Give freed memory back to the machine: by default up to 512 MB of it stay. With
+            # less than 8 MB, a statement on few rows takes three times as long.
+            "allocator_flush_threshold": "8MB",
+            "allocator_bulk_deallocation_flush_threshold": "8MB",
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
         }
