@@ -29,11 +29,10 @@ def show_week(viewer: Viewer) -> None:
             "This week: {n} advisor needs you", "This week: {n} advisors need you", len(week.needs)
         )
     with cards.card(title, wording.describe_week(week), gap="small"):
-        unheard = [need for need in week.needs if need.is_unheard_only]
         for need in week.needs:
-            if need not in unheard:
+            if not need.is_unheard_only:
                 _show_need(need, texts)
-        if unheard:
+        if unheard := [need for need in week.needs if need.is_unheard_only]:
             _show_unheard(unheard, texts)
         layout.show_button("add", _("Open a plan"), "open_any", coaching_plan.begin, None)
     coaching_plan.show_form(texts)
