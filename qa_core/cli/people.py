@@ -62,10 +62,9 @@ def add(
     yield describe_done(name)
     if one_time:
         yield _("One-time password, shown only now: {secret}", secret=one_time)
-    needed = {Role.TEAM_LEAD: team, Role.ADVISOR: advisor}
-    if not needed.get(role, True):
-        options = {Role.TEAM_LEAD: "--team", Role.ADVISOR: "--advisor"}
-        yield _("Without {option}, {name} sees nothing yet.", option=options[role], name=name)
+    needed = {Role.TEAM_LEAD: ("--team", team), Role.ADVISOR: ("--advisor", advisor)}
+    if role in needed and not needed[role][1]:
+        yield _("Without {option}, {name} sees nothing yet.", option=needed[role][0], name=name)
 
 
 PEOPLE.act("disable", "access.accounts:disable", "Close an account; its sessions end at once.")

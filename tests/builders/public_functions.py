@@ -12,8 +12,8 @@ KNOWS_A_VIEWER = re.compile(r"^def [a-z]\w*\(\s*viewer\b|viewer\.require\(", re.
 
 
 def find_public_functions() -> Iterator[tuple[str, ast.FunctionDef]]:
-    """Find those of each file in which a function is given a viewer first, or requires something
-    of one, each with its module: `metrics.kpi.measure` for qa_core/metrics/kpi/measure.py.
+    """Find the public functions of files that use a viewer, each with its module:
+    `metrics.kpi.measure` for qa_core/metrics/kpi/measure.py.
     """
     for path in sorted((PROJECT / "qa_core").rglob("*.py")):
         module = ".".join(path.relative_to(PROJECT / "qa_core").with_suffix("").parts)

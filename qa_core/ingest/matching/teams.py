@@ -4,7 +4,6 @@ import duckdb
 import sqlalchemy as sa
 
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_
 from qa_core.files.header_text import simplify
 from qa_core.ingest.staging.staged import Staged
 from qa_core.storage.records.people import Team
@@ -31,11 +30,14 @@ def find_teams(
     for team, given in connection.execute(pairs).fetchall():
         known = sites_by_team.get(team) or given
         if given and simplify(known) != simplify(given):
-            message = N_(
+            raise Refusal(
+                "several_sites",
                 "The team {team} is on the sites {sites}. A team has one site, which decides who "
-                "sees its figures. Give the teams different names, or leave the sites out."
+                "sees its figures. Give the teams different names, or leave the sites out.",
+                options=(_leave_out(staged, "site"),),
+                team=team,
+                sites=f"{known}, {given}",
             )
-            raise _refuse(staged, "site", message, team=team, sites=f"{known}, {given}")
         sites_by_team[team] = found[team] = known
     return found
 
@@ -48,14 +50,15 @@ def _require_one_team(connection: duckdb.DuckDBPyConnection, staged: Staged) -> 
         f"GROUP BY {advisor}, {starts_on} HAVING count(DISTINCT team) > 1 ORDER BY 1"
     ).fetchone()
     if several:
-        message = N_(
+        raise Refusal(
+            "several_teams",
             "{advisor} is in the teams {teams} at once. Say from when in a column, keep one row "
-            "each, or leave the teams out."
+            "each, or leave the teams out.",
+            options=(_leave_out(staged, "team"),),
+            advisor=several[0],
+            teams=several[1],
         )
-        raise _refuse(staged, "team", message, advisor=several[0], teams=several[1])
 
 
-def _refuse(staged: Staged, field: str, message: str, **params: str) -> Refusal:
-    column = staged.mapping.get(field, field)
-    code = "several_sites" if field == "site" else "several_teams"
-    return Refusal(code, message, options=(f"--map ignore={column}",), **params)
+def _leave_out(staged: Staged, field: str) -> str:
+    return f"--map ignore={staged.mapping.get(field, field)}"

@@ -149,7 +149,8 @@ def _is_no_criterion(header: Header) -> bool:
     is_weight = _WEIGHT.match(header.words) and not _WEIGHED.search(header.text)
     return (
         _is_score(header)
-        or header.words in _NO_CRITERIA | _OTHER_EVALUATIONS
+        or header.words in _NO_CRITERIA
+        or header.words in _OTHER_EVALUATIONS
         or header.words.partition(" ")[0] in COUNTS
         or bool(is_weight)
         or not any(map(str.isalnum, header.words))

@@ -157,9 +157,9 @@ def _claim_average(columns: dict[str, Column], index: int, header: str) -> None:
         header_matching.parse_header(_AVERAGE.sub(" ", header_matching.parse_header(header).words)),
         header_matching.build_vocabulary(FIELDS),
     )
-    averages = dict(AVERAGES.values())
-    if hit and (hit[0].name in AVERAGES or hit[0].name in averages):
-        average = AVERAGES.get(hit[0].name, (hit[0].name,))[0]
+    name = hit[0].name if hit else ""
+    average, _count = AVERAGES.get(name, (name, ""))
+    if average in dict(AVERAGES.values()):
         columns.setdefault(
             average, Column(PROFILE.get_field(average), index, header_matching.parse_header(header))
         )

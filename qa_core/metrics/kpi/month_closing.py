@@ -223,7 +223,7 @@ def _count(
     build: Build = _add_sums,
 ) -> dict[Cut, list[tuple[tuple[Any, ...], Record]]]:
     """Count the cells of each cut: in one statement, but for means of advisors, which differ
-    by what they are cut by.
+    by what they are cut by. `build`: the statement over the groups of a question.
     """
 
     def run(question: MetricQuery) -> list[Record]:
