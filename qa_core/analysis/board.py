@@ -139,10 +139,7 @@ def find_figures(viewer: Viewer, choice: str = DEFAULT) -> BoardFigures | None:
 
 def describe_period(figures: BoardFigures) -> str:
     """Name the months of the sheet, and the first day of the data if that is later."""
-    text = formatting.period(figures.period)
-    if figures.period.first_day >= figures.first_day:
-        return text
-    return formatting.late_start(text, figures.first_day)
+    return formatting.period_of_data(figures.period, figures.first_day)
 
 
 def describe_scope(figures: BoardFigures) -> str:

@@ -188,15 +188,12 @@ def _build(
     compare: Period | None = None,
 ) -> Digest:
     """Build a digest. `compare`: the period before, where the link names its own days."""
-    text = formatting.period(period)
-    if compare is not None:
-        before = formatting.period(compare)
-        text = _("{period}, compared with {before}", period=text, before=before)
+    data_start, _last_day = query.data_span(viewer)
     days = {"period": "days", "from": period.first_day, "to": period.last_day}
     return Digest(
         f"{title} – {formatting.period(period)}",
         title,
-        text,
+        formatting.period_of_data(period, data_start, compare),
         tuple(MailSection(name, tuple(map(clean, lines))) for name, lines in sections if lines),
         _("Open in Écoute"),
         page,

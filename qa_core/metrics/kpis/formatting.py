@@ -229,9 +229,16 @@ def period(span: Period) -> str:
     return f"{day(first, year=first.year != last.year)} – {day(last, year=True)}"
 
 
-def late_start(text: str, first_day: date) -> str:
-    """Add to the name of a period the later day on which the data starts."""
-    return _("{period}; data starts on {day}", period=text, day=day(first_day, year=True))
+def period_of_data(span: Period, first_day: date, compare: Period | None = None) -> str:
+    """Format a period with the first day of the data, if that is later; else with the period
+    compared with.
+    """
+    text = period(span)
+    if span.is_bounded and span.first_day < first_day:
+        return _("{period}; data starts on {day}", period=text, day=day(first_day, year=True))
+    if compare:
+        return _("{period}, compared with {before}", period=text, before=period(compare))
+    return text
 
 
 def listing(words: Iterable[str]) -> str:

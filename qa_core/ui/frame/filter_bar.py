@@ -191,16 +191,10 @@ def show_title(title: str, period: Period | None = None) -> None:
         st.title(title, anchor=False)
         if not state.has_data:
             return
-        text = formatting.period(period) if period else state.period_title
-        starts_late = (
-            period is None
-            and state.where.period.is_bounded
-            and state.where.period.first_day < state.first_day
-        )
-        if starts_late:
-            text = formatting.late_start(text, state.first_day)
-        elif period is None and state.compare:
-            text = _("{period}, compared with {before}", period=text, before=state.compare_title)
+        if period:
+            text = formatting.period(period)
+        else:
+            text = formatting.period_of_data(state.where.period, state.first_day, state.compare)
         if period is None and state.is_cut_short:
             text = _(
                 "{period}; complete days until {day}, totals are provisional",
