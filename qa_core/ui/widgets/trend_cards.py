@@ -9,7 +9,7 @@ from qa_core.access.roles import Viewer
 from qa_core.analysis import chart_titles, charts
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.series import Series, build_series
-from qa_core.base.i18n import _
+from qa_core.base.i18n import _, uncapitalise
 from qa_core.metrics import query
 from qa_core.metrics.kpis import Kpi, formatting, get_kpi, periods
 from qa_core.metrics.kpis.dimensions import Filters, Period
@@ -158,7 +158,7 @@ def _describe(
 ) -> str:
     parts = [describe_grain(series.kpi, series.grain)]
     if series.points["low"].notna().any():
-        parts.append(_("▒ 95 % interval"))
+        parts.append("▒ " + uncapitalise(_("95 % interval")))
     if series.control:
         parts += [_("― usual level"), _("┄ control limits")]
     if series.signal_severities:
@@ -169,6 +169,6 @@ def _describe(
         value = formatting.value(targets[-1].value, series.kpi.unit, currency)
         parts.append("╍ " + _("target {value}", value=value))
     if series.points["provisional"].any():
-        parts.append(_("⋯ provisional"))
+        parts.append("⋯ " + _("provisional"))
     # A mark and its words stay on one line.
     return " · ".join([parts[0], *(part.replace(" ", formatting.NO_BREAK) for part in parts[1:])])
