@@ -159,7 +159,7 @@ def build_lines(figures: BoardFigures) -> list[BoardLine]:
         kpi, trend = get_kpi(row.kpi), figures.trend
         currency = getattr(row, "currency", None)
         if isinstance(currency, str):
-            trend = trend[(trend["kpi"] != kpi.key) | (trend["currency"] == currency)]
+            trend = trend[(trend["kpi"] != kpi.key) | (trend.get("currency") == currency)]
         else:
             currency = figures.currency
         series = build_series(

@@ -152,6 +152,20 @@ def test_each_currency_has_a_line_with_its_own_trend(centre: Path) -> None:
     }
 
 
+def test_costs_in_two_currencies_of_which_a_manager_has_no_contact_have_no_data(
+    centre: Path,
+) -> None:
+    land_months([32] * 3)
+    land_spend([(f"{FIRST}", "google", "Spring", 4.0, money) for money in ("EUR", "CHF")])
+    manager = Viewer("mia", Role.MANAGER, managed_teams=("North",))
+    figures = board.find_figures(manager, "3m")
+    costs = [line for line in board.build_lines(figures) if line.kpi.key == "cost_per_resolved"]
+    assert [(line.currency, line.value) for line in costs] == [
+        ("CHF", "no data"),
+        ("EUR", "no data"),
+    ]
+
+
 def test_the_pdf_is_one_page_of_vectors_in_the_readers_language(centre: Path) -> None:
     land_months([32])
     publish()

@@ -153,13 +153,18 @@ def test_a_profile_can_be_asked_for_and_an_unknown_one_is_refused(centre: Path) 
 def test_the_customer_of_an_outgoing_call_is_the_number_called(centre: Path) -> None:
     """Only a caller is in `Numéro appelant` and `ANI`: the centre itself, where it calls."""
     find_key = Pseudonyms.current().find_key
-    for caller, called in (("Numéro appelant", "Numéro appelé"), ("ANI", "DNIS")):
+    for caller, called, columns in (
+        ("Numéro appelant", "Numéro appelé", {}),
+        ("ANI", "DNIS", {}),
+        ("Caller Number", "Dialed Number", {"tracking_number": "Dialed Number"}),
+    ):
         _staged, rows = stage(
             centre,
             "calls.csv",
             f"Call ID,Start time,Direction,{caller},{called}\n"
             "C1,2026-03-20 09:00:00,Inbound,0612345601,0187654321\n"
             "C2,2026-03-20 09:10:00,Outbound,0187654321,0612345602\n",
+            columns=columns,
         )
         assert [row["customer_key"] for row in rows] == [
             find_key("0612345601"),

@@ -187,8 +187,7 @@ def test_a_contact_dated_years_ahead_among_many_is_shown(centre: Path) -> None:
     assert report.as_json()["plausibility"] == [
         {
             "code": "in_the_future",
-            "message": "1 contacts begin after today: are their dates right? Pages end on the last "
-            "one.",
+            "message": "Contacts that begin after today: 1. Are their dates right?",
             "value": 1,
         }
     ]
@@ -238,6 +237,12 @@ MARKS = """Contact ID,Agent,Evaluator,Evaluated at,Welcome,Listening,Solution,Sc
 C1,Ann,Eve,2026-03-20 09:00:00,5,4,3,12
 C2,Bob,Eve,2026-03-20 10:00:00,2,0,4,6
 """
+
+
+def test_a_ticket_number_beside_answers_is_no_criterion(centre: Path) -> None:
+    marks = "Ticket Number,Agent,Evaluator,Date,Greeting\n500123,Ann,Eve,2026-03-20,Yes\n"
+    [report] = ingest.run(Viewer.SYSTEM, "evaluations", [write(centre, "marks.csv", marks)])
+    assert not report.reading.questions
 
 
 def test_criteria_without_a_maximum_are_one_question_whose_answers_show_the_score(

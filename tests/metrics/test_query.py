@@ -298,6 +298,7 @@ def test_a_contact_dated_in_the_future_does_not_move_every_period(
     environment.find_drill_file().touch()
     monkeypatch.setenv("QA_CLOCK", "2026-05-08T12:00")
     assert query.data_span(LEAD) == (date(2026, 5, 4), date(2026, 5, 8))
+    assert query.data_through(LEAD).date() == date(2026, 5, 8)
     # A file whose days are all later is looked at as it is.
     monkeypatch.setenv("QA_CLOCK", "2026-04-30T12:00")
     assert query.data_span(LEAD) == (date(2026, 5, 4), date(2026, 5, 11))

@@ -8,6 +8,7 @@ import tomllib
 
 import pytest
 import sqlalchemy as sa
+from builders import centres, listening_centre
 from builders.drafts import BEST, SERVICE, draw, evaluation_of, room, viewer_of
 from builders.import_files import bring
 from test_evaluate_page import texts
@@ -217,6 +218,24 @@ def test_a_score_alone_from_a_file_says_why_it_is_not_corrected_here(
     assert "This evaluation was imported" in said(app)
     with pytest.raises(AccessDenied):
         corrections.get_correction_base(viewer_of("eve"), imported()[0])
+
+
+def test_an_advisor_sees_the_criteria_of_a_scorecard_without_sections(
+    room, tmp_path, open_app, add_person
+) -> None:
+    add_person("ana", "advisor", advisor_id="A1")
+    centres.add_people({"A2": "Ben"}, {})
+    centres.land([centres.contact("2026-03-02 11:00", "c", advisor_id="A2")], "other")
+    listening_centre.inform("A2")
+    file = "contact_id,advisor,evaluator,evaluated_at,grid,criterion,points,possible\n"
+    of_another = "c,A2,eve,2026-03-04 10:00,Old,Opening,2,2\n"
+    bring(
+        tmp_path, "evaluations", f"{file}{of_another}a,A1,eve,2026-03-05 10:00,Old,Farewell,1,2\n"
+    )
+
+    news = said(open_app("ana", "my_quality"))
+
+    assert "Score by criterion" in news and "No evaluation in this period" not in news
 
 
 def imported() -> list[int]:

@@ -101,6 +101,8 @@ DIRECTION = build_pattern("direction_header")
 """Header of a column that says nothing but the direction."""
 _CALLER = re.compile(r"\b(?:appelante?|ani|cli|present\w+|calling|caller|chiamante|llamante)\b")
 """Header of the customer's number that holds the centre's own where the centre calls."""
+_DIALLED = re.compile(r"^(?!.*track).*\b(?:dnis|diall?ed|called|compose|appele)\b")
+"""Header of a tracking number that holds the customer's where the centre calls."""
 _FROM_US = (Direction.OUTBOUND, Direction.INTERNAL)
 _PHONE = r"^\+?[\d\s().-]{8,}$"
 _FIRST_NAME = build_pattern("first_name")
@@ -642,19 +644,22 @@ def _build_people(
         columns["advisor"] = columns.pop("advisor_name")
     elif context.has("advisor_name"):
         columns["advisor"] = pc.coalesce(columns["advisor"], columns["advisor_name"])
+    called_field = _find_called(context)
+    ways = context.options.only.get("direction") if direction is None else direction
+    is_from_us = np.isin(np.full(len(batch), ways, object), _FROM_US)
+    if called_field in columns:
+        columns[called_field] = pc.if_else(
+            is_from_us, pa.scalar(None, pa.string()), columns[called_field]
+        )
     if context.has("customer"):
         customer = _read_party(context, batch, "customer")
-        if name := _find_called(context):
-            ways = context.options.only.get("direction") if direction is None else direction
-            is_from_us = np.isin(np.full(len(batch), ways, object), _FROM_US)
+        if called_field and _CALLER.search(simplify(context.get_header("customer"))):
             called = map_texts(
-                lambda text: text if _is_number(text) else None, batch.read_text(name)
+                lambda text: text if _is_number(text) else None, batch.read_text(called_field)
             )
             customer = pc.if_else(is_from_us, called, customer)
-            if name in columns:
-                columns[name] = pc.if_else(is_from_us, pa.scalar(None, pa.string()), columns[name])
         columns["customer_key"] = context.pseudonyms.find_keys(customer)
-    elif context.has("caller") or context.has("called"):
+    elif context.has("caller") or called_field:
         customer, extension = _find_parties(context, batch, direction)
         columns["customer_key"] = context.pseudonyms.find_keys(customer)
         if "advisor" not in columns:
@@ -667,10 +672,10 @@ def _is_first_name(context: FileContext) -> bool:
 
 
 def _find_called(context: FileContext) -> str | None:
-    """Find the field of the called number, where the customer's column holds the caller."""
-    if not _CALLER.search(simplify(context.get_header("customer"))):
-        return None
-    if context.has("tracking_number") and context.get_header("tracking_number") == "DNIS":
+    """Find the field of the called number."""
+    if context.has("tracking_number") and _DIALLED.search(
+        simplify(context.get_header("tracking_number"))
+    ):
         return "tracking_number"
     return "called" if context.has("called") else None
 
@@ -692,7 +697,8 @@ def _find_parties(
     """Find, of caller and called, the number outside and the extension."""
     empty = [None] * len(batch)
     callers = _read_party(context, batch, "caller").to_pylist() if context.has("caller") else empty
-    called = batch.read_text("called").to_pylist() if context.has("called") else empty
+    name = _find_called(context)
+    called = batch.read_text(name).to_pylist() if name else empty
     customers, extensions = [], []
     stated = context.options.only.get("direction")
     ways = [stated] * len(batch) if direction is None else direction

@@ -29,8 +29,7 @@ def data_through(viewer: Viewer) -> datetime | None:
 
 def data_span(viewer: Viewer) -> tuple[date, date] | None:
     """Find the first and the last day that the viewer may look at, by the centre's
-    clock; None while the lake is empty. It ends today, whatever contacts are dated later,
-    unless all of them are: a wrong date in a file does not move every period.
+    clock; None while the lake is empty.
 
     For an executive, those that are published, from the first day with data on; while none
     is, the last is before the first.
@@ -42,8 +41,7 @@ def data_span(viewer: Viewer) -> tuple[date, date] | None:
         begins_there = span is not None and span[0].replace(day=1) == first
         return span[0] if begins_there else first, last
     if span is None or not viewer.needs_suppression:
-        today = environment.today()
-        return (span[0], min(span[1], today)) if span and span[0] <= today else span
+        return span
     return span[0], span[0].replace(day=1) - timedelta(days=1)
 
 
@@ -55,9 +53,11 @@ def find_published() -> tuple[date, date] | None:
     return (months[0].first_day, months[1].last_day) if all(months) else None
 
 
-def find_span() -> tuple[date, date] | None:
-    """Find the first and the last day of the whole lake, unscoped: for this room only."""
-    span = _find_moments()
+def find_span(whole: bool = False) -> tuple[date, date] | None:
+    """Find the first and the last day of the whole lake, unscoped: for this room only.
+    `whole`: with what is dated in the future.
+    """
+    span = _find_moments(whole)
     return (span[0].date(), span[1].date()) if span else None
 
 
@@ -80,8 +80,8 @@ def _require_role(viewer: Viewer) -> None:
         raise AccessDenied()
 
 
-def _find_moments() -> tuple[datetime, datetime] | None:
-    spans = [span for name in ("contacts", "intervals") if (span := lake.span(name))]
+def _find_moments(whole: bool = False) -> tuple[datetime, datetime] | None:
+    spans = [span for name in ("contacts", "intervals") if (span := lake.span(name, whole))]
     if not spans:
         return None
     first, last = min(first for first, _ in spans), max(last for _, last in spans)

@@ -129,7 +129,7 @@ def list_whole_months(period: Period) -> list[date]:
 
     Before the first and after the last day of the data, nothing is missing.
     """
-    span = data_span.find_span()
+    span = data_span.find_span(whole=True)
     if span is None:
         return []
     first, last = (
@@ -252,7 +252,7 @@ class _Plan:
 
 def _plan(question: MetricQuery, build: Build) -> _Plan | None:
     """Plan what to take from what was kept; None where too little of the period can be."""
-    span, period = data_span.find_span(), question.where.period
+    span, period = data_span.find_span(whole=True), question.where.period
     if span is None:
         return None
     newest = data_span.find_last_contact_day()

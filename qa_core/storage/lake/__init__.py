@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qa_core.base import environment
 from qa_core.storage.lake import damage, tables
 from qa_core.storage.lake.before_images import undo
 from qa_core.storage.lake.damage import find_damage, find_strays
@@ -60,12 +61,16 @@ def find_lineage(name: str, month: str) -> int:
     return tables.join_lineages(tables.snapshot(name).parts_of(month))
 
 
-def span(name: str = "contacts") -> tuple[datetime, datetime] | None:
+def span(name: str = "contacts", whole: bool = False) -> tuple[datetime, datetime] | None:
     """Find the first and the last start of the contacts (or intervals), in UTC; None of
-    an empty table.
+    an empty table. Unless `whole`, it ends now, whatever is dated later, unless all of it is:
+    a wrong date in a file neither moves a period nor completes a repeat window.
     """
     parts = tables.snapshot(name).parts
-    return (min(part.first for part in parts), max(part.last for part in parts)) if parts else None
+    moment = environment.now().replace(tzinfo=None)
+    past = [] if whole else [part for part in parts if part.first <= moment]
+    ends = [(part.first, min(part.last, moment) if past else part.last) for part in past or parts]
+    return (min(first for first, _ in ends), max(last for _, last in ends)) if ends else None
 
 
 def versions() -> tuple[int, ...]:

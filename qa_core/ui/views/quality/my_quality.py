@@ -106,17 +106,22 @@ def show_evaluations(viewer: Viewer, state: FilterState, news: News) -> None:
 
 
 def _show_sections(viewer: Viewer, state: FilterState) -> None:
-    """Show the parts of the scorecard over the longer period: a month has few evaluations."""
-    frame = cached.measure(viewer, ("evaluation_score",), ("section",), state.trend)
-    frame = frame[frame["section"].notna() & frame["value"].notna()]
-    if frame.empty:
+    """Show the parts of the scorecard over the longer period: a month has few evaluations.
+    Imported scorecards may have criteria alone.
+    """
+    for part in ("section", "criterion"):
+        frame = cached.measure(viewer, ("evaluation_score",), (part,), state.trend)
+        frame = frame[frame[part].notna() & frame["value"].notna()]
+        if not frame.empty:
+            break
+    else:
         cards.card(_("No evaluation in this period"))
         return
     texts = scorecard_texts.find_scorecard_texts(viewer)
-    frame = frame.sort_values("value", ascending=False).assign(key=lambda rows: rows["section"])
-    frame["label"] = [texts.name("section", key) for key in frame["section"]]
+    frame = frame.sort_values("value", ascending=False).assign(key=lambda rows: rows[part])
+    frame["label"] = [texts.name(part, key) for key in frame[part]]
     best, worst = frame.iloc[0], frame.iloc[-1]
-    finding = _("No section stands out")
+    finding = _("No section stands out") if part == "section" else _("Score by criterion")
     # Comparisons with a missing end are False.
     if len(frame) > 1 and worst["high"] < best["low"]:
         finding = _(
