@@ -56,8 +56,7 @@ def show_extra(extra: Extra) -> None:
     """Show what the address adds, as buttons that remove it."""
     for dimension, values in extra:
         names = formatting.listing(formatting.name(dimension, value) for value in values)
-        title = _(dimensions.get_dimension(dimension).title)
-        url_state.show_removable(dimension, f"{title}: {names}")
+        url_state.show_removable(dimension, f"{formatting.title(dimension)}: {names}")
 
 
 def narrow(where: dimensions.Filters, extra: Extra) -> dimensions.Filters:

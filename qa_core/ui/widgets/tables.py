@@ -10,7 +10,6 @@ from streamlit import column_config
 
 from qa_core.base.i18n import _, ngettext
 from qa_core.metrics.kpis import Unit, formatting, get_kpi
-from qa_core.metrics.kpis.dimensions import get_dimension
 from qa_core.ui.frame.filter_bar import FilterState
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import cards, explain_link
@@ -59,8 +58,8 @@ def name_column(heading: str, value: Callable[[Any], Any], width: Width = 150) -
 
 def dimension_column(dimension: str, width: Width = 150) -> TableColumn:
     """Build the column that names the values of a dimension, one per line."""
-    title = _(get_dimension(dimension).title)
-    return name_column(title, lambda value: formatting.name(dimension, value), width)
+    heading = formatting.title(dimension)
+    return name_column(heading, lambda value: formatting.name(dimension, value), width)
 
 
 def text_column(heading: str, value: Callable[[Any], Any], width: Width = None) -> TableColumn:

@@ -205,13 +205,14 @@ def show_too_few() -> None:
 def show_table(viewer: Viewer, state: FilterState, clock: Clock) -> None:
     """Show all figures by half-hour, weekday or channel; a click opens the contacts."""
     cuts = [clock.grain, "weekday", "channel"] if clock.grain else ["channel"]
-    cuts = [cut for cut in cuts if state.may_cut(viewer, cut)]
-    if not cuts:
+    titles = state.name_cuts(viewer, cuts)
+    if not titles:
         cards.show_one_cut(_("Side by side"))
         return
-    titles = {key: _(dimensions.get_dimension(key).title) for key in cuts}
     with cards.card(_("Side by side")):
-        cut = segmented_choice.ask("by", _("Break down by"), titles) if len(cuts) > 1 else cuts[0]
+        cut = next(iter(titles))
+        if len(titles) > 1:
+            cut = segmented_choice.ask("by", _("Break down by"), titles)
         by = tables.index_rows(read_cut(viewer, state, cut), cut)
         values = [value for value in by if by[value]["received"].n]
         if cut == "channel":
@@ -252,9 +253,7 @@ def _columns(
 
     change = of("service_level", "delta")
     return [
-        tables.text_column(
-            _(dimensions.get_dimension(cut).title), lambda value: formatting.name(cut, value), 110
-        ),
+        tables.text_column(formatting.title(cut), lambda value: formatting.name(cut, value), 110),
         tables.kpi_column("received", lambda value: by[value]["received"], 72),
         tables.number_text_column(_(PER[cut]), mean) if cut in PER else None,
         rate("answer_rate"),

@@ -238,8 +238,9 @@ def _ask_more(viewer: Viewer) -> dict[str, Any]:
             values = cached.find_values(viewer, dimension)
             known = [value for value, _count in values if value is not None]
         titles = {value: formatting.name(dimension, value) for value in known}
-        label = _(dimensions.get_dimension(dimension).title)
-        content[dimension] = layout.select_many(column, label, titles, placeholder=_("All"))
+        content[dimension] = layout.select_many(
+            column, formatting.title(dimension), titles, placeholder=_("All")
+        )
     left, middle, right = st.columns(3)
     content["minimum_seconds"] = left.number_input(_(FIELDS["minimum_seconds"]), 0, 86_400, 30)
     content["maximum_seconds"] = middle.number_input(

@@ -9,7 +9,7 @@ import streamlit as st
 from qa_core.access.roles import Viewer
 from qa_core.analysis import note_texts
 from qa_core.base.i18n import N_, _, ngettext
-from qa_core.metrics.kpis import dimensions, formatting, periods
+from qa_core.metrics.kpis import formatting, periods
 from qa_core.metrics.kpis.declaration import SPEND_DIMENSIONS
 from qa_core.ui.frame import cached
 from qa_core.ui.frame.filter_bar import FilterState
@@ -124,7 +124,7 @@ def describe_basis(viewer: Viewer, state: FilterState, by: tables.Rows, dimensio
     whole = sum(counts.values())
     return _(
         "{dimension}: known for {n} of {whole} contacts.",
-        dimension=_(dimensions.get_dimension(dimension).title),
+        dimension=formatting.title(dimension),
         n=formatting.number(whole - counts.get(None, 0)),
         whole=formatting.number(whole),
     )
@@ -184,7 +184,7 @@ def show_costs(viewer: Viewer, state: FilterState, dimension: str) -> None:
     currencies = sorted({line.currency for line in lines if line.currency})
     caption = describe_attribution(viewer, state)
     if by != dimension:
-        asked = _(dimensions.get_dimension(dimension).title).lower()
+        asked = formatting.title(dimension).lower()
         instead = _("By campaign: the cost by {dimension} is not known.", dimension=asked)
         caption = f"{instead} {caption}".strip()
     with cards.card(_describe_costs(lines), caption, is_stretched=True):
@@ -291,9 +291,7 @@ def _cost_columns(dimension: str, currencies: Sequence[str]) -> list[tables.Tabl
     has_several = len(currencies) > 1
     return [
         tables.name_column(
-            _(dimensions.get_dimension(dimension).title),
-            lambda line: line.name,
-            144 if has_several else 168,
+            formatting.title(dimension), lambda line: line.name, 144 if has_several else 168
         ),
         tables.text_column(_("Currency"), lambda line: line.currency, 60) if has_several else None,
         money("spend"),

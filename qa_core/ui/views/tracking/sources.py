@@ -7,7 +7,7 @@ import streamlit as st
 from qa_core.access.roles import Viewer
 from qa_core.analysis import attention
 from qa_core.base.i18n import _
-from qa_core.metrics.kpis import dimensions, formatting
+from qa_core.metrics.kpis import formatting
 from qa_core.ui.frame import cached
 from qa_core.ui.frame.filter_bar import FilterState
 from qa_core.ui.views.tracking import source_numbers, source_steps, source_tables
@@ -20,11 +20,7 @@ MAX_ITEMS = 6
 def show(viewer: Viewer, state: FilterState) -> None:
     """Show the whole page: the answer, and the sections that a reader can open."""
     _show_tiles(viewer, state)
-    titles = {
-        key: _(dimensions.get_dimension(key).title)
-        for key in source_steps.DIMENSIONS
-        if state.may_cut(viewer, key)
-    }
+    titles = state.name_cuts(viewer, source_steps.DIMENSIONS)
     if not titles:
         cards.show_one_cut(_("Sources"))
         return
