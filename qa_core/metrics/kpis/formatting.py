@@ -37,9 +37,9 @@ def heading(kpi: Kpi) -> str:
     return _(kpi.heading or kpi.short_title or kpi.title)
 
 
-def title(dimension: str) -> str:
+def dimension(key: str) -> str:
     """Return the title of a dimension."""
-    return _(get_dimension(dimension).title)
+    return _(get_dimension(key).title)
 
 
 def is_missing(value: object) -> bool:

@@ -74,9 +74,9 @@ class FilterState:
         """Return whether the viewer sees figures under these filters by that dimension."""
         return viewer.can_cut_by(dimension) and query.may_cut(viewer, self.where, dimension)
 
-    def name_cuts(self, viewer: Viewer, dimensions: Iterable[str]) -> dict[str, str]:
-        """Return the titles of those of the dimensions that `may_cut` allows."""
-        return {key: formatting.title(key) for key in dimensions if self.may_cut(viewer, key)}
+    def name_cuts(self, viewer: Viewer, offered: Iterable[str]) -> dict[str, str]:
+        """Return the titles of the dimensions offered that `may_cut` allows."""
+        return {key: formatting.dimension(key) for key in offered if self.may_cut(viewer, key)}
 
     @property
     def has_data(self) -> bool:
@@ -357,7 +357,7 @@ def _ask_values(
     selected = st.session_state[dimension] = [
         key for key in st.session_state.get(dimension) or [] if key in titles
     ]
-    title = formatting.title(dimension)
+    title = formatting.dimension(dimension)
     widget: dict[str, Any] = {"key": dimension}
     if viewer.needs_suppression:
         widget |= {"on_change": _keep_one, "args": (dimension, tuple(selected))}

@@ -189,9 +189,7 @@ def _open_token(request: Request) -> Viewer:
             "no_token",
             N_("Send the token in the header Authorization only, after the word Bearer."),
         )
-    address = request.client.host if request.client else ""
-    origin = browser.build({}, dict(request.headers), address)
-    viewer = service_tokens.open_token(secret, origin)
+    viewer = service_tokens.open_token(secret, browser.build_for(request))
     LIMITS.take(viewer.username)
     return viewer
 

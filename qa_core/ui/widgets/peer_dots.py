@@ -30,14 +30,15 @@ def read_group(viewer: Viewer, state: FilterState, key: str, dimension: str) -> 
     if group is None:
         least = peers.find_minimum(kpi)
         caption = _("Needs two with at least {n} values each in this period.", n=least)
-        cards.card(_("{title}: nothing to compare with", title=cards.title_of(kpi)), caption)
+        title = _("{title}: nothing to compare with", title=formatting.short_title(kpi))
+        cards.card(title, caption)
     return group
 
 
 def show_bands(group: Group, on_select: Callback, with_shrunk: bool = False) -> None:
     """Show dots and intervals, band by band and by name, never in an order of merit."""
     kpi, names = group.kpi, {peer.name: peer.name for peer in group.peers}
-    title = cards.title_of(kpi)
+    title = formatting.short_title(kpi)
     drawn = _choose(group.peers)
     frame = _frame(group, drawn)
     figure = charts.build_dots(

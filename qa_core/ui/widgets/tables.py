@@ -1,7 +1,9 @@
 """Tables: columns with their values and look, lines to compare and to click."""
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
 import pandas as pd
@@ -58,7 +60,7 @@ def name_column(heading: str, value: Callable[[Any], Any], width: Width = 150) -
 
 def dimension_column(dimension: str, width: Width = 150) -> TableColumn:
     """Build the column that names the values of a dimension, one per line."""
-    heading = formatting.title(dimension)
+    heading = formatting.dimension(dimension)
     return name_column(heading, lambda value: formatting.name(dimension, value), width)
 
 
@@ -71,10 +73,14 @@ def text_column(heading: str, value: Callable[[Any], Any], width: Width = None) 
 def day_text_column(
     heading: str, value: Callable[[Any], Any], width: Width = None, missing: str | None = None
 ) -> TableColumn:
-    """Build a column of days as text; `missing`: the text where there is none."""
+    """Build a column of days, or of the days of moments, as text; `missing`: the text where
+    there is none.
+    """
 
     def describe(line: Any) -> str | None:
         day = value(line)
+        if isinstance(day, datetime):
+            return formatting.local_day(day)
         return formatting.day(day, year=True) if day else missing
 
     return text_column(heading, describe, width)
@@ -178,20 +184,20 @@ def show(
     on_line: Callable[[Line], None] | None = None,
     height: int | None = None,
     room: int | None = FULL,
-    **options: Any,
+    is_choice: bool = False,
 ) -> Any:
     """Show a table of these lines, or that there are none; columns that are None are left
     out.
 
     `on_line`: what a click on a line does. `height`: beyond it the table scrolls. `room`:
     pixels on a small screen, where long texts wrap so that no column is out of sight (None:
-    the columns say their widths, and texts are cut off).
-    `options` go to `st.dataframe` instead of the defaults; returns what it returns.
+    the columns say their widths, and texts are cut off). `is_choice`: for `choose`, which
+    reads what `st.dataframe` returns.
     """
     if not lines:
         st.caption(_("None yet."))
         return None
-    if on_line or "on_select" in options:
+    if on_line or is_choice:
         st.caption(_("Select a row to open it."))
     shown = [column for column in columns if column is not None]
     frame = pd.DataFrame(
@@ -199,13 +205,9 @@ def show(
     )
     widths, row_height = ({}, ROW_HEIGHT) if room is None else _find_widths(shown, frame, room)
     fits = height is None or row_height * len(lines) + ROW_HEIGHT <= height
-    usual = {
-        "on_select": (lambda: _open(key, lines, on_line)) if on_line else "ignore",
-        "selection_mode": "single-cell",
-        "row_height": row_height,
-        "height": "content" if fits else height,
-        "placeholder": "–",
-    }
+    on_select: Any = "rerun" if is_choice else "ignore"
+    if on_line:
+        on_select = functools.partial(_open, key, lines, on_line)
     return st.dataframe(
         frame,
         column_config={
@@ -215,8 +217,21 @@ def show(
         },
         hide_index=True,
         key=key,
-        **usual | options,
+        on_select=on_select,
+        selection_mode="single-row" if is_choice else "single-cell",
+        row_height=row_height,
+        height="content" if fits else height,
+        placeholder="–",
     )
+
+
+def choose(
+    lines: Sequence[Line], columns: Sequence[TableColumn | None], key: str, **options: Any
+) -> Line | None:
+    """Show a table to select a line from, and return that line; `options` go to `show`."""
+    shown = show(lines, columns, key, is_choice=True, **options)
+    rows = shown["selection"]["rows"] if shown else []
+    return lines[rows[0]] if rows and rows[0] < len(lines) else None
 
 
 def _find_widths(

@@ -253,7 +253,7 @@ def _name_rule_scope(scope: Scope) -> str:
     dimension, name = scope
     if dimension is None or name is not None:
         return notes.name_scope(scope)
-    return _("Each value of: {dimension}", dimension=formatting.title(dimension))
+    return _("Each value of: {dimension}", dimension=formatting.dimension(dimension))
 
 
 def _add_suggested() -> None:

@@ -145,7 +145,7 @@ def _show_window(viewer: Viewer, state: FilterState, window: Window) -> None:
     caption = _(
         "Line: {title} by length of the repeat window, for contacts with a complete window. "
         "Dashed: this page's window",
-        title=cards.title_of(get_kpi(REPEAT)),
+        title=formatting.short_title(get_kpi(REPEAT)),
     )
     cards.show_chart(figure, finding, caption, "window_curve")
 

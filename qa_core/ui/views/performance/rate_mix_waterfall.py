@@ -46,12 +46,12 @@ def show(viewer: Viewer, state: FilterState, key: str, spread: float, window: Wi
     kpi = get_kpi(key)
     whole = cached.headline(viewer, (key,), state.where, state.compare, window.overrides)[key]
     if state.compare is None or formatting.is_missing(getattr(whole, "delta", None)):
-        title = _("{title}: nothing to compare with", title=cards.title_of(kpi))
+        title = _("{title}: nothing to compare with", title=formatting.short_title(kpi))
         cards.card(title, _(alert_banner.NO_COMPARISON))
         return
     titles = state.name_cuts(viewer, SEGMENTS)
     if not titles:
-        cards.show_one_cut(cards.title_of(kpi))
+        cards.show_one_cut(formatting.short_title(kpi))
         return
     with cards.card():
         heading, buttons = st.columns(2, vertical_alignment="top")
@@ -121,7 +121,7 @@ def describe(change: RateChange, delta: float, interval: tuple[float, float] | N
     """Name what pulled most, or say that the change is within chance."""
     kpi = change.kpi
     finding = chart_titles.describe_change(
-        cards.title_of(kpi), delta, interval, kpi.unit, kpi.better
+        formatting.short_title(kpi), delta, interval, kpi.unit, kpi.better
     )
     if not finding.severity or not change.effects:
         return finding
@@ -131,7 +131,7 @@ def describe(change: RateChange, delta: float, interval: tuple[float, float] | N
         if effect.segment is not HIDDEN
     ]
     mix = sum(effect.mix for effect in change.effects)
-    mix_name = _("mix by {dimension}", dimension=formatting.title(change.dimension))
+    mix_name = _("mix by {dimension}", dimension=formatting.dimension(change.dimension))
     strongest, name = max([*pulls, (mix, mix_name)], key=lambda pull: pull[0] * delta)
     if strongest * delta <= 0:
         return finding

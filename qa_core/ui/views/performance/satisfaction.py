@@ -51,7 +51,7 @@ def show_top(viewer: Viewer, state: FilterState) -> None:
                     state,
                     series[key],
                     height=TREND_HEIGHT,
-                    title=cards.title_of(get_kpi(key)),
+                    has_title=True,
                     before=[before[key].get(day) for day in series[key].points["at"]],
                 )
 
@@ -152,7 +152,7 @@ def _show_table(viewer: Viewer, state: FilterState, dimension: str, by: tables.R
 def _show_year_over_year(viewer: Viewer, state: FilterState) -> None:
     """Show satisfaction by month against the year before, and their common change."""
     paired = year_over_year.find_paired_months(state.first_day, state.last_day)
-    title = cards.title_of(get_kpi("csat"))
+    title = formatting.short_title(get_kpi("csat"))
     if paired is None:
         text = _describe_season(viewer, state)
         cards.card(_("{title}: no month with a year before it yet", title=title), text)

@@ -1,7 +1,7 @@
 """The Traffic page: contacts and service level by weekday, half-hour, channel."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -75,7 +75,6 @@ def read_clock(viewer: Viewer, state: FilterState) -> Clock:
     if not viewer.can_cut_by("half_hour"):
         return Clock()
     period, zone = state.where.period, environment.current().zone
-    clock = Clock()
     for grain in ("half_hour", "hour"):
         frame = read_cut(viewer, state, grain)
         counted = frame.loc[frame["kpi"] == "received", "n"].sum()
@@ -84,8 +83,7 @@ def read_clock(viewer: Viewer, state: FilterState) -> Clock:
     total = _read_whole(viewer, state)["received"].n
     by_day = cached.measure(viewer, ("received",), ("day",), dimensions.Filters(period))
     days = [day for day, n in zip(by_day["day"], by_day["n"], strict=True) if n]
-    return replace(
-        clock,
+    return Clock(
         grain=grain if counted else "",
         left_out=int(total - counted),
         times=half_hours.count_half_hours(days, zone, cached.data_through(viewer)),
@@ -253,7 +251,9 @@ def _columns(
 
     change = of("service_level", "delta")
     return [
-        tables.text_column(formatting.title(cut), lambda value: formatting.name(cut, value), 110),
+        tables.text_column(
+            formatting.dimension(cut), lambda value: formatting.name(cut, value), 110
+        ),
         tables.kpi_column("received", lambda value: by[value]["received"], 72),
         tables.number_text_column(_(PER[cut]), mean) if cut in PER else None,
         rate("answer_rate"),
@@ -357,7 +357,7 @@ def describe_when(row: Any, grain: str) -> str:
 
 def describe_worst(worst: Any | None, key: str, grain: str) -> ChartTitle:
     """Return the heading of a chart by hour with that worst row (None: without)."""
-    title = cards.title_of(get_kpi(key))
+    title = formatting.short_title(get_kpi(key))
     if worst is None:
         return ChartTitle(_("{title}: no time is clearly worse", title=title))
     when, value = describe_when(worst, grain), formatting.percent(worst.value)
@@ -395,7 +395,7 @@ def _find_worst_cell(
     caption = _(
         "{title} from {best} (pale) to {worst} (strong). Diamonds: clearly worse than the "
         "rest. Open circles: fewer than {n} contacts",
-        title=cards.title_of(kpi),
+        title=formatting.short_title(kpi),
         best=best,
         worst=poorest,
         n=MIN,

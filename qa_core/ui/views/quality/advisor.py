@@ -82,7 +82,7 @@ def show_case_mix(viewer: Viewer, side: CaseMixSide) -> None:
         return formatting.value(standard.expected, get_kpi(key).unit) if standard else "–"
 
     columns = (
-        tables.name_column(_("Measure"), lambda key: cards.title_of(get_kpi(key)), 172),
+        tables.name_column(_("Measure"), lambda key: formatting.short_title(get_kpi(key)), 172),
         tables.text_column(
             _("Reading"), lambda key: _read(standards.get(key), sides.get(key, 0), get_kpi(key))
         ),
@@ -163,7 +163,7 @@ def _describe_case_mix(
 
 
 def _list_measures(keys: list[str]) -> str:
-    return formatting.listing(cards.title_of(get_kpi(key)) for key in keys)
+    return formatting.listing(formatting.short_title(get_kpi(key)) for key in keys)
 
 
 def _explain(side: CaseMixSide) -> str:
@@ -196,7 +196,7 @@ def _read(standard: StandardisedValue | None, side: int, kpi: Kpi) -> str:
 
 def _show_trend(viewer: Viewer, state: FilterState, side: CaseMixSide) -> None:
     with cards.card(is_stretched=True):
-        titles = {key: cards.title_of(get_kpi(key)) for key in MEASURES}
+        titles = {key: formatting.short_title(get_kpi(key)) for key in MEASURES}
         key = segmented_choice.ask("measure", _("Measure"), titles, key="advisor_measure")
         kpi = get_kpi(key)
         # A median of nothing compares as few, too.

@@ -150,7 +150,7 @@ def _show_all_closed(viewer: Viewer) -> None:
         tables.text_column(_("Scorecard"), lambda key: texts.name("grid", key[0])),
         *(
             tables.interval_column(
-                kpi, lambda key, kpi=kpi: by[key][kpi], heading=cards.title_of(get_kpi(kpi))
+                kpi, lambda key, kpi=kpi: by[key][kpi], heading=formatting.short_title(get_kpi(kpi))
             )
             for kpi in kpis
         ),

@@ -239,7 +239,7 @@ def _ask_more(viewer: Viewer) -> dict[str, Any]:
             known = [value for value, _count in values if value is not None]
         titles = {value: formatting.name(dimension, value) for value in known}
         content[dimension] = layout.select_many(
-            column, formatting.title(dimension), titles, placeholder=_("All")
+            column, formatting.dimension(dimension), titles, placeholder=_("All")
         )
     left, middle, right = st.columns(3)
     content["minimum_seconds"] = left.number_input(_(FIELDS["minimum_seconds"]), 0, 86_400, 30)

@@ -35,7 +35,9 @@ def show(viewer: Viewer, state: FilterState) -> None:
     with cards.card(_describe(spans), text, is_stretched=True):
         on_number = drill.on_value(viewer, "tracking_number")
         columns = (
-            tables.name_column(formatting.title("tracking_number"), lambda span: span.number, 124),
+            tables.name_column(
+                formatting.dimension("tracking_number"), lambda span: span.number, 124
+            ),
             tables.text_column(_("Campaign"), lambda span: span.campaign or "", 166),
             tables.text_column(_("Source"), _name_source, 136),
             tables.day_text_column(_("From"), lambda span: span.first_day, 88, _("always")),

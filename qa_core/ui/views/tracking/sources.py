@@ -81,7 +81,7 @@ def _show_money(viewer: Viewer, state: FilterState, dimension: str) -> None:
     cost = series.get("cost_per_answered")
     if cost is not None and cost.points["value"].notna().any():
         shown = cost
-    trend_cards.show_trend(viewer, state, shown, height=300, title=cards.title_of(shown.kpi))
+    trend_cards.show_trend(viewer, state, shown, height=300, has_title=True)
 
 
 def _show_attention(viewer: Viewer, state: FilterState, dimension: str) -> None:
