@@ -119,7 +119,6 @@ PLAIN_TEXTS = {
     ],
     "views/quality/evaluation_answers": [
         "_colour(answer)",
-        "label",
         "of_most(options[position], answer.most)",
         "titles.get",
     ],

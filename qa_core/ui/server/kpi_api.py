@@ -173,8 +173,6 @@ def _respond(request: Request, answer: Callable[[Request, Viewer], Response]) ->
         viewer = _open_token(request)
         with bounds.bounded(MAX_ROWS, MAX_SECONDS):
             return answer(request, viewer)
-    except Refusal as refusal:
-        return _refuse(refusal)
     except Exception as error:
         if refusal := find_refusal(error):
             return _refuse(refusal)

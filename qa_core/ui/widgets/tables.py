@@ -94,6 +94,18 @@ def number_text_column(
     return TableColumn(heading, lambda line: value(line) or None, config)
 
 
+def value_column(
+    heading: str, value: Callable[[Any], Any], unit: Unit, width: Width = None
+) -> TableColumn:
+    """Build a column of values in that unit, as text; a dash for none."""
+
+    def describe(line: Any) -> str | None:
+        amount = value(line)
+        return None if formatting.is_missing(amount) else formatting.value(amount, unit)
+
+    return number_text_column(heading, describe, width)
+
+
 def count_column(heading: str, value: Callable[[Any], Any], width: Width = "small") -> TableColumn:
     """Build a column of numbers."""
     config = column_config.NumberColumn(heading, format="localized", width=width)
@@ -148,12 +160,7 @@ def kpi_column(
         return build(heading, lambda line: value_of(row_of(line)), width)
     if unit == Unit.COUNT:
         return count_column(heading, lambda line: to_integer(value_of(row_of(line))), width)
-
-    def describe(line: Any) -> str | None:
-        value = value_of(row_of(line))
-        return None if value is None else formatting.value(value, unit)
-
-    return number_text_column(heading, describe, width)
+    return value_column(heading, lambda line: value_of(row_of(line)), unit, width)
 
 
 def interval_column(key: str, row_of: Callable[[Any], Any], heading: str = "") -> TableColumn:

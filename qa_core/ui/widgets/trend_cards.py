@@ -30,17 +30,8 @@ def read_series(
     """Return the trend of each KPI, with its control limits. `compare`: the period beside
     which the page asks for the same values, so that both are read once.
     """
-    trends = cached.find_trends(
-        viewer,
-        tuple(kpis),
-        state.grain,
-        state.trend,
-        state.first_day,
-        state.whole_until,
-        state.where.period.first_day,
-        overrides,
-        compare,
-    )
+    span = (state.trend, state.first_day, state.whole_until, state.where.period.first_day)
+    trends = cached.find_trends(viewer, tuple(kpis), state.grain, *span, overrides, compare)
     return {
         key: Series(get_kpi(key), state.grain, points, spans)
         for key, (points, spans) in zip(kpis, trends, strict=True)

@@ -95,10 +95,7 @@ def _find_advisors(viewer: Viewer, text: str) -> Iterator[SearchResult]:
 
 def _find_contacts(viewer: Viewer, text: str) -> Iterator[SearchResult]:
     matches: list[dict[str, Any]] = open_once.read(
-        "contacts_searched",
-        text,
-        lambda: query.read_by_id(viewer, text),
-        lambda: query.find_by_id(viewer, text),
+        "contacts_searched", text, query.read_by_id, query.find_by_id, viewer, text
     )
     for contact in matches:
         parts = [formatting.moment(contact["local_start"]), contact["source_system"]]

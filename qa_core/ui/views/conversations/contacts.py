@@ -12,7 +12,7 @@ from qa_core.base.errors import Misuse
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.centre import settings
 from qa_core.metrics import query
-from qa_core.metrics.kpis import BY_KEY, FactTable, formatting
+from qa_core.metrics.kpis import BY_KEY, FactTable, Unit, formatting
 from qa_core.metrics.kpis.declaration import CONTACT_DIMENSIONS
 from qa_core.metrics.kpis.dimensions import Filters
 from qa_core.ui.frame import layout, open_once, url_state
@@ -172,9 +172,7 @@ def _build_column(name: str) -> tables.TableColumn:
     if name == "local_start":
         return tables.moment_column(heading, lambda row: row[name])
     if name.endswith("_seconds"):
-        return tables.number_text_column(
-            heading, lambda row: _format_cell(name, row), WIDTHS.get(name)
-        )
+        return tables.value_column(heading, lambda row: row[name], Unit.SECONDS, WIDTHS.get(name))
     config = st.column_config.Column(width=WIDTHS[name]) if name in WIDTHS else None
     return tables.TableColumn(heading, lambda row: _format_cell(name, row), config)
 
@@ -183,6 +181,4 @@ def _format_cell(name: str, row: Mapping[str, Any]) -> Any:
     value = row[name]
     if formatting.is_missing(value):
         return None
-    if name in ("channel", "outcome"):
-        return formatting.name(name, value)
-    return formatting.duration(value) if name.endswith("_seconds") else value
+    return formatting.name(name, value) if name in ("channel", "outcome") else value

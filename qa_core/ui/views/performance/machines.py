@@ -25,7 +25,7 @@ def offer(viewer: Viewer, state: FilterState, overrides: Mapping[str, str] = {})
     """Show the section, where machines took contacts of the centre."""
     if query.count_machine_contacts():
         title = _("People and machines")
-        sections.show(sections.MACHINES, title, lambda: _show(viewer, state, overrides))
+        sections.show(sections.MACHINES, title, _show, viewer, state, overrides)
 
 
 def _show(viewer: Viewer, state: FilterState, overrides: Mapping[str, str]) -> None:

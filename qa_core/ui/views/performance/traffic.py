@@ -233,15 +233,6 @@ def _columns(
         build = tables.share_column if key == "service_level" else tables.percent_column
         return build(heading or cards.column_of(key), of(key), width)
 
-    def wait(heading: str, percentile: str) -> tables.TableColumn | None:
-        seconds = {value: of(WAIT, percentile)(value) for value in by}
-        known = {
-            value: formatting.duration(wait)
-            for value, wait in seconds.items()
-            if not formatting.is_missing(wait)
-        }
-        return tables.number_text_column(heading, known.get) if known else None
-
     def mean(value: Any) -> str | None:
         times = clock.count_of(cut, value)
         if not times:
@@ -264,8 +255,8 @@ def _columns(
         if state.compare
         else None,
         rate("abandon_rate", width=106),
-        wait(_("Median wait"), "p50"),
-        wait(_("p90 wait"), "p90"),
+        tables.value_column(_("Median wait"), of(WAIT, "p50"), Unit.SECONDS),
+        tables.value_column(_("p90 wait"), of(WAIT, "p90"), Unit.SECONDS),
         rate("recovered_rate", _("Recovered")),
     ]
 

@@ -49,12 +49,8 @@ class CaseMixSide:
 
 
 def read(viewer: Viewer, advisor_id: str, period: Period) -> AdvisorProfile:
-    return open_once.read(
-        "advisor_read",
-        advisor_id,
-        lambda: query.read_advisor(viewer, advisor_id, period),
-        lambda: query.get_advisor(viewer, advisor_id, period),
-    )
+    acts = (query.read_advisor, query.get_advisor)
+    return open_once.read("advisor_read", advisor_id, *acts, viewer, advisor_id, period)
 
 
 def read_side(viewer: Viewer, state: FilterState, advisor: AdvisorProfile) -> CaseMixSide:

@@ -28,31 +28,17 @@ def show(viewer: Viewer, state: FilterState) -> None:
     by = source_steps.read(viewer, state, dimension)
     source_tables.show_overview(viewer, state, by, dimension)
     _show_attention(viewer, state, dimension)
-    sections.show(
-        "path",
-        _("Step by step, from received to evaluated"),
-        lambda: source_tables.show_steps(viewer, state, dimension),
-    )
-    sections.show(
-        "costs", _("Spend and cost per contact"), lambda: _show_money(viewer, state, dimension)
-    )
-    sections.show(
-        "callers",
-        _("New and returning callers"),
-        lambda: source_tables.show_callers(viewer, state, by, dimension),
-    )
+    title = _("Step by step, from received to evaluated")
+    sections.show("path", title, source_tables.show_steps, viewer, state, dimension)
+    sections.show("costs", _("Spend and cost per contact"), _show_money, viewer, state, dimension)
+    title = _("New and returning callers")
+    sections.show("callers", title, source_tables.show_callers, viewer, state, by, dimension)
     if viewer.can_cut_by("tracking_match"):
-        sections.show(
-            "attribution",
-            _("How the source was found"),
-            lambda: source_tables.show_attribution(viewer, state),
-        )
+        title = _("How the source was found")
+        sections.show("attribution", title, source_tables.show_attribution, viewer, state)
     if viewer.can_cut_by("tracking_number"):
-        sections.show(
-            "numbers",
-            _("Tracking numbers and their campaigns"),
-            lambda: source_numbers.show(viewer, state),
-        )
+        title = _("Tracking numbers and their campaigns")
+        sections.show("numbers", title, source_numbers.show, viewer, state)
 
 
 def _show_tiles(viewer: Viewer, state: FilterState) -> None:
