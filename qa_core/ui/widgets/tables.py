@@ -192,18 +192,18 @@ def show(
     height: int | None = None,
     room: int | None = FULL,
     is_choice: bool = False,
-) -> Any:
+) -> None:
     """Show a table of these lines, or that there are none; columns that are None are left
     out.
 
     `on_line`: what a click on a line does. `height`: beyond it the table scrolls. `room`:
     pixels on a small screen, where long texts wrap so that no column is out of sight (None:
-    the columns say their widths, and texts are cut off). `is_choice`: for `choose`, which
-    reads what `st.dataframe` returns.
+    the columns say their widths, and texts are cut off). `is_choice`: whether a line can be
+    selected, which `find_chosen` returns.
     """
     if not lines:
         st.caption(_("None yet."))
-        return None
+        return
     if on_line or is_choice:
         st.caption(_("Select a row to open it."))
     shown = [column for column in columns if column is not None]
@@ -215,7 +215,7 @@ def show(
     on_select: Any = "rerun" if is_choice else "ignore"
     if on_line:
         on_select = functools.partial(_open, key, lines, on_line)
-    return st.dataframe(
+    st.dataframe(
         frame,
         column_config={
             column.heading: {**(column.config or {}), **widths.get(column.heading, {})}
@@ -236,9 +236,8 @@ def choose(
     lines: Sequence[Line], columns: Sequence[TableColumn | None], key: str, **options: Any
 ) -> Line | None:
     """Show a table to select a line from, and return that line; `options` go to `show`."""
-    shown = show(lines, columns, key, is_choice=True, **options)
-    rows = shown["selection"]["rows"] if shown else []
-    return lines[rows[0]] if rows and rows[0] < len(lines) else None
+    show(lines, columns, key, is_choice=True, **options)
+    return find_chosen(key, lines)
 
 
 def _find_widths(
@@ -293,6 +292,12 @@ def find_clicked(key: str, lines: Sequence[Line]) -> Line | None:
     """Return the line of that table that was clicked."""
     cells = st.session_state.get(key, {}).get("selection", {}).get("cells")
     return lines[cells[0][0]] if cells and cells[0][0] < len(lines) else None
+
+
+def find_chosen(key: str, lines: Sequence[Line]) -> Line | None:
+    """Return the line of that table that is selected."""
+    rows = st.session_state.get(key, {}).get("selection", {}).get("rows")
+    return lines[rows[0]] if rows and rows[0] < len(lines) else None
 
 
 def value_of(row: Any) -> float | None:

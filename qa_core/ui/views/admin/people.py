@@ -32,11 +32,6 @@ ROOM = 560
 """Pixels of the list beside the form."""
 
 
-def find_selected(known: list[dict[str, Any]]) -> dict[str, Any] | None:
-    rows = st.session_state.get(LIST, {}).get("selection", {}).get("rows", [])
-    return known[rows[0]] if rows and rows[0] < len(known) else None
-
-
 def show_list(viewer: Viewer, known: list[dict[str, Any]]) -> None:
     """Show the accounts; one can be selected."""
     advisors = dict(accounts.find_advisors(viewer))
