@@ -4,29 +4,23 @@ import streamlit as st
 
 from qa_core.access.accounts import find_accounts
 from qa_core.ui import page_frame
-from qa_core.ui.views.admin.account_requests import show_requests
-from qa_core.ui.views.admin.people import (
-    find_selected,
-    show_account,
-    show_list,
-    show_list_import,
-    show_new,
-)
+from qa_core.ui.views.admin import account_requests, people
+from qa_core.ui.widgets import tables
 
 viewer = page_frame.open_page("people")
 waiting = st.container()
 left, right = st.columns([5, 3])
-chosen = find_selected(find_accounts(viewer))
+chosen = tables.find_chosen(people.LIST, find_accounts(viewer))
 # What changes accounts comes before what lists them, so that the list shows how they
 # are now.
 with right:
     if chosen is None:
-        show_new(viewer)
+        people.show_new(viewer)
     else:
-        show_account(viewer, chosen)
+        people.show_account(viewer, chosen)
 with waiting:
-    show_requests(viewer)
+    account_requests.show_requests(viewer)
 with left:
-    show_list(viewer, find_accounts(viewer))
+    people.show_list(viewer, find_accounts(viewer))
 if chosen is None:
-    show_list_import(viewer)
+    people.show_list_import(viewer)

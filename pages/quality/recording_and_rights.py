@@ -6,8 +6,8 @@ from qa_core.ui.views.compliance import documents
 from qa_core.ui.views.quality import own_information
 
 viewer = page_frame.open_page("recording_and_rights")
-own_information.show_counts(viewer)
 if viewer.advisor_id is not None:
+    own_information.show_counts(viewer)
     own_information.show_playbacks(viewer, "recording_and_rights")
     own_information.show_planned(viewer)
     own_information.show_rights(viewer)

@@ -258,10 +258,7 @@ def _compare(account: dict[str, Any], terms: AccountTerms, lead_days: set[date |
 
 
 def _add_one(viewer: Viewer, person: ListedPerson) -> str | None:
-    terms = person.terms
-    bounds = (terms.role, terms.teams, terms.sites, terms.advisor_id, terms.since)
-    more = {"display_name": terms.display_name, "sees_unassigned": terms.sees_unassigned}
-    password = accounts.add(viewer, person.name, *bounds, **more)
+    password = accounts.add_under(viewer, person.name, person.terms)
     if person.email:
         mail_choices.note_provider_address(person.name, person.email)
     return password

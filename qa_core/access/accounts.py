@@ -256,6 +256,11 @@ def add(
     return _perform(viewer, AccountAction.ADD, username, terms, password, demo)
 
 
+def add_under(viewer: Viewer, username: str, terms: AccountTerms) -> str | None:
+    """Add an account under these terms, as `add` does; return its one-time password."""
+    return _perform(viewer, AccountAction.ADD, username, terms)
+
+
 def add_external(username: str, terms: AccountTerms) -> None:
     """Add the account of a person for whom an identity provider answers: no password opens it.
 

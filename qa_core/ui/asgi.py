@@ -214,13 +214,6 @@ def _may_be_page(path: str) -> bool:
     return path.strip("/") in names or path.startswith(own)
 
 
-def find_signed_in(request: Request) -> sessions.SignedIn | None:
-    """Return the live session behind a plain request, by its cookie and the browser's
-    token; None for a stranger.
-    """
-    return sessions.resume(request.cookies.get(browser.COOKIE), browser.build_for(request))
-
-
 def check_start() -> None:
     """Make or check the secrets and migrate the records; if that fails, print why and exit."""
     error_log.leave_out_values()
@@ -340,10 +333,11 @@ def _may_upload(scope: Scope) -> bool:
 
 
 def _find_ready(request: Request) -> sessions.SignedIn | None:
-    """Return the live session; None also for who has a password to change, or a second
-    factor to set up, first.
+    """Return the live session behind a plain request, by its cookie and the browser's token;
+    None for a stranger, and for who has a password to change, or a second factor to set up,
+    first.
     """
-    signed_in = find_signed_in(request)
+    signed_in = sessions.resume(request.cookies.get(browser.COOKIE), browser.build_for(request))
     if signed_in is None or signed_in.must_change_password:
         return None
     return None if gate.misses_second_factor(signed_in.viewer) else signed_in

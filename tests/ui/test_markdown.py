@@ -94,7 +94,8 @@ PLAIN_TEXTS = {
         "text",
     ],
     "views/performance/irritants": ["change"],
-    "views/performance/overview": ["f':orange[:material/error:] **{cards.tit"],
+    "views/performance/overview": ["f':orange[:material/error:] **{title}** "],
+    "views/performance/board": ["formatting.short_title(line.kpi)"],
     "views/performance/first_contact": [
         "f\"**{_('{what}: {text}', what=title, tex",
         "f'**{title}** {cards.NOTHING}'",
@@ -109,6 +110,7 @@ PLAIN_TEXTS = {
         "text",
     ],
     "views/quality/coaching": ["'\\n'.join((f'- {reason}' for reason in r"],
+    "views/quality/evaluate": ["f'### {format_score(draft.result.score, "],
     "views/quality/draws": [
         "_('Replaced: {reason}.', reason=reason)",
         "_describe_fairness(entry)",
@@ -117,7 +119,6 @@ PLAIN_TEXTS = {
     ],
     "views/quality/evaluation_answers": [
         "_colour(answer)",
-        "label",
         "of_most(options[position], answer.most)",
         "titles.get",
     ],

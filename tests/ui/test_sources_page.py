@@ -110,36 +110,33 @@ def read_rows(
     return rows
 
 
-def walk(rows: Mapping[str, Any]) -> dict[str, tuple[float | None, float | None]]:
-    return {key: (step.count, step.base) for key, step in source_steps.build_path(rows).items()}
+def walk(rows: Mapping[str, Any]) -> dict[str, float | None]:
+    counts = {step: source_steps.read_count(rows, step) for step in source_steps.COUNTS}
+    return counts | {step: source_steps.read_share(rows, step) for step in source_steps.SHARES}
 
 
 def test_each_step_is_a_share_of_its_own_base(campaigns: Path) -> None:
     assert walk(read_rows()["Spring"]) == {
-        "received": (5, None),
-        "answered": (2, 5),
-        "missed": (3, 5),
-        "missed_callers": (2, None),
-        "call_back_rate": (1, 2),
-        "recovered_rate": (1, 2),
-        "first_contact_resolution": (2, 2),
-        "first_contact_resolution_declared": (1, 2),
-        "csat": (1, 2),
-        "evaluations": (1, None),
+        "received": 5,
+        "answered": 2 / 5,
+        "missed": 3,
+        "missed_callers": 2,
+        "call_back_rate": 1 / 2,
+        "recovered_rate": 1 / 2,
+        "first_contact_resolution": 2 / 2,
+        "first_contact_resolution_declared": 1 / 2,
+        "csat": 1 / 2,
+        "ratings": 2,
+        "evaluations": 1,
     }
 
 
 def test_a_step_without_anything_is_no_data_and_not_zero(campaigns: Path) -> None:
     path = walk(read_rows()["Summer"])
 
-    assert path["missed"] == (0, 1)
-    assert (
-        path["missed_callers"]
-        == path["call_back_rate"]
-        == path["recovered_rate"]
-        == path["csat"]
-        == (None, None)
-    )
+    assert path["missed"] == 0
+    for step in ("missed_callers", "call_back_rate", "recovered_rate", "csat", "ratings"):
+        assert path[step] is None
 
 
 def test_where_missed_contacts_belong_to_nobody_seen_nothing_is_said_of_them(
@@ -151,16 +148,16 @@ def test_where_missed_contacts_belong_to_nobody_seen_nothing_is_said_of_them(
 
     path = walk(read_rows(viewer=lead)["Spring"])
 
-    assert path["received"] == (1, None)
+    assert path["received"] == 1
     for step in ("answered", "missed", "missed_callers", "recovered_rate"):
-        assert path[step] == (None, None)
+        assert path[step] is None
 
 
 def test_what_is_hidden_from_an_executive_is_hidden_in_the_path(campaigns: Path) -> None:
     publish()
     rows = read_rows(viewer=Viewer("rex", Role.EXECUTIVE))
 
-    assert set(walk(rows["Spring"]).values()) == {(None, None)}
+    assert set(walk(rows["Spring"]).values()) == {None}
 
 
 def test_first_time_callers_look_back_before_the_period_and_beyond_the_campaign(

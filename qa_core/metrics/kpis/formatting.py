@@ -14,7 +14,7 @@ from qa_core.base import declared, environment
 from qa_core.base.i18n import N_, _, capitalise, language, ngettext, uncapitalise
 from qa_core.metrics.kpis import Kpi, Unit
 from qa_core.metrics.kpis.declaration import BOUNDS
-from qa_core.metrics.kpis.dimensions import Period
+from qa_core.metrics.kpis.dimensions import Period, get_dimension
 
 NO_DATA = N_("no data")
 MINUS, NO_BREAK, NARROW = "\u2212", "\u00a0", "\u202f"
@@ -35,6 +35,11 @@ def short_title(kpi: Kpi) -> str:
 
 def heading(kpi: Kpi) -> str:
     return _(kpi.heading or kpi.short_title or kpi.title)
+
+
+def dimension(key: str) -> str:
+    """Return the title of a dimension."""
+    return _(get_dimension(key).title)
 
 
 def is_missing(value: object) -> bool:

@@ -2,7 +2,7 @@
 the viewer's scope.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -13,7 +13,7 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.base.i18n import _
 from qa_core.metrics import query
-from qa_core.metrics.kpis import BY_KEY, dimensions, formatting, periods
+from qa_core.metrics.kpis import BY_KEY, formatting, periods
 from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.storage.records.base import now
 from qa_core.ui.frame import cached, layout, menu, url_state
@@ -73,6 +73,10 @@ class FilterState:
     def may_cut(self, viewer: Viewer, dimension: str) -> bool:
         """Return whether the viewer sees figures under these filters by that dimension."""
         return viewer.can_cut_by(dimension) and query.may_cut(viewer, self.where, dimension)
+
+    def name_cuts(self, viewer: Viewer, offered: Iterable[str]) -> dict[str, str]:
+        """Return the titles of the dimensions offered that `may_cut` allows."""
+        return {key: formatting.dimension(key) for key in offered if self.may_cut(viewer, key)}
 
     @property
     def has_data(self) -> bool:
@@ -353,7 +357,7 @@ def _ask_values(
     selected = st.session_state[dimension] = [
         key for key in st.session_state.get(dimension) or [] if key in titles
     ]
-    title = _(dimensions.get_dimension(dimension).title)
+    title = formatting.dimension(dimension)
     widget: dict[str, Any] = {"key": dimension}
     if viewer.needs_suppression:
         widget |= {"on_change": _keep_one, "args": (dimension, tuple(selected))}

@@ -140,7 +140,7 @@ def show_refusal(refusal: Refusal) -> None:
 
 def report_error(error: Exception) -> bool:
     """Show what to do about a known error; else the number of its entry in the log."""
-    if refusal := error if isinstance(error, Refusal) else find_refusal(error):
+    if refusal := find_refusal(error):
         show_refusal(refusal)
         return True
     number = secrets.token_hex(4)

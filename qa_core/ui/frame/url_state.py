@@ -97,6 +97,4 @@ def write_from_widget(name: str, value: str, usual: str, key: str) -> None:
 
 def show_removable(name: str, label: str) -> None:
     """Show a button that removes that name from the address."""
-    layout.show_button(
-        "close", escape(label), f"remove_{name}", lambda: st.query_params.pop(name, None)
-    )
+    layout.show_button("close", escape(label), f"remove_{name}", st.query_params.pop, name, None)

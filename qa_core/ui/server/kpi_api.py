@@ -173,8 +173,6 @@ def _respond(request: Request, answer: Callable[[Request, Viewer], Response]) ->
         viewer = _open_token(request)
         with bounds.bounded(MAX_ROWS, MAX_SECONDS):
             return answer(request, viewer)
-    except Refusal as refusal:
-        return _refuse(refusal)
     except Exception as error:
         if refusal := find_refusal(error):
             return _refuse(refusal)
@@ -189,9 +187,7 @@ def _open_token(request: Request) -> Viewer:
             "no_token",
             N_("Send the token in the header Authorization only, after the word Bearer."),
         )
-    address = request.client.host if request.client else ""
-    origin = browser.build({}, dict(request.headers), address)
-    viewer = service_tokens.open_token(secret, origin)
+    viewer = service_tokens.open_token(secret, browser.build_for(request))
     LIMITS.take(viewer.username)
     return viewer
 

@@ -53,11 +53,6 @@ class Tile:
     is_small: bool = False
 
 
-def title_of(kpi: Kpi) -> str:
-    """Return the short title of a KPI, for tiles."""
-    return formatting.short_title(kpi)
-
-
 def column_of(key: str) -> str:
     return formatting.heading(get_kpi(key))
 
@@ -79,7 +74,7 @@ def build_tile(
     )
     shown, rest = _below(row, kpi, currency, extra)
     tile = {
-        "title": title_of(kpi),
+        "title": formatting.short_title(kpi),
         "help": "\n\n".join(filter(None, (help_text, escape(" · ".join(rest))))),
         "sparkline": tuple(series.sparkline[-30:]) if series else (),
         "kpi": kpi.key,

@@ -69,11 +69,6 @@ def to_contact(page_key: str, source_system: str, contact_id: str) -> None:
     st.session_state[_TARGET] = ("contact", {"system": source_system, "id": contact_id})
 
 
-def to_neighbour(source_system: str, contact_id: str) -> None:
-    """Callback on the page of a contact: show another one; the link back stays."""
-    st.query_params.from_dict({"system": source_system, "id": contact_id})
-
-
 def to_evaluation(page_key: str, evaluation_id: int) -> None:
     """Callback: open one evaluation, with a link back to that page."""
     st.session_state[_EVALUATION_FROM] = (page_key, _address())

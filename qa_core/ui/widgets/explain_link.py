@@ -1,6 +1,6 @@
 """The link from a value to its explanation, and the parameters of that page."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import streamlit as st
 
@@ -38,14 +38,17 @@ def read_kpi() -> Kpi:
     return get_kpi(st.query_params.get("kpi", "received"))
 
 
-def read_extra(viewer: Viewer) -> Extra:
-    """Return what the address adds to the filter bar, without what is unknown."""
+def read_extra(
+    viewer: Viewer, page: str = PAGE, offered: Iterable[str] = dimensions.BY_KEY
+) -> Extra:
+    """Return what the address adds to the filter bar of that page, of the dimensions `offered`
+    and without what is unknown.
+    """
+    filters = menu.find_page(page).filters
     known = [
         key
-        for key in dimensions.BY_KEY
-        if key not in menu.find_page(PAGE).filters
-        and key in st.query_params
-        and viewer.can_cut_by(key)
+        for key in offered
+        if key not in filters and key in st.query_params and viewer.can_cut_by(key)
     ]
     return tuple(
         (key, tuple(value or None for value in st.query_params.get_all(key))) for key in known
@@ -56,8 +59,7 @@ def show_extra(extra: Extra) -> None:
     """Show what the address adds, as buttons that remove it."""
     for dimension, values in extra:
         names = formatting.listing(formatting.name(dimension, value) for value in values)
-        title = _(dimensions.get_dimension(dimension).title)
-        url_state.show_removable(dimension, f"{title}: {names}")
+        url_state.show_removable(dimension, f"{formatting.dimension(dimension)}: {names}")
 
 
 def narrow(where: dimensions.Filters, extra: Extra) -> dimensions.Filters:

@@ -100,7 +100,7 @@ def name_scope(scope: Scope) -> str:
     dimension, name = scope
     if dimension is None:
         return _("The whole centre")
-    return f"{_(dimensions.get_dimension(dimension).title)} {formatting.name(dimension, name)}"
+    return f"{formatting.dimension(dimension)} {formatting.name(dimension, name)}"
 
 
 def _describe_change(change: query.Change) -> str:

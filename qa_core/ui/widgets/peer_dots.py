@@ -10,7 +10,7 @@ from qa_core.access.roles import Viewer
 from qa_core.analysis import chart_titles, charts, peers
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.peers import Group, Peer
-from qa_core.base.i18n import N_, _, ngettext, uncapitalise
+from qa_core.base.i18n import _, ngettext, uncapitalise
 from qa_core.centre.advisors import normalise_name
 from qa_core.metrics.kpis import FactTable, formatting, get_kpi
 from qa_core.ui.frame import cached, styles
@@ -19,7 +19,6 @@ from qa_core.ui.widgets import cards, segmented_choice, tables
 
 MAX_ROWS = 24
 MAX_NAMES = 6
-SHRUNK = N_("Shrunk estimate")
 Callback = Callable[[], None] | None
 
 
@@ -30,14 +29,15 @@ def read_group(viewer: Viewer, state: FilterState, key: str, dimension: str) -> 
     if group is None:
         least = peers.find_minimum(kpi)
         caption = _("Needs two with at least {n} values each in this period.", n=least)
-        cards.card(_("{title}: nothing to compare with", title=cards.title_of(kpi)), caption)
+        title = _("{title}: nothing to compare with", title=formatting.short_title(kpi))
+        cards.card(title, caption)
     return group
 
 
 def show_bands(group: Group, on_select: Callback, with_shrunk: bool = False) -> None:
     """Show dots and intervals, band by band and by name, never in an order of merit."""
     kpi, names = group.kpi, {peer.name: peer.name for peer in group.peers}
-    title = cards.title_of(kpi)
+    title = formatting.short_title(kpi)
     drawn = _choose(group.peers)
     frame = _frame(group, drawn)
     figure = charts.build_dots(
@@ -159,9 +159,7 @@ def show_needed(group: Group, title: str, on_name: Callable[[str], None]) -> Non
             tables.number_text_column(
                 cards.column_of(kpi.key), lambda peer: tables.with_interval(peer, kpi.unit)
             ),
-            tables.number_text_column(
-                _(SHRUNK), lambda peer: formatting.value(peer.shrunk, kpi.unit)
-            ),
+            tables.value_column(_("Shrunk estimate"), lambda peer: peer.shrunk, kpi.unit),
             tables.count_column(_("Still needed"), lambda peer: needed[peer.name], 105),
             tables.number_text_column(
                 _("Detectable today"),

@@ -216,6 +216,11 @@ def format_points(given: float | str | None) -> str:
     return formatting.number(float(given), len(decimals))
 
 
+def format_score(score: Any, short: bool = False) -> str:
+    """Return a score that is exact so far, as a fraction; "no data" without one."""
+    return formatting.value(None if score is None else float(score), "score", short=short)
+
+
 def describe_text(text: scoring.Text | None) -> str:
     """Return a text of the scorecard in the reader's language."""
     return text.in_language(i18n.language()) if text else ""

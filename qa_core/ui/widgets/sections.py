@@ -1,6 +1,7 @@
 """Sections of a page that open: a closed one runs nothing, an open one is in the address."""
 
 from collections.abc import Callable
+from typing import Any
 
 import streamlit as st
 
@@ -20,8 +21,8 @@ OF_KPI = {
 """Section that shows a KPI value by value, for links that are about this KPI."""
 
 
-def show(name: str, title: str, draw: Callable[[], None]) -> None:
-    """Show the title of a section, and what `draw` shows while the section is open.
+def show(name: str, title: str, draw: Callable[..., None], *args: Any) -> None:
+    """Show the title of a section, and what `draw(*args)` shows while the section is open.
 
     `title`: the same whether open or closed. The address of the page says `<name>=yes`.
     """
@@ -36,7 +37,7 @@ def show(name: str, title: str, draw: Callable[[], None]) -> None:
     url_state.write_from_widget(name, OPEN if expander.open else "", "", key)
     if expander.open:
         with expander:
-            draw()
+            draw(*args)
 
 
 def find_address(kpi: str) -> dict[str, str]:

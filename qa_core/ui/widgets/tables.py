@@ -1,7 +1,9 @@
 """Tables: columns with their values and look, lines to compare and to click."""
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
 import pandas as pd
@@ -10,7 +12,6 @@ from streamlit import column_config
 
 from qa_core.base.i18n import _, ngettext
 from qa_core.metrics.kpis import Unit, formatting, get_kpi
-from qa_core.metrics.kpis.dimensions import get_dimension
 from qa_core.ui.frame.filter_bar import FilterState
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import cards, explain_link
@@ -59,8 +60,8 @@ def name_column(heading: str, value: Callable[[Any], Any], width: Width = 150) -
 
 def dimension_column(dimension: str, width: Width = 150) -> TableColumn:
     """Build the column that names the values of a dimension, one per line."""
-    title = _(get_dimension(dimension).title)
-    return name_column(title, lambda value: formatting.name(dimension, value), width)
+    heading = formatting.dimension(dimension)
+    return name_column(heading, lambda value: formatting.name(dimension, value), width)
 
 
 def text_column(heading: str, value: Callable[[Any], Any], width: Width = None) -> TableColumn:
@@ -72,10 +73,14 @@ def text_column(heading: str, value: Callable[[Any], Any], width: Width = None) 
 def day_text_column(
     heading: str, value: Callable[[Any], Any], width: Width = None, missing: str | None = None
 ) -> TableColumn:
-    """Build a column of days as text; `missing`: the text where there is none."""
+    """Build a column of days, or of the days of moments, as text; `missing`: the text where
+    there is none.
+    """
 
     def describe(line: Any) -> str | None:
         day = value(line)
+        if isinstance(day, datetime):
+            return formatting.local_day(day)
         return formatting.day(day, year=True) if day else missing
 
     return text_column(heading, describe, width)
@@ -87,6 +92,18 @@ def number_text_column(
     """Build a column of numbers that are texts already, such as `3 / 4`; a dash for none."""
     config = column_config.TextColumn(heading, width=width, alignment="right")
     return TableColumn(heading, lambda line: value(line) or None, config)
+
+
+def value_column(
+    heading: str, value: Callable[[Any], Any], unit: Unit, width: Width = None
+) -> TableColumn:
+    """Build a column of values in that unit, as text; a dash for none."""
+
+    def describe(line: Any) -> str | None:
+        amount = value(line)
+        return None if formatting.is_missing(amount) else formatting.value(amount, unit)
+
+    return number_text_column(heading, describe, width)
 
 
 def count_column(heading: str, value: Callable[[Any], Any], width: Width = "small") -> TableColumn:
@@ -143,12 +160,7 @@ def kpi_column(
         return build(heading, lambda line: value_of(row_of(line)), width)
     if unit == Unit.COUNT:
         return count_column(heading, lambda line: to_integer(value_of(row_of(line))), width)
-
-    def describe(line: Any) -> str | None:
-        value = value_of(row_of(line))
-        return None if value is None else formatting.value(value, unit)
-
-    return number_text_column(heading, describe, width)
+    return value_column(heading, lambda line: value_of(row_of(line)), unit, width)
 
 
 def interval_column(key: str, row_of: Callable[[Any], Any], heading: str = "") -> TableColumn:
@@ -179,20 +191,20 @@ def show(
     on_line: Callable[[Line], None] | None = None,
     height: int | None = None,
     room: int | None = FULL,
-    **options: Any,
-) -> Any:
+    is_choice: bool = False,
+) -> None:
     """Show a table of these lines, or that there are none; columns that are None are left
     out.
 
     `on_line`: what a click on a line does. `height`: beyond it the table scrolls. `room`:
     pixels on a small screen, where long texts wrap so that no column is out of sight (None:
-    the columns say their widths, and texts are cut off).
-    `options` go to `st.dataframe` instead of the defaults; returns what it returns.
+    the columns say their widths, and texts are cut off). `is_choice`: whether a line can be
+    selected, which `find_chosen` returns.
     """
     if not lines:
         st.caption(_("None yet."))
-        return None
-    if on_line or "on_select" in options:
+        return
+    if on_line or is_choice:
         st.caption(_("Select a row to open it."))
     shown = [column for column in columns if column is not None]
     frame = pd.DataFrame(
@@ -200,14 +212,10 @@ def show(
     )
     widths, row_height = ({}, ROW_HEIGHT) if room is None else _find_widths(shown, frame, room)
     fits = height is None or row_height * len(lines) + ROW_HEIGHT <= height
-    usual = {
-        "on_select": (lambda: _open(key, lines, on_line)) if on_line else "ignore",
-        "selection_mode": "single-cell",
-        "row_height": row_height,
-        "height": "content" if fits else height,
-        "placeholder": "–",
-    }
-    return st.dataframe(
+    on_select: Any = "rerun" if is_choice else "ignore"
+    if on_line:
+        on_select = functools.partial(_open, key, lines, on_line)
+    st.dataframe(
         frame,
         column_config={
             column.heading: {**(column.config or {}), **widths.get(column.heading, {})}
@@ -216,8 +224,20 @@ def show(
         },
         hide_index=True,
         key=key,
-        **usual | options,
+        on_select=on_select,
+        selection_mode="single-row" if is_choice else "single-cell",
+        row_height=row_height,
+        height="content" if fits else height,
+        placeholder="–",
     )
+
+
+def choose(
+    lines: Sequence[Line], columns: Sequence[TableColumn | None], key: str, **options: Any
+) -> Line | None:
+    """Show a table to select a line from, and return that line; `options` go to `show`."""
+    show(lines, columns, key, is_choice=True, **options)
+    return find_chosen(key, lines)
 
 
 def _find_widths(
@@ -272,6 +292,12 @@ def find_clicked(key: str, lines: Sequence[Line]) -> Line | None:
     """Return the line of that table that was clicked."""
     cells = st.session_state.get(key, {}).get("selection", {}).get("cells")
     return lines[cells[0][0]] if cells and cells[0][0] < len(lines) else None
+
+
+def find_chosen(key: str, lines: Sequence[Line]) -> Line | None:
+    """Return the line of that table that is selected."""
+    rows = st.session_state.get(key, {}).get("selection", {}).get("rows")
+    return lines[rows[0]] if rows and rows[0] < len(lines) else None
 
 
 def value_of(row: Any) -> float | None:

@@ -9,6 +9,7 @@ from qa_core.access.roles import Viewer
 from qa_core.analysis import chart_titles, charts
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.series import Series, build_series
+from qa_core.analysis.targets import TargetStep
 from qa_core.base.i18n import _, uncapitalise
 from qa_core.metrics import query
 from qa_core.metrics.kpis import Kpi, formatting, get_kpi, periods
@@ -29,17 +30,8 @@ def read_series(
     """Return the trend of each KPI, with its control limits. `compare`: the period beside
     which the page asks for the same values, so that both are read once.
     """
-    trends = cached.find_trends(
-        viewer,
-        tuple(kpis),
-        state.grain,
-        state.trend,
-        state.first_day,
-        state.whole_until,
-        state.where.period.first_day,
-        overrides,
-        compare,
-    )
+    span = (state.trend, state.first_day, state.whole_until, state.where.period.first_day)
+    trends = cached.find_trends(viewer, tuple(kpis), state.grain, *span, overrides, compare)
     return {
         key: Series(get_kpi(key), state.grain, points, spans)
         for key, (points, spans) in zip(kpis, trends, strict=True)
@@ -88,44 +80,30 @@ def show_trend(
     state: FilterState,
     series: Series,
     height: int = 270,
-    title: str = "",
+    has_title: bool = False,
     before: Sequence[float | None] | None = None,
     window: str | None = None,
     why_empty: str = "",
 ) -> None:
     """Show one KPI over time; a click on a point opens the contacts of that week or month.
 
-    `title` leads the heading. `before`: values of the year before. `window`: days of the
-    repeat window, if other than in the settings. `why_empty`: what to
+    `has_title`: the KPI's title leads the heading. `before`: values of the year before.
+    `window`: days of the repeat window, if other than in the settings. `why_empty`: what to
     say if no value is known.
     """
     kpi, finding, key = series.kpi, series.finding, f"trend_{series.kpi.key}"
+    title = formatting.short_title(kpi) if has_title else ""
     if series.points["value"].isna().all():
         show_nothing(title, why_empty)
         return
-    targets = [
-        charts.TargetLine(step.target.value, step.first_day, step.last_day)
-        for step in cached.find_targets(viewer, kpi.key, state.trend)
-    ]
-    figure = charts.build_trend(
-        series.points,
-        kpi.unit,
-        grain=series.grain,
-        dark=styles.is_dark(),
-        limits=series.limits,
-        signals=series.signal_severities,
-        before=before,
-        targets=targets,
-        marks=notes.find_markers(viewer, state, kpi.key),
-        bounds=kpi.bounds,
-        height=height,
-        currency=state.currency,
-    )
+    steps = cached.find_targets(viewer, kpi.key, state.trend)
+    marks = notes.find_markers(viewer, state, kpi.key)
+    figure = draw(series, steps, height, state.currency, before=before, marks=marks)
     counts_contacts = kpi.subject == "contacts"
     cards.show_chart(
         figure,
         chart_titles.prefix(title, finding) if title else finding,
-        _describe(series, before, targets, state.currency),
+        _describe(series, before, steps, state.currency),
         key,
         on_select=drill.on_point(viewer, key, series.grain, kpi.key, window)
         if counts_contacts
@@ -135,7 +113,31 @@ def show_trend(
     )
 
 
-def show_nothing(title: str = "", why: str = "") -> None:
+def draw(
+    series: Series, steps: Sequence[TargetStep], height: int, currency: str | None, **more: Any
+) -> Any:
+    """Draw a trend with its limits, its signals and the steps of its target; `more` goes to
+    `charts.build_trend`.
+    """
+    targets = [
+        charts.TargetLine(step.target.value, step.first_day, step.last_day) for step in steps
+    ]
+    return charts.build_trend(
+        series.points,
+        series.kpi.unit,
+        grain=series.grain,
+        dark=styles.is_dark(),
+        limits=series.limits,
+        signals=series.signal_severities,
+        targets=targets,
+        bounds=series.kpi.bounds,
+        height=height,
+        currency=currency,
+        **more,
+    )
+
+
+def show_nothing(title: str, why: str = "") -> None:
     """Show a card that says that no value is known."""
     nothing = ChartTitle(_("No data in this period"))
     text = why or _("No value is known, or all are pending or hidden.")
@@ -144,7 +146,7 @@ def show_nothing(title: str = "", why: str = "") -> None:
 
 def describe_grain(kpi: Kpi, grain: str) -> str:
     """Return the title of a KPI with the step of its trend."""
-    title = cards.title_of(kpi)
+    title = formatting.short_title(kpi)
     if grain == "month":
         return _("{title} by month", title=title)
     return _("{title} by week", title=title)
@@ -153,7 +155,7 @@ def describe_grain(kpi: Kpi, grain: str) -> str:
 def _describe(
     series: Series,
     before: Sequence[float | None] | None,
-    targets: Sequence[charts.TargetLine],
+    steps: Sequence[TargetStep],
     currency: str | None,
 ) -> str:
     parts = [describe_grain(series.kpi, series.grain)]
@@ -165,8 +167,8 @@ def _describe(
         parts.append(_("◆ unusual"))
     if before and any(not formatting.is_missing(value) for value in before):
         parts.append(_("grey ⋯ a year before"))
-    if targets:
-        value = formatting.value(targets[-1].value, series.kpi.unit, currency)
+    if steps:
+        value = formatting.value(steps[-1].target.value, series.kpi.unit, currency)
         parts.append("╍ " + _("target {value}", value=value))
     if series.points["provisional"].any():
         parts.append("⋯ " + _("provisional"))

@@ -1,7 +1,7 @@
 """The Find page: pages, KPIs, advisors and contacts that the reader may see."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
@@ -27,10 +27,10 @@ SHORTEST = 2
 class SearchResult:
     """One result: a link with its label, and what is said below it."""
 
-    page: menu.MenuPage
+    page: str
     label: str
     about: str = ""
-    parameters: tuple[tuple[str, str], ...] = ()
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
 
 def show(viewer: Viewer) -> None:
@@ -65,7 +65,7 @@ def show(viewer: Viewer) -> None:
 
 def _show_result(result: SearchResult) -> None:
     with st.container(gap=None):
-        menu.show_page_link(result.page.key, escape(result.label), query=dict(result.parameters))
+        menu.show_page_link(result.page, escape(result.label), query=result.parameters)
         if result.about:
             st.caption(escape(result.about))
 
@@ -75,38 +75,33 @@ def _find_pages(viewer: Viewer, text: str) -> Iterator[SearchResult]:
         for page in pages:
             is_offered = page.is_listed_for(viewer) and page.key != menu.FIND
             if is_offered and _matches(text, _(page.title), _(section)):
-                yield SearchResult(page, _(page.title), _(section))
+                yield SearchResult(page.key, _(page.title), _(section))
 
 
 def _find_kpis(viewer: Viewer, text: str) -> Iterator[SearchResult]:
-    page = menu.find_page(explain_link.PAGE)
     for kpi in ALL:
-        titles = (_(kpi.title), _(kpi.short_title or kpi.title), kpi.key.replace("_", " "))
+        titles = (_(kpi.title), formatting.short_title(kpi), kpi.key.replace("_", " "))
         if viewer.can(kpi.needs) and _matches(text, *titles):
-            yield SearchResult(page, _(kpi.title), _(kpi.meaning), (("kpi", kpi.key),))
+            about = {"kpi": kpi.key}
+            yield SearchResult(explain_link.PAGE, _(kpi.title), _(kpi.meaning), about)
 
 
 def _find_advisors(viewer: Viewer, text: str) -> Iterator[SearchResult]:
-    page = menu.find_page("advisor")
     for advisor in cached.find_advisors(viewer):
         if _matches(text, advisor.name, advisor.advisor_id):
             teams = formatting.listing(team for team in advisor.teams if team)
-            yield SearchResult(page, advisor.name, teams, (("id", advisor.advisor_id),))
+            yield SearchResult("advisor", advisor.name, teams, {"id": advisor.advisor_id})
 
 
 def _find_contacts(viewer: Viewer, text: str) -> Iterator[SearchResult]:
-    page = menu.find_page("contact")
     matches: list[dict[str, Any]] = open_once.read(
-        "contacts_searched",
-        text,
-        lambda: query.read_by_id(viewer, text),
-        lambda: query.find_by_id(viewer, text),
+        "contacts_searched", text, query.read_by_id, query.find_by_id, viewer, text
     )
     for contact in matches:
         parts = [formatting.moment(contact["local_start"]), contact["source_system"]]
         parts += [formatting.name(name, contact[name]) for name in ("channel", "queue")]
-        parameters = (("system", contact["source_system"]), ("id", contact["contact_id"]))
-        yield SearchResult(page, contact["contact_id"], " · ".join(parts), parameters)
+        parameters = {"system": contact["source_system"], "id": contact["contact_id"]}
+        yield SearchResult("contact", contact["contact_id"], " · ".join(parts), parameters)
 
 
 KINDS = (

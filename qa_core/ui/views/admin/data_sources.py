@@ -65,17 +65,9 @@ def _show_source(viewer: Viewer, entry: SourceEntry) -> None:
         tables.moment_column(_("Last reading"), lambda window: _to_local(window.read_at)),
         tables.moment_column(_("Next reading"), lambda window: _to_local(window.next_at)),
     )
-    chosen = tables.show(
-        windows,
-        columns,
-        f"windows_{entry.name}",
-        height=420,
-        on_select="rerun",
-        selection_mode="single-row",
-    )
-    rows = chosen["selection"]["rows"] if chosen else []
-    if rows and rows[0] < len(windows):
-        _show_window(windows[rows[0]])
+    window = tables.choose(windows, columns, f"windows_{entry.name}", height=420)
+    if window is not None:
+        _show_window(window)
 
 
 def _find_missing(windows: list[WindowEntry]) -> list[tuple[str, list[WindowEntry]]]:

@@ -306,11 +306,9 @@ def show_list(viewer: Viewer) -> None:
         *(_count_column(name) for name in ("read", "new", "updated", "rejected")),
         tables.text_column(_("By"), lambda batch: batch["actor"]),
     )
-    selection = {"on_select": "rerun", "selection_mode": "single-row"}
-    chosen = tables.show(listed, columns, f"import_batches_{page}_{which}", **selection)
-    selected = chosen["selection"]["rows"] if chosen else []
-    if selected and selected[0] < len(listed):
-        _show_batch(listed[selected[0]])
+    batch = tables.choose(listed, columns, f"import_batches_{page}_{which}")
+    if batch is not None:
+        _show_batch(batch)
 
 
 def _ask_which(viewer: Viewer) -> tuple[batches.BatchFilter, int]:

@@ -1,5 +1,6 @@
 """The Names page: similar names, any two names, and the decisions in force."""
 
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
@@ -44,7 +45,8 @@ def show_suggestions(viewer: Viewer, kind: str) -> None:
 
 
 def _show_suggestion(item: name_suggestions.Suggestion) -> None:
-    key = f"{item.kind}:{item.spelling}:{item.kept}"
+    pair = (item.kind, item.spelling, item.kept)
+    key = ":".join(pair)
     spelling = _title(item.spelling, item.spelling_title)
     kept = _title(item.kept, item.kept_title)
     with st.container(border=True):
@@ -53,10 +55,10 @@ def _show_suggestion(item: name_suggestions.Suggestion) -> None:
             st.text(f"{spelling}  →  {kept}")
             st.caption(escape(name_suggestions.describe(item)))
         if merge.button(_("Merge"), key=f"merge:{key}", type="primary", width="stretch"):
-            _merge(item.kind, item.spelling, item.kept)
+            update_contacts(Permission.MANAGE_ADVISORS, name_decisions.merge, *pair)
         if keep.button(_("Keep separate"), key=f"apart:{key}", width="stretch"):
             with actions.perform(Permission.MANAGE_ADVISORS) as acting:
-                name_decisions.keep_apart(acting, item.kind, item.spelling, item.kept)
+                name_decisions.keep_apart(acting, *pair)
 
 
 def ask_merge(viewer: Viewer, kind: str) -> None:
@@ -70,7 +72,7 @@ def ask_merge(viewer: Viewer, kind: str) -> None:
         if send.button(
             _("Merge"), key=f"merge_any:{kind}", disabled=not (spelling and kept), width="stretch"
         ):
-            _merge(kind, spelling, kept)
+            update_contacts(Permission.MANAGE_ADVISORS, name_decisions.merge, kind, spelling, kept)
 
 
 def show_decisions(viewer: Viewer, kind: str) -> None:
@@ -103,27 +105,19 @@ def _show_decision(item: dict[str, Any], titles: dict[str, str]) -> None:
         if undo.button(
             _("Undo"), key=f"undo:{item['id']}", icon=":material/undo:", width="stretch"
         ):
-            with actions.show_refusals(), st.spinner(_("Updating past contacts …")):
-                acting = gate.current_viewer(Permission.MANAGE_ADVISORS)
-                name_decisions.undo(acting, item["id"])
-                update_contacts()
+            update_contacts(Permission.MANAGE_ADVISORS, name_decisions.undo, item["id"])
 
 
-def _merge(kind: str, spelling: str, kept: str) -> None:
+def update_contacts(permission: Permission, act: Callable[..., Any], *args: Any) -> None:
+    """Do an act that changes a rule, apply it to past contacts, and say how many it changed."""
     with actions.show_refusals(), st.spinner(_("Updating past contacts …")):
-        acting = gate.current_viewer(Permission.MANAGE_ADVISORS)
-        name_decisions.merge(acting, kind, spelling, kept)
-        update_contacts()
-
-
-def update_contacts() -> None:
-    """Apply a new rule to past contacts, and say how many it changed."""
-    text = ngettext(
-        "Done: {n} past contact updated.",
-        "Done: {n} past contacts updated.",
-        recovery.apply_due_rules(),
-    )
-    actions.finish(text)
+        act(gate.current_viewer(permission), *args)
+        text = ngettext(
+            "Done: {n} past contact updated.",
+            "Done: {n} past contacts updated.",
+            recovery.apply_due_rules(),
+        )
+        actions.finish(text)
 
 
 def _title(name: str, title: str) -> str:

@@ -11,7 +11,7 @@ from qa_core.base import environment, i18n
 from qa_core.base.i18n import _
 from qa_core.centre.rules import opening_hours
 from qa_core.metrics.kpis import formatting
-from qa_core.ui.frame import gate, layout
+from qa_core.ui.frame import layout
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.views.admin import names
 from qa_core.ui.widgets import actions, segmented_choice
@@ -100,14 +100,13 @@ def _save(
         for number, hours in week.items()
         if hours.strip()
     ]
-    with actions.show_refusals():
-        days = opening_hours.parse_days(closed)
-        with st.spinner(_("Updating past contacts …")):
-            acting = gate.current_viewer(Permission.MANAGE_SETTINGS)
-            hours = opening_hours.parse_hours(texts)
-            for site in sites:
-                opening_hours.set_opening(acting, site, hours, starts_on, calendar, days)
-            names.update_contacts()
+
+    def set_all(acting: Viewer) -> None:
+        days, hours = opening_hours.parse_days(closed), opening_hours.parse_hours(texts)
+        for site in sites:
+            opening_hours.set_opening(acting, site, hours, starts_on, calendar, days)
+
+    names.update_contacts(Permission.MANAGE_SETTINGS, set_all)
 
 
 def _show_holidays(calendar: str) -> None:

@@ -32,11 +32,6 @@ ROOM = 560
 """Pixels of the list beside the form."""
 
 
-def find_selected(known: list[dict[str, Any]]) -> dict[str, Any] | None:
-    rows = st.session_state.get(LIST, {}).get("selection", {}).get("rows", [])
-    return known[rows[0]] if rows and rows[0] < len(known) else None
-
-
 def show_list(viewer: Viewer, known: list[dict[str, Any]]) -> None:
     """Show the accounts; one can be selected."""
     advisors = dict(accounts.find_advisors(viewer))
@@ -47,7 +42,7 @@ def show_list(viewer: Viewer, known: list[dict[str, Any]]) -> None:
         tables.text_column(_("Scope"), lambda account: _describe_bounds(account, advisors)),
         tables.text_column(_("State"), _describe_state),
     )
-    tables.show(known, columns, LIST, room=ROOM, on_select="rerun", selection_mode="single-row")
+    tables.choose(known, columns, LIST, room=ROOM)
 
 
 def show_new(viewer: Viewer) -> None:
@@ -70,15 +65,7 @@ def show_new(viewer: Viewer) -> None:
             if is_proposed:
                 accounts.propose(viewer, AccountAction.ADD, username, terms)
             else:
-                bounds = (terms.teams, terms.sites, terms.advisor_id, terms.since)
-                one_time = accounts.add(
-                    viewer,
-                    username,
-                    role,
-                    *bounds,
-                    display_name=terms.display_name,
-                    sees_unassigned=terms.sees_unassigned,
-                )
+                one_time = accounts.add_under(viewer, username, terms)
             st.session_state[NEW] = added + 1
             st.session_state[OUTCOME] = (username, one_time, is_proposed)
             st.rerun()

@@ -26,8 +26,7 @@ def show(scorecard: Scorecard, key: str) -> None:
     st.caption(text)
     styles.keep_in_view()
     left, right = st.columns([4, 3], gap="medium")
-    with right:
-        container = st.container(key="stays_in_view")
+    container = right.container(key="stays_in_view")
     notes: dict[str, Any] = {}
     answers: dict[str, Any] = {}
     with left:

@@ -8,7 +8,6 @@ from qa_core import scoring
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import i18n
 from qa_core.base.i18n import _, uncapitalise
-from qa_core.metrics.kpis import formatting
 from qa_core.quality import scorecards
 from qa_core.quality.scorecards import StoredScorecard, files, publication, table
 from qa_core.ui.frame import gate, layout, url_state
@@ -108,12 +107,7 @@ def _show_list(known: list[StoredScorecard]) -> None:
         tables.name_column(_("Scorecard"), describe_title, 220),
         tables.text_column(_("Key"), lambda stored: stored.key),
         tables.text_column(_("State"), describe_state),
-        tables.text_column(
-            _("Published on"),
-            lambda stored: (
-                formatting.local_day(stored.published_at) if stored.published_at else None
-            ),
-        ),
+        tables.day_text_column(_("Published on"), lambda stored: stored.published_at),
         tables.text_column(
             _("By"),
             lambda stored: stored.published_by if stored.published_at else stored.created_by,

@@ -197,9 +197,8 @@ def _ask_rule(viewer: Viewer) -> None:
     side, value, count = None, "", 1
     if kind == RuleKind.THRESHOLD:
         first, second = st.columns(2)
-        with first:
-            sides = {side: _(title) for side, title in SIDES.items()}
-            side = layout.select(st, _("Side"), sides, "rule_side")
+        sides = {side: _(title) for side, title in SIDES.items()}
+        side = layout.select(first, _("Side"), sides, "rule_side")
         value = second.text_input(
             _("Value"), help=_("Rates as 85 % or 0.85. Times in seconds."), key="rule_value"
         )
@@ -210,13 +209,12 @@ def _ask_rule(viewer: Viewer) -> None:
     titles = {scope: _name_rule_scope(scope) for scope in scopes}
     scope = layout.select(st, _("Where?"), titles, "rule_scope")
     first, second = st.columns(2)
-    with first:
-        grains = {
-            grain: _(title)
-            for grain, title in GRAINS.items()
-            if kind != RuleKind.CONTROL or grain != "day"
-        }
-        grain = layout.select(st, _("By"), grains, "rule_grain")
+    grains = {
+        grain: _(title)
+        for grain, title in GRAINS.items()
+        if kind != RuleKind.CONTROL or grain != "day"
+    }
+    grain = layout.select(first, _("By"), grains, "rule_grain")
     clear_after = second.number_input(_("Close after clear periods"), 1, 12, 2, key="rule_clear")
     if st.button(_("Add"), type="primary", key="rule_add"):
         with actions.perform(Permission.MANAGE_ALERTS) as acting:
@@ -253,7 +251,7 @@ def _name_rule_scope(scope: Scope) -> str:
     dimension, name = scope
     if dimension is None or name is not None:
         return notes.name_scope(scope)
-    return _("Each value of: {dimension}", dimension=_(dimensions.get_dimension(dimension).title))
+    return _("Each value of: {dimension}", dimension=formatting.dimension(dimension))
 
 
 def _add_suggested() -> None:

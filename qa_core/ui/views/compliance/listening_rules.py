@@ -322,13 +322,11 @@ def show_certificates(viewer: Viewer) -> None:
             ),
             420,
         ),
-        tables.text_column(
-            _("From"),
-            lambda item: formatting.day(min(due.oldest for due in item.kinds.values()), year=True),
+        tables.day_text_column(
+            _("From"), lambda item: min(due.oldest for due in item.kinds.values())
         ),
-        tables.text_column(
-            _("To"),
-            lambda item: formatting.day(max(due.newest for due in item.kinds.values()), year=True),
+        tables.day_text_column(
+            _("To"), lambda item: max(due.newest for due in item.kinds.values())
         ),
         tables.count_column(_("Audit log row"), lambda item: item.seq, width=110),
         tables.text_column(

@@ -158,7 +158,7 @@ def show_objections(viewer: Viewer) -> None:
     columns = (
         tables.name_column(_("What"), lambda item: item.title, 260),
         tables.text_column(_("By"), lambda item: item.entered_by),
-        tables.text_column(_("When"), lambda item: formatting.local_day(item.entered_at)),
+        tables.day_text_column(_("When"), lambda item: item.entered_at),
     )
     tables.show(entries, columns, "objections", height=240)
     titles = {item.id: _name_restricted(item) for item in entries}
@@ -184,7 +184,7 @@ def show_exclusions(viewer: Viewer) -> None:
         tables.name_column(_("What"), lambda item: item.what, 260),
         tables.text_column(_("Why"), lambda item: _(exclusions.REASONS[item.reason]), 200),
         tables.text_column(_("By"), lambda item: item.entered_by),
-        tables.text_column(_("When"), lambda item: formatting.local_day(item.entered_at)),
+        tables.day_text_column(_("When"), lambda item: item.entered_at),
     )
     states = {
         code: (title, lambda item, code=code: item.reason == code)

@@ -10,7 +10,7 @@ from qa_core.base.i18n import _, capitalise, ngettext
 from qa_core.compliance import recordings, requests
 from qa_core.ingest.reading import field_titles
 from qa_core.metrics import query
-from qa_core.metrics.kpis import formatting
+from qa_core.metrics.kpis import Unit, formatting
 from qa_core.metrics.query import ChainContact, CustomerHistory
 from qa_core.metrics.rows import scorecard_texts
 from qa_core.quality import sampling, scorecards
@@ -97,12 +97,8 @@ def show_details(viewer: Viewer, contact: Contact) -> None:
 
 
 def read(viewer: Viewer, source_system: str, contact_id: str) -> Contact:
-    return open_once.read(
-        "contact_read",
-        (source_system, contact_id),
-        lambda: query.read_contact(viewer, source_system, contact_id),
-        lambda: query.get_contact(viewer, source_system, contact_id),
-    )
+    key = (source_system, contact_id)
+    return open_once.read("contact_read", key, query.read_contact, query.get_contact, viewer, *key)
 
 
 def _show_facts(title: str, facts: Mapping[str, Any]) -> None:
@@ -236,12 +232,9 @@ def _show_table(viewer: Viewer, history: CustomerHistory, here: ChainContact) ->
             return _("this contact")
         return _describe_distance((link.local_start - here.local_start).total_seconds())
 
-    def talk(link: ChainContact) -> str | None:
-        return None if link.talk_seconds is None else formatting.duration(link.talk_seconds)
-
     def open_contact(link: ChainContact) -> None:
-        if link is not here:
-            drill.to_neighbour(link.source_system, link.contact_id)
+        if link is not here:  # the link back stays
+            st.query_params.from_dict({"system": link.source_system, "id": link.contact_id})
 
     text = tables.text_column
     columns = (
@@ -259,7 +252,7 @@ def _show_table(viewer: Viewer, history: CustomerHistory, here: ChainContact) ->
         if viewer.can_cut_by("advisor") and not viewer.advisor_id
         else None,
         text(_("Outcome"), lambda link: describe_end(link.outcome, link.declared_resolved), 170),
-        tables.number_text_column(_("Talk"), talk, 100),
+        tables.value_column(_("Talk"), lambda link: link.talk_seconds, Unit.SECONDS, 100),
     )
     tables.show(
         history.links,

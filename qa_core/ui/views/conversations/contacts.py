@@ -12,12 +12,12 @@ from qa_core.base.errors import Misuse
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.centre import settings
 from qa_core.metrics import query
-from qa_core.metrics.kpis import BY_KEY, FactTable, formatting
+from qa_core.metrics.kpis import BY_KEY, FactTable, Unit, formatting
 from qa_core.metrics.kpis.declaration import CONTACT_DIMENSIONS
 from qa_core.metrics.kpis.dimensions import Filters
-from qa_core.ui.frame import layout, menu, open_once, url_state
+from qa_core.ui.frame import layout, open_once, url_state
 from qa_core.ui.frame.filter_bar import FilterState
-from qa_core.ui.widgets import cards, download_links, drill, explain_link, tables
+from qa_core.ui.widgets import download_links, drill, explain_link, tables
 
 PAGE = 100
 """Contacts on one page of the list."""
@@ -62,13 +62,8 @@ class ContactsQuery:
 
 def read_address(viewer: Viewer, state: FilterState) -> ContactsQuery:
     """Return the filters of the bar and the address, without unknown ones."""
-    extra = tuple(
-        (key, (st.query_params[key] or None,))
-        for key in CONTACT_DIMENSIONS
-        if key not in menu.find_page("contacts").filters
-        and key in st.query_params
-        and viewer.can_cut_by(key)
-    )
+    given = explain_link.read_extra(viewer, "contacts", CONTACT_DIMENSIONS)
+    extra = tuple((key, values[-1:]) for key, values in given)
     where = explain_link.narrow(state.where, extra)
     kpi = BY_KEY.get(st.query_params.get("behind", ""))
     if kpi is not None and (kpi.subject != FactTable.CONTACTS or not viewer.can(kpi.needs)):
@@ -92,7 +87,7 @@ def show_query(asked: ContactsQuery) -> None:
         return
     with layout.row("xsmall"):
         if asked.behind:
-            title = cards.title_of(BY_KEY[asked.behind])
+            title = formatting.short_title(BY_KEY[asked.behind])
             url_state.show_removable("behind", _("Counted in: {title}", title=title))
         if asked.window:
             title = _(settings.get_setting(WINDOW).title)
@@ -177,9 +172,7 @@ def _build_column(name: str) -> tables.TableColumn:
     if name == "local_start":
         return tables.moment_column(heading, lambda row: row[name])
     if name.endswith("_seconds"):
-        return tables.number_text_column(
-            heading, lambda row: _format_cell(name, row), WIDTHS.get(name)
-        )
+        return tables.value_column(heading, lambda row: row[name], Unit.SECONDS, WIDTHS.get(name))
     config = st.column_config.Column(width=WIDTHS[name]) if name in WIDTHS else None
     return tables.TableColumn(heading, lambda row: _format_cell(name, row), config)
 
@@ -188,6 +181,4 @@ def _format_cell(name: str, row: Mapping[str, Any]) -> Any:
     value = row[name]
     if formatting.is_missing(value):
         return None
-    if name in ("channel", "outcome"):
-        return formatting.name(name, value)
-    return formatting.duration(value) if name.endswith("_seconds") else value
+    return formatting.name(name, value) if name in ("channel", "outcome") else value

@@ -163,12 +163,8 @@ def show_examples(viewer: Viewer, subject: IrritantSubject, where: Filters, key:
         title, act = _("Examples"), (st.session_state.update, {REQUESTED: requested})
         layout.show_button("format_quote", title, f"examples_{key}", *act)
         return
-    examples = open_once.read(
-        READ,
-        requested,
-        lambda: detection.read_examples(viewer, subject, where),
-        lambda: detection.find_examples(viewer, subject, where),
-    )
+    acts = (detection.read_examples, detection.find_examples)
+    examples = open_once.read(READ, requested, *acts, viewer, subject, where)
     if not examples:
         st.caption(_("No unhappy customer wrote about it in this period."))
         return

@@ -3,13 +3,20 @@
 import streamlit as st
 
 from qa_core.access.roles import Viewer
-from qa_core.analysis import board, board_pdf, charts, driver_texts
+from qa_core.analysis import board, board_pdf, driver_texts
 from qa_core.base.i18n import _
 from qa_core.metrics.kpis import formatting, periods
 from qa_core.ui.frame import cached, layout, styles
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.views.performance import satisfaction
-from qa_core.ui.widgets import cards, download_links, empty_states, explain_link, segmented_choice
+from qa_core.ui.widgets import (
+    cards,
+    download_links,
+    empty_states,
+    explain_link,
+    segmented_choice,
+    trend_cards,
+)
 
 TREND_HEIGHT = 190
 
@@ -57,28 +64,13 @@ def _show_differences(viewer: Viewer) -> None:
 
 
 def _show_line(line: board.BoardLine, choice: str) -> None:
-    title = _(line.kpi.short_title or line.kpi.title)
     with cards.card(line.sentence, is_stretched=True):
-        st.metric(title, line.value, label_visibility="collapsed")
+        st.metric(formatting.short_title(line.kpi), line.value, label_visibility="collapsed")
         st.caption(escape(line.basis))
         target = line.target
         st.markdown(f":small[{cards.ICONS[target.severity]}{escape(target.text)}]")
         if line.series.points["value"].notna().any():
-            figure = charts.build_trend(
-                line.series.points,
-                line.kpi.unit,
-                grain="month",
-                dark=styles.is_dark(),
-                currency=line.currency,
-                limits=line.series.limits,
-                signals=line.series.signal_severities,
-                targets=[
-                    charts.TargetLine(step.target.value, step.first_day, step.last_day)
-                    for step in line.steps
-                ],
-                bounds=line.kpi.bounds,
-                height=TREND_HEIGHT,
-            )
+            figure = trend_cards.draw(line.series, line.steps, TREND_HEIGHT, line.currency)
             key = f"board_{line.kpi.key}_{line.currency or ''}"
             alt = f"{line.sentence.text} {line.value}. {line.basis}"
             cards.show_figure(figure, key, alt, kpi=line.kpi.key, kept={"period": [choice]})

@@ -55,16 +55,10 @@ def show(viewer: Viewer, state: FilterState) -> None:
         trend_cards.show_trend(viewer, state, series[REPEAT], window=window.tried, why_empty=why)
     with right:
         repeats.show(viewer, state, "reason", window)
-    sections.show(
-        "change",
-        _("Why the rate changed"),
-        lambda: rate_mix_waterfall.show(viewer, state, REPEAT, series[REPEAT].spread, window),
-    )
-    sections.show(
-        "queues",
-        _("Repeat contacts by queue"),
-        lambda: repeats.show(viewer, state, "queue", window),
-    )
+    change = (viewer, state, REPEAT, series[REPEAT].spread, window)
+    sections.show("change", _("Why the rate changed"), rate_mix_waterfall.show, *change)
+    title = _("Repeat contacts by queue")
+    sections.show("queues", title, repeats.show, viewer, state, "queue", window)
     machines.offer(viewer, state, window.overrides)
     # Other windows, and what is left out, are in no published table.
     if not viewer.needs_suppression:
@@ -75,13 +69,10 @@ def show(viewer: Viewer, state: FilterState) -> None:
 
         title = _("Declared, confirmed and measured resolution compared")
         sections.show("agreement", title, show_agreement)
-        sections.show("windows", _("Other windows"), lambda: _show_window(viewer, state, window))
+        sections.show("windows", _("Other windows"), _show_window, viewer, state, window)
     if drill.is_open_to(viewer):
-        sections.show(
-            "chains",
-            _("Chains of repeat contacts (the journal records who opens them)"),
-            lambda: repeats.show_chains(viewer, state, window),
-        )
+        title = _("Chains of repeat contacts (the journal records who opens them)")
+        sections.show("chains", title, repeats.show_chains, viewer, state, window)
 
 
 def _show_tiles(
@@ -145,7 +136,7 @@ def _show_window(viewer: Viewer, state: FilterState, window: Window) -> None:
     caption = _(
         "Line: {title} by length of the repeat window, for contacts with a complete window. "
         "Dashed: this page's window",
-        title=cards.title_of(get_kpi(REPEAT)),
+        title=formatting.short_title(get_kpi(REPEAT)),
     )
     cards.show_chart(figure, finding, caption, "window_curve")
 
@@ -155,22 +146,18 @@ class ResolutionCounts:
     """Repeats of contacts whose resolution somebody stated, and whose window is
     complete.
 
-    `dimension`, `value`: who said what (yes or no). `back` of `n` had a repeat contact;
-    `low` and `high`: the interval of that share. `confirmed`: row of `measure` of the
-    surveyed.
+    `dimension`, `value`: who said what (yes or no). `row`: row of `measure`, of those
+    without a repeat contact. `confirmed`: row of the surveyed.
     """
 
     dimension: str
     value: str
-    n: int
-    back: int
-    low: float
-    high: float
-    confirmed: Any = None
+    row: Any
+    confirmed: Any
 
     @property
     def share_back(self) -> float:
-        return self.back / self.n
+        return (self.row.n - self.row.numerator) / self.row.n
 
 
 def _read_counts(viewer: Viewer, state: FilterState, window: Window) -> list[ResolutionCounts]:
@@ -186,24 +173,14 @@ def _read_counts(viewer: Viewer, state: FilterState, window: Window) -> list[Res
         for value in ("yes", "no"):
             row = rows.get(value)
             if row is not None and not formatting.is_missing(row.value) and row.n >= MIN:
-                counts.append(
-                    ResolutionCounts(
-                        dimension,
-                        value,
-                        int(row.n),
-                        int(row.n - row.numerator),
-                        1 - row.high,
-                        1 - row.low,
-                        confirmed.get(value) if dimension == "declared" else None,
-                    )
-                )
+                surveyed_row = confirmed.get(value) if dimension == "declared" else None
+                counts.append(ResolutionCounts(dimension, value, row, surveyed_row))
     return counts
 
 
 def _compare_resolutions(viewer: Viewer, state: FilterState, window: Window) -> None:
     """Compare declarations and survey answers with repeat contacts, where both are known."""
     counts = _read_counts(viewer, state, window)
-    can_click = drill.is_open_to(viewer) and bool(counts)
     caption = _(
         "First contacts with a statement and a complete repeat window. A repeat contact proves no "
         "failure; without one, success is not proven."
@@ -213,23 +190,19 @@ def _compare_resolutions(viewer: Viewer, state: FilterState, window: Window) -> 
             return
         columns = (
             tables.name_column(
-                _("Statement"), lambda row: _(TITLES[row.dimension, row.value]), 218
+                _("Statement"), lambda item: _(TITLES[item.dimension, item.value]), 218
             ),
-            tables.count_column("n", lambda row: row.n, 52),
-            tables.percent_column(_("Repeat"), lambda row: row.share_back, 80),
-            tables.percent_column(_("No repeat"), lambda row: 1 - row.share_back, 88),
-            tables.text_column(
-                _("95 % interval"),
-                lambda row: formatting.interval(row.low, row.high, "rate"),
-                104,
-            ),
+            tables.count_column("n", lambda item: int(item.row.n), 52),
+            tables.percent_column(_("Repeat"), lambda item: item.share_back, 80),
+            tables.percent_column(_("No repeat"), lambda item: 1 - item.share_back, 88),
+            tables.text_column(_("95 % interval"), _describe_interval, 104),
             tables.text_column(_("Customer confirms"), _describe_confirmation, 120)
-            if any(row.confirmed for row in counts)
+            if any(item.confirmed for item in counts)
             else None,
         )
         on_line = (
-            (lambda row: drill.to_contacts({row.dimension: row.value}, REPEAT, window.tried))
-            if can_click
+            (lambda item: drill.to_contacts({item.dimension: item.value}, REPEAT, window.tried))
+            if drill.is_open_to(viewer)
             else None
         )
         tables.show(counts, columns, "agreement", on_line, room=tables.IN_SECTION)
@@ -237,11 +210,11 @@ def _compare_resolutions(viewer: Viewer, state: FilterState, window: Window) -> 
 
 def _describe_agreement(counts: list[ResolutionCounts], window: Window) -> str:
     """Describe how far declarations and repeats agree, no surer than the counts."""
-    by = {(row.dimension, row.value): row for row in counts}
+    by = {(item.dimension, item.value): item for item in counts}
     yes, no = by.get(("declared", "yes")), by.get(("declared", "no"))
     if not yes:
         return _("Too few contacts with a statement to explain why the three rates differ")
-    if no and yes.low <= no.high and no.low <= yes.high:
+    if no and yes.row.low <= no.row.high and no.row.low <= yes.row.high:
         return _("No clear link between advisors' declarations and repeat contacts")
     return _(
         "{back} of contacts declared resolved had a repeat contact within {days}",
@@ -250,10 +223,14 @@ def _describe_agreement(counts: list[ResolutionCounts], window: Window) -> str:
     )
 
 
-def _describe_confirmation(row: ResolutionCounts) -> str:
-    if row.confirmed is None:
+def _describe_interval(item: ResolutionCounts) -> str:
+    return formatting.interval(1 - item.row.high, 1 - item.row.low, "rate")
+
+
+def _describe_confirmation(item: ResolutionCounts) -> str:
+    if item.confirmed is None:
         return ""
-    share, n = formatting.percent(row.confirmed.value, 0), formatting.number(row.confirmed.n)
+    share, n = formatting.percent(item.confirmed.value, 0), formatting.number(item.confirmed.n)
     return _("{n} of {all}", n=share, all=n)
 
 

@@ -44,7 +44,7 @@ def show(viewer: Viewer, state: FilterState) -> None:
             explain_link.show_link("received")
         with cards.card(_("Other figures, and what they lack")):
             columns = (
-                tables.name_column(_("KPI"), lambda key: cards.title_of(get_kpi(key)), 170),
+                tables.name_column(_("KPI"), lambda key: formatting.short_title(get_kpi(key)), 170),
                 tables.text_column(_("State"), lambda key: _describe(rows[key]), 400),
             )
             tables.show(OTHERS, columns, "table_lacking", room=505)

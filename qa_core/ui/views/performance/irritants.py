@@ -26,11 +26,8 @@ def show(viewer: Viewer, state: FilterState, entries: Sequence[ActionEntry]) -> 
     listed = {entry.subject.key: entry for entry in reversed(entries) if entry.state in OPEN}
     _show_part(viewer, state, FIGURES, listed)
     if query.may_read_remarks(viewer):
-        sections.show(
-            WORDS,
-            _("In the words of customers and evaluators"),
-            lambda: _show_part(viewer, state, WORDS, listed),
-        )
+        title = _("In the words of customers and evaluators")
+        sections.show(WORDS, title, _show_part, viewer, state, WORDS, listed)
 
 
 def _show_part(

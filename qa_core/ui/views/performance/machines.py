@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+import pandas as pd
+
 from qa_core.access.roles import Viewer
 from qa_core.base.i18n import _
 from qa_core.metrics import query
@@ -9,6 +11,7 @@ from qa_core.metrics.kpis import formatting, get_kpi
 from qa_core.stats import control_charts
 from qa_core.ui.frame import cached
 from qa_core.ui.frame.filter_bar import FilterState
+from qa_core.ui.views.performance import rate_mix_waterfall
 from qa_core.ui.widgets import cards, sections, tables
 
 MACHINES, PEOPLE = "lasting_resolution", "lasting_resolution_people"
@@ -22,7 +25,7 @@ def offer(viewer: Viewer, state: FilterState, overrides: Mapping[str, str] = {})
     """Show the section, where machines took contacts of the centre."""
     if query.count_machine_contacts():
         title = _("People and machines")
-        sections.show(sections.MACHINES, title, lambda: _show(viewer, state, overrides))
+        sections.show(sections.MACHINES, title, _show, viewer, state, overrides)
 
 
 def _show(viewer: Viewer, state: FilterState, overrides: Mapping[str, str]) -> None:
@@ -51,7 +54,7 @@ def _show_table(
     columns = [
         tables.interval_column(key, lambda value, key=key: by[value].get(key)) for key in kpis
     ]
-    with cards.card(title or _compare_reasons(by)):
+    with cards.card(title or _compare_reasons(frame)):
         lines = tables.largest_first(by, kpis[0])
         tables.show(lines, (tables.dimension_column(dimension), *columns), f"machines_{dimension}")
         tables.show_hidden(by)
@@ -59,14 +62,10 @@ def _show_table(
             tables.show_definitions(kpis, state, f"machines_{dimension}")
 
 
-def _compare_reasons(by: tables.Rows) -> str:
+def _compare_reasons(frame: pd.DataFrame) -> str:
     """Say how much of the difference between machines and people is what each is asked."""
     sides = [
-        {
-            reason: (rows[key].numerator, rows[key].n)
-            for reason, rows in by.items()
-            if key in rows and not formatting.is_missing(rows[key].value)
-        }
+        rate_mix_waterfall.read_segments(frame[frame["kpi"] == key], "reason")[0]
         for key in (PEOPLE, MACHINES)
     ]
     effects = control_charts.explain_change(*sides)

@@ -1,7 +1,6 @@
 """The Overview page: is the centre doing well, and what needs a look?"""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import streamlit as st
 
@@ -9,7 +8,7 @@ from qa_core.access.roles import Viewer
 from qa_core.analysis.headline import FIRST, SECOND
 from qa_core.analysis.series import Series
 from qa_core.base.i18n import _
-from qa_core.metrics.kpis import get_kpi
+from qa_core.metrics.kpis import formatting, get_kpi
 from qa_core.ui.frame import cached
 from qa_core.ui.frame.filter_bar import FilterState
 from qa_core.ui.frame.markdown import escape
@@ -26,36 +25,25 @@ WIDTHS = {
 """KPIs of the table of queues, with the widths of their columns in pixels."""
 
 
-def read(viewer: Viewer, state: FilterState) -> tuple[dict[str, Any], Mapping[str, Series]]:
-    """Return the headline rows and the trends of the KPIs that the viewer may see."""
+def show(viewer: Viewer, state: FilterState) -> None:
+    """Show four tiles, the trend that matters most, and what needs a look; then the other
+    tiles, and the queues.
+    """
     keys = tuple(key for key in (*FIRST, *SECOND) if viewer.can(get_kpi(key).needs))
     rows = cached.headline(viewer, keys, state.where, state.compare)
-    return rows, trend_cards.read_series(viewer, state, keys)
-
-
-def show_top(
-    viewer: Viewer, state: FilterState, rows: dict[str, Any], series: Mapping[str, Series]
-) -> None:
-    """Show four tiles, the trend that matters most, and what needs a look."""
-    keys = list(rows)[: len(FIRST)]
-    cards.show_tiles([cards.build_tile(rows[key], state, series[key]) for key in keys])
+    series = trend_cards.read_series(viewer, state, keys)
+    tiles = [cards.build_tile(row, state, series[key]) for key, row in rows.items()]
+    cards.show_tiles(tiles[: len(FIRST)])
     shown = max(series.values(), key=_measure_concern)
     if not _measure_concern(shown):
         usual = [series["answer_rate"], series["first_contact_resolution"]]
         shown = next((trend for trend in usual if trend.known_points), usual[0])
     left, right = st.columns([3, 2], gap="small")
     with left:
-        trend_cards.show_trend(viewer, state, shown, height=300, title=cards.title_of(shown.kpi))
+        trend_cards.show_trend(viewer, state, shown, height=300, has_title=True)
     with right:
         _show_attention(viewer, state, series)
-
-
-def show_more(
-    viewer: Viewer, state: FilterState, rows: dict[str, Any], series: Mapping[str, Series]
-) -> None:
-    """Show the other tiles, and the queues."""
-    keys = list(rows)[len(FIRST) :]
-    cards.show_tiles([cards.build_tile(rows[key], state, series[key]) for key in keys])
+    cards.show_tiles(tiles[len(FIRST) :])
     _show_queues(viewer, state, tuple(key for key in WIDTHS if key in rows))
     machines.offer(viewer, state)
 
@@ -73,8 +61,8 @@ def _show_attention(viewer: Viewer, state: FilterState, series: Mapping[str, Ser
     with cards.card(found.heading, hint, is_stretched=True):
         alert_banner.show_open(viewer, found.alerts)
         for trend in found.trends:
-            text = escape(trend.finding.text)
-            st.markdown(f":orange[:material/error:] **{cards.title_of(trend.kpi)}** – {text}")
+            title, text = formatting.short_title(trend.kpi), escape(trend.finding.text)
+            st.markdown(f":orange[:material/error:] **{title}** – {text}")
         alert_banner.show_items(viewer, found.items)
 
 

@@ -11,7 +11,7 @@ from qa_core.access.roles import Viewer
 from qa_core.analysis import chart_titles, charts
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base.i18n import _
-from qa_core.metrics.kpis import Kpi, dimensions, formatting, get_kpi
+from qa_core.metrics.kpis import Kpi, formatting, get_kpi
 from qa_core.stats import control_charts
 from qa_core.stats.control_charts import SegmentEffect
 from qa_core.ui.frame import cached, styles
@@ -29,13 +29,11 @@ Segments = dict[Hashable, tuple[float, float]]
 
 @dataclass(frozen=True)
 class RateChange:
-    """A rate's change: counts by segment before and now, the largest effect first."""
+    """A rate's change by segment, the largest effect first."""
 
     kpi: Kpi
     dimension: str
-    before: Segments
-    now: Segments
-    effects: tuple[SegmentEffect, ...]
+    effects: Sequence[SegmentEffect]
 
     def name(self, segment: Hashable) -> str:
         if segment is HIDDEN:
@@ -48,16 +46,12 @@ def show(viewer: Viewer, state: FilterState, key: str, spread: float, window: Wi
     kpi = get_kpi(key)
     whole = cached.headline(viewer, (key,), state.where, state.compare, window.overrides)[key]
     if state.compare is None or formatting.is_missing(getattr(whole, "delta", None)):
-        title = _("{title}: nothing to compare with", title=cards.title_of(kpi))
+        title = _("{title}: nothing to compare with", title=formatting.short_title(kpi))
         cards.card(title, _(alert_banner.NO_COMPARISON))
         return
-    titles = {
-        name: _(dimensions.get_dimension(name).title)
-        for name in SEGMENTS
-        if state.may_cut(viewer, name)
-    }
+    titles = state.name_cuts(viewer, SEGMENTS)
     if not titles:
-        cards.show_one_cut(cards.title_of(kpi))
+        cards.show_one_cut(formatting.short_title(kpi))
         return
     with cards.card():
         heading, buttons = st.columns(2, vertical_alignment="top")
@@ -70,11 +64,9 @@ def show(viewer: Viewer, state: FilterState, key: str, spread: float, window: Wi
             )
             for where in (state.where.with_period(state.compare), state.where)
         ]
-        before, now = join_hidden(sides, whole)
-        effects = sorted(
-            control_charts.explain_change(before, now), key=lambda effect: -abs(effect.rate)
-        )
-        change = RateChange(kpi, dimension, before, now, tuple(effects))
+        found = control_charts.explain_change(*join_hidden(sides, whole))
+        effects = sorted(found, key=lambda effect: -abs(effect.rate))
+        change = RateChange(kpi, dimension, effects)
         interval = control_charts.interval_of_change(whole, spread)
         caption = _(
             "Rates within the segments: {rate}. Mix of segments: {mix}. Total: {change}.",
@@ -129,7 +121,7 @@ def describe(change: RateChange, delta: float, interval: tuple[float, float] | N
     """Name what pulled most, or say that the change is within chance."""
     kpi = change.kpi
     finding = chart_titles.describe_change(
-        cards.title_of(kpi), delta, interval, kpi.unit, kpi.better
+        formatting.short_title(kpi), delta, interval, kpi.unit, kpi.better
     )
     if not finding.severity or not change.effects:
         return finding
@@ -139,9 +131,7 @@ def describe(change: RateChange, delta: float, interval: tuple[float, float] | N
         if effect.segment is not HIDDEN
     ]
     mix = sum(effect.mix for effect in change.effects)
-    mix_name = _(
-        "mix by {dimension}", dimension=_(dimensions.get_dimension(change.dimension).title)
-    )
+    mix_name = _("mix by {dimension}", dimension=formatting.dimension(change.dimension))
     strongest, name = max([*pulls, (mix, mix_name)], key=lambda pull: pull[0] * delta)
     if strongest * delta <= 0:
         return finding

@@ -180,12 +180,8 @@ def _describe(dimension: str, by: tables.Rows, values: list[Any]) -> str:
 
 def show_chains(viewer: Viewer, state: FilterState, window: Window) -> None:
     """Show the longest chains of the period; a click opens one as a time line."""
-    chains = open_once.read(
-        "chains_read",
-        (state.where, window.days),
-        lambda: query.read_chains(viewer, state.where, window.overrides),
-        lambda: cached.find_chains(viewer, state.where, window.overrides),
-    )
+    subject, acts = (state.where, window.days), (query.read_chains, cached.find_chains)
+    chains = open_once.read("chains_read", subject, *acts, viewer, state.where, window.overrides)
     title = _("No repeat contact within the window")
     if chains:
         title = ngettext(

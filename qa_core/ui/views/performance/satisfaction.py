@@ -10,7 +10,7 @@ from qa_core.access.roles import Viewer
 from qa_core.analysis import chart_titles, charts, driver_texts, year_over_year
 from qa_core.analysis.chart_titles import SIGNIFICANCE_LEVEL
 from qa_core.base.i18n import _, capitalise
-from qa_core.metrics.kpis import Unit, dimensions, formatting, get_kpi
+from qa_core.metrics.kpis import Unit, formatting, get_kpi
 from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.metrics.query import Drivers
 from qa_core.stats import control_charts, holm, p_value_of
@@ -51,7 +51,7 @@ def show_top(viewer: Viewer, state: FilterState) -> None:
                     state,
                     series[key],
                     height=TREND_HEIGHT,
-                    title=cards.title_of(get_kpi(key)),
+                    has_title=True,
                     before=[before[key].get(day) for day in series[key].points["at"]],
                 )
 
@@ -86,13 +86,12 @@ def _read_year_before(
 
 def show_cuts(viewer: Viewer, state: FilterState) -> None:
     """Show where satisfaction is better or worse, by one dimension."""
-    cuts = [cut for cut in CUTS if state.may_cut(viewer, cut)]
-    frames = cached.measure_cuts(viewer, KPIS, tuple((cut,) for cut in cuts), state.where)
-    by_cut = {cut: tables.index_rows(frame, cut) for cut, frame in zip(cuts, frames, strict=True)}
-    if not by_cut:
+    titles = state.name_cuts(viewer, CUTS)
+    if not titles:
         cards.show_one_cut(_("Satisfaction"))
         return
-    titles = {cut: _(dimensions.get_dimension(cut).title) for cut in by_cut}
+    frames = cached.measure_cuts(viewer, KPIS, tuple((cut,) for cut in titles), state.where)
+    by_cut = {cut: tables.index_rows(frame, cut) for cut, frame in zip(titles, frames, strict=True)}
     with st.container(key=styles.NOT_PRINTED):
         cut = segmented_choice.ask("by", _("Break down by"), titles, key="satisfaction_by")
         _show_table(viewer, state, cut, by_cut[cut])
@@ -153,7 +152,7 @@ def _show_table(viewer: Viewer, state: FilterState, dimension: str, by: tables.R
 def _show_year_over_year(viewer: Viewer, state: FilterState) -> None:
     """Show satisfaction by month against the year before, and their common change."""
     paired = year_over_year.find_paired_months(state.first_day, state.last_day)
-    title = cards.title_of(get_kpi("csat"))
+    title = formatting.short_title(get_kpi("csat"))
     if paired is None:
         text = _describe_season(viewer, state)
         cards.card(_("{title}: no month with a year before it yet", title=title), text)

@@ -1,7 +1,7 @@
 """The Traffic page: contacts and service level by weekday, half-hour, channel."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -75,7 +75,6 @@ def read_clock(viewer: Viewer, state: FilterState) -> Clock:
     if not viewer.can_cut_by("half_hour"):
         return Clock()
     period, zone = state.where.period, environment.current().zone
-    clock = Clock()
     for grain in ("half_hour", "hour"):
         frame = read_cut(viewer, state, grain)
         counted = frame.loc[frame["kpi"] == "received", "n"].sum()
@@ -84,8 +83,7 @@ def read_clock(viewer: Viewer, state: FilterState) -> Clock:
     total = _read_whole(viewer, state)["received"].n
     by_day = cached.measure(viewer, ("received",), ("day",), dimensions.Filters(period))
     days = [day for day, n in zip(by_day["day"], by_day["n"], strict=True) if n]
-    return replace(
-        clock,
+    return Clock(
         grain=grain if counted else "",
         left_out=int(total - counted),
         times=half_hours.count_half_hours(days, zone, cached.data_through(viewer)),
@@ -205,13 +203,14 @@ def show_too_few() -> None:
 def show_table(viewer: Viewer, state: FilterState, clock: Clock) -> None:
     """Show all figures by half-hour, weekday or channel; a click opens the contacts."""
     cuts = [clock.grain, "weekday", "channel"] if clock.grain else ["channel"]
-    cuts = [cut for cut in cuts if state.may_cut(viewer, cut)]
-    if not cuts:
+    titles = state.name_cuts(viewer, cuts)
+    if not titles:
         cards.show_one_cut(_("Side by side"))
         return
-    titles = {key: _(dimensions.get_dimension(key).title) for key in cuts}
     with cards.card(_("Side by side")):
-        cut = segmented_choice.ask("by", _("Break down by"), titles) if len(cuts) > 1 else cuts[0]
+        cut = next(iter(titles))
+        if len(titles) > 1:
+            cut = segmented_choice.ask("by", _("Break down by"), titles)
         by = tables.index_rows(read_cut(viewer, state, cut), cut)
         values = [value for value in by if by[value]["received"].n]
         if cut == "channel":
@@ -234,15 +233,6 @@ def _columns(
         build = tables.share_column if key == "service_level" else tables.percent_column
         return build(heading or cards.column_of(key), of(key), width)
 
-    def wait(heading: str, percentile: str) -> tables.TableColumn | None:
-        seconds = {value: of(WAIT, percentile)(value) for value in by}
-        known = {
-            value: formatting.duration(wait)
-            for value, wait in seconds.items()
-            if not formatting.is_missing(wait)
-        }
-        return tables.number_text_column(heading, known.get) if known else None
-
     def mean(value: Any) -> str | None:
         times = clock.count_of(cut, value)
         if not times:
@@ -253,7 +243,7 @@ def _columns(
     change = of("service_level", "delta")
     return [
         tables.text_column(
-            _(dimensions.get_dimension(cut).title), lambda value: formatting.name(cut, value), 110
+            formatting.dimension(cut), lambda value: formatting.name(cut, value), 110
         ),
         tables.kpi_column("received", lambda value: by[value]["received"], 72),
         tables.number_text_column(_(PER[cut]), mean) if cut in PER else None,
@@ -265,8 +255,8 @@ def _columns(
         if state.compare
         else None,
         rate("abandon_rate", width=106),
-        wait(_("Median wait"), "p50"),
-        wait(_("p90 wait"), "p90"),
+        tables.value_column(_("Median wait"), of(WAIT, "p50"), Unit.SECONDS),
+        tables.value_column(_("p90 wait"), of(WAIT, "p90"), Unit.SECONDS),
         rate("recovered_rate", _("Recovered")),
     ]
 
@@ -358,7 +348,7 @@ def describe_when(row: Any, grain: str) -> str:
 
 def describe_worst(worst: Any | None, key: str, grain: str) -> ChartTitle:
     """Return the heading of a chart by hour with that worst row (None: without)."""
-    title = cards.title_of(get_kpi(key))
+    title = formatting.short_title(get_kpi(key))
     if worst is None:
         return ChartTitle(_("{title}: no time is clearly worse", title=title))
     when, value = describe_when(worst, grain), formatting.percent(worst.value)
@@ -396,7 +386,7 @@ def _find_worst_cell(
     caption = _(
         "{title} from {best} (pale) to {worst} (strong). Diamonds: clearly worse than the "
         "rest. Open circles: fewer than {n} contacts",
-        title=cards.title_of(kpi),
+        title=formatting.short_title(kpi),
         best=best,
         worst=poorest,
         n=MIN,

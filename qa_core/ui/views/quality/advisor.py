@@ -49,12 +49,8 @@ class CaseMixSide:
 
 
 def read(viewer: Viewer, advisor_id: str, period: Period) -> AdvisorProfile:
-    return open_once.read(
-        "advisor_read",
-        advisor_id,
-        lambda: query.read_advisor(viewer, advisor_id, period),
-        lambda: query.get_advisor(viewer, advisor_id, period),
-    )
+    acts = (query.read_advisor, query.get_advisor)
+    return open_once.read("advisor_read", advisor_id, *acts, viewer, advisor_id, period)
 
 
 def read_side(viewer: Viewer, state: FilterState, advisor: AdvisorProfile) -> CaseMixSide:
@@ -82,7 +78,7 @@ def show_case_mix(viewer: Viewer, side: CaseMixSide) -> None:
         return formatting.value(standard.expected, get_kpi(key).unit) if standard else "–"
 
     columns = (
-        tables.name_column(_("Measure"), lambda key: cards.title_of(get_kpi(key)), 172),
+        tables.name_column(_("Measure"), lambda key: formatting.short_title(get_kpi(key)), 172),
         tables.text_column(
             _("Reading"), lambda key: _read(standards.get(key), sides.get(key, 0), get_kpi(key))
         ),
@@ -163,7 +159,7 @@ def _describe_case_mix(
 
 
 def _list_measures(keys: list[str]) -> str:
-    return formatting.listing(cards.title_of(get_kpi(key)) for key in keys)
+    return formatting.listing(formatting.short_title(get_kpi(key)) for key in keys)
 
 
 def _explain(side: CaseMixSide) -> str:
@@ -196,7 +192,7 @@ def _read(standard: StandardisedValue | None, side: int, kpi: Kpi) -> str:
 
 def _show_trend(viewer: Viewer, state: FilterState, side: CaseMixSide) -> None:
     with cards.card(is_stretched=True):
-        titles = {key: cards.title_of(get_kpi(key)) for key in MEASURES}
+        titles = {key: formatting.short_title(get_kpi(key)) for key in MEASURES}
         key = segmented_choice.ask("measure", _("Measure"), titles, key="advisor_measure")
         kpi = get_kpi(key)
         # A median of nothing compares as few, too.

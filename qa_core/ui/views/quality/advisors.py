@@ -108,7 +108,7 @@ def _ask_group(
     viewer: Viewer, state: FilterState, keys: Sequence[str], dimension: str, usual: str = ""
 ) -> peers.Group | None:
     """Ask for a measure and return those to compare on it; None, and said, if there are none."""
-    titles = {key: cards.title_of(get_kpi(key)) for key in keys}
+    titles = {key: formatting.short_title(get_kpi(key)) for key in keys}
     own_key = f"{dimension}s_measure"
     key = segmented_choice.ask("measure", _("Measure"), titles, key=own_key, usual=usual)
     return peer_dots.read_group(viewer, state, key, dimension)

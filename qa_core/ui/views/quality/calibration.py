@@ -51,7 +51,6 @@ def show(viewer: Viewer) -> None:
 
 
 def _show_sessions(viewer: Viewer) -> None:
-    can_manage = viewer.can(Permission.MANAGE_CALIBRATIONS)
     if viewer.can(Permission.FILL_SCORECARDS):
         _show_tasks(calibration.find_worklist(viewer))
     sessions = calibration.find_sessions(viewer)
@@ -59,7 +58,7 @@ def _show_sessions(viewer: Viewer) -> None:
         cards.card(_("There is no calibration session yet"))
         return
     _show_list(sessions)
-    if can_manage:
+    if viewer.can(Permission.MANAGE_CALIBRATIONS):
         _show_all_closed(viewer)
     asked = st.query_params.get(SESSION) or st.query_params.get(OLD_SESSION)
     usual = next((item for item in sessions if not item.is_open), sessions[0])
@@ -150,7 +149,7 @@ def _show_all_closed(viewer: Viewer) -> None:
         tables.text_column(_("Scorecard"), lambda key: texts.name("grid", key[0])),
         *(
             tables.interval_column(
-                kpi, lambda key, kpi=kpi: by[key][kpi], heading=cards.title_of(get_kpi(kpi))
+                kpi, lambda key, kpi=kpi: by[key][kpi], heading=formatting.short_title(get_kpi(kpi))
             )
             for kpi in kpis
         ),

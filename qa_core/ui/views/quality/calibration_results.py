@@ -176,13 +176,12 @@ def _show_contact(viewer: Viewer, results: Results) -> None:
     session = results.session
     with cards.card(gap="xsmall"):
         top, right = st.columns([3, 2], vertical_alignment="top")
-        with right:
-            contact: SessionContact = st.selectbox(
-                _("Contact"),
-                session.contacts,
-                format_func=lambda item: name_contact(item.position, item.local_start),
-                key=f"contact_of_{session.id}",
-            )
+        contact: SessionContact = right.selectbox(
+            _("Contact"),
+            session.contacts,
+            format_func=lambda item: name_contact(item.position, item.local_start),
+            key=f"contact_of_{session.id}",
+        )
         evaluators = [name for name in session.evaluators if (contact.id, name) in results.marks]
         disputed = [
             criterion

@@ -26,12 +26,7 @@ def show_lists(viewer: Viewer) -> None:
     waiting = [line for line in lines if line.decision is None]
     with cards.card(describe_waiting(waiting)):
         shown = segmented_choice.ask_state("disputes", lines, STATES)
-        is_decided = any(line.decision is not None for line in shown)
-
-        def decided(column: tables.TableColumn) -> tables.TableColumn | None:
-            return column if is_decided else None
-
-        columns = (
+        columns = [
             tables.number_text_column(
                 capitalise(_("waiting")), lambda line: formatting.days(line.age_days)
             ),
@@ -45,20 +40,16 @@ def show_lists(viewer: Viewer) -> None:
             tables.text_column(_("Evaluated by"), lambda line: line.evaluator),
             tables.day_text_column(_("Contact date"), lambda line: line.local_day),
             tables.text_column(_("Team"), lambda line: line.team),
-            decided(
+        ]
+        if any(line.decision is not None for line in shown):
+            columns += [
                 tables.text_column(
                     _("Decision"), lambda line: line.decision and _(DECIDED[line.decision])
-                )
-            ),
-            decided(tables.number_text_column(_("Now"), lambda line: format_points(line.decided))),
-            decided(tables.text_column(_("By"), lambda line: line.decided_by)),
-            decided(
-                tables.text_column(
-                    _("When"),
-                    lambda line: line.decided_at and formatting.local_day(line.decided_at),
-                )
-            ),
-        )
+                ),
+                tables.number_text_column(_("Now"), lambda line: format_points(line.decided)),
+                tables.text_column(_("By"), lambda line: line.decided_by),
+                tables.day_text_column(_("When"), lambda line: line.decided_at),
+            ]
         if shown or lines:
             tables.show(
                 shown,

@@ -32,7 +32,7 @@ from qa_core.ui.widgets import (
     scorecard_form,
     tables,
 )
-from qa_core.ui.widgets.scorecard_answers import describe_text
+from qa_core.ui.widgets.scorecard_answers import describe_text, format_score
 
 PAGE, TABLE = "evaluate", "waiting_contacts"
 WorkItem = Assignment | calibration.Task
@@ -223,7 +223,7 @@ def _show_signed(viewer: Viewer, signed: list[SubmittedEvaluation]) -> None:
         ),
         tables.text_column(_("Evaluation"), lambda entry: _(HEADS[entry.kind][0])),
         tables.text_column(_("Scorecard"), lambda entry: texts.name("grid", entry.scorecard)),
-        tables.number_text_column(_("Score"), lambda entry: _format_score(entry.score)),
+        tables.number_text_column(_("Score"), lambda entry: format_score(entry.score, short=True)),
         tables.text_column(_("Publication"), published) if any(map(published, signed)) else None,
     )
     with cards.card(_("Submitted last")):
@@ -233,12 +233,6 @@ def _show_signed(viewer: Viewer, signed: list[SubmittedEvaluation]) -> None:
             "submitted_evaluations",
             lambda entry: drill.to_evaluation(PAGE, entry.id),
         )
-
-
-def _format_score(score: object) -> str:
-    if score is None:
-        return _(formatting.NO_DATA)
-    return formatting.value(float(score), "score", short=True)
 
 
 def _show_head(draft: Draft) -> None:
@@ -329,7 +323,7 @@ def _show_result(viewer: Viewer, draft: Draft) -> None:
             if part.score is not None
         ]
         with cards.card():
-            st.markdown(f"### {_format_score(draft.result.score)}")
+            st.markdown(f"### {format_score(draft.result.score, short=True)}")
             outcome = _(evaluation_tables.OUTCOMES.get(draft.result.outcome or "", ""))
             st.text(" · ".join(filter(None, [outcome, *parts])))
     with st.container(horizontal=True, gap="small"):

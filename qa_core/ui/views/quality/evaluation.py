@@ -25,9 +25,7 @@ READ = "evaluation_read"
 
 def read(viewer: Viewer, given: str) -> EvaluationView:
     number = url_state.read_number(given)
-    return open_once.read(
-        READ, given, lambda: read_evaluation(viewer, number), lambda: get_evaluation(viewer, number)
-    )
+    return open_once.read(READ, given, read_evaluation, get_evaluation, viewer, number)
 
 
 def show_head(viewer: Viewer, evaluation: EvaluationView) -> None:

@@ -225,7 +225,7 @@ def _show_decision(dispute: DisputeView, answer: AnswerView) -> None:
 
 def _show_form(viewer: Viewer, evaluation: EvaluationView, answer: AnswerView) -> None:
     with cards.card(gap="small"):
-        proposed = _ask_answer(_("Answer"), answer, f"proposed_{answer.key}", (answer.earned,))
+        proposed = _ask_answer(answer, f"proposed_{answer.key}", (answer.earned,))
         hint = _("Without customer names or numbers")
         reason = personal_data.ask_text(
             _("Reason"), disputes.MAX_TEXT, f"reason_{answer.key}", placeholder=hint
@@ -262,7 +262,7 @@ def _ask_decision(viewer: Viewer, dispute: DisputeView, answer: AnswerView) -> N
     )
     third = None
     if decision == DisputeDecision.THIRD:
-        third = _ask_answer(_("Answer"), answer, f"{key}_third", without)
+        third = _ask_answer(answer, f"{key}_third", without)
     reason = personal_data.ask_text(_("Reason"), disputes.MAX_TEXT, f"{key}_reason")
     if not st.button(_("Decide"), type="primary", key=f"{key}_send"):
         return
@@ -298,8 +298,9 @@ def _find_options(answer: AnswerView, without: tuple[float | None, ...]) -> list
     return levels + ([None] if answer.not_applicable and None not in without else [])
 
 
-def _ask_answer(label: str, answer: AnswerView, key: str, without: tuple[float | None, ...]) -> Any:
+def _ask_answer(answer: AnswerView, key: str, without: tuple[float | None, ...]) -> Any:
     """Ask for another answer: points, "na", or None while none is chosen."""
+    label = _("Answer")
     options = _find_options(answer, without)
     if not answer.levels:
         can_leave_out = None in options

@@ -8,7 +8,6 @@ from qa_core import scoring
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import _
-from qa_core.metrics.kpis import formatting
 from qa_core.quality.evaluations import corrections, drafts, finalise
 from qa_core.quality.evaluations.drafts import Draft
 from qa_core.quality.evaluations.evaluation_view_types import EvaluationView
@@ -16,7 +15,7 @@ from qa_core.ui.frame import gate, layout
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import cards, personal_data, scorecard_answers, scorecard_form
 from qa_core.ui.widgets.evaluation_tables import OUTCOMES
-from qa_core.ui.widgets.scorecard_answers import OVERALL, describe_text
+from qa_core.ui.widgets.scorecard_answers import OVERALL, describe_text, format_score
 from qa_core.ui.widgets.scorecard_form import OpenDraft
 
 OPEN = "correction_open"
@@ -99,12 +98,7 @@ def _show_changes(evaluation: Draft, given: dict[str, Any]) -> None:
 
 
 def _describe_scores(before: scoring.Result, after: scoring.Result) -> str:
-    first, then = (
-        _(formatting.NO_DATA)
-        if result.score is None
-        else formatting.value(float(result.score), "score")
-        for result in (before, after)
-    )
+    first, then = (format_score(result.score) for result in (before, after))
     text = _("{what}: {before} → {after}", what=_("Score"), before=first, after=then)
     if before.outcome == after.outcome or after.outcome is None:
         return text

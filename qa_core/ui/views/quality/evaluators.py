@@ -34,25 +34,16 @@ def show(viewer: Viewer) -> None:
     by_evaluator = disputes.count_outcomes(viewer, period).by_evaluator or ()
     outcomes = {outcome.key: outcome for outcome in by_evaluator}
 
-    def spread(item: EvaluatorFigures) -> str | None:
-        return None if item.deviation is None else formatting.value(item.deviation, Unit.SCORE)
-
     def shrunk(item: EvaluatorFigures) -> str | None:
         return formatting.change(item.severity.shrunk, Unit.SCORE) if item.severity else None
-
-    def median_time(item: EvaluatorFigures) -> str | None:
-        seconds = item.median_seconds
-        return None if seconds is None else formatting.duration(seconds)
 
     columns = (
         tables.name_column(
             _("Evaluator"), lambda item: item.name or formatting.name("evaluator", None), 150
         ),
         tables.count_column(_("Evaluations"), lambda item: item.n, 90),
-        tables.number_text_column(
-            _("Mean score"), lambda item: formatting.value(item.mean, Unit.SCORE)
-        ),
-        tables.number_text_column(_("Spread"), spread),
+        tables.value_column(_("Mean score"), lambda item: item.mean, Unit.SCORE),
+        tables.value_column(_("Spread"), lambda item: item.deviation, Unit.SCORE),
         tables.number_text_column(
             _("Severity"), lambda item: _describe_severity(item.severity), 240
         ),
@@ -60,8 +51,8 @@ def show(viewer: Viewer) -> None:
         tables.text_column(
             _("Disputes lost"), lambda item: _describe_lost(outcomes.get(item.evaluator))
         ),
-        tables.number_text_column(_("Median time"), median_time)
-        if any(map(median_time, evaluators.figures))
+        tables.value_column(_("Median time"), lambda item: item.median_seconds, Unit.SECONDS)
+        if any(item.median_seconds is not None for item in evaluators.figures)
         else None,
     )
     with cards.card(_describe(evaluators), formatting.period(period)):

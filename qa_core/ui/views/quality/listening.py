@@ -1,6 +1,6 @@
 """The Listening plan page: plans with their progress, draws, assignments, sample sizes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -63,8 +63,11 @@ def show(viewer: Viewer) -> None:
     if section == "sizes":
         _show_sample_sizes(viewer, plans)
     elif section == "plans":
-        _show_plans(viewer, plans)
-        _ask_plan(viewer, has_plans=bool(plans))
+        choices, texts = sampling.find_choices(viewer), scorecard_texts.find_scorecard_texts(viewer)
+        scorecards = {key: texts.name("grid", title) for key, title in choices["grids"]}
+        evaluators = dict(choices["evaluators"])
+        _show_plans(plans, scorecards, evaluators)
+        _ask_plan(viewer, scorecards, evaluators, is_first=not plans)
     elif not plans:
         text = _("Make a plan under Plans to draw contacts.")
         empty_states.card(":material/inbox:", _("No plan yet"), text)
@@ -74,16 +77,15 @@ def show(viewer: Viewer) -> None:
         draws.show_assigned(viewer, plans)
 
 
-def _show_plans(viewer: Viewer, plans: Sequence[PlanState]) -> None:
-    choices, texts = sampling.find_choices(viewer), scorecard_texts.find_scorecard_texts(viewer)
-    titles = {key: texts.name("grid", title) for key, title in choices["grids"]}
-    names = dict(choices["evaluators"])
+def _show_plans(
+    plans: Sequence[PlanState], scorecards: Mapping[str, str], names: Mapping[str, str]
+) -> None:
     for plan in plans:
         evaluators = [names.get(username, username) for username in plan.evaluators]
         with cards.card(gap="xsmall"):
             left, right = st.columns([3, 2], gap="medium")
             with left:
-                _show_rules(plan, titles.get(plan.grid_key, plan.grid_key), evaluators)
+                _show_rules(plan, scorecards.get(plan.grid_key, plan.grid_key), evaluators)
             with right:
                 _show_progress(plan)
                 if plan.is_closed or plan.purpose == "targeted":
@@ -157,12 +159,11 @@ def _close(name: str) -> None:
         actions.keep_outcome(_("Saved."))
 
 
-def _ask_plan(viewer: Viewer, has_plans: bool) -> None:
+def _ask_plan(
+    viewer: Viewer, scorecards: Mapping[str, str], evaluators: Mapping[str, str], is_first: bool
+) -> None:
     """Show the form; it is open while there is no plan."""
-    choices, texts = sampling.find_choices(viewer), scorecard_texts.find_scorecard_texts(viewer)
-    evaluators = dict(choices["evaluators"])
-    scorecards = {key: texts.name("grid", title) for key, title in choices["grids"]}
-    with st.expander(_("Make a plan"), icon=":material/add:", expanded=not has_plans):
+    with st.expander(_("Make a plan"), icon=":material/add:", expanded=is_first):
         if not evaluators:
             text = _(
                 "Nobody can fill in scorecards yet. An administrator adds an account with the "
@@ -196,7 +197,7 @@ def _add(viewer: Viewer, content: dict[str, Any]) -> None:
         ) from refusal
 
 
-def _ask_content(scorecards: dict[str, str], evaluators: dict[str, str]) -> dict[str, Any]:
+def _ask_content(scorecards: Mapping[str, str], evaluators: Mapping[str, str]) -> dict[str, Any]:
     """Ask for the fields of every plan; return them as in a plan file."""
     first = environment.today().replace(day=1)
     following = dimensions.add_months(first, 1)
@@ -238,8 +239,9 @@ def _ask_more(viewer: Viewer) -> dict[str, Any]:
             values = cached.find_values(viewer, dimension)
             known = [value for value, _count in values if value is not None]
         titles = {value: formatting.name(dimension, value) for value in known}
-        label = _(dimensions.get_dimension(dimension).title)
-        content[dimension] = layout.select_many(column, label, titles, placeholder=_("All"))
+        content[dimension] = layout.select_many(
+            column, formatting.dimension(dimension), titles, placeholder=_("All")
+        )
     left, middle, right = st.columns(3)
     content["minimum_seconds"] = left.number_input(_(FIELDS["minimum_seconds"]), 0, 86_400, 30)
     content["maximum_seconds"] = middle.number_input(

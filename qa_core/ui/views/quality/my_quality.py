@@ -44,7 +44,7 @@ def show_top(viewer: Viewer, state: FilterState) -> None:
     left, right = st.columns(2, gap="small")
     with left:
         trend = series["first_contact_resolution"]
-        trend_cards.show_trend(viewer, state, trend, title=cards.title_of(trend.kpi))
+        trend_cards.show_trend(viewer, state, trend, has_title=True)
     with right:
         _show_sections(viewer, state)
 

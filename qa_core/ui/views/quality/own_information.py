@@ -25,9 +25,7 @@ KINDS = {**PURPOSES, "scored": N_("Evaluation"), "self": N_("Self-evaluation")}
 
 
 def show_counts(viewer: Viewer) -> None:
-    """Show how much is kept of the viewer; nothing where the account belongs to no advisor."""
-    if viewer.advisor_id is None:
-        return
+    """Show how much is kept of the viewer."""
     counts = playback_list.count_own(viewer)
     kept, heard, evaluated = st.columns(3)
     kept.metric(_("Your recordings kept today"), formatting.number(counts.recordings))

@@ -6,7 +6,7 @@ from qa_core.access.roles import Viewer
 from qa_core.analysis import exports
 from qa_core.analysis.tracking_numbers import CampaignSpan
 from qa_core.base.i18n import _, ngettext
-from qa_core.metrics.kpis import dimensions
+from qa_core.metrics.kpis import formatting
 from qa_core.ui.frame import cached
 from qa_core.ui.frame.filter_bar import FilterState
 from qa_core.ui.widgets import cards, download_links, drill, tables
@@ -36,9 +36,7 @@ def show(viewer: Viewer, state: FilterState) -> None:
         on_number = drill.on_value(viewer, "tracking_number")
         columns = (
             tables.name_column(
-                _(dimensions.get_dimension("tracking_number").title),
-                lambda span: span.number,
-                124,
+                formatting.dimension("tracking_number"), lambda span: span.number, 124
             ),
             tables.text_column(_("Campaign"), lambda span: span.campaign or "", 166),
             tables.text_column(_("Source"), _name_source, 136),

@@ -1,7 +1,6 @@
 """The steps of contacts, from received to evaluated; each a share of its base."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from qa_core.access.roles import Viewer
@@ -27,6 +26,7 @@ FIRST_GROUPS, EVERY_GROUP = (COUNTED, OF_MISSES), (COUNTED, OF_MISSES, OF_EVALUA
 DIMENSIONS = ("campaign", "source", "medium", "keyword", "tracking_number")
 """Dimensions that the page can compare by."""
 TITLES: Mapping[str, str] = {
+    "received": N_("Contacts"),
     "answered": N_("Answered"),
     "missed": N_("Missed"),
     "missed_callers": N_("Missed callers"),
@@ -35,20 +35,21 @@ TITLES: Mapping[str, str] = {
     "first_contact_resolution": N_("No repeat contact"),
     "first_contact_resolution_declared": N_("Declared resolved"),
     "csat": N_("Satisfied"),
+    "ratings": N_("Ratings"),
     "evaluations": N_("Evaluated"),
 }
 
 
-@dataclass(frozen=True)
-class PathStep:
-    """One step: `count` of `base`, None if not known."""
-
-    count: float | None = None
-    base: float | None = None
-
-    @property
-    def share(self) -> float | None:
-        return None if self.count is None or not self.base else self.count / self.base
+COUNTS: Mapping[str, tuple[str, Callable[[Any], float]]] = {
+    "received": ("received", lambda row: row.value),
+    "missed": ("answer_rate", lambda row: row.denominator - row.numerator),
+    "missed_callers": ("recovered_rate", lambda row: row.denominator),
+    "ratings": ("csat", lambda row: row.denominator),
+    "evaluations": ("evaluations", lambda row: row.value),
+}
+"""Steps that are a number: the KPI whose row has it, and how."""
+SHARES = {"answered": "answer_rate"} | {key: key for key in (*OF_MISSES, *COUNTED[2:])}
+"""Steps that are a share of their base: the KPI that is this share."""
 
 
 def title_of(key: str) -> str:
@@ -70,29 +71,16 @@ def read(
     return by
 
 
-def build_path(rows: Mapping[str, Any]) -> dict[str, PathStep]:
-    """Return the steps of one value, from its rows by KPI."""
-    received, evaluations = (_read_value(rows, key) for key in ("received", "evaluations"))
-    answered, reached = _read_rate(rows, "answer_rate"), _read_rate(rows, "recovered_rate")
-    missed = None if answered.count is None else answered.base - answered.count
-    return {
-        "received": PathStep(received),
-        "answered": answered,
-        "missed": PathStep(missed, answered.base),
-        "missed_callers": PathStep(reached.base),
-        **{key: _read_rate(rows, key) for key in (*OF_MISSES, *COUNTED[2:])},
-        "evaluations": PathStep(evaluations),
-    }
+def read_count(rows: Mapping[str, Any], step: str) -> int | None:
+    """Return the number of a step from the rows of one value by KPI; None if not known."""
+    kpi, count = COUNTS[step]
+    row = rows.get(kpi)
+    return None if tables.value_of(row) is None else tables.to_integer(count(row))
 
 
-def _read_value(rows: Mapping[str, Any], key: str) -> float | None:
-    return tables.value_of(rows.get(key))
-
-
-def _read_rate(rows: Mapping[str, Any], key: str) -> PathStep:
-    if _read_value(rows, key) is None:
-        return PathStep()
-    return PathStep(rows[key].numerator, rows[key].denominator)
+def read_share(rows: Mapping[str, Any], step: str) -> float | None:
+    """Return the share of a step from the rows of one value by KPI; None if not known."""
+    return tables.value_of(rows.get(SHARES[step]))
 
 
 def describe_limits(by: tables.Rows) -> Iterable[str]:

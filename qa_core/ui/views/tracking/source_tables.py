@@ -9,7 +9,7 @@ import streamlit as st
 from qa_core.access.roles import Viewer
 from qa_core.analysis import note_texts
 from qa_core.base.i18n import N_, _, ngettext
-from qa_core.metrics.kpis import dimensions, formatting, periods
+from qa_core.metrics.kpis import formatting, periods
 from qa_core.metrics.kpis.declaration import SPEND_DIMENSIONS
 from qa_core.ui.frame import cached
 from qa_core.ui.frame.filter_bar import FilterState
@@ -87,29 +87,28 @@ def show_steps(viewer: Viewer, state: FilterState, dimension: str) -> None:
 
 def _build_step_columns(by: tables.Rows) -> dict[str, tables.TableColumn | None]:
     """Build the column of each step, of the ratings and of the mean score."""
-    paths = {value: source_steps.build_path(rows) for value, rows in by.items()}
 
-    def count(heading: str, key: str, field: str = "count") -> tables.TableColumn:
+    def count(step: str) -> tables.TableColumn:
+        heading = title_of(step)
+        width = max(72, 20 + 7 * len(heading))
         return tables.count_column(
-            heading,
-            lambda value: tables.to_integer(getattr(paths[value][key], field)),
-            max(72, 20 + 7 * len(heading)),
+            heading, lambda value: source_steps.read_count(by[value], step), width
         )
 
-    def share(key: str) -> tables.TableColumn:
-        heading = title_of(key)
+    def share(step: str) -> tables.TableColumn:
+        heading = title_of(step)
         width = 104 if len(heading) < 14 else 128
-        return tables.share_column(heading, lambda value: paths[value][key].share, width)
+        return tables.share_column(
+            heading, lambda value: source_steps.read_share(by[value], step), width
+        )
 
     def score(value: Any) -> float | None:
         mean = tables.value_of(by[value].get("evaluation_score"))
         return None if mean is None else round(mean, 1)
 
     columns = {
-        "received": count(cards.column_of("received"), "received"),
-        **{key: count(title_of(key), key) for key in ("missed", "missed_callers", "evaluations")},
-        **{key: share(key) for key in ("answered", *OF_MISSES, *COUNTED[2:])},
-        "ratings": count(_("Ratings"), "csat", "base"),
+        **{step: count(step) for step in source_steps.COUNTS},
+        **{step: share(step) for step in source_steps.SHARES},
         "score": tables.count_column(_("Score"), score, 72),
     }
     shown = tables.drop_empty(list(columns.values()), list(by))
@@ -124,7 +123,7 @@ def describe_basis(viewer: Viewer, state: FilterState, by: tables.Rows, dimensio
     whole = sum(counts.values())
     return _(
         "{dimension}: known for {n} of {whole} contacts.",
-        dimension=_(dimensions.get_dimension(dimension).title),
+        dimension=formatting.dimension(dimension),
         n=formatting.number(whole - counts.get(None, 0)),
         whole=formatting.number(whole),
     )
@@ -184,7 +183,7 @@ def show_costs(viewer: Viewer, state: FilterState, dimension: str) -> None:
     currencies = sorted({line.currency for line in lines if line.currency})
     caption = describe_attribution(viewer, state)
     if by != dimension:
-        asked = _(dimensions.get_dimension(dimension).title).lower()
+        asked = formatting.dimension(dimension).lower()
         instead = _("By campaign: the cost by {dimension} is not known.", dimension=asked)
         caption = f"{instead} {caption}".strip()
     with cards.card(_describe_costs(lines), caption, is_stretched=True):
@@ -291,9 +290,7 @@ def _cost_columns(dimension: str, currencies: Sequence[str]) -> list[tables.Tabl
     has_several = len(currencies) > 1
     return [
         tables.name_column(
-            _(dimensions.get_dimension(dimension).title),
-            lambda line: line.name,
-            144 if has_several else 168,
+            formatting.dimension(dimension), lambda line: line.name, 144 if has_several else 168
         ),
         tables.text_column(_("Currency"), lambda line: line.currency, 60) if has_several else None,
         money("spend"),

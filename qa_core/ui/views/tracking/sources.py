@@ -7,7 +7,7 @@ import streamlit as st
 from qa_core.access.roles import Viewer
 from qa_core.analysis import attention
 from qa_core.base.i18n import _
-from qa_core.metrics.kpis import dimensions, formatting
+from qa_core.metrics.kpis import formatting
 from qa_core.ui.frame import cached
 from qa_core.ui.frame.filter_bar import FilterState
 from qa_core.ui.views.tracking import source_numbers, source_steps, source_tables
@@ -20,11 +20,7 @@ MAX_ITEMS = 6
 def show(viewer: Viewer, state: FilterState) -> None:
     """Show the whole page: the answer, and the sections that a reader can open."""
     _show_tiles(viewer, state)
-    titles = {
-        key: _(dimensions.get_dimension(key).title)
-        for key in source_steps.DIMENSIONS
-        if state.may_cut(viewer, key)
-    }
+    titles = state.name_cuts(viewer, source_steps.DIMENSIONS)
     if not titles:
         cards.show_one_cut(_("Sources"))
         return
@@ -32,31 +28,17 @@ def show(viewer: Viewer, state: FilterState) -> None:
     by = source_steps.read(viewer, state, dimension)
     source_tables.show_overview(viewer, state, by, dimension)
     _show_attention(viewer, state, dimension)
-    sections.show(
-        "path",
-        _("Step by step, from received to evaluated"),
-        lambda: source_tables.show_steps(viewer, state, dimension),
-    )
-    sections.show(
-        "costs", _("Spend and cost per contact"), lambda: _show_money(viewer, state, dimension)
-    )
-    sections.show(
-        "callers",
-        _("New and returning callers"),
-        lambda: source_tables.show_callers(viewer, state, by, dimension),
-    )
+    title = _("Step by step, from received to evaluated")
+    sections.show("path", title, source_tables.show_steps, viewer, state, dimension)
+    sections.show("costs", _("Spend and cost per contact"), _show_money, viewer, state, dimension)
+    title = _("New and returning callers")
+    sections.show("callers", title, source_tables.show_callers, viewer, state, by, dimension)
     if viewer.can_cut_by("tracking_match"):
-        sections.show(
-            "attribution",
-            _("How the source was found"),
-            lambda: source_tables.show_attribution(viewer, state),
-        )
+        title = _("How the source was found")
+        sections.show("attribution", title, source_tables.show_attribution, viewer, state)
     if viewer.can_cut_by("tracking_number"):
-        sections.show(
-            "numbers",
-            _("Tracking numbers and their campaigns"),
-            lambda: source_numbers.show(viewer, state),
-        )
+        title = _("Tracking numbers and their campaigns")
+        sections.show("numbers", title, source_numbers.show, viewer, state)
 
 
 def _show_tiles(viewer: Viewer, state: FilterState) -> None:
@@ -85,7 +67,7 @@ def _show_money(viewer: Viewer, state: FilterState, dimension: str) -> None:
     cost = series.get("cost_per_answered")
     if cost is not None and cost.points["value"].notna().any():
         shown = cost
-    trend_cards.show_trend(viewer, state, shown, height=300, title=cards.title_of(shown.kpi))
+    trend_cards.show_trend(viewer, state, shown, height=300, has_title=True)
 
 
 def _show_attention(viewer: Viewer, state: FilterState, dimension: str) -> None:

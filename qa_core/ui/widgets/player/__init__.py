@@ -105,15 +105,12 @@ def _ask_why(
 ) -> tuple[str | None, str | None]:
     """Ask for the purpose and the reason if not given; None for what is missing."""
     if purpose is None:
-        choices = [name for name in gates.PURPOSES if name in playable.purposes]
-        if not choices:
-            return None, None
-        purpose = choices[0]
-        if len(choices) > 1:
+        purpose = playable.purposes[0]
+        if len(playable.purposes) > 1:
             purpose = st.segmented_control(
                 _("Purpose"),
-                choices,
-                default=choices[0],
+                playable.purposes,
+                default=purpose,
                 required=True,
                 format_func=lambda name: _(gates.PURPOSE_TITLES[name]),
                 key=f"{key}_purpose",
