@@ -10,22 +10,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from qa_core.base import declared
 from qa_core.files.header_text import TICK, simplify
 from qa_core.ingest.staging.arrays import map_texts, to_numpy
 from qa_core.ingest.staging.declaration import ColumnEvidence
 from qa_core.ingest.words import tables
 from qa_core.storage.facts.schema import Direction, Handler, Outcome
 
-_EMPTY = (
-    "null", "none", "[none]", "nan", "nat", "n/a", "na", "#n/a", "#na", "#ref!", "#value!",
-    "#div/0!", "-", "--", "---", "----", "?", "\\n", "<na>", "nil", "(null)", "n.a.", "nd", "n/d",
-    "n.d.", "nc", "n/c", "n.c.", "0/0", "0 / 0",
-    "–", "—", "…", "...", "(vide)", "(blank)", "undefined", "#n/d", "#valeur!", "#nombre!", "#num!",
-    "#nom?", "#name?", "#null!", "#nul!", "s/o", "s.o.", "(not set)", "(not provided)", "(none)",
-)  # fmt: skip
 EMPTY = tuple(
     spelling
-    for word in _EMPTY
+    for word in declared.read(__file__)["empty"]
     for spelling in dict.fromkeys((word, word.upper(), word.capitalize(), word.title()))
 )
 EMPTY = (*dict.fromkeys(("", *EMPTY, "NaN", "NaT", "N/a")),)
