@@ -271,11 +271,8 @@ def _is_other_field(name: str, header: str) -> bool:
         return False
     if name == "contact_id" and _ANSWER.search(simplify(header)):
         return True
-    hit = header_matching.find_field(
-        header_matching.parse_header(header),
-        header_matching.build_vocabulary(get_profile("contacts", None).fields),
-    )
-    return hit is not None and hit[0].name not in _IDS
+    field_name = header_matching.name_field(header, get_profile("contacts", None).fields)
+    return field_name not in ("", *_IDS)
 
 
 def _fill(option: str) -> str:
