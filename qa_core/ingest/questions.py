@@ -86,7 +86,7 @@ class Interpreter:
         while True:
             self.options = self._complete(options)
             try:
-                staged = self._read(self.options)[0]
+                return self._read(self.options)[0]
             except Misuse:
                 raise
             except Refusal as refusal:
@@ -113,8 +113,6 @@ class Interpreter:
                         if is_rejected and question.refusal.code == "missing_column"
                     ]
                     raise (ignored[-1] if is_follow else [refusal, *missing][-1]) from None
-                continue
-            return staged
 
     def measure(self, options: ImportOptions) -> list[Question]:
         """Build the questions, each answer with the counts that it leads to."""

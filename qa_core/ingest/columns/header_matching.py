@@ -28,13 +28,13 @@ _PARTS_OF_SECOND = {
     ("1 1000", "s"): "ms",
 }  # fmt: skip
 _HOURS = ("h", "hr", "hrs", "heure", "heures", "hour", "hours")
-_LINKS = frozenset(("d", "de", "du", "des", "l", "la", "le", "les", "of", "the"))
+_LINKS = list_words("links")
 _TIMES = (
     ("temps", "duree", "durees", "tps"), ("tiempo", "duracion"), ("tempo", "durata"),
     ("tempo", "duracao"),
 )  # fmt: skip
 """Words for a time in one language; tools write any of them: `Tps de parole`, `Durée de parole`."""
-COUNTS = frozenset(("nb", "nbr", "nbre", "nombre", "number"))
+COUNTS = list_words("counts")
 """First words of headers of counts: `Nombre d'appels`."""
 _OUTER = re.compile(
     r"^(?:attribution|data|dimensions|metrics?|properties|segments?|stats|statistics|utm)\."

@@ -69,8 +69,7 @@ def find_header(
             best, best_score = (index, line, cells), score
     if best is None:
         _require_header([cells for _index, _line, cells in filled])
-        widest = max(sum(bool(cell) for cell in cells) for _index, _line, cells in filled)
-        best = next(item for item in filled if sum(bool(cell) for cell in item[2]) == widest)
+        best = max(filled, key=lambda row: sum(map(bool, row[2])))
         if looks_like_data(best[2]):
             require_no_crosstab(best[2])
             raise Refusal(

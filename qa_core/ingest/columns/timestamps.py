@@ -66,7 +66,9 @@ _DATED_OFFSET = r"\d[T ]\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)? ?-\d{2}:?\d{2}$"
 _OFFSET = r"(?:Z|[+-]\d\d:?\d\d)$"
 _FIRST_REAL_DAY = np.datetime64("1901-01-01", "D")
 """First day that counts. Times without a day are written on one of 1899, 1900 or the year 1."""
-_STARTS_OF_MONTHS: list[list[str]] = declared.read(__file__)["months"]
+_DECLARED = declared.read(__file__)
+_NUMBERS: dict[str, list[float]] = _DECLARED["numbers"]
+_STARTS_OF_MONTHS: list[list[str]] = _DECLARED["months"]
 _MONTHS = {start: number for number, names in enumerate(_STARTS_OF_MONTHS, 1) for start in names}
 CLOCKS = ("clock", "half", "hour")
 _CLOCKS_WITHOUT_SEPARATOR = {2: "hour", 4: "hhmm", 6: "hhmmss"}
@@ -225,15 +227,8 @@ class MomentEvidence(ColumnEvidence):
                 is_clock = high < 24 * 10 ** (digits - 2) and not self.clock_faults[digits]
                 if is_clock and (digits == 2 or high > 24):  # hours from 1 to 24 are no minutes
                     return name
-        if low >= 20_000 and high < 80_000:
-            return "serial"
-        if low >= 5e8 and high < 5e9:
-            return "epoch"
-        if low >= 5e11 and high < 5e12:
-            return "epoch_ms"
-        if low >= 5e14 and high < 5e15:
-            return "epoch_us"
-        return "unknown"
+        fits = (name for name, (least, limit) in _NUMBERS.items() if least <= low <= high < limit)
+        return next(fits, "unknown")
 
     @property
     def has_day(self) -> bool:

@@ -89,9 +89,7 @@ _DIRECTION_PARTS = {
     and word not in ("acd", "queue", "local", "made", "recu", "manual", "preview")
     and word not in OUTCOMES
 }
-_FILLERS = frozenset(
-    ("call", "calls", "appel", "appels", "llamada", "chamada", "anruf", "in", "queue", "the", "by")
-) | {"par", "agent", "advisor", "conseiller", "caller", "customer", "client"}
+_FILLERS = tables.list_words("fillers")
 
 
 WEAK_ANSWERS = tables.list_words("weak_answers")
@@ -170,9 +168,7 @@ class WordEvidence(ColumnEvidence):
     @property
     def is_ticked(self) -> bool:
         """Return whether the column holds ticks alone, or nothing: then nothing means no."""
-        return bool(self.seen and self.empty) and all(
-            simplify(word) in TICKED for word in self.seen
-        )
+        return bool(self.seen and self.empty) and self.words <= TICKED
 
     def show(self, limit: int = 6) -> str:
         return ", ".join(f"{word} ({count})" for word, count in self.seen.most_common(limit))

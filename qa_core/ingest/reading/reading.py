@@ -205,16 +205,12 @@ def count_headline(
     for who took a row, where the file does not say.
     """
     if staged.kind == "intervals":
-        sums = (
-            f"sum({staged.select_column(name, kind='BIGINT')})"
-            for name in ("received", "answered", "abandoned")
-        )
+        names = ("received", "answered", "abandoned")
+        sums = (f"sum({staged.select_column(name, kind='BIGINT')})" for name in names)
         different = "(SELECT DISTINCT * EXCLUDE (line) FROM staged)"
         row = connection.execute(f"SELECT {', '.join(sums)} FROM {different}").fetchone()
-        return {
-            name: None if count is None else int(count)
-            for name, count in zip(("received", "answered", "abandoned"), row, strict=True)
-        }
+        counts = (None if count is None else int(count) for count in row)
+        return dict(zip(names, counts, strict=True))
     if staged.kind == "evaluations":
         parts = ("points", "possible") if "points" in staged.columns else ("score", "100")
         average = f"SELECT round(100.0 * sum({parts[0]}) / sum({parts[1]})) FROM staged"
