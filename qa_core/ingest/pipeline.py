@@ -47,7 +47,7 @@ def run(
     viewer.require(Permission.MANAGE_IMPORTS)
     require_kind(kind)
     options = options or ImportOptions()
-    return [_import_file(viewer, kind, Path(path), str(path), options, progress) for path in paths]
+    return [run_upload(viewer, kind, Path(path), str(path), options, progress) for path in paths]
 
 
 def run_upload(
@@ -62,12 +62,6 @@ def run_upload(
     `name`.
     """
     viewer.require(Permission.MANAGE_IMPORTS)
-    return _import_file(viewer, kind, path, name, options, progress)
-
-
-def _import_file(
-    viewer: Viewer, kind: str, path: Path, name: str, options: ImportOptions, progress: Progress
-) -> FileReport:
     reading = Reading(kind=kind)
     report = _report_refusals(
         name,
@@ -113,9 +107,9 @@ def _load_file(
     if not options.dry_run:
         store.require_ready()
     if kind == "recordings" and path.exists() and not file_names.is_manifest(path):
-        staged, system = file_names.stage_files(path, options), options.system
+        staged = file_names.stage_files(path, options)
         confirmation = Confirmation(reading, options)
-        return _load_staged(viewer, staged, name, options, progress, system, confirmation)
+        return _load_staged(viewer, staged, name, options, progress, confirmation)
     refuse_special(path)
     if not path.exists():
         raise Refusal("no_file", "There is no file or folder {path}.", path=name)
@@ -138,8 +132,7 @@ def _load_file(
         )
 
     staged = confirmation.read(stage)
-    system = confirmation.options.system or profile
-    return _load_staged(viewer, staged, name, options, progress, system, confirmation)
+    return _load_staged(viewer, staged, name, options, progress, confirmation)
 
 
 def run_staged(viewer: Viewer, staged: Staged, name: str, options: ImportOptions) -> FileReport:
@@ -153,9 +146,7 @@ def run_staged(viewer: Viewer, staged: Staged, name: str, options: ImportOptions
         name,
         options,
         reading,
-        lambda: _load_staged(
-            viewer, staged, name, options, ignore_progress, options.system, confirmation
-        ),
+        lambda: _load_staged(viewer, staged, name, options, ignore_progress, confirmation),
     )
 
 
@@ -165,7 +156,6 @@ def _load_staged(
     name: str,
     options: ImportOptions,
     progress: Progress,
-    system: str | None,
     confirmation: Confirmation,
 ) -> FileReport:
     try:
@@ -201,6 +191,7 @@ def _load_staged(
             # A dry run goes on as if the likeliest answers were given.
             answered = confirmation.options
             given = answered if options.dry_run else options
+            system = answered.system or confirmation.profile
             job = batches.LoadJob(viewer, staged, given, report, progress, answered, system)
             load.load(job)
             if options.dry_run:

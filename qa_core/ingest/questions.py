@@ -86,7 +86,7 @@ class Interpreter:
         while True:
             self.options = self._complete(options)
             try:
-                staged = self._read(self.options)[0]
+                return self._read(self.options)[0]
             except Misuse:
                 raise
             except Refusal as refusal:
@@ -113,8 +113,6 @@ class Interpreter:
                         if is_rejected and question.refusal.code == "missing_column"
                     ]
                     raise (ignored[-1] if is_follow else [refusal, *missing][-1]) from None
-                continue
-            return staged
 
     def measure(self, options: ImportOptions) -> list[Question]:
         """Build the questions, each answer with the counts that it leads to."""
@@ -271,11 +269,8 @@ def _is_other_field(name: str, header: str) -> bool:
         return False
     if name == "contact_id" and _ANSWER.search(simplify(header)):
         return True
-    hit = header_matching.find_field(
-        header_matching.parse_header(header),
-        header_matching.build_vocabulary(get_profile("contacts", None).fields),
-    )
-    return hit is not None and hit[0].name not in _IDS
+    field_name = header_matching.name_field(header, get_profile("contacts", None).fields)
+    return field_name not in ("", *_IDS)
 
 
 def _fill(option: str) -> str:

@@ -8,32 +8,26 @@ from random import Random
 from typing import Any
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base import environment
+from qa_core.base import declared, environment
 from qa_core.base.errors import require_known
 from qa_core.metrics import downloads
 
 DAYS, CALLS_A_DAY, SEED = 28, 16, 7
-SITE = "Exempleville"
-ADVISORS = {
-    "E01": ("Alix Exemple", "Équipe A"),
-    "E02": ("Camille Exemple", "Équipe A"),
-    "E03": ("Dominique Exemple", "Équipe A"),
-    "E04": ("Maxime Exemple", "Équipe B"),
-    "E05": ("Noa Exemple", "Équipe B"),
-    "E06": ("Sacha Exemple", "Équipe B"),
-}
-REASONS = {"Facture": "Facturation", "Panne": "Assistance", "Contrat": "Assistance"}
-"""Reasons and the queue of each."""
 CAMPAIGN_NUMBER, OTHER_NUMBER = "0033199001901", "0033199001900"
-CRITERIA = {"Accueil": 2, "Écoute": 3, "Exactitude": 3, "Conclusion": 2}
+_DECLARED = declared.read(__file__)
+SITE: str = _DECLARED["site"]
+ADVISORS: dict[str, dict[str, str]] = _DECLARED["advisors"]
+REASONS: dict[str, str] = _DECLARED["reasons"]
+"""Reasons and the queue of each."""
+CRITERIA: dict[str, int] = _DECLARED["criteria"]
 """Criteria of the sample scorecard and their points."""
 
 Row = dict[str, Any]
 
 
 def _list_advisors() -> Iterator[Row]:
-    for advisor_id, (name, team) in ADVISORS.items():
-        yield {"advisor_id": advisor_id, "name": name, "team": team, "site": SITE}
+    for advisor_id, advisor in ADVISORS.items():
+        yield {"advisor_id": advisor_id, **advisor, "site": SITE}
 
 
 def _list_calls() -> Iterator[Row]:

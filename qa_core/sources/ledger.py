@@ -12,9 +12,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base import environment
+from qa_core.base import declared, environment
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import _
 from qa_core.base.row_values import build_from_row
 from qa_core.metrics.kpis import formatting
 from qa_core.sources.protocol.declaration import NONE, Span
@@ -26,35 +26,9 @@ from qa_core.storage.records.sources import SourceWindow
 
 DUE, READING, OPEN, COMPLETE, READ = "due", "reading", "open", "complete", "read"
 GAP, FAILED, WAITING, UNDONE = "gap", "failed", "waiting", "undone"
-STATES = {
-    DUE: N_("not read yet"),
-    READING: N_("being read"),
-    OPEN: N_("today, read so far"),
-    COMPLETE: N_("complete"),
-    READ: N_("read; the platform states no number"),
-    GAP: N_("gap"),
-    FAILED: N_("failed"),
-    WAITING: N_("waits for a confirmation on Imports"),
-    UNDONE: N_("undone"),
-}
-CAUSES = {
-    "unreachable": N_("The platform does not answer. It is asked again by itself."),
-    "throttled": N_("The platform allows no more requests now. It is asked again by itself."),
-    "denied": N_(
-        "The secret is not accepted, or may not read this. An operator removes the source and adds "
-        "it with a secret that may."
-    ),
-    "refused": N_(
-        "The platform refused the request. An operator checks the rights of its account."
-    ),
-    "not_allowed": N_("The host is not in QA_OUTSIDE_HOSTS. An operator adds it there."),
-    "changed": N_(
-        "The answer has another form than documented, or the statement fails. An operator runs: "
-        "sources test"
-    ),
-    "changing": N_("The data changed during each reading. It is read again by itself."),
-    "error": N_("Unexpected error. The server log has the cause."),
-}
+_DECLARED = declared.read(__file__)
+STATES: dict[str, str] = _DECLARED["states"]
+CAUSES: dict[str, str] = _DECLARED["causes"]
 """Causes of a gap or a failure, and what to do; others are codes of refusals of the import."""
 SAID = ("name", "path", "type", "platform", "system", "kind", "field", "known")
 """Places of a refusal that are kept as they are, beside numbers; others could quote a cell."""
@@ -221,8 +195,7 @@ def settle(
 
 def fill(viewer: Viewer, number: int) -> None:
     """Have a day read anew by the next pull. Needs MANAGE_IMPORTS."""
-    viewer.require(Permission.MANAGE_IMPORTS)
-    window = _get(number)
+    window = get_window(viewer, number)
     values = {"state": DUE} if window.state == UNDONE else {}
     kept = {name: value for name, value in window.counts.items() if name == "refused"}
     _update(window, next_at=now(), attempts=0, counts=kept, **values)
@@ -247,8 +220,7 @@ def note_undone(viewer: Viewer, number: int) -> None:
     """Note that everything that a day brought is undone: it is read again only on request.
     Needs MANAGE_IMPORTS.
     """
-    viewer.require(Permission.MANAGE_IMPORTS)
-    window = _get(number)
+    window = get_window(viewer, number)
     _update(
         window, state=UNDONE, next_at=None, read_at=None, counts={}, fetched=None, expected=None
     )
@@ -259,10 +231,6 @@ def note_undone(viewer: Viewer, number: int) -> None:
 def get_window(viewer: Viewer, number: int) -> WindowEntry:
     """Get a day. Needs MANAGE_IMPORTS. Raises Refusal for an unknown one."""
     viewer.require(Permission.MANAGE_IMPORTS)
-    return _get(number)
-
-
-def _get(number: int) -> WindowEntry:
     found = _find(SourceWindow.id == number)
     if not found:
         raise Refusal("unknown_window", "This day is not in the list of sources any more.")

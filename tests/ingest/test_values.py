@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from qa_core.base.errors import Refusal
 from qa_core.ingest.columns import durations, numbers, timestamps, vocabulary
 from qa_core.ingest.columns.column_inference import ANSWER_WORDS
-from qa_core.ingest.columns.date_order import OrderHints, decide_reading
+from qa_core.ingest.columns.date_order import decide_reading
 from qa_core.ingest.columns.timezones import Zone
 from qa_core.ingest.staging.pseudonyms import Pseudonyms, find_number
 from qa_core.storage.facts.schema import Outcome
@@ -84,7 +84,7 @@ def read_moments(values, date_order=None):
     cells = column(values)
     evidence = timestamps.MomentEvidence("started_at", "Start")
     evidence.add(cells)
-    reading, decisions = decide_reading(evidence, OrderHints(date_order))
+    reading, decisions = decide_reading(evidence, date_order)
     return reading.read(cells), decisions
 
 

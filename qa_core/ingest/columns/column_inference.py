@@ -299,13 +299,18 @@ class FileContext:
             raise refuse_totals(column, label or _("no value"), option)
 
     @property
+    def used(self) -> set[int]:
+        """Places of the columns with a field."""
+        return {column.index for column in self.columns.values()}
+
+    @property
     def ignored(self) -> set[int]:
         """Places of the columns that the person wants left aside."""
         return header_matching.find_ignored(self.headers, self.options.ignored)
 
     def find_unused(self) -> list[tuple[int, str]]:
         """Find place and header of the columns without a field, but those to leave aside."""
-        used = {column.index for column in self.columns.values()} | self.ignored
+        used = self.used | self.ignored
         return [(at, text) for at, text in enumerate(self.headers) if text and at not in used]
 
     def start_evidence(self) -> None:
@@ -341,7 +346,7 @@ class FileContext:
         head = MAX_COMPARED - kept if self.profile.kind in ("intervals", "spend") else 0
         spread = np.linspace(0, len(lines) - 1, SAMPLED_ROWS).astype(np.int64)
         indices = np.union1d(spread, np.arange(min(len(lines), max(head, 0))))
-        used = {column.index for column in self.columns.values()}
+        used = self.used
         sample = {
             index: self.clean_cells(index, column.take(indices))
             for index, column in enumerate(cells)
@@ -456,9 +461,9 @@ class FileContext:
                 is_open = len({order for _column, order in orders}) != 1
                 if is_last_pass and usual and is_open:
                     orders = ((self.profile.name, usual),)
-                hints = date_order.OrderHints(self.options.date_order, orders)
+                requested = self.options.date_order
                 try:
-                    reading, decisions = date_order.decide_reading(evidence, hints)
+                    reading, decisions = date_order.decide_reading(evidence, requested, orders)
                 except Refusal as refusal:
                     if refusal.code != "ambiguous_dates" or is_last_pass:
                         raise

@@ -1,8 +1,8 @@
 """Order of day, month and year in a column: decided on every value, or else asked for."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
+from qa_core.base import declared
 from qa_core.base.i18n import N_
 from qa_core.files.decision import SET_BY_PERSON, Decision
 from qa_core.ingest.columns.numbers import CUT_BY_SPREADSHEET
@@ -13,34 +13,26 @@ MAX_FAULT_SHARE = 0.01
 MIN_DATES_TO_UNDO = 3
 MAX_OFFSETS = 3
 """No file has more different offsets behind UTC; more of them are ends of ranges."""
-ORDER_NAMES = {
-    "dmy": N_("day, month, year"),
-    "mdy": N_("month, day, year"),
-    "ymd": N_("year, month, day"),
-}
+_DECLARED = declared.read(__file__)
+ORDER_NAMES: dict[str, str] = _DECLARED["orders"]
+NUMBER_MEANINGS: dict[str, str] = _DECLARED["numbers"]
 
 
-@dataclass(frozen=True)
-class OrderHints:
-    """Orders beside the values: `requested`, or `decided` (column or tool, order)."""
-
-    requested: str | None = None
-    decided: tuple[tuple[str, str], ...] = ()
+Orders = tuple[tuple[str, str], ...]
+"""Orders that are decided: column or tool, and order."""
 
 
 def decide_reading(
-    evidence: MomentEvidence, hints: OrderHints
+    evidence: MomentEvidence, requested: str | None, decided: Orders = ()
 ) -> tuple[MomentReading, list[Decision]]:
-    """Decide how to read a column, and why; `hints` serve where its values leave that
-    open. Raises Refusal `destroyed_timestamps`, `ambiguous_dates`, `mixed_dates`,
-    `swapped_dates`, `unreadable_dates`.
+    """Decide how to read a column, and why; the order `requested`, or others that are
+    `decided`, serve where its values leave that open. Raises Refusal
+    `destroyed_timestamps`, `ambiguous_dates`, `mixed_dates`, `swapped_dates`,
+    `unreadable_dates`.
     """
     total = max(1, evidence.total)
     if evidence.destroyed_count > MAX_FAULT_SHARE * total:
-        raise evidence.refuse(
-            "destroyed_timestamps",
-            CUT_BY_SPREADSHEET,
-        )
+        raise evidence.refuse("destroyed_timestamps", CUT_BY_SPREADSHEET)
     meaning = evidence.number_meaning
     recognised = sum(evidence.counts.values()) - (
         evidence.counts.get("number", 0) if meaning == "unknown" else 0
@@ -50,9 +42,9 @@ def decide_reading(
     decisions: list[Decision] = []
     order = short_order = None
     if "year_last" in evidence.counts:
-        order = _decide_order(evidence, hints, decisions)
+        order = _decide_order(evidence, requested, decided, decisions)
     if "short_year" in evidence.counts:
-        short_order = _decide_short_order(evidence, hints, decisions)
+        short_order = _decide_short_order(evidence, requested, decided, decisions)
     is_swapped = _decide_day_before_month(evidence, decisions) or (
         bool(order) and _decide_swapped(evidence, order, decisions)
     )
@@ -70,25 +62,15 @@ def decide_reading(
     ), decisions
 
 
-NUMBER_MEANINGS = {
-    "epoch": N_("time counted from 1970, in UTC"),
-    "epoch_ms": N_("time counted from 1970, in UTC"),
-    "epoch_us": N_("time counted from 1970, in UTC"),
-    "hour": N_("hours of the day"),
-    "hhmm": N_("times without a separator between hours and minutes"),
-    "hhmmss": N_("times without a separator between hours and minutes"),
-    "serial": N_("day numbers of a spreadsheet"),
-    "fraction": N_("times as a fraction of a day"),
-}
-
-
-def _decide_order(evidence: MomentEvidence, hints: OrderHints, decisions: list[Decision]) -> str:
+def _decide_order(
+    evidence: MomentEvidence, requested: str | None, decided: Orders, decisions: list[Decision]
+) -> str:
     first = evidence.count_days("year_last", "a")
     second = evidence.count_days("year_last", "b")
     count = evidence.counts["year_last"]
-    if hints.requested in ("dmy", "mdy"):
-        evidence.decide(decisions, ORDER_NAMES[hints.requested], SET_BY_PERSON)
-        return hints.requested
+    if requested in ("dmy", "mdy"):
+        evidence.decide(decisions, ORDER_NAMES[requested], SET_BY_PERSON)
+        return requested
     if first and second and min(first, second) > MAX_FAULT_SHARE * count:
         raise evidence.refuse(
             "mixed_dates",
@@ -105,14 +87,14 @@ def _decide_order(evidence: MomentEvidence, hints: OrderHints, decisions: list[D
         return order
     if all(a == b for _year, a, b in evidence.months.get("year_last", ())):
         return "dmy"
-    return _follow_hints(evidence, hints, ("dmy", "mdy"), decisions)
+    return _follow_others(evidence, decided, ("dmy", "mdy"), decisions)
 
 
-def _follow_hints(
-    evidence: MomentEvidence, hints: OrderHints, possible: Sequence[str], decisions: list[Decision]
+def _follow_others(
+    evidence: MomentEvidence, decided: Orders, possible: Sequence[str], decisions: list[Decision]
 ) -> str:
-    if len({order for _column, order in hints.decided}) == 1:
-        column, order = hints.decided[0]
+    if len({order for _column, order in decided}) == 1:
+        column, order = decided[0]
         evidence.decide(decisions, ORDER_NAMES[order], f"← {column}")
         return order
     raise evidence.refuse(
@@ -144,11 +126,11 @@ def _find_span(evidence: MomentEvidence, order: str) -> int:
 
 
 def _decide_short_order(
-    evidence: MomentEvidence, hints: OrderHints, decisions: list[Decision]
+    evidence: MomentEvidence, requested: str | None, decided: Orders, decisions: list[Decision]
 ) -> str:
-    if hints.requested:
-        evidence.decide(decisions, ORDER_NAMES[hints.requested], SET_BY_PERSON)
-        return hints.requested
+    if requested:
+        evidence.decide(decisions, ORDER_NAMES[requested], SET_BY_PERSON)
+        return requested
     count = evidence.counts["short_year"]
     value_counts = evidence.value_counts["short_year"]
     limits = {"d": 31, "m": 12, "y": 99}
@@ -188,8 +170,8 @@ def _decide_short_order(
             "Correct the file, or choose an order.",
             options=tuple(f"--date-order {order}" for order in ORDERS),
         )
-    decided = tuple(other for other in hints.decided if other[1] in possible)
-    return _follow_hints(evidence, replace(hints, decided=decided), possible, decisions)
+    fitting = tuple(other for other in decided if other[1] in possible)
+    return _follow_others(evidence, fitting, possible, decisions)
 
 
 def _decide_day_before_month(evidence: MomentEvidence, decisions: list[Decision]) -> bool:

@@ -2,11 +2,13 @@
 
 import re
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from qa_core.base import declared
 from qa_core.base.i18n import N_
 from qa_core.files.decision import SET_BY_PERSON, Decision
 from qa_core.ingest.columns.numbers import (
@@ -21,20 +23,10 @@ from qa_core.ingest.columns.numbers import (
 from qa_core.ingest.staging.arrays import to_numpy
 from qa_core.ingest.staging.declaration import ColumnEvidence
 
-SECONDS_IN = {
-    "s": 1.0, "ms": 0.001, "cs": 0.01, "ds": 0.1, "min": 60.0, "h": 3_600.0, "day": 86_400.0,
-}  # fmt: skip
+_UNITS: dict[str, dict[str, Any]] = declared.read(__file__)["units"]
+SECONDS_IN: dict[str, float] = {unit: item["seconds"] for unit, item in _UNITS.items()}
 OTHER_UNIT = "other"
 """Unit in a header that is none of these, such as steps of 6 seconds."""
-UNIT_NAMES = {
-    "s": N_("seconds"),
-    "ms": N_("milliseconds"),
-    "cs": N_("hundredths of a second"),
-    "ds": N_("tenths of a second"),
-    "min": N_("minutes"),
-    "h": N_("hours"),
-    "day": N_("days"),
-}
 MAX_CALL_HOURS = 3
 """A conversation of more hours than this is less likely than minutes and seconds."""
 LONG_CALL_SECONDS = 18_000
@@ -233,7 +225,7 @@ def decide_reading(
             high=f"{numbers.highest:g}",
         )
     unit = units[0] if units else "s"
-    evidence.decide(decisions, UNIT_NAMES[unit], seen)
+    evidence.decide(decisions, _UNITS[unit]["name"], seen)
     return DurationReading(unit, separator, pair_is_minutes)
 
 

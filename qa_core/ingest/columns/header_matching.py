@@ -28,13 +28,13 @@ _PARTS_OF_SECOND = {
     ("1 1000", "s"): "ms",
 }  # fmt: skip
 _HOURS = ("h", "hr", "hrs", "heure", "heures", "hour", "hours")
-_LINKS = frozenset(("d", "de", "du", "des", "l", "la", "le", "les", "of", "the"))
+_LINKS = list_words("links")
 _TIMES = (
     ("temps", "duree", "durees", "tps"), ("tiempo", "duracion"), ("tempo", "durata"),
     ("tempo", "duracao"),
 )  # fmt: skip
 """Words for a time in one language; tools write any of them: `Tps de parole`, `Durée de parole`."""
-COUNTS = frozenset(("nb", "nbr", "nbre", "nombre", "number"))
+COUNTS = list_words("counts")
 """First words of headers of counts: `Nombre d'appels`."""
 _OUTER = re.compile(
     r"^(?:attribution|data|dimensions|metrics?|properties|segments?|stats|statistics|utm)\."
@@ -199,6 +199,12 @@ def find_field(header: Header, vocabulary: Vocabulary) -> Hit | None:
     return vocabulary.get("wait seconds") if is_time else hit
 
 
+def name_field(text: str, fields: tuple[Field, ...]) -> str:
+    """Return the name of the field that a header names; empty where it names none of these."""
+    hit = find_field(parse_header(text), build_vocabulary(fields))
+    return hit[0].name if hit else ""
+
+
 def _names_parts(header: Header) -> bool:
     """Return whether brackets say what is in a time and what is not: `Talk (incl. hold)`."""
     brackets = " ".join(_BRACKETS.findall(header.text))
@@ -286,14 +292,12 @@ def _prefer_clocks(
     def has_clock(index: int) -> bool:
         return any(_CLOCK_CELL.search(row[index]) for row in rows if index < len(row))
 
-    words = build_vocabulary(profile.fields)
     for name in ("answered_at", "ended_at"):
         if name not in columns or name in requested or has_clock(columns[name].index):
             continue
-        for index, header in enumerate(map(parse_header, headers)):
-            hit = find_field(header, words)
-            if hit and hit[0].name == name and has_clock(index):
-                columns[name] = Column(columns[name].field, index, header)
+        for index, text in enumerate(headers):
+            if name_field(text, profile.fields) == name and has_clock(index):
+                columns[name] = Column(columns[name].field, index, parse_header(text))
                 break
 
 

@@ -17,7 +17,7 @@ _ONE_DIGIT = re.compile(r"^(\d{4}-\d{1,2}-)(\d)([T ])")
 
 
 def from_epoch(value: Any, per_second: int = 1) -> datetime | None:
-    """Convert seconds (or parts) since 1970 to UTC, without zone; None outside the years read."""
+    """Convert seconds (or parts) since 1970 to a moment; None outside the years read."""
     try:
         seconds = float(value) / per_second
         moment = datetime.fromtimestamp(seconds, UTC) if seconds > 0 else None
@@ -43,6 +43,11 @@ def from_stamp(value: Any) -> datetime | None:
     except (ValueError, OverflowError):
         return None
     return moment if FIRST_YEAR < moment.year < LAST_YEAR else None
+
+
+def read_moment(value: Any) -> datetime | None:
+    """Convert seconds since 1970 or a stamp to a moment; None when it is none."""
+    return from_epoch(value) or from_stamp(value)
 
 
 def seconds_between(start: datetime | None, end: datetime | None) -> float | None:

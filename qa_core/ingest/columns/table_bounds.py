@@ -3,9 +3,10 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+from qa_core.base import declared
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_
 from qa_core.files.header_text import simplify
 from qa_core.ingest.columns.header_matching import Vocabulary, count_known, require_no_crosstab
 from qa_core.ingest.words.tables import list_words
@@ -18,33 +19,7 @@ MIN_WIDTH_OF_NOTES = 3
 _RULE = frozenset("-=: ")
 """Signs of a line that separates headers and rows."""
 _MOMENT = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{2,4}|\d{1,2}:\d{2}")
-
-
-_RECORDS_WITHOUT_HEADER = (
-    (
-        re.compile(
-            r"^(?=.*\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b).*"
-            r"(?:\d{4}-\d{2}-\d{2}|\d{1,2}/\d{1,2}/\d{4}) \d{1,2}:\d{2}"
-        ),
-        N_(
-            "These look like FreeSWITCH records without a header, from an unknown mod_cdr_csv "
-            "template. Add a first row with its variable names, such as "
-            "caller_id_number,destination_number,start_stamp,answer_stamp,end_stamp,duration,billsec,hangup_cause,uuid."
-        ),
-        (),
-    ),
-    (
-        re.compile(r"^(?:\d{6} )?\d{4} +\d{4,5} +[0-9A-K] [^,;]*$"),
-        N_(
-            "These look like call records of Avaya Communication Manager without a header. Their "
-            "columns are positions in the line, set by the form system-parameters cdr. Save them "
-            "as CSV with a first row such as date,time,duration,condition code,calling "
-            "number,dialed number. Then say what the condition codes mean."
-        ),
-        ("--word condition code:VALUE=MEANING",),
-    ),
-)
-"""Form of records that a tool writes without a header, advice on them, and its options."""
+_RECORDS_WITHOUT_HEADER: list[dict[str, Any]] = declared.read(__file__)["records_without_header"]
 
 
 @dataclass(frozen=True)
@@ -94,8 +69,7 @@ def find_header(
             best, best_score = (index, line, cells), score
     if best is None:
         _require_header([cells for _index, _line, cells in filled])
-        widest = max(sum(bool(cell) for cell in cells) for _index, _line, cells in filled)
-        best = next(item for item in filled if sum(bool(cell) for cell in item[2]) == widest)
+        best = max(filled, key=lambda row: sum(map(bool, row[2])))
         if looks_like_data(best[2]):
             require_no_crosstab(best[2])
             raise Refusal(
@@ -112,9 +86,10 @@ def find_header(
 
 def _require_header(rows: list[list[str]]) -> None:
     """Raise Refusal where most rows are records without a header, in a layout of their own."""
-    for pattern, message, options in _RECORDS_WITHOUT_HEADER:
+    for records in _RECORDS_WITHOUT_HEADER:
+        pattern = re.compile(records["pattern"])
         if sum(bool(pattern.search(",".join(row))) for row in rows) * 2 > len(rows):
-            raise Refusal("records_without_header", message, options)
+            raise Refusal("records_without_header", records["message"], tuple(records["options"]))
 
 
 def looks_like_data(cells: list[str]) -> bool:

@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from qa_core.base import declared
 from qa_core.ingest.columns import timezones
-from qa_core.ingest.staging.arrays import to_numpy
+from qa_core.ingest.staging.arrays import find_matches, to_numpy
 from qa_core.ingest.staging.declaration import ColumnEvidence
 
 PIVOT_YEAR = 70
@@ -65,12 +66,9 @@ _DATED_OFFSET = r"\d[T ]\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)? ?-\d{2}:?\d{2}$"
 _OFFSET = r"(?:Z|[+-]\d\d:?\d\d)$"
 _FIRST_REAL_DAY = np.datetime64("1901-01-01", "D")
 """First day that counts. Times without a day are written on one of 1899, 1900 or the year 1."""
-_STARTS_OF_MONTHS = (
-    ("jan", "ene", "gen"), ("feb", "fev", "fév"), ("mar", "mär", "mrz", "mrt"),
-    ("apr", "avr", "abr"), ("may", "mai", "mag", "mei"), ("jun", "juin", "giu"),
-    ("jul", "juil", "lug"), ("aug", "aou", "aoû", "ago"), ("sep", "set"),
-    ("oct", "okt", "ott", "out"), ("nov",), ("dec", "déc", "dez", "dic"),
-)  # fmt: skip
+_DECLARED = declared.read(__file__)
+_NUMBERS: dict[str, list[float]] = _DECLARED["numbers"]
+_STARTS_OF_MONTHS: list[list[str]] = _DECLARED["months"]
 _MONTHS = {start: number for number, names in enumerate(_STARTS_OF_MONTHS, 1) for start in names}
 CLOCKS = ("clock", "half", "hour")
 _CLOCKS_WITHOUT_SEPARATOR = {2: "hour", 4: "hhmm", 6: "hhmmss"}
@@ -125,7 +123,7 @@ class MomentEvidence(ColumnEvidence):
         counted = values.value_counts()
         rows = to_numpy(counted.field("counts"))
         unique = self._add_ranges(_normalise_spaces(counted.field("values")), rows)
-        destroyed = _find_matches(unique, _DESTROYED)
+        destroyed = find_matches(unique, _DESTROYED)
         self.destroyed_count += int(rows[destroyed].sum())
         unmatched = ~destroyed
         for shape, pattern in _SHAPES.items():
@@ -229,15 +227,8 @@ class MomentEvidence(ColumnEvidence):
                 is_clock = high < 24 * 10 ** (digits - 2) and not self.clock_faults[digits]
                 if is_clock and (digits == 2 or high > 24):  # hours from 1 to 24 are no minutes
                     return name
-        if low >= 20_000 and high < 80_000:
-            return "serial"
-        if low >= 5e8 and high < 5e9:
-            return "epoch"
-        if low >= 5e11 and high < 5e12:
-            return "epoch_ms"
-        if low >= 5e14 and high < 5e15:
-            return "epoch_us"
-        return "unknown"
+        fits = (name for name, (least, limit) in _NUMBERS.items() if least <= low <= high < limit)
+        return next(fits, "unknown")
 
     @property
     def has_day(self) -> bool:
@@ -430,7 +421,7 @@ def _cut_ranges(
     """Cut ranges to starts. Returns the texts, the parts of ranges, and their mask.
     After a date, `08:00-05:00` is a time with an offset, unless `even_tight`.
     """
-    groups, matched = _extract(texts, _RANGE, ~_find_matches(texts, _DATED_OFFSET) | even_tight)
+    groups, matched = _extract(texts, _RANGE, ~find_matches(texts, _DATED_OFFSET) | even_tight)
     if not matched.any():
         return texts, groups, matched
     return pc.replace_with_mask(texts, pa.array(matched), groups.field("start")), groups, matched
@@ -458,10 +449,6 @@ def _split_clock(numbers: np.ndarray, digits: int) -> tuple[np.ndarray, np.ndarr
     return clock, wrong | (numbers != np.floor(numbers)) | (numbers < 0)
 
 
-def _find_matches(values: pa.Array, pattern: str) -> np.ndarray:
-    return to_numpy(pc.match_substring_regex(values, pattern)).astype(bool)
-
-
 def _extract(
     values: pa.Array, pattern: str, unmatched: np.ndarray
 ) -> tuple[pa.StructArray, np.ndarray]:
@@ -484,7 +471,7 @@ def _read_floats(texts: pa.Array) -> np.ndarray:
     return to_numpy(pc.cast(pc.replace_substring(texts, ",", "."), pa.float64()))
 
 
-def _complete_year(years: np.ndarray) -> np.ndarray:
+def _complete_year(years: np.ndarray | int) -> np.ndarray:
     return np.where(years < 100, years + np.where(years < PIVOT_YEAR, 2000, 1900), years)
 
 
@@ -538,8 +525,7 @@ def parse_period(text: str) -> tuple[date, int] | None:
     if numeric:
         year, month = int(numeric["y"] or numeric["y2"]), int(numeric["m"] or numeric["m2"])
     elif named:
-        year, month = int(named["y"]), find_month(named["name"])
-        year += (2000 if year < PIVOT_YEAR else 1900) if year < 100 else 0
+        year, month = int(_complete_year(int(named["y"]))), find_month(named["name"])
     else:
         return None
     if not 1 <= month <= 12:

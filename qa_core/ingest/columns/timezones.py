@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import numpy as np
 
+from qa_core.base import declared
 from qa_core.base.i18n import N_
 from qa_core.files.header_text import simplify
 
@@ -18,33 +19,11 @@ EPOCH_DAY = 25_569
 _BIN = np.timedelta64(15, "m")
 """No zone of today changes its offset within a quarter of an hour, nor twice in a day."""
 _BINS_OF_A_DAY = 96
-OFFSETS = {
-    "Z": 0, "UTC": 0, "GMT": 0, "WET": 0, "WEST": 3600, "BST": 3600, "CET": 3600, "CEST": 7200,
-    "EST": -18_000, "EDT": -14_400, "CST": -21_600, "CDT": -18_000, "MST": -25_200,
-    "MDT": -21_600, "PST": -28_800, "PDT": -25_200,
-}  # fmt: skip
+_DECLARED = declared.read(__file__)
+OFFSETS: dict[str, int] = _DECLARED["offsets"]
 """Seconds by which the clocks that these letters name are ahead of UTC."""
-_ZONES = {
-    **dict.fromkeys(("UTC", "GMT"), "UTC"),
-    **dict.fromkeys(("CET", "CEST"), "CET"),
-    **dict.fromkeys(("WET", "WEST"), "WET"),
-    "BST": "Europe/London Asia/Dhaka",
-    "EST": "America/New_York Etc/GMT+5 Australia/Sydney",
-    "CST": "America/Chicago Etc/GMT+6 Asia/Shanghai",
-    "MST": "America/Denver Etc/GMT+7",
-    "PST": "America/Los_Angeles Etc/GMT+8 Asia/Manila",
-    "EDT": "America/New_York",
-    "CDT": "America/Chicago",
-    "MDT": "America/Denver",
-    "PDT": "America/Los_Angeles",
-}
-_ALONE = {
-    "ET": "America/New_York",
-    "PT": "America/Los_Angeles",
-    "IST": "Asia/Kolkata Asia/Jerusalem Europe/Dublin",
-    "AEST": "Australia/Sydney Australia/Brisbane",
-    **dict.fromkeys(("EET", "EEST"), "EET"),
-}
+_ZONES: dict[str, list[str]] = _DECLARED["zones"]
+_ALONE: dict[str, list[str]] = _DECLARED["alone"]
 """Letters that stand alone or in brackets: DATE ET HEURE is French, IST-ZEIT is German."""
 _ZONE = re.compile(
     r"(?<![A-Za-z])(?:(?:UTC|GMT) ?(?P<sign>[+-])(?P<hours>\d{1,2})(?::?00)?(?![\d:])|"
@@ -66,8 +45,10 @@ def find_zones(text: str) -> tuple[str, ...]:
         if match["hours"]:
             hours = int(match["sign"] + match["hours"])
             return (f"Etc/GMT{-hours:+d}" if hours and abs(hours) <= 12 else "UTC",)
-        if match["letters"] or match["place"] in available_timezones():
-            return tuple((_ZONES | _ALONE).get(match["letters"], match["place"] or "").split())
+        if match["letters"]:
+            return tuple((_ZONES | _ALONE)[match["letters"]])
+        if match["place"] in available_timezones():
+            return (match["place"],)
     return ("UTC",) if re.search(r"\b(?:utc|gmt)\b(?! ?\d)", simplify(text)) else ()
 
 

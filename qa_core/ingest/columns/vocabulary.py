@@ -10,22 +10,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from qa_core.base import declared
 from qa_core.files.header_text import TICK, simplify
 from qa_core.ingest.staging.arrays import map_texts, to_numpy
 from qa_core.ingest.staging.declaration import ColumnEvidence
 from qa_core.ingest.words import tables
 from qa_core.storage.facts.schema import Direction, Handler, Outcome
 
-_EMPTY = (
-    "null", "none", "[none]", "nan", "nat", "n/a", "na", "#n/a", "#na", "#ref!", "#value!",
-    "#div/0!", "-", "--", "---", "----", "?", "\\n", "<na>", "nil", "(null)", "n.a.", "nd", "n/d",
-    "n.d.", "nc", "n/c", "n.c.", "0/0", "0 / 0",
-    "–", "—", "…", "...", "(vide)", "(blank)", "undefined", "#n/d", "#valeur!", "#nombre!", "#num!",
-    "#nom?", "#name?", "#null!", "#nul!", "s/o", "s.o.", "(not set)", "(not provided)", "(none)",
-)  # fmt: skip
 EMPTY = tuple(
     spelling
-    for word in _EMPTY
+    for word in declared.read(__file__)["empty"]
     for spelling in dict.fromkeys((word, word.upper(), word.capitalize(), word.title()))
 )
 EMPTY = (*dict.fromkeys(("", *EMPTY, "NaN", "NaT", "N/a")),)
@@ -95,9 +89,7 @@ _DIRECTION_PARTS = {
     and word not in ("acd", "queue", "local", "made", "recu", "manual", "preview")
     and word not in OUTCOMES
 }
-_FILLERS = frozenset(
-    ("call", "calls", "appel", "appels", "llamada", "chamada", "anruf", "in", "queue", "the", "by")
-) | {"par", "agent", "advisor", "conseiller", "caller", "customer", "client"}
+_FILLERS = tables.list_words("fillers")
 
 
 WEAK_ANSWERS = tables.list_words("weak_answers")
@@ -176,9 +168,7 @@ class WordEvidence(ColumnEvidence):
     @property
     def is_ticked(self) -> bool:
         """Return whether the column holds ticks alone, or nothing: then nothing means no."""
-        return bool(self.seen and self.empty) and all(
-            simplify(word) in TICKED for word in self.seen
-        )
+        return bool(self.seen and self.empty) and self.words <= TICKED
 
     def show(self, limit: int = 6) -> str:
         return ", ".join(f"{word} ({count})" for word, count in self.seen.most_common(limit))

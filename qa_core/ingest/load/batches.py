@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base import environment
+from qa_core.base import declared, environment
 from qa_core.base.i18n import N_
 from qa_core.base.progress import Progress
 from qa_core.base.row_values import read_fields
@@ -26,7 +26,6 @@ from qa_core.ingest.reading import registry
 from qa_core.ingest.reading.report import FileReport
 from qa_core.ingest.rules import rectified
 from qa_core.ingest.staging import quarantine
-from qa_core.ingest.staging.duckdb_session import RowComparison
 from qa_core.ingest.staging.quarantine import RejectedRow
 from qa_core.ingest.staging.staged import Staged, create_batch_id, unscoped_import_rows
 from qa_core.ingest.staging.tally import ImportTally
@@ -55,13 +54,7 @@ SHOWN_FIELDS = (
 CONTACT_KINDS = {"contacts", *attach.VALUES}
 """Kinds that write to the rows of contacts."""
 
-STATES = {
-    "done": N_("imported"),
-    "undone": N_("undone"),
-    "failed": N_("failed"),
-    "started": N_("interrupted"),
-    "undoing": N_("interrupted"),
-}
+STATES: dict[str, str] = declared.read(__file__)["states"]
 
 MAPPING_OPTIONS = (
     "system", "columns", "ignored", "timezone", "date_order", "sheet", "encoding",
@@ -247,10 +240,8 @@ def rollback_records(session: Session, batch_id: str) -> None:
     evaluations.restore(session, batch_id)
     recordings.take_back(session, batch_id)
     advisors.restore(session, batch_id, find_names_in_lake(session, batch_id))
-    session.execute(sa.delete(TrackingAssignment).filter_by(batch_id=batch_id))
-    session.execute(sa.delete(WaitingRow).filter_by(batch_id=batch_id))
-    session.execute(sa.delete(BeforeImage).filter_by(batch_id=batch_id))
-    session.execute(sa.delete(ConfirmedReading).filter_by(batch_id=batch_id))
+    for table in (TrackingAssignment, WaitingRow, BeforeImage, ConfirmedReading):
+        session.execute(sa.delete(table).filter_by(batch_id=batch_id))
     quarantine.build_path(batch_id).unlink(missing_ok=True)
 
 
@@ -424,13 +415,12 @@ class LoadJob:
         report.quarantine = quarantine.write(batch.id, self.staged, rejected_rows or ())
         return batch.id
 
-    def finish(self, result: lake.MergeResult | RowComparison | None = None) -> None:
+    def finish(self, result: lake.MergeResult = lake.MergeResult()) -> None:
         """Add the counts of the merge, and mark the batch as done."""
-        if result is not None:
-            self.tally.add(result)
+        self.tally.add(result)
         rectified.keep()
         self.tally.require_identity(self.report.file)
-        days = (getattr(result, "first_day", None), getattr(result, "last_day", None))
+        days = (result.first_day, result.last_day)
         with store.writing() as session:
             finish(session, self.report.batch_id, self.tally.as_counts(), days)
 

@@ -3,8 +3,6 @@ the newest row of each id, advisors and teams by name.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 
 import duckdb
 import pyarrow as pa
@@ -12,7 +10,7 @@ import pyarrow as pa
 from qa_core.centre.advisors import AdvisorReference, ResolvedNames, normalise_name
 from qa_core.centre.rules.active_rules import ActiveRules, select_start, source_value
 from qa_core.centre.rules.number_assignments import BY_NUMBER
-from qa_core.ingest.staging.duckdb_session import write_rows
+from qa_core.ingest.staging.duckdb_session import PreparedRows, write_rows
 from qa_core.ingest.staging.staged import Staged
 from qa_core.storage import lake, name_merges
 from qa_core.storage.erased_people import ErasedPeople
@@ -44,18 +42,6 @@ STORED_COLUMNS = (
 _NO_CONTACTS = "SELECT NULL::VARCHAR AS customer_key, NULL::DATE AS day WHERE false"
 MAX_LOOKUPS = 100_000
 """Rows up to which the stored contacts are looked up once and kept beside."""
-
-
-@dataclass(frozen=True)
-class PreparedContacts:
-    """Rows ready to merge, one per contact: the columns that the file carries, and
-    those that only a new contact gets.
-    """
-
-    path: Path
-    rows: int
-    carried: tuple[str, ...]
-    for_new: tuple[str, ...] = ()
 
 
 def deduplicate_keys(
@@ -214,7 +200,7 @@ def prepare_contacts(
     resolved_names: ResolvedNames,
     memberships: pa.Table,
     rules: ActiveRules,
-) -> PreparedContacts:
+) -> PreparedRows:
     """Write the rows of the lake from `staged` and `keyed`, with the rules of the
     centre applied. Needs the relation of `register_shared_numbers`.
     """
@@ -306,7 +292,7 @@ def prepare_contacts(
     ) + "".join(f', {expression} AS "{name}"' for name, expression in expressions.items())
     path = staged.folder / "contacts.parquet"
     rows = write_rows(connection, f"SELECT {select_list} {' '.join(joins)}", path)
-    return PreparedContacts(path, rows, tuple(carried), tuple(for_new))
+    return PreparedRows(path, rows, tuple(carried), tuple(for_new))
 
 
 def build_names_table(ids: Mapping[AdvisorReference, str]) -> pa.Table:

@@ -2,16 +2,14 @@
 interval, and one row per interval.
 """
 
-from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 
 import duckdb
 
 from qa_core.base.errors import Refusal
 from qa_core.ingest.columns.timestamps import DAY_MINUTES
 from qa_core.ingest.profiles.intervals import refuse_unknown_length
-from qa_core.ingest.staging.duckdb_session import write_rows
+from qa_core.ingest.staging.duckdb_session import PreparedRows, write_rows
 from qa_core.ingest.staging.staged import Staged
 from qa_core.storage.facts.schema import INTERVAL_KEY
 from qa_core.storage.lake.tables import quote
@@ -22,22 +20,11 @@ distinguish them.
 """
 
 
-@dataclass(frozen=True)
-class PreparedIntervals:
-    """Rows ready to merge, one per interval. `duplicates`: older rows of the same
-    interval; `minutes`: the length, where it was inferred from the starts.
-    """
-
-    path: Path
-    rows: int
-    carried: tuple[str, ...]
-    duplicates: int
-    minutes: int | None
-
-
-def prepare_intervals(connection: duckdb.DuckDBPyConnection, staged: Staged) -> PreparedIntervals:
+def prepare_intervals(
+    connection: duckdb.DuckDBPyConnection, staged: Staged
+) -> tuple[PreparedRows, int | None]:
     """Write the rows of the lake from `staged`; of several rows for one interval, the
-    last.
+    last. Returns their length in minutes too, where it was inferred from the starts.
 
     Raises Refusal where the starts do not tell the length, or rows of one interval
     contradict each other.
@@ -80,7 +67,7 @@ def prepare_intervals(connection: duckdb.DuckDBPyConnection, staged: Staged) -> 
         "SELECT * EXCLUDE (line, place, identical, several) FROM numbered WHERE place = 1",
         path,
     )
-    return PreparedIntervals(path, row_count, tuple(measures), duplicates, minutes)
+    return PreparedRows(path, row_count, tuple(measures), duplicates=duplicates), minutes
 
 
 def _find_minutes(connection: duckdb.DuckDBPyConnection) -> int:

@@ -9,7 +9,7 @@ import duckdb
 import pyarrow.parquet as pq
 from sqlalchemy.orm import Session
 
-from qa_core.base import doors, memory
+from qa_core.base import declared, doors, memory
 from qa_core.base.i18n import N_
 from qa_core.centre import advisors, members, settings
 from qa_core.centre.rules import number_assignments
@@ -41,7 +41,12 @@ from qa_core.ingest.matching import (
 from qa_core.ingest.profiles import tracking
 from qa_core.ingest.reading import plausibility
 from qa_core.ingest.rules import apply
-from qa_core.ingest.staging.duckdb_session import RowComparison, compare, open_session, write_rows
+from qa_core.ingest.staging.duckdb_session import (
+    PreparedRows,
+    compare,
+    open_session,
+    write_rows,
+)
 from qa_core.ingest.staging.quarantine import RejectedRow
 from qa_core.ingest.staging.staged import Staged
 from qa_core.quality import evaluations
@@ -144,7 +149,7 @@ def load_assignments(job: LoadJob) -> None:
     rows_by_key = {number_assignments.build_key(row): row for row in rows}
     new_rows = [row for key, row in rows_by_key.items() if key not in known_keys]
     tally.duplicates = len(rows) - len(rows_by_key)
-    tally.add(RowComparison(len(new_rows), 0, len(rows_by_key) - len(new_rows)))
+    tally.add(lake.MergeResult(len(new_rows), 0, len(rows_by_key) - len(new_rows)))
     numbers = len({row["tracking_number"] for row in rows})
     message = N_("numbers assigned to campaigns by day; contacts follow their number")
     job.decide("tracking_number", message, str(numbers))
@@ -170,8 +175,8 @@ def load_attachments(job: LoadJob) -> None:
             kept_names = name_merges.find_kept_names(session)
         attached = attach.attach(connection, staged, tolerance, job.system, kept_names["campaign"])
         tally.duplicates = attached.duplicates
-        tally.reject(attached.rejections)
         ambiguous_rows = attach.find_ambiguous_rows(connection, staged)
+        tally.reject(Counter(reason for _line, reason, _cells in ambiguous_rows))
         pending = attach.find_pending_rows(connection, staged, job.system)
         tally.skip("unmatched", len(pending))
         if job.options.dry_run:
@@ -185,7 +190,7 @@ def load_attachments(job: LoadJob) -> None:
     def write(session: Session, batch_id: str) -> None:
         pending_rows.store_rows(session, batch_id, pending)
 
-    batch_id, result = job.start(attached.rows, write, ambiguous_rows), None
+    batch_id, result = job.start(attached.rows, write, ambiguous_rows), lake.MergeResult()
     if attached.rows:
         erased_people.forget(attached.path)
         result = lake.merge_contacts(
@@ -195,7 +200,7 @@ def load_attachments(job: LoadJob) -> None:
     job.finish(result)
 
 
-def _delete_forbidden(job: LoadJob, rows: contacts.PreparedContacts | attach.AttachedRows) -> None:
+def _delete_forbidden(job: LoadJob, rows: PreparedRows) -> None:
     """Delete the audio of these contacts that may be of another line or advisor now."""
     if set(rows.carried) & {*RESTRAINTS, *EXCLUDED_BY}:
         delete_forbidden(job.viewer.username, among=rows.path)
@@ -212,13 +217,9 @@ def load_spend(job: LoadJob) -> None:
             "staged GROUP BY ALL",
             path,
         )
-        if rows < staged.accepted:
-            tally.fold("same_day_and_campaign", staged.accepted - rows)
-            job.decide(
-                "amount",
-                "amounts of the same day and campaign are added up",
-                staged.accepted - rows,
-            )
+        if folded := staged.accepted - rows:
+            tally.fold("same_day_and_campaign", folded)
+            job.decide("amount", "amounts of the same day and campaign are added up", folded)
         if job.options.dry_run:
             tally.add(compare(connection, "spend", path, SPEND_KEY, ("amount",)))
             return
@@ -234,10 +235,10 @@ def load_intervals(job: LoadJob) -> None:
                 session, (), teams.find_teams(connection, staged, session).items()
             )
         _describe_created(job, resolved_names)
-        prepared = intervals.prepare_intervals(connection, staged)
+        prepared, minutes = intervals.prepare_intervals(connection, staged)
         tally.duplicates = prepared.duplicates
-        if prepared.minutes:
-            job.decide("length_minutes", "each row is {minutes} minutes", minutes=prepared.minutes)
+        if minutes:
+            job.decide("length_minutes", "each row is {minutes} minutes", minutes=minutes)
         if job.options.dry_run:
             carried = ("local_start", *prepared.carried)
             tally.add(compare(connection, "intervals", prepared.path, INTERVAL_KEY, carried))
@@ -260,7 +261,7 @@ def load_advisors(job: LoadJob) -> None:
     def write(session: Session, batch_id: str) -> None:
         directory, before = advisors.Directory.load(session), members.find_machines(session)
         counts = Counter(advisors.import_row(session, batch_id, directory, row) for row in rows)
-        job.tally.add(RowComparison(counts["new"], counts["updated"], counts["unchanged"]))
+        job.tally.add(lake.MergeResult(counts["new"], counts["updated"], counts["unchanged"]))
         job.tally.require_identity(job.report.file)
         rules = ActiveRules.load(session)
         if rules.hours or rules.kept_names["advisor"] or before != rules.machines:
@@ -284,36 +285,35 @@ def load_evaluations(job: LoadJob) -> None:
     with store.reading_or_empty() as session:
         gates.require_open(session, "evaluation")
     with open_session(staged) as connection:
-        grouped = evaluation_rows.group_rows(connection, staged, job.system)
-        tally.duplicates = grouped.duplicates
+        drafts, tally.duplicates = evaluation_rows.group_rows(connection, staged, job.system)
         refuse_emotions(
             row["criterion"]
-            for draft in grouped.drafts
+            for draft in drafts
             for row in draft.rows
             if row.get("criterion") is not None
         )
         with store.reading_or_empty() as session:
             resolved_names = advisors.resolve_names(
                 session,
-                {(draft.first.get("advisor"), None) for draft in grouped.drafts},
+                {(draft.first.get("advisor"), None) for draft in drafts},
                 forgotten=contacts.find_forgotten(connection, staged, "evaluated_at"),
             )
             spans = advisors.group_spans(advisors.find_memberships(session))
-            evaluation_rows.reject_unlawful(session, grouped.drafts, resolved_names.ids)
+            evaluation_rows.reject_unlawful(session, drafts, resolved_names.ids)
         _describe_created(job, resolved_names)
-        for draft in grouped.drafts:
+        for draft in drafts:
             tally.fold("criterion", 0 if draft.reason else len(draft.lines) - 1)
-        pending = Counter(draft.lacks_contact for draft in grouped.drafts if draft.is_pending)
+        pending = Counter(draft.lacks_contact for draft in drafts if draft.is_pending)
         tally.skip("unmatched", pending[True])
         tally.skip(BEFORE_ACCREDITATION, pending[False])
-        rejected = [draft for draft in grouped.drafts if draft.reason]
+        rejected = [draft for draft in drafts if draft.reason]
         tally.reject(Counter(draft.reason for draft in rejected for _line in draft.lines))
         plausibility.require_few_rejected(
             staged,
             by_law=sum(len(draft.lines) for draft in rejected if draft.reason not in OF_THE_FILE),
         )
         rejected_rows = _find_rejected_rows(connection, staged, rejected)
-    drafts = [draft for draft in grouped.drafts if draft.reason is None]
+    drafts = [draft for draft in drafts if draft.reason is None]
 
     def write(session: Session, batch_id: str) -> None:
         advisors.create_names(session, resolved_names, batch_id)
@@ -332,7 +332,7 @@ def load_evaluations(job: LoadJob) -> None:
             if draft.is_pending
         ]
         pending_rows.store_rows(session, batch_id, rows)
-        tally.add(RowComparison(counts["new"], counts["updated"], counts["unchanged"]))
+        tally.add(lake.MergeResult(counts["new"], counts["updated"], counts["unchanged"]))
         tally.require_identity(job.report.file)
 
     if job.options.dry_run:
@@ -366,39 +366,25 @@ def _describe_created(job: LoadJob, resolved_names: advisors.ResolvedNames) -> N
             job.decide(field, message, f"{len(created)}: {shown}", names=shown)
 
 
-CHANGE_DECISIONS: dict[str, tuple[str, str]] = {
-    "given_queue": ("queue", N_("in the centre's spelling")),
-    "given_reason": ("reason", N_("in the centre's spelling")),
-    "given_campaign": ("campaign", N_("in the centre's spelling")),
-    "given_advisor_id": ("advisor", N_("counted with the advisor kept in the merge")),
-    "given_handled_by": ("handled_by", N_("by a machine, as the list of advisors says")),
-    "given_outcome": ("outcome", N_("not answered, outside opening hours")),
-    "given_customer_key": (
-        "customer",
-        N_(
-            "shared numbers identify no customer: more contacts on one day than the setting "
-            "shared_number_contacts_a_day"
-        ),
-    ),
-}
+CHANGES: dict[str, dict[str, str]] = declared.read(__file__)["changes"]
 """Decisions about contacts that the centre's rules changed, by the column that keeps
 the source's value.
 """
 
 
 def _describe_changed(
-    job: LoadJob, connection: duckdb.DuckDBPyConnection, prepared: contacts.PreparedContacts
+    job: LoadJob, connection: duckdb.DuckDBPyConnection, prepared: PreparedRows
 ) -> None:
     rows = f"read_parquet({quote(str(prepared.path))})"
-    for column, (field, decision) in CHANGE_DECISIONS.items():
+    for column, change in CHANGES.items():
         if column in prepared.carried:
             # A machine is no advisor: that is said of `handled_by`.
-            kept = "WHERE advisor_id IS NOT NULL" if field == "advisor" else ""
+            kept = "WHERE advisor_id IS NOT NULL" if change["field"] == "advisor" else ""
             count, distinct = connection.execute(
                 f"SELECT count({column}), count(DISTINCT {column}) FROM {rows} {kept}"
             ).fetchone()
             if count:
-                job.decide(field, decision, count, distinct=distinct)
+                job.decide(change["field"], change["decision"], count, distinct=distinct)
 
 
 def _find_rejected_rows(

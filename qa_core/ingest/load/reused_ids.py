@@ -11,7 +11,7 @@ from qa_core.base.i18n import N_
 from qa_core.base.masking import DAY_IN_KEY
 from qa_core.files.decision import Decision
 from qa_core.files.options import ImportOptions
-from qa_core.ingest.columns import header_matching
+from qa_core.ingest.columns.header_matching import name_field
 from qa_core.ingest.reading import registry
 from qa_core.ingest.staging.staged import Staged
 from qa_core.storage import lake
@@ -169,12 +169,8 @@ def _require_whole(connection: duckdb.DuckDBPyConnection, staged: Staged, column
 
 def _find_other_ids(staged: Staged) -> list[str]:
     """Find the unused columns whose header names an id of contacts too."""
-    vocabulary = header_matching.build_vocabulary(registry.get_profile("contacts", None).fields)
-    hits = (
-        (text, header_matching.find_field(header_matching.parse_header(text), vocabulary))
-        for text in staged.dropped
-    )
-    return [text for text, hit in hits if hit and hit[0].name == "contact_id"]
+    fields = registry.get_profile("contacts", None).fields
+    return [text for text in staged.dropped if name_field(text, fields) == "contact_id"]
 
 
 def _has_repeats(connection: duckdb.DuckDBPyConnection, scope: str) -> bool:

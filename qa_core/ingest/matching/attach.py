@@ -1,16 +1,14 @@
 """Attachment of rows of surveys or tracking to their contacts, or their waiting for them."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC
-from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
 from qa_core.ingest.matching import contact_match
-from qa_core.ingest.staging.duckdb_session import write_rows
+from qa_core.ingest.staging.duckdb_session import PreparedRows, write_rows
 from qa_core.ingest.staging.quarantine import RejectedRow
 from qa_core.ingest.staging.staged import SURVEY, TRACKING, Staged
 from qa_core.storage import name_merges
@@ -30,17 +28,6 @@ IDENTITIES = frozenset({"customer", "customer_key"})
 MASK = "••"
 
 
-@dataclass(frozen=True)
-class AttachedRows:
-    """Rows ready to merge into known contacts, and counts of the others."""
-
-    path: Path
-    rows: int
-    carried: tuple[str, ...]
-    duplicates: int
-    rejections: dict[str, int]
-
-
 def find_written_columns(kind: str, columns: Iterable[str]) -> tuple[str, ...]:
     """List the columns of a contact that such a file writes."""
     value_columns = tuple(name for name in VALUES[kind] if name in set(columns))
@@ -58,7 +45,7 @@ def attach(
     tolerance_seconds: float,
     system: str | None,
     campaigns: Mapping[str, str] = {},
-) -> AttachedRows:
+) -> PreparedRows:
     """Match the rows of `staged`. Creates the tables `incoming`, `matched` and
     `doubtful` (see `contact_match.match`) without duplicates: of an id twice in the
     file, the newest answer or last row is kept. `campaigns`: spelling → the name that
@@ -111,11 +98,8 @@ def attach(
         "JOIN matched m USING (line)",
         path,
     )
-    row_count = connection.execute("SELECT count(*) FROM incoming").fetchone()[0]
-    rejections = dict(
-        connection.execute("SELECT reason, count(*) FROM doubtful GROUP BY reason").fetchall()
-    )
-    return AttachedRows(path, rows, carried, staged.accepted - row_count, rejections)
+    [(row_count,)] = connection.execute("SELECT count(*) FROM incoming").fetchall()
+    return PreparedRows(path, rows, carried, duplicates=staged.accepted - row_count)
 
 
 def find_ambiguous_rows(connection: duckdb.DuckDBPyConnection, staged: Staged) -> list[RejectedRow]:

@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import groupby
 from operator import itemgetter
@@ -72,17 +72,12 @@ class EvaluationRow:
         return moment and moment.replace(tzinfo=UTC)
 
 
-@dataclass
-class GroupedRows:
-    drafts: list[EvaluationRow] = field(default_factory=list)
-    duplicates: int = 0
-
-
 def group_rows(
     connection: duckdb.DuckDBPyConnection, staged: Staged, system: str | None
-) -> GroupedRows:
+) -> tuple[list[EvaluationRow], int]:
     """Group the rows of each evaluation and find its contact. Its key is its id, else
-    contact, advisor, evaluator, moment and grid; the last of a key is kept.
+    contact, advisor, evaluator, moment and grid; the last of a key is kept. Returns the
+    number of duplicates too.
     """
     rows = connection.sql("SELECT * FROM staged ORDER BY line").to_arrow_table().to_pylist()
     _complete_possible(rows)
@@ -98,19 +93,20 @@ def group_rows(
             ranks[key] += 1
             key = f"{key}-{ranks[key]}"
         groups.setdefault(key, []).extend(line_rows)
-    grouped = GroupedRows()
+    drafts: list[EvaluationRow] = []
+    duplicates = 0
     for key, rows_of_key in groups.items():
         newest = {row.get("criterion"): row for row in rows_of_key}
         current_rows = sorted(newest.values(), key=itemgetter("line"))
         lines = sorted({row["line"] for row in current_rows})
-        grouped.duplicates += len({row["line"] for row in rows_of_key}) - len(lines)
-        grouped.drafts.append(EvaluationRow(key, current_rows, lines))
-    _find_contacts(connection, grouped.drafts, system)
-    for draft in grouped.drafts:
+        duplicates += len({row["line"] for row in rows_of_key}) - len(lines)
+        drafts.append(EvaluationRow(key, current_rows, lines))
+    _find_contacts(connection, drafts, system)
+    for draft in drafts:
         has_day = draft.contact is not None or draft.first.get("local_start") is not None
         if draft.reason is None and not draft.lacks_contact and not has_day:
             draft.reason = NO_DATE
-    return grouped
+    return drafts, duplicates
 
 
 def reject_unlawful(
@@ -221,10 +217,7 @@ def build_pending_row(
 
 
 def join_arrived(
-    session: Session,
-    connection: duckdb.DuckDBPyConnection,
-    arrived_batch: str | None,
-    teams: advisors.MembershipSpans,
+    session: Session, connection: duckdb.DuckDBPyConnection, arrived_batch: str | None
 ) -> int:
     """Write evaluations whose contacts have come, and whose evaluators are accredited, where
     the law allows it. Returns their number. `arrived_batch`: of the contacts; None: an
@@ -233,6 +226,7 @@ def join_arrived(
     waiting = _WAITING.where(WaitingRow.joined_by.is_(None)).order_by(WaitingRow.id)
     pending = session.scalars(unscoped_import_rows(waiting)).all()
     drafts = [_recall(row) for row in pending]
+    teams = advisors.group_spans(advisors.find_memberships(session))
     for system in {draft.first["system"] for draft in drafts}:
         _find_contacts(
             connection, [draft for draft in drafts if draft.first["system"] == system], system

@@ -43,12 +43,7 @@ def _join_arrived(batch_id: str) -> dict[str, int]:
     joined = pending_rows.join_arrived(batch_id, tolerance)
     if pending_evaluation is not None:
         with lake.working() as connection, store.writing() as session:
-            count = evaluation_rows.join_arrived(
-                session,
-                connection,
-                batch_id,
-                advisors.group_spans(advisors.find_memberships(session)),
-            )
+            count = evaluation_rows.join_arrived(session, connection, batch_id)
             apply.apply_to_evaluations(session)
         joined |= {"evaluations": count} if count else {}
     return joined
@@ -57,8 +52,7 @@ def _join_arrived(batch_id: str) -> dict[str, int]:
 def join_accredited() -> None:
     """Write the evaluations whose evaluators are accredited for their day by now."""
     with lake.working() as connection, store.writing() as session:
-        teams = advisors.group_spans(advisors.find_memberships(session))
-        if evaluation_rows.join_arrived(session, connection, None, teams):
+        if evaluation_rows.join_arrived(session, connection, None):
             apply.apply_to_evaluations(session)
 
 

@@ -119,8 +119,8 @@ def find_answers(
     Raises Refusal as `settle`.
     """
     answers = Answers.read(staged, options)
-    places = _find_places(connection, staged, answers)
-    asked = [*_find_advisors(connection, staged, answers, session), *places.asked]
+    handlers, asked_places = _find_places(connection, staged, answers)
+    asked = [*_find_advisors(connection, staged, answers, session), *asked_places]
     if asked:
         by_column: dict[str, list[str]] = {}
         for field, name in asked:
@@ -144,7 +144,7 @@ def find_answers(
             names=", ".join(name for _field, name in asked),
             by_column=by_column,
         )
-    return answers, places.handlers
+    return answers, handlers
 
 
 def find_handlers(
@@ -163,17 +163,10 @@ def find_handlers(
     return found
 
 
-@dataclass(frozen=True)
-class _Places:
-    """Queues and channels that are machines, and those to be asked about, by field and name."""
-
-    handlers: Mapping[tuple[str, str], Handler]
-    asked: list[tuple[str, str]]
-
-
 def _find_places(
     connection: duckdb.DuckDBPyConnection, staged: Staged, answers: Answers
-) -> _Places:
+) -> tuple[dict[tuple[str, str], Handler], list[tuple[str, str]]]:
+    """Find the queues and channels that are machines, and those to be asked about."""
     handlers: dict[tuple[str, str], Handler] = {}
     asked, system = [], staged.select_system()
     for field, name in _list_names(connection, staged, PLACES):
@@ -189,7 +182,7 @@ def _find_places(
             handler = stored[1] and Handler(stored[1])
         if handler is not None:
             handlers[field, name] = Handler(handler)
-    return _Places(handlers, asked)
+    return handlers, asked
 
 
 def _list_names(

@@ -6,7 +6,7 @@ from typing import Any
 
 from qa_core.files.json_documents import look_up
 from qa_core.files.signatures import Keys
-from qa_core.ingest.columns import scalars
+from qa_core.ingest.columns.scalars import read_moment, seconds_between
 from qa_core.ingest.platforms import fields
 from qa_core.ingest.platforms.declaration import Platform
 from qa_core.ingest.platforms.fields import Item
@@ -17,18 +17,14 @@ _WRAPPERS = ("call", "data")
 """Keys under which the events of a webhook have the call."""
 
 
-def _read_moment(value: Any) -> datetime | None:
-    return scalars.from_epoch(value) or scalars.from_stamp(value)
-
-
 def build(item: Item, record: Mapping[str, Any]) -> dict[str, Any]:
-    answered, ended = _read_moment(item.get("answered_at")), _read_moment(item.get("ended_at"))
+    answered, ended = read_moment(item.get("answered_at")), read_moment(item.get("ended_at"))
     tags = [tag["name"] for tag in item.get("tags") or () if look_up(tag, "name")]
     return {
         "reason": next(iter(tags), None),
         "outcome": _find_outcome(item, record["outcome"], answered, ended),
-        "wait_seconds": scalars.seconds_between(record["started_at"], answered or ended),
-        "talk_seconds": scalars.seconds_between(answered, ended),
+        "wait_seconds": seconds_between(record["started_at"], answered or ended),
+        "talk_seconds": seconds_between(answered, ended),
         "transfers": int(bool(item.get("transferred_by") or item.get("transferred_to"))),
         "tracking_number": record["tracking_number"]
         if item.get("direction") == "inbound"
@@ -54,7 +50,7 @@ PLATFORM = Platform(
     signatures=(Keys(("direction", "started_at", "raw_digits"), within=_WRAPPERS),),
     fields={
         "contact_id": fields.Value("id", missing="missing_key"),
-        "started_at": fields.Moment("started_at", parse=_read_moment, missing="missing_start"),
+        "started_at": fields.Moment("started_at", parse=read_moment, missing="missing_start"),
         "direction": fields.DirectionWords("direction"),
         "queue": fields.Value("number.name"),
         "reason": fields.Computed("tags"),

@@ -7,32 +7,23 @@ from typing import Any
 import pyarrow as pa
 
 from qa_core.files.signatures import Keys
-from qa_core.ingest.columns.scalars import as_number, from_epoch, from_stamp, seconds_between
+from qa_core.ingest.columns.scalars import as_number, read_moment, seconds_between
 from qa_core.ingest.platforms import fields
 from qa_core.ingest.platforms.call_legs import ANSWERED_OR_LAST, find_roots
 from qa_core.ingest.platforms.declaration import LegChain, Platform
 from qa_core.ingest.platforms.fields import Item
 from qa_core.ingest.platforms.reader import FoldSession, report_lost_roots
+from qa_core.ingest.words.tables import index_tool_words
 
-_INBOUND = (
-    "INBOUND", "API", "TRANSFER", "QUEUE_TRANSFER", "DISCONNECT", "WEBRTC_API",
-    "MESSAGING_PLATFORM",
-)  # fmt: skip
-"""Ways to begin from outside; `API`: a chat or task that a customer opened."""
-_OUTBOUND = ("OUTBOUND", "CALLBACK", "EXTERNAL_OUTBOUND", "AGENT_REPLY")
-_DIRECTIONS = {**dict.fromkeys(_INBOUND, "inbound"), **dict.fromkeys(_OUTBOUND, "outbound")}
+_DIRECTIONS = index_tool_words("amazon_connect", "directions")
 _NOT_CHAINED = ("CALLBACK", "MONITOR", "OUTBOUND", "EXTERNAL_OUTBOUND")
 """A call back counts as a separate contact, though it names the one it follows."""
-_CHANNELS = {"VOICE": "phone", "CHAT": "chat", "EMAIL": "email", "TASK": "task"}
+_CHANNELS = index_tool_words("amazon_connect", "channels")
+_OUTCOMES = index_tool_words("amazon_connect", "outcomes")
 _SUMS = ("talk_seconds", "hold_seconds", "wrap_seconds")
 _IDS = ("ContactId", "Id")
 _WRAPPERS = ("Contact",)
 """Key under which the answer to DescribeContact has the contact, with `Id` for its id."""
-_ENDINGS = {"CUSTOMER_DISCONNECT": "abandoned", "TELECOM_PROBLEM": "failed", "EXPIRED": "timeout"}
-
-
-def _read_moment(value: Any) -> datetime | None:
-    return from_stamp(value) or from_epoch(value)
 
 
 def skip(item: Item) -> str | None:
@@ -45,7 +36,7 @@ def build(item: Item, record: Mapping[str, Any]) -> dict[str, Any]:
     method = item.get("InitiationMethod")
     agent = item.get("Agent") or item.get("AgentInfo") or {}
     queue = item.get("Queue") or item.get("QueueInfo") or {}
-    ended = _read_moment(item.get("DisconnectTimestamp"))
+    ended = read_moment(item.get("DisconnectTimestamp"))
     direction = _DIRECTIONS.get(method)
     channel = item.get("Channel")
     talk = as_number(agent.get("AgentInteractionDuration"))
@@ -73,8 +64,8 @@ def _read_wait(queue: Item, until: datetime | None) -> float | None:
     wait = as_number(queue.get("Duration"))
     if wait is not None:
         return wait
-    dequeued = _read_moment(queue.get("DequeueTimestamp"))
-    return seconds_between(_read_moment(queue.get("EnqueueTimestamp")), dequeued or until)
+    dequeued = read_moment(queue.get("DequeueTimestamp"))
+    return seconds_between(read_moment(queue.get("EnqueueTimestamp")), dequeued or until)
 
 
 def _is_recorded(item: Item) -> bool:
@@ -91,7 +82,7 @@ def _find_outcome(item: Item, connected: Any, queued: bool) -> str | None:
     reason = item.get("DisconnectReason")
     if item.get("NextContactId") or (queued and reason == "CONTACT_FLOW_DISCONNECT"):
         return "overflow"
-    return _ENDINGS.get(reason, "unanswered")
+    return _OUTCOMES.get(reason, "unanswered")
 
 
 def _sum_connected(name: str) -> str:
@@ -151,12 +142,12 @@ PLATFORM = Platform(
         "first": fields.Value("InitialContactId"),
         "after": fields.Value("NextContactId"),
         "started_at": fields.Moment(
-            "InitiationTimestamp", parse=_read_moment, missing="missing_start"
+            "InitiationTimestamp", parse=read_moment, missing="missing_start"
         ),
-        "updated_at": fields.Moment("LastUpdateTimestamp", parse=_read_moment),
+        "updated_at": fields.Moment("LastUpdateTimestamp", parse=read_moment),
         "connected_at": fields.Moment(
             *("Agent.ConnectedToAgentTimestamp", "AgentInfo.ConnectedToAgentTimestamp"),
-            parse=_read_moment,
+            parse=read_moment,
         ),
         "direction": fields.Computed("InitiationMethod"),
         "channel": fields.Computed("Channel"),

@@ -2,7 +2,7 @@
 
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
@@ -19,41 +19,25 @@ from qa_core.ingest.columns.vocabulary import clean_cells
 from qa_core.ingest.platforms.declaration import Platform
 from qa_core.ingest.platforms.fields import MOMENT, Computed, Moment, Seconds, Value, build_schema
 from qa_core.ingest.platforms.reader import ExportReader, FoldSession
-from qa_core.ingest.staging.arrays import to_numpy
-from qa_core.ingest.words.tables import load_table
+from qa_core.ingest.staging.arrays import is_among, to_numpy
+from qa_core.ingest.words.tables import index_tool_words, load_table
 
 ENTRY, CONNECT = "ENTERQUEUE", "CONNECT"
 COMPLETED = ("COMPLETEAGENT", "COMPLETECALLER")
 TRANSFERS = ("BLINDTRANSFER", "ATTENDEDTRANSFER", "TRANSFER")
-EXITS = {
-    "ABANDON": "abandoned",
-    "EXITWITHTIMEOUT": "timeout",
-    "EXITEMPTY": "overflow",  # no agent is left in the queue, the dial plan sends the caller on
-    "EXITWITHKEY": "overflow",  # the caller chose to leave the queue for something else
-    "AGENTDUMP": "failed",
-    "SYSCOMPAT": "failed",
-}
+EXITS = index_tool_words("asterisk_queue_log", "outcomes")
 """Events that end the wait without an answer, and what a contact that ends so is."""
-AGENT_EVENTS = load_table("tools")["asterisk_queue_log"]["events"]["of_agents"]
+_WORDS = load_table("tools")["asterisk_queue_log"]
+AGENT_EVENTS = _WORDS["events"]["of_agents"]
 CALL_EVENTS = (
     ENTRY, CONNECT, *COMPLETED, *TRANSFERS, *EXITS, "RINGNOANSWER", "RINGCANCELED", "DID",
 )  # fmt: skip
 NO_CALL_IDS = ("", "NONE", "REALTIME", "MANAGER")
 FIELDS = 12
-_WAIT_AT = {
-    **dict.fromkeys((CONNECT, *COMPLETED), 0),
-    **dict.fromkeys(("ABANDON", "EXITWITHTIMEOUT", "EXITEMPTY", "BLINDTRANSFER", "TRANSFER"), 2),
-    "EXITWITHKEY": 3,
-    "ATTENDEDTRANSFER": -3,
-}
-_TALK_AT = {
-    **dict.fromkeys(COMPLETED, 1),
-    **dict.fromkeys(("BLINDTRANSFER", "TRANSFER"), 3),
-    "ATTENDEDTRANSFER": -2,
-}
+_WAIT_AT, _TALK_AT = _WORDS["wait_at"], _WORDS["talk_at"]
 """Pieces of data with wait and talk, counted from the end where a method takes one or two."""
 
-_COLUMNS = load_table("tools")["asterisk_queue_log"]["headers"]
+_COLUMNS = _WORDS["headers"]
 
 _NEEDED = (
     *(_COLUMNS[field] for field in ("at", "call", "event")),
@@ -286,8 +270,7 @@ def _split_data(fields: dict[str, pa.Array], pieces: list[pa.Array]) -> list[pa.
 def _decide_moments(export: ExportReader, values: pa.Array) -> timestamps.MomentReading:
     evidence = timestamps.MomentEvidence("started_at", "time")
     evidence.add(values)
-    hints = date_order.OrderHints(export.options.date_order)
-    reading, decisions = date_order.decide_reading(evidence, hints)
+    reading, decisions = date_order.decide_reading(evidence, export.options.date_order)
     export.decisions += decisions
     return reading
 
@@ -298,9 +281,9 @@ def _build_events(
     """Build records of the events of calls; agents' events are counted."""
     call = pc.fill_null(pc.utf8_trim_whitespace(fields["call"]), "")
     event = fields["event"]
-    nameless = _is_among(pc.utf8_upper(call), NO_CALL_IDS)
-    of_calls, of_agents = _is_among(event, CALL_EVENTS), _is_among(event, AGENT_EVENTS)
-    minor = _is_among(event, ("RINGNOANSWER", "RINGCANCELED", "DID"))
+    nameless = is_among(pc.utf8_upper(call), NO_CALL_IDS)
+    of_calls, of_agents = is_among(event, CALL_EVENTS), is_among(event, AGENT_EVENTS)
+    minor = is_among(event, ("RINGNOANSWER", "RINGCANCELED", "DID"))
     lost = nameless & of_calls & ~minor
     for index in np.flatnonzero(lost):
         export.reject(lines[index], "missing_call_id", _mask_cells(fields, index))
@@ -314,7 +297,7 @@ def _build_events(
     for name, seconds, places in (("wait", wait, _WAIT_AT), ("talk", talk, _TALK_AT)):
         if name in fields:
             stated = _as_seconds(fields[name].filter(keep))
-            np.copyto(seconds, stated, where=_is_among(kept, places) & np.isnan(seconds))
+            np.copyto(seconds, stated, where=is_among(kept, places) & np.isnan(seconds))
     is_entry = pc.equal(kept, ENTRY)
     agent = pc.utf8_trim_whitespace(pc.fill_null(fields["agent"].filter(keep), "NONE"))
     nothing = pa.scalar(None, pa.string())
@@ -341,10 +324,6 @@ def _build_events(
     )
 
 
-def _is_among(values: pa.Array, names: Iterable[str]) -> np.ndarray:
-    return to_numpy(pc.is_in(values, value_set=pa.array(list(names))))
-
-
 def _none_as_null(values: pa.Array) -> pa.Array:
     return pc.if_else(
         pc.is_in(pc.utf8_upper(pc.fill_null(values, "")), value_set=pa.array(["", "NONE", "NULL"])),
@@ -361,7 +340,7 @@ def _read_durations(event: pa.Array, pieces: list[pa.Array], places: dict[str, i
     for name, index in places.items():
         wanted.setdefault(index, []).append(name)
     for index, names in wanted.items():
-        rows = _is_among(event, names)
+        rows = is_among(event, names)
         if not rows.any():
             continue
         if index >= 0:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import unquote
 
@@ -145,8 +145,7 @@ def _read_moment(value: str) -> datetime | None:
     if not value.isdigit():
         return scalars.from_stamp(value)
     per_second = 1_000_000 if len(value) >= 15 else 1_000 if len(value) >= 12 else 1
-    moment = scalars.from_epoch(value, per_second)
-    return moment and moment.replace(tzinfo=UTC)
+    return scalars.from_epoch(value, per_second)
 
 
 def _find_outcome(cells: Cells, times: LegTimes) -> str | None:

@@ -11,16 +11,10 @@ from qa_core.ingest.platforms import fields
 from qa_core.ingest.platforms.declaration import Platform
 from qa_core.ingest.platforms.fields import Item
 from qa_core.ingest.platforms.reader import ExportReader, FoldSession
+from qa_core.ingest.words.tables import index_tool_words
 
-_CHANNELS = {
-    "voice": "phone",
-    "callback": "phone",
-    "chat": "chat",
-    "message": "chat",
-    "email": "email",
-    "sms": "sms",
-}
-_ENDINGS = {"tAbandon": "abandoned", "tVoicemail": "voicemail", "tFlowOut": "overflow"}
+_CHANNELS = index_tool_words("genesys_cloud", "channels")
+_OUTCOMES = index_tool_words("genesys_cloud", "outcomes")
 """Metrics that only a contact has which ended so."""
 
 
@@ -135,7 +129,7 @@ def _find_queue(sessions: list[Session]) -> str | None:
 def _find_outcome(answers: list[Session], sessions: list[Session], ended: Any) -> str | None:
     if answers:
         return "answered"
-    for metric, outcome in _ENDINGS.items():
+    for metric, outcome in _OUTCOMES.items():
         if _sum_metric(sessions, metric) is not None:
             return outcome
     return "unanswered" if ended else None

@@ -46,7 +46,7 @@ from qa_core.ingest.staging.pseudonyms import (
     mask_cell,
     normalise_numbers,
 )
-from qa_core.ingest.staging.staged import SCHEMAS, Staged, open_writer
+from qa_core.ingest.staging.staged import SCHEMAS, Staged, build_table, open_writer
 from qa_core.ingest.staging.tally import ImportTally
 from qa_core.storage.facts import duckdb_connection
 from qa_core.storage.facts.schema import Direction, Handler, Outcome
@@ -328,8 +328,9 @@ class ExportReader:
         certain: list[tuple[str, str]] = []
         # The column whose order is sure goes first: the others follow it.
         for index in sorted(evidence, key=lambda index: not _is_certain(evidence[index])):
-            hints = date_order.OrderHints(self.options.date_order, tuple(certain))
-            readings[index], decisions = date_order.decide_reading(evidence[index], hints)
+            readings[index], decisions = date_order.decide_reading(
+                evidence[index], self.options.date_order, tuple(certain)
+            )
             self.decisions += decisions
             order = readings[index].order or readings[index].short_order
             if order:
@@ -490,13 +491,12 @@ def stage_platform(
     if kind == "contacts":
         require_only(options.only)
     here = environment.current()
-    centre = Zone(here.timezone)
     export = ExportReader(
         platform,
         content,
         options,
         Zone(options.timezone or (here.timezone if platform.is_local else "UTC")),
-        centre,
+        Zone(here.timezone),
         Pseudonyms.current(may_create=not options.dry_run),
         progress,
         ExcludedLines.current(),
@@ -695,18 +695,10 @@ def _finish(export: ExportReader, table: pa.Table, kind: str) -> pa.Table:
         nothing = pa.nulls(len(table), declared[name])
         known = columns.get(name, nothing).cast(declared[name])
         columns[name] = pc.coalesce(known, pa.scalar(value, declared[name]))
-    names = [name for name in declared if name in columns]
-    finished = pa.table(
-        [columns["line"].cast(pa.int64()), *(columns[name].cast(declared[name]) for name in names)],
-        names=["line", *names],
-    )
-    return export.pseudonyms.hide_numbers(finished)
+    lines = columns["line"].cast(pa.int64())
+    return export.pseudonyms.hide_numbers(build_table(kind, lines, columns))
 
 
 def _write_rejected(export: ExportReader, writer: pq.ParquetWriter) -> None:
-    width = len(export.platform.shown)
-    quarantine.write_rejected(
-        writer,
-        [(line, reason, (row + [""] * width)[:width]) for line, reason, row in export.rejected],
-    )
+    quarantine.write_rejected(writer, export.rejected, len(export.platform.shown))
     export.rejected.clear()

@@ -7,15 +7,10 @@ import pyarrow as pa
 
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.staging.arrays import as_words
-from qa_core.ingest.staging.declaration import Profile, ValueType, build_fields
+from qa_core.ingest.staging.declaration import Profile, build_fields
 from qa_core.storage.facts.schema import Handler
 
-FIELDS = build_fields(
-    "advisors",
-    ("advisor_id name first_name last_name aliases team site", ValueType.TEXT),
-    ("kind", ValueType.HANDLER),
-    ("from to", ValueType.MOMENT),
-)
+FIELDS = build_fields("advisors")
 
 
 def decide_columns(context: FileContext) -> None:

@@ -29,47 +29,20 @@ from qa_core.ingest.columns.vocabulary import (
 from qa_core.ingest.profiles import other_records, outcomes, starts
 from qa_core.ingest.profiles.handle_time import build_times, decide_times
 from qa_core.ingest.profiles.telephone_selling import build_selling
-from qa_core.ingest.staging.arrays import as_moments, as_numbers, as_words, map_texts, to_numpy
+from qa_core.ingest.staging.arrays import (
+    as_moments,
+    as_numbers,
+    as_words,
+    find_matches,
+    map_texts,
+    to_numpy,
+)
 from qa_core.ingest.staging.declaration import Column, Field, Profile, ValueType, build_fields
 from qa_core.ingest.staging.pseudonyms import is_extension, normalise_numbers
 from qa_core.ingest.words.tables import build_pattern, list_words, load_table
 from qa_core.storage.facts.schema import Direction, Handler, Outcome
 
-FIELDS = build_fields(
-    "contacts",
-    ("contact_id ticket source_system time_zone", ValueType.TEXT),
-    ("started_at local_start date time answered_at ended_at updated_at", ValueType.MOMENT),
-    ("direction", ValueType.DIRECTION),
-    ("channel", ValueType.CHANNEL),
-    ("queue reason advisor advisor_name team site", ValueType.TEXT),
-    ("customer", ValueType.CUSTOMER),
-    ("caller called", ValueType.PARTY),
-    ("outcome", ValueType.OUTCOME),
-    ("answered abandoned missed voicemail", ValueType.FLAG),
-    (
-        "wait_seconds abandon_wait_seconds talk_seconds hold_seconds wrap_seconds duration "
-        "handle_seconds call_seconds",
-        ValueType.DURATION,
-    ),
-    ("handled_by", ValueType.HANDLER),
-    ("machine_seconds handover_wait_seconds", ValueType.DURATION),
-    ("transfers", ValueType.WHOLE, 0),
-    ("transferred by_machine declared_resolved", ValueType.BOOLEAN),
-    ("tracking_number source medium campaign keyword landing_page", ValueType.TEXT),
-    ("survey_sent", ValueType.BOOLEAN),
-    ("csat", ValueType.MARK),
-    ("nps", ValueType.NUMBER, 0, 10),
-    ("ces", ValueType.MARK),
-    ("survey_resolved", ValueType.BOOLEAN),
-    ("survey_contacts", ValueType.WHOLE, 0),
-    ("survey_comment", ValueType.TEXT),
-    ("recorded notice_played customer_objected stopped_by_advisor private_line", ValueType.BOOLEAN),
-    ("recording_purpose", ValueType.TEXT),
-    ("purpose_of_call prior_consent customer_zone", ValueType.TEXT),
-    ("sales_refused", ValueType.BOOLEAN),
-)
-"""A header of a contact or a ticket names the contact; where another column does,
-`claim` uses it as the ticket."""
+FIELDS = build_fields("contacts")
 
 
 def take_fields(tool: str) -> tuple[Field, ...]:
@@ -157,12 +130,10 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
     if "ticket" in columns or "contact_id" not in columns:
         return
     field = PROFILE.get_field("ticket")
-    vocabulary = header_matching.build_vocabulary((field,))
     used = {column.index for column in columns.values()}
     for index, text in enumerate(headers):
-        header = header_matching.parse_header(text)
-        if text and index not in used and header_matching.find_field(header, vocabulary):
-            columns["ticket"] = Column(field, index, header)
+        if text and index not in used and header_matching.name_field(text, (field,)):
+            columns["ticket"] = Column(field, index, header_matching.parse_header(text))
             return
 
 
@@ -587,10 +558,8 @@ def _build_transfers(context: FileContext, batch: RowBatch, columns: dict[str, p
     if context.has("transfers"):
         columns["transfers"] = as_numbers(batch.read_number("transfers"), pa.int32())
     elif context.has("transferred"):
-        columns["transfers"] = as_words(
-            (None if item is None else int(item) for item in batch.read_word("transferred")),
-            pa.int32(),
-        )
+        is_transferred = as_words(batch.read_word("transferred"), pa.bool_())
+        columns["transfers"] = is_transferred.cast(pa.int32())
 
 
 def _build_handler(context: FileContext, batch: RowBatch, columns: dict[str, pa.Array]) -> None:
@@ -633,8 +602,7 @@ def _build_people(
         words = pc.utf8_lower(pc.replace_substring(cells, "_", " "))
         nobody = pc.is_in(words, value_set=pa.array(sorted(_NO_ADVISOR)))
         if not context.has("contact_id"):
-            is_total = pc.fill_null(pc.match_substring_regex(words, _TOTAL), False)
-            batch.reject(to_numpy(is_total).astype(bool), "footer")
+            batch.reject(find_matches(words, _TOTAL), "footer")
         columns[name] = pc.if_else(nobody, pa.scalar(None, pa.string()), cells)
     if context.has("advisor", "advisor_name") and _is_first_name(context):
         # Two people may share either name.

@@ -21,6 +21,7 @@ from qa_core.ingest.columns.header_matching import (
     COUNTS,
     build_vocabulary,
     find_field,
+    name_field,
     parse_header,
     refuse_missing_column,
 )
@@ -39,15 +40,7 @@ from qa_core.ingest.staging.declaration import (
 )
 from qa_core.ingest.words.tables import list_words
 
-FIELDS = build_fields(
-    "evaluations",
-    ("evaluation_id contact_id advisor evaluator", ValueType.TEXT),
-    ("evaluated_at", ValueType.MOMENT),
-    ("grid section criterion", ValueType.TEXT),
-    ("points possible", ValueType.NUMBER, 0),
-    ("score", ValueType.MARK),
-    ("comment tags", ValueType.TEXT),
-)
+FIELDS = build_fields("evaluations")
 _TEXTS = ("evaluation_id", "contact_id", "advisor", "evaluator", "grid", "comment", "tags")
 
 
@@ -139,16 +132,11 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
             columns[text] = Column(Field(text, ValueType.CRITERION), index, header)
 
 
-def _is_score(header: Header) -> bool:
-    hit = find_field(header, build_vocabulary(FIELDS))
-    return bool(hit and hit[0].name == "score")
-
-
 def _is_no_criterion(header: Header) -> bool:
     """Return whether a header is of another score, a sum, a weight, a target or a number."""
     is_weight = _WEIGHT.match(header.words) and not _WEIGHED.search(header.text)
     return (
-        _is_score(header)
+        name_field(header.text, FIELDS) == "score"
         or header.words in _NO_CRITERIA
         or header.words in _OTHER_EVALUATIONS
         or header.words.partition(" ")[0] in COUNTS
@@ -205,7 +193,7 @@ def _require_one_score(context: FileContext) -> None:
     sample = context.take_sample()
     marks = sample.read_number("score")
     for index, text in context.find_unused() if context.is_open("score") else ():
-        if not _is_score(parse_header(text)):
+        if name_field(text, FIELDS) != "score":
             continue
         others = NumberReading(context.readings["score"].decimal).read(sample.cells[index])[0]
         is_both = (marks > 0) & ~np.isnan(others)
@@ -424,7 +412,6 @@ def _is_their_total(context: FileContext, criteria: list[str]) -> bool:
     earned = np.nansum(marks, axis=1)
     whole = np.sum(np.where(np.isnan(marks), 0, possible), axis=1)
     shares = earned / np.where(whole > 0, whole, np.nan)
-    column = context.columns["score"]
     reading = NumberReading(context.readings["score"].decimal)
     totals, _bad, _off = reading.read(sample.read_text("score"))
     comparable = ~np.isnan(totals) & ~np.isnan(shares)
@@ -437,15 +424,14 @@ def _is_their_total(context: FileContext, criteria: list[str]) -> bool:
         for scale in scales
     )
     if agreed < _MAX_ROWS and "score" not in context.options.columns:
-        raise Refusal(
+        raise context.refuse(
             "total_and_criteria",
             "{column} does not match the total of the criteria {criteria}. Name the score if it "
             "is right, or leave it aside, or the columns that are not criteria.",
-            options=(
-                f"--map score={column.header.text}",
-                *(f"--map ignore={name}" for name in (column.header.text, *criteria)),
-            ),
-            column=column.header.text,
+            "score",
+            "--map score={column}",
+            "--map ignore={column}",
+            *(f"--map ignore={name}" for name in criteria),
             criteria=", ".join(criteria),
         )
     return agreed >= _MAX_ROWS

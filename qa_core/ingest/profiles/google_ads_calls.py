@@ -19,11 +19,8 @@ def decide_columns(context: FileContext) -> None:
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
-    constant = {
-        name: pa.array([value] * len(batch), pa.string())
-        for name, value in (("source", SOURCE), ("medium", MEDIUM))
-    }
-    return {**contacts.build(context, batch), **constant}
+    source, medium = (pa.repeat(value, len(batch)) for value in (SOURCE, MEDIUM))
+    return {**contacts.build(context, batch), "source": source, "medium": medium}
 
 
 PROFILE = contacts.derive(

@@ -7,7 +7,6 @@ from datetime import timedelta
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from qa_core.base.errors import Refusal, require_known
 from qa_core.base.i18n import N_
@@ -22,8 +21,8 @@ from qa_core.ingest.columns.vocabulary import read_direction
 from qa_core.ingest.profiles import starts
 from qa_core.ingest.profiles.contacts import read_channel
 from qa_core.ingest.profiles.handle_time import UNREAD, require_read
-from qa_core.ingest.staging.arrays import as_moments, as_numbers, to_numpy
-from qa_core.ingest.staging.declaration import Column, Profile, ValueType, build_fields
+from qa_core.ingest.staging.arrays import as_moments, as_numbers, is_among
+from qa_core.ingest.staging.declaration import Column, Profile, build_fields
 from qa_core.ingest.words.tables import build_pattern, list_words
 from qa_core.storage.facts.schema import Direction
 
@@ -35,30 +34,7 @@ AVERAGES = {
     "wrap_seconds": ("average_wrap", "answered"),
 }
 """For each sum of seconds, the field of its average and the count to multiply that by."""
-FIELDS = build_fields(
-    "intervals",
-    ("start date", ValueType.MOMENT),
-    ("period", ValueType.TEXT),
-    ("time", ValueType.MOMENT),
-    ("hour", ValueType.WHOLE, 0, 23),
-    ("length_minutes", ValueType.NUMBER, 0),
-    ("queue", ValueType.LABEL),
-    ("channel", ValueType.TEXT),
-    ("team", ValueType.LABEL),
-    (
-        "received answered abandoned short_abandons long_abandons answered_in_threshold",
-        ValueType.WHOLE,
-        0,
-    ),
-    ("threshold_seconds", ValueType.DURATION),
-    ("answer_rate abandon_rate service_level", ValueType.NUMBER),
-    (
-        "wait_seconds average_wait abandon_wait_seconds average_abandon_wait talk_seconds "
-        "average_talk hold_seconds average_hold wrap_seconds average_wrap average_handle",
-        ValueType.DURATION,
-    ),
-    of_many=AVERAGES,
-)
+FIELDS = build_fields("intervals")
 
 DEFAULT_THRESHOLD = 20
 PERIODS = ("day", "week", "month")
@@ -104,10 +80,8 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
             continue
         if seconds is None:
             continue
-        rest = header_matching.parse_header(_SECONDS.sub(" ", text))
-        hit = header_matching.find_field(rest, header_matching.build_vocabulary(FIELDS))
         name = None
-        if hit and hit[0].name == "service_level":
+        if header_matching.name_field(_SECONDS.sub(" ", text), FIELDS) == "service_level":
             name = "service_level"
         elif not _ABANDONS.search(plain):
             name = "answered_in_threshold" if _WITHIN.search(plain) or "<" in text else None
@@ -153,11 +127,8 @@ def _is_average(header: str) -> bool:
 
 def _claim_average(columns: dict[str, Column], index: int, header: str) -> None:
     """Use a column as the average of its other words: `Avg talk time`, `Communication moyenne`."""
-    hit = header_matching.find_field(
-        header_matching.parse_header(_AVERAGE.sub(" ", header_matching.parse_header(header).words)),
-        header_matching.build_vocabulary(FIELDS),
-    )
-    name = hit[0].name if hit else ""
+    words = header_matching.parse_header(header).words
+    name = header_matching.name_field(_AVERAGE.sub(" ", words), FIELDS)
     average, _count = AVERAGES.get(name, (name, ""))
     if average in dict(AVERAGES.values()):
         columns.setdefault(
@@ -537,10 +508,7 @@ def _require_unit(context: FileContext, name: str, of: str) -> None:
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     own_start, utc, local = _build_start(context, batch)
     for name, sums in context.notes.get("sums", {}).items():
-        batch.reject(
-            to_numpy(pc.is_in(batch.read_text(name), value_set=pa.array(sums))).astype(bool),
-            "footer",
-        )
+        batch.reject(is_among(batch.read_text(name), sums), "footer")
     batch.reject(np.isnat(own_start), "missing_start")
     utc = _separate_repeated_hour(context, batch, own_start, utc)
     columns = {"started_at": as_moments(utc), "local_start": as_moments(local)}

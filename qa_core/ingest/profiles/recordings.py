@@ -5,22 +5,11 @@ from collections.abc import Mapping
 import pyarrow as pa
 
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
-from qa_core.ingest.profiles import contacts
 from qa_core.ingest.profiles.starts import build_moment
 from qa_core.ingest.staging.arrays import as_moments, as_words, to_numpy
-from qa_core.ingest.staging.declaration import Profile, ValueType, build_fields
+from qa_core.ingest.staging.declaration import Profile, build_fields
 
-FIELDS = (
-    *build_fields("recordings", ("file", ValueType.TEXT)),
-    *(
-        field
-        for field in contacts.FIELDS
-        if field.name in ("contact_id", "source_system", "notice_played")
-    ),
-    *build_fields(
-        "recordings", ("recorded_at", ValueType.MOMENT), ("purpose class", ValueType.TEXT)
-    ),
-)
+FIELDS = build_fields("recordings")
 
 
 def decide_columns(context: FileContext) -> None:

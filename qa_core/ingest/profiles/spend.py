@@ -3,22 +3,24 @@
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from qa_core.base import declared
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files.decision import NO_COLUMN
 from qa_core.files.header_text import simplify
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch, refuse_totals
-from qa_core.ingest.columns.header_matching import build_vocabulary, find_field, parse_header
+from qa_core.ingest.columns.header_matching import name_field
 from qa_core.ingest.columns.numbers import CURRENCIES, CURRENCY_SIGNS
 from qa_core.ingest.columns.numbers import CURRENCY as CURRENCY_SIGN
 from qa_core.ingest.columns.table_bounds import is_footer
 from qa_core.ingest.staging.arrays import as_numbers
-from qa_core.ingest.staging.declaration import Profile, ValueType, build_fields
+from qa_core.ingest.staging.declaration import Profile, build_fields
 from qa_core.ingest.words.tables import list_words
 
 CURRENCY = "EUR"
@@ -28,37 +30,19 @@ MIN_MONTHS = 3
 _CODE = re.compile(rf"\b(?:{CURRENCIES})\b|€|£")
 _OF_ALL = list_words("of_all")
 _TOTAL = re.compile(r"(?:grand |sub)?totals?\b", re.IGNORECASE)
-_FACTORS = (
-    (re.compile(r"\bmicros\b|micros$"), 1e-6, N_("millionths, as the header says")),
-    (
-        re.compile(r"\b(?:euro)?(?:cents?|centimes|centimos|centavos|centesimi)\b"),
-        0.01,
-        N_("hundredths, as the header says"),
-    ),
-    (
-        re.compile(r"\bk ?(?:eur|usd|gbp|chf|cad|euros?)?$|\b(?:thousands|milliers|tsd|tausend)\b"),
-        1000.0,
-        N_("thousands, as the header says"),
-    ),
-)
+_FACTORS: list[dict[str, Any]] = declared.read(__file__)["factors"]
 """Parts and multiples of the currency in a header."""
-FIELDS = build_fields(
-    "spend",
-    ("day last_day", ValueType.MOMENT),
-    ("period", ValueType.TEXT),
-    ("source medium campaign", ValueType.TEXT),
-    ("amount", ValueType.NUMBER, 0),
-    ("currency", ValueType.TEXT),
-)
+FIELDS = build_fields("spend")
 
 
 def decide_columns(context: FileContext) -> None:
     """Decide the currency where no column gives it. Raises Refusal for amounts of periods."""
     amount = context.columns["amount"].header
-    for pattern, factor, message in _FACTORS:
-        if pattern.search(simplify(amount.text)):
-            context.readings["amount"] = replace(context.readings["amount"], factor=factor)
-            context.decide("amount", message)
+    for part in _FACTORS:
+        if re.search(part["pattern"], simplify(amount.text)):
+            reading = context.readings["amount"]
+            context.readings["amount"] = replace(reading, factor=part["factor"])
+            context.decide("amount", part["message"])
     if not context.has("day"):
         raise _refuse_periods(context.get_header("period"))
     days = np.unique(context.take_sample().read_moment("day").day)
@@ -105,10 +89,9 @@ def decide_columns(context: FileContext) -> None:
 
 def _require_own_amounts(context: FileContext) -> None:
     """Raise Refusal where another column has amounts too, or all amounts count up to their day."""
-    vocabulary, sample = build_vocabulary(FIELDS), context.take_sample()
+    sample = context.take_sample()
     for _index, text in context.find_unused():
-        hit = find_field(parse_header(text), vocabulary)
-        if hit and hit[0].name == "amount":
+        if name_field(text, FIELDS) == "amount":
             raise context.refuse(
                 "repeated_header",
                 "{column} and {other} hold amounts. Say which counts.",

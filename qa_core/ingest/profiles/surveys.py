@@ -5,7 +5,6 @@ from collections.abc import Mapping
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
@@ -17,8 +16,8 @@ from qa_core.ingest.columns.header_matching import RATINGS, parse_header, refuse
 from qa_core.ingest.columns.vocabulary import ANSWERS
 from qa_core.ingest.profiles.contacts import IS_RATING, RATED, build_marks, refuse_unread_ratings
 from qa_core.ingest.profiles.starts import build_moment, decide_zone
-from qa_core.ingest.staging.arrays import as_moments, as_numbers, as_words, to_numpy
-from qa_core.ingest.staging.declaration import Column, Profile, ValueType, build_fields
+from qa_core.ingest.staging.arrays import as_moments, as_numbers, as_words, is_among, to_numpy
+from qa_core.ingest.staging.declaration import Column, Profile, build_fields
 from qa_core.ingest.staging.staged import SURVEY
 from qa_core.ingest.words import tables
 
@@ -36,20 +35,7 @@ MIN_ANSWERS, MAX_ANSWERS, MIN_ASKED = 50, 5, 0.8
 """Rows, and rows for each contact on average, above which they are no answers about contacts;
 share of contacts and questions, each with each, from which on rows are questions.
 """
-FIELDS = build_fields(
-    "surveys",
-    ("contact_id ticket", ValueType.TEXT),
-    ("customer", ValueType.CUSTOMER),
-    ("answered_at sent_at", ValueType.MOMENT),
-    ("csat", ValueType.MARK),
-    ("nps", ValueType.NUMBER, 0, 10),
-    ("ces", ValueType.MARK),
-    ("resolved", ValueType.BOOLEAN),
-    ("contacts", ValueType.WHOLE, 0),
-    ("comment", ValueType.TEXT),
-    ("survey_sent", ValueType.BOOLEAN),
-    ("answer_status", ValueType.LABEL),
-)
+FIELDS = build_fields("surveys")
 
 
 def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
@@ -190,9 +176,8 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     if context.has("customer"):
         columns["customer_key"] = context.pseudonyms.find_keys(batch.read_text("customer"))
     if context.notes.get("trials"):
-        trials = pa.array(context.notes["trials"], pa.string())
-        is_trial = pc.is_in(batch.read_text("answer_status"), value_set=trials)
-        batch.reject(to_numpy(is_trial).astype(bool), "trial")
+        is_trial = is_among(batch.read_text("answer_status"), context.notes["trials"])
+        batch.reject(is_trial, "trial")
     batch.require_any(columns, "contact_id", "ticket", "customer_key")
     for name in ("answered_at", "sent_at"):
         if context.has(name):
@@ -215,13 +200,7 @@ def _build_sent(context: FileContext, batch: RowBatch, columns: Mapping[str, pa.
         [to_numpy(columns[name].is_valid()) for name in SURVEY if name in columns]
         or [np.zeros(len(batch), bool)]
     )
-    return as_words(
-        (
-            True if is_answered else is_sent
-            for is_sent, is_answered in zip(batch.read_word("survey_sent"), answered, strict=True)
-        ),
-        pa.bool_(),
-    )
+    return as_words(np.where(answered, True, batch.read_word("survey_sent")), pa.bool_())
 
 
 PROFILE = Profile(

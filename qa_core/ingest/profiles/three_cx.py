@@ -29,12 +29,12 @@ def decide_columns(context: FileContext) -> None:
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     columns = dict(contacts.build(context, batch))
-    callers = [find_outside_number(text) for text in batch.read_text("from_party").to_pylist()]
+    sources = batch.read_text("from_party").to_pylist()
+    callers = map(find_outside_number, sources)
     others = (
         batch.read_text("to_party").to_pylist() if context.has("to_party") else [None] * len(batch)
     )
-    called = [find_outside_number(text) for text in others]
-    sources = batch.read_text("from_party").to_pylist()
+    called = map(find_outside_number, others)
     directions, customers, extensions = [], [], []
     for caller, source, target, other in zip(callers, sources, called, others, strict=True):
         direction = Direction.OUTBOUND if target else Direction.INTERNAL

@@ -1,34 +1,21 @@
 """Call-tracking exports: what brought a contact, or the campaign of a number by dates."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.header_matching import build_vocabulary, find_field
-from qa_core.ingest.profiles import contacts
 from qa_core.ingest.profiles.starts import build_start, decide_start
 from qa_core.ingest.staging.arrays import as_moments, to_numpy
-from qa_core.ingest.staging.declaration import Profile, ValueType, build_fields
+from qa_core.ingest.staging.declaration import Column, Profile, build_fields
 from qa_core.ingest.staging.pseudonyms import normalise_numbers
 from qa_core.ingest.staging.staged import TRACKING
 
-if TYPE_CHECKING:
-    from qa_core.ingest.staging.declaration import Column
-
 _TEXTS = ("contact_id", *TRACKING)
-_FROM_CONTACTS = ("started_at", "date", "time", *_TEXTS)
-
-FIELDS = (
-    *(field for field in contacts.FIELDS if field.name in _FROM_CONTACTS),
-    # Before the caller, whom some exports head `from` too: `claim` separates them.
-    *build_fields("tracking", ("from to", ValueType.MOMENT), ("customer", ValueType.CUSTOMER)),
-)
+FIELDS = build_fields("tracking")
 _STARTS = ("started_at", "date", "time")
 
 

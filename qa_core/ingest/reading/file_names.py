@@ -103,7 +103,7 @@ def stage_files(path: Path, options: ImportOptions) -> Staged:
         table = pseudonyms.hide_numbers(pa.Table.from_pylist(rows, schema))
         pq.write_table(table, staged.rows)
         with pq.ParquetWriter(staged.rejected_rows, quarantine.REJECTED_SCHEMA) as writer:
-            quarantine.write_rejected(writer, rejected)
+            quarantine.write_rejected(writer, rejected, len(staged.headers))
     return staged
 
 

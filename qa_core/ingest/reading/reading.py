@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 import pyarrow.parquet as pq
 
-from qa_core.base import environment, i18n
+from qa_core.base import declared, environment, i18n
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_, _, uncapitalise
 from qa_core.base.masking import MASK
@@ -33,13 +33,10 @@ _NOT_SHOWN = ("survey_comment", "comment", "points", "score", "csat", "nps", "ce
 """Fields of remarks and ratings by people, whose cells are not shown."""
 FREE_TEXT = ("survey_comment", "comment")
 _TIMES = ("wait_seconds", "talk_seconds", "hold_seconds", "wrap_seconds")
-_SOURCES: Mapping[str, tuple[str, ...]] = {
-    "days": ("started_at", "local_start", "date", "day", "start", "period", "time", "answered_at"),
-    "outcome": ("outcome", "answered", "missed", "abandoned", "voicemail", "answered_at"),
-    "customers": ("customer", "caller", "called"),
-    "answered_by": ("advisor", "advisor_name"),
-    "ratings": ("csat", "nps", "ces", "score"),
-}
+_DECLARED = declared.read(__file__)
+HEADLINE: dict[str, str] = _DECLARED["headline"]
+BASES: dict[str, str] = _DECLARED["bases"]
+_SOURCES: dict[str, list[str]] = _DECLARED["sources"]
 """Fields that a fact may rest on, the first one first."""
 _TEXTS = ("outcome", "customer_key", "advisor", "handled_by")
 _BY_DURATION = ("duration", "handle_seconds", "call_seconds", "answered_at", "ended_at")
@@ -183,15 +180,6 @@ class Reading:
             yield _("If this is right, import it with: {option}", option=self.confirm_option)
 
 
-BASES = {
-    "column": N_("column"),
-    "words": N_("words of the column"),
-    "default": N_("default"),
-    "computed": N_("computed"),
-    "before": N_("confirmed before"),
-}
-
-
 def compute_layout(kind: str, system: str, headers: tuple[str, ...]) -> str:
     """Compute the id of a layout: a short digest of kind, system and headers."""
     text = json.dumps([kind, system, list(headers)], ensure_ascii=False)
@@ -207,15 +195,6 @@ def describe_counts(counts: Counts) -> str:
     )
 
 
-HEADLINE = {
-    "rows": N_("Rows"),
-    "received": N_("Received"),
-    "answered": N_("Answered"),
-    "abandoned": N_("Abandoned"),
-    "score": N_("Mean score"),
-}
-
-
 def count_headline(
     connection: duckdb.DuckDBPyConnection,
     staged: Staged,
@@ -226,16 +205,12 @@ def count_headline(
     for who took a row, where the file does not say.
     """
     if staged.kind == "intervals":
-        sums = (
-            f"sum({staged.select_column(name, kind='BIGINT')})"
-            for name in ("received", "answered", "abandoned")
-        )
+        names = ("received", "answered", "abandoned")
+        sums = (f"sum({staged.select_column(name, kind='BIGINT')})" for name in names)
         different = "(SELECT DISTINCT * EXCLUDE (line) FROM staged)"
         row = connection.execute(f"SELECT {', '.join(sums)} FROM {different}").fetchone()
-        return {
-            name: None if count is None else int(count)
-            for name, count in zip(("received", "answered", "abandoned"), row, strict=True)
-        }
+        counts = (None if count is None else int(count) for count in row)
+        return dict(zip(names, counts, strict=True))
     if staged.kind == "evaluations":
         parts = ("points", "possible") if "points" in staged.columns else ("score", "100")
         average = f"SELECT round(100.0 * sum({parts[0]}) / sum({parts[1]})) FROM staged"

@@ -37,11 +37,11 @@ from qa_core.ingest.platforms.reader import SHOWN_OF_A_CELL, SHOWN_ROWS, stage_p
 from qa_core.ingest.profiles.contacts import ZERO_COLUMNS
 from qa_core.ingest.reading import registry
 from qa_core.ingest.staging import quarantine
-from qa_core.ingest.staging.arrays import to_numpy
+from qa_core.ingest.staging.arrays import find_matches, to_numpy
 from qa_core.ingest.staging.declaration import Profile, ValueType
 from qa_core.ingest.staging.excluded_lines import PARTIES, ExcludedLines
 from qa_core.ingest.staging.pseudonyms import Pseudonyms, mask_cell
-from qa_core.ingest.staging.staged import SCHEMAS, Staged, open_writer
+from qa_core.ingest.staging.staged import Staged, build_table, open_writer
 from qa_core.ingest.staging.tally import ImportTally
 from qa_core.ingest.words.tables import list_words
 from qa_core.storage import lake
@@ -312,8 +312,7 @@ class _RowReader:
         if self._find_moments() & set(
             key[:1]
         ):  # `Total` under a date is no value of the columns beside it
-            has_digit = pc.match_substring_regex(block.cells[key[0]], r"\d")
-            without_key |= ~to_numpy(pc.fill_null(has_digit, False)).astype(bool)
+            without_key |= ~find_matches(block.cells[key[0]], r"\d")
         elif moments := self._find_moments():  # a total under an id has no time
             timeless = np.logical_and.reduce([_is_blank(block.cells[at]) for at in moments])
             places = np.flatnonzero(timeless)
@@ -464,7 +463,7 @@ class _RowReader:
             )
             writer: pq.ParquetWriter | None = None
             excluded = ExcludedLines.current() if staged.kind == "contacts" else None
-            used = {column.index for column in context.columns.values()}
+            used = context.used
             for block in self._read_blocks(1):
                 batch = RowBatch(
                     context,
@@ -479,8 +478,9 @@ class _RowReader:
                     built |= {"excluded_line": pa.array(excluded.find_rows(block.cells, parties))}
                 self._mark_footers(batch, block)
                 keep = batch.reasons == None  # noqa: E711 (element by element)
-                table = context.pseudonyms.hide_numbers(_as_table(staged.kind, batch, built))
-                accepted = table
+                lines = built.get("line", pa.array(batch.lines, pa.int64()))
+                table = build_table(staged.kind, lines, built)
+                accepted = table = context.pseudonyms.hide_numbers(table)
                 if "contact_id" in table.column_names:
                     is_address = pc.match_substring_regex(table["contact_id"], ADDRESS_IN_ID)
                     self._addresses += pc.sum(is_address).as_py() or 0
@@ -523,11 +523,11 @@ class _RowReader:
         staged.mapping = {
             name: context.headers[column.index] for name, column in context.columns.items()
         }
-        used = {column.index for column in context.columns.values()}
-        unused = [index for index, name in enumerate(context.headers) if name and index not in used]
-        staged.dropped = tuple(context.headers[index] for index in unused)
-        ignored = context.ignored
-        unknown = [context.headers[index] for index in unused if index not in ignored]
+        used = context.used
+        staged.dropped = tuple(
+            text for at, text in enumerate(context.headers) if text and at not in used
+        )
+        ignored, unknown = context.ignored, [text for _at, text in context.find_unused()]
         if ignored:
             names = [context.headers[index] for index in sorted(ignored)]
             ignored_names = header_matching.format_headers(names)
@@ -558,8 +558,7 @@ class _RowReader:
     def _reject_dated_totals(self, batch: RowBatch, block: RowBlock) -> None:
         """Reject totals that stand before a date in its column: `Total 13/03/2026`."""
         for place in self._find_moments():
-            is_total = pc.match_substring_regex(block.cells[place], table_bounds.FOOTER)
-            batch.reject(to_numpy(pc.fill_null(is_total, False)).astype(bool), "footer")
+            batch.reject(find_matches(block.cells[place], table_bounds.FOOTER), "footer")
 
     def _mark_footers(self, batch: RowBatch, block: RowBlock) -> None:
         moments = self._find_moments()
@@ -580,9 +579,7 @@ class _RowReader:
                 else mask_cell(row[column.index].strip())
                 for column in self.context.columns.values()
             }
-            for at in set(range(len(row))) - {
-                column.index for column in self.context.columns.values()
-            }:
+            for at in set(range(len(row))) - self.context.used:
                 if self.context.headers[at] and (cell := row[at].strip()):
                     cells = staged.unused_cells.setdefault(self.context.headers[at], [])
                     cells.append(cell if HARMLESS.match(cell) else mask_cell(cell))
@@ -598,25 +595,15 @@ class _RowReader:
     def _write_rejected(
         self, writer: pq.ParquetWriter, rows: list[tuple[int, str, list[str]]]
     ) -> None:
-        width = self.header.width
         shown = self._find_shown_columns()
         masked = []
         for line, reason, row in rows:
             cells = [
                 cell[:SHOWN_OF_A_CELL] if index in shown else mask_cell(cell.strip())
-                for index, cell in enumerate((row + [""] * width)[:width])
+                for index, cell in enumerate(row)
             ]
             masked.append((line, reason, cells))
-        quarantine.write_rejected(writer, masked)
-
-
-def _as_table(kind: str, batch: RowBatch, built: dict[str, pa.Array]) -> pa.Table:
-    declared = SCHEMAS[kind]
-    lines = built.get("line", pa.array(batch.lines, pa.int64()))
-    names = [name for name in declared if name in built]
-    return pa.table(
-        [lines, *(built[name].cast(declared[name]) for name in names)], names=["line", *names]
-    )
+        quarantine.write_rejected(writer, masked, self.header.width)
 
 
 def null_out_zero_placeholders(staged: Staged, context: FileContext) -> None:
@@ -652,7 +639,7 @@ def null_out_zero_placeholders(staged: Staged, context: FileContext) -> None:
 
 
 def _is_blank(cells: pa.Array) -> np.ndarray:
-    return to_numpy(pc.match_substring_regex(cells, r"^\s*$")).astype(bool)
+    return find_matches(cells, r"^\s*$")
 
 
 def _find_unanswered(batch: pa.RecordBatch) -> pa.Array:

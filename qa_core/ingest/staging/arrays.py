@@ -13,6 +13,16 @@ def to_numpy(values: pa.Array) -> np.ndarray:
     return values.to_numpy(zero_copy_only=False)
 
 
+def find_matches(cells: pa.Array, pattern: str) -> np.ndarray:
+    """Find the cells in which a pattern is found (a mask); none of the missing ones."""
+    return to_numpy(pc.match_substring_regex(cells, pattern)).astype(bool)
+
+
+def is_among(cells: pa.Array, words: Iterable[str]) -> np.ndarray:
+    """Find the cells that are one of these words (a mask)."""
+    return to_numpy(pc.is_in(cells, value_set=pa.array(list(words), pa.string()))).astype(bool)
+
+
 def map_texts(convert: Callable[[str], str | None], cells: pa.Array) -> pa.Array:
     """Convert each different text once; null stays."""
     encoded = cells.dictionary_encode()

@@ -3,13 +3,14 @@ and `finish` take a `FileContext`, `build` that and a `RowBatch`
 (`columns.column_inference`). Platforms are declared in `platforms.declaration`.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 import pyarrow as pa
 
+from qa_core.base import declared
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files.decision import Decision
@@ -21,6 +22,9 @@ BY_EXTERNAL_PARTY = N_(
     "inbound if the caller is external, outbound if only the other side is, internal if neither is"
 )
 """Decisions about the exports of several tools."""
+
+
+_DECLARED: dict[str, list[dict[str, Any]]] = declared.read(__file__)
 
 
 class ValueType(StrEnum):
@@ -71,25 +75,24 @@ class Field:
         return is_text and self.name not in ("contact_id", "ticket")
 
 
-def build_fields(
-    kind: str, *groups: tuple[Any, ...], of_many: Collection[str] = ()
-) -> tuple[Field, ...]:
-    """Build the fields of a kind of file from groups (names separated by spaces, type
-    and, for numbers, limits); the tables of `words` have their headers.
-    """
-    return tuple(
-        Field(
-            name,
-            value_type,
-            "|".join(tables.rank_headers(kind, name)),
-            "|".join(tables.find_other_headers(kind, name)),
-            kind,
-            *limits,
-            of_many=name in of_many,
-        )
-        for names, value_type, *limits in groups
-        for name in names.split()
-    )
+def build_fields(kind: str) -> tuple[Field, ...]:
+    """Build the declared fields of a kind of file; the tables of `words` have their headers."""
+    fields = []
+    for group in _DECLARED[kind]:
+        own_kind = group.get("kind", kind)
+        for name in group["names"].split():
+            field = Field(
+                name,
+                ValueType(group["type"]),
+                "|".join(tables.rank_headers(own_kind, name)),
+                "|".join(tables.find_other_headers(own_kind, name)),
+                own_kind,
+                group.get("low"),
+                group.get("high"),
+                group.get("of_many", False),
+            )
+            fields.append(field)
+    return tuple(fields)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,19 @@ from qa_core.storage.facts.schema import CONTACT_KEY
 from qa_core.storage.lake import tables
 
 
+@dataclass(frozen=True)
+class PreparedRows:
+    """Rows ready to merge, one per contact or interval: the columns that the file carries,
+    and those that only a new contact gets. `duplicates`: other rows of the same ones.
+    """
+
+    path: Path
+    rows: int
+    carried: tuple[str, ...]
+    for_new: tuple[str, ...] = ()
+    duplicates: int = 0
+
+
 def one_database(staged: Staged) -> AbstractContextManager[None]:
     """Let everything that the import of this file asks be of one database. It spills into
     the folder of the staged file.
@@ -35,22 +48,13 @@ def open_session(staged: Staged) -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-@dataclass(frozen=True)
-class RowComparison:
-    """Counts of the rows of a file that a merge would add, change or leave."""
-
-    new: int
-    updated: int
-    unchanged: int
-
-
 def compare(
     connection: duckdb.DuckDBPyConnection,
     table: str,
     path: Path,
     key: Sequence[str] = CONTACT_KEY,
     carried: Sequence[str] = (),
-) -> RowComparison:
+) -> lake.MergeResult:
     """Count what merging the Parquet rows at `path` would change, for a dry run."""
     same_key = " AND ".join(f'r."{name}" IS NOT DISTINCT FROM c."{name}"' for name in key)
     same_values = (
@@ -63,7 +67,7 @@ def compare(
             count(*) FILTER (WHERE c.batch_id IS NOT NULL AND {same_values})
         FROM read_parquet({tables.quote(str(path))}) r LEFT JOIN {table} c ON {same_key}"""
     ).fetchone()
-    return RowComparison(*row)
+    return lake.MergeResult(*row)
 
 
 def write_rows(connection: duckdb.DuckDBPyConnection, select: str, path: Path) -> int:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from qa_core.base import environment
-from qa_core.ingest.staging.arrays import to_numpy
+from qa_core.ingest.staging.arrays import find_matches, is_among
 from qa_core.ingest.staging.pseudonyms import MIN_WHOLE_DIGITS, find_number, find_outside_number
 from qa_core.storage.records import store
 
@@ -48,16 +48,12 @@ class ExcludedLines:
         if self._ends:
             for cells in columns:
                 digits = pc.replace_substring_regex(cells, r"\D+", "")
-                may_be = to_numpy(pc.match_substring_regex(digits, self._ends).fill_null(False))
+                may_be = find_matches(digits, self._ends)
                 for at in np.flatnonzero(may_be):
                     may_be[at] = self._is_line(cells[int(at)].as_py())
                 masks.append(may_be)
         if self._short:
-            short = pa.array(sorted(self._short))
-            masks += [
-                to_numpy(pc.is_in(pc.utf8_trim_whitespace(cells), value_set=short))
-                for cells in parties
-            ]
+            masks += [is_among(pc.utf8_trim_whitespace(cells), self._short) for cells in parties]
         return np.logical_or.reduce(masks)
 
     def is_in_record(self, item: Any, parties: Sequence[Any]) -> bool:

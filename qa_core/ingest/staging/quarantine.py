@@ -49,11 +49,15 @@ def write(batch_id: str, staged: Staged, rejected_rows: Iterable[RejectedRow] = 
     return path
 
 
-def write_rejected(writer: pq.ParquetWriter, rows: list[tuple[int, str, list[str]]]) -> None:
-    """Write rows that reading a file rejects: line, reason and masked cells."""
+def write_rejected(
+    writer: pq.ParquetWriter, rows: list[tuple[int, str, list[str]]], width: int
+) -> None:
+    """Write rows that reading a file rejects: line, reason and masked cells, as many as columns."""
     if rows:
-        columns = [list(column) for column in zip(*rows, strict=True)]
-        writer.write_table(pa.table(columns, schema=REJECTED_SCHEMA))
+        lines, reasons, cells = zip(*rows, strict=True)
+        padded = [(row + [""] * width)[:width] for row in cells]
+        table = pa.table([list(lines), list(reasons), padded], schema=REJECTED_SCHEMA)
+        writer.write_table(table)
 
 
 def build_path(batch_id: str) -> Path:

@@ -4,6 +4,7 @@ reason, and every decision with its evidence.
 
 import secrets
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import sqlalchemy as sa
 
+from qa_core.base import declared
 from qa_core.files.decision import Decision
 from qa_core.ingest.staging.tally import ImportTally
 from qa_core.storage.facts import schema
@@ -111,11 +113,15 @@ SURVEY = (
 """Columns of a contact that files of tracking and of surveys carry."""
 
 
-def _texts(names: str) -> dict[str, pa.DataType]:
-    return dict.fromkeys(names.split(), pa.string())
-
-
 _CONTACT = {item.name: item.type for item in schema.arrow_schema(schema.CONTACTS)}
+_TYPES = {
+    "text": pa.string(),
+    "texts": pa.list_(pa.string()),
+    "number": pa.float64(),
+    "boolean": pa.bool_(),
+    "day": pa.date32(),
+    "moment": MOMENT,
+}
 
 SCHEMAS: dict[str, dict[str, pa.DataType]] = {
     # `source_system`: the one that the row names, null for the whole file's.
@@ -131,32 +137,9 @@ SCHEMAS: dict[str, dict[str, pa.DataType]] = {
             if name not in (*schema.NEIGHBOURS, *schema.AFTER_DELETION)
             and name not in ("month", "advisor_id", "batch_id", "tracking_match")
         },
-        **_texts("advisor advisor_name site"),
+        **dict.fromkeys(("advisor", "advisor_name", "site"), pa.string()),
         "updated_at": MOMENT,
         "excluded_line": pa.bool_(),
-    },
-    "tracking": {
-        "contact_id": pa.string(),
-        "started_at": MOMENT,
-        "local_start": MOMENT,
-        **{name: _CONTACT[name] for name in (*TRACKING, "customer_key")},
-        # Of a file that assigns numbers to campaigns: first and last day, inclusive.
-        "from": pa.date32(),
-        "to": pa.date32(),
-    },
-    # `answered_at` and `sent_at` in UTC. The file's `resolved`, `contacts` and `comment`
-    # have the names of the contact's columns.
-    "surveys": {
-        **_texts("contact_id ticket"),
-        "answered_at": MOMENT,
-        "sent_at": MOMENT,
-        **{name: _CONTACT[name] for name in ("customer_key", "survey_sent", *SURVEY)},
-    },
-    "spend": {
-        "day": pa.date32(),
-        **_texts("source medium campaign"),
-        "amount": pa.float64(),
-        "currency": pa.string(),
     },
     # Totals: `started_at` in UTC, `local_start` on the centre's wall clock. Without
     # `length_minutes` the length follows from the starts of the whole file.
@@ -165,34 +148,23 @@ SCHEMAS: dict[str, dict[str, pa.DataType]] = {
         for item in schema.arrow_schema(schema.INTERVALS)
         if item.name not in ("source_system", "month", "batch_id")
     },
-    "advisors": {
-        **_texts("advisor_id name kind"),
-        "aliases": pa.list_(pa.string()),
-        **_texts("team site"),
-        "from": pa.date32(),
-        "to": pa.date32(),
-    },
-    # Long: one row per criterion with `points` of `possible` (both null: not
-    # applicable). With one mark for the whole, `criterion` is null and `score` is
-    # 0–100. In a wide file the rows of one evaluation share their `line`; in a long one
-    # they share contact, evaluator, `evaluated_at` and grid.
-    "evaluations": {
-        **_texts("evaluation_id contact_id advisor evaluator"),
-        "evaluated_at": MOMENT,
-        "local_start": MOMENT,
-        **_texts("grid section criterion"),
-        **dict.fromkeys(("points", "possible", "score"), pa.float64()),
-        **_texts("comment tags"),
-    },
-    # `file` relative to the manifest; `recorded_at` in UTC.
-    "recordings": {
-        **_texts("file contact_id source_system"),
-        "recorded_at": MOMENT,
-        "notice_played": pa.bool_(),
-        **_texts("purpose class"),
+    **{
+        kind: {
+            name: _CONTACT[name] if of == "contact" else _TYPES[of] for name, of in columns.items()
+        }
+        for kind, columns in declared.read(__file__).items()
     },
 }
 """Columns that `rows` may have, by kind, in this order."""
+
+
+def build_table(
+    kind: str, lines: pa.Array, columns: Mapping[str, pa.Array | pa.ChunkedArray]
+) -> pa.Table:
+    """Build rows of a kind from their lines and columns, in the order and types of `SCHEMAS`."""
+    types = {name: type for name, type in SCHEMAS[kind].items() if name in columns}
+    arrays = [columns[name].cast(type) for name, type in types.items()]
+    return pa.table([lines, *arrays], names=["line", *types])
 
 
 def unscoped_import_rows(statement: sa.Select) -> Unscoped:

@@ -5,23 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from qa_core.base.i18n import N_
+from qa_core.storage import lake
 
 COUNTS = (
     N_("read"), N_("new"), N_("updated"), N_("unchanged"), N_("duplicates"), N_("rejected"),
     N_("folded"), N_("skipped"),
 )  # fmt: skip
 BREAKDOWNS = ("folded_kinds", "skipped_kinds", "reasons")
-
-
-class MergeCounts(Protocol):
-    """Counts of rows that a merge added, changed or left as they were."""
-
-    new: int
-    updated: int
-    unchanged: int
 
 
 @dataclass
@@ -71,7 +64,7 @@ class ImportTally:
     def reject(self, reasons: Mapping[str, int]) -> None:
         self.reasons.update(reasons)
 
-    def add(self, counts: MergeCounts) -> None:
+    def add(self, counts: lake.MergeResult) -> None:
         self.new += counts.new
         self.updated += counts.updated
         self.unchanged += counts.unchanged
