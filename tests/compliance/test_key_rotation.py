@@ -181,7 +181,7 @@ def test_recordings_are_encrypted_again_and_the_old_key_is_destroyed(sounding: P
             pytest.param(moment, marks=pytest.mark.long)
             for moment in (
                 "qa_core.compliance.recordings.vault._encrypt before 3",
-                "qa_core.compliance.key_rotation._destroy before 1",
+                "qa_core.storage.audit_log.record before 1",
                 "pathlib.Path.replace after 2",
             )
         ),
