@@ -80,9 +80,10 @@ def test_a_tool_known_to_write_the_day_first_is_not_asked(centre: Path) -> None:
     staged, rows = stage(centre, "ODCalls.csv", HERMES_OF_MAY.format(day="04"))
     assert staged.profile == "vocalcom_hermes"
     assert starts(rows) == ["2026-05-03", "2026-05-04"]
-    [decision] = [item.as_json() for item in staged.decisions if item.field == "started_at"]
-    assert decision["decision"] == "day, month, year"
-    assert decision["evidence"] == "CallLocalTime: ← vocalcom_hermes"
+    order, clock = [item.as_json() for item in staged.decisions if item.field == "started_at"]
+    assert clock["decision"] == "read by the clock of Europe/Paris"
+    assert order["decision"] == "day, month, year"
+    assert order["evidence"] == "CallLocalTime: ← vocalcom_hermes"
 
 
 def test_what_a_person_says_of_dates_goes_before_what_the_tool_usually_writes(

@@ -141,11 +141,19 @@ def refuse_twice(column: str, name: str) -> Refusal:
 
 
 def decide_zone(context: FileContext, *names: str) -> None:
-    """Read moments by the zone that their header names. Raises Refusal where it may be of
-    one season alone or one of several, or where another column names it.
+    """Read moments by the zone that a person or their header names, else by the centre's, and
+    record it. Raises Refusal where it may be of one season alone or one of several, or where
+    another column names it.
     """
-    if context.options.timezone is not None:
-        return
+    are_fixed = _are_fixed(context, names)
+    column = _find_zone(context, names, are_fixed) if context.options.timezone is None else ""
+    if column or not are_fixed:
+        zone = context.zone.name
+        context.decide(names[0], "read by the clock of {zone}", column, zone=zone)
+
+
+def _find_zone(context: FileContext, names: Iterable[str], are_fixed: bool) -> str:
+    """Take the zone that the header of these moments names; return the header, if any."""
     for column in (context.get_header(name) for name in names if context.has(name)):
         zones = timezones.find_zones(column)
         if context.centre.name in zones:
@@ -154,12 +162,11 @@ def decide_zone(context: FileContext, *names: str) -> None:
             zones = zones[:1]  # what a person has confirmed
         if len(zones) == 1 and not zones[0].startswith("Etc/"):
             context.zone = timezones.Zone(zones[0])
-            context.decide(names[0], "read by the clock of {zone}", column, zone=zones[0])
-            return
+            return column
         if zones:
             raise _refuse_zone(context, column, *zones)
-    if _are_fixed(context, names):
-        return
+    if are_fixed:
+        return ""
     for line in context.notes["beside"]:
         others = _find_other_zones(context, line)
         if others and not context.options.is_stated:
@@ -170,6 +177,7 @@ def decide_zone(context: FileContext, *names: str) -> None:
         others = {zone for value in values for zone in _find_other_zones(context, value)}
         if (others or not all(named)) and not _are_of_centre(context):
             raise _refuse_zone(context, context.get_header("time_zone"), *sorted(others))
+    return ""
 
 
 def _are_of_centre(context: FileContext) -> bool:
