@@ -197,11 +197,11 @@ def test_what_an_erased_customer_said_comes_with_no_later_file(
         bring(centre, kind, files[kind])
     with store.writing() as session:
         batch = session.scalars(sa.select(ImportBatch.id)).first()
-        importer = EvaluationImporter(session, batch, ["k"])
         at = datetime(2026, 3, 3, 9, tzinfo=UTC)
         of_contact = {"source_system": "generic", "contact_id": "C1", "score": 80.0}
         spoken = {"comment": SAID, "tags": (SAID,)}
-        importer.import_one(ImportedEvaluation("k", at.date(), at, **of_contact, **spoken))
+        item = ImportedEvaluation("k", at.date(), at, **of_contact, **spoken)
+        EvaluationImporter(session, batch, [item]).import_one(item)
     for path in centre.glob("*.csv"):
         path.unlink()
     assert find_traces(centre, SAID) == find_traces(centre, ann) == []

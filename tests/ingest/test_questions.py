@@ -21,7 +21,7 @@ from qa_core.files.options import ImportOptions
 from qa_core.ingest.load import batches
 from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.records import store
-from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer
+from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer, ScorecardVersion
 from qa_core.storage.records.imports import ImportBatch
 
 WORDS = """Call ID,Start time,Call Outcome,Sense
@@ -263,6 +263,25 @@ def test_criteria_without_a_maximum_are_one_question_whose_answers_show_the_scor
     with store.reading() as session:
         possible = session.scalars(sa.select(EvaluationAnswer.possible)).all()
     assert possible == [5.0] * 6
+
+
+def test_a_scorecard_made_from_a_file_has_what_did_not_apply_in_its_first_row(
+    centre: Path,
+) -> None:
+    allow_evaluations("Eve")
+    calls = "C1,2026-03-19 09:00:00,Ann\nC2,2026-03-19 10:00:00,Bob\n"
+    bring(centre, "contacts", f"contact_id,started_at,advisor\n{calls}")
+    marks = (
+        "Contact ID,Agent,Evaluator,Evaluated at,Greeting /2,Offer /3\n"
+        "C1,Ann,Eve,2026-03-20 09:00:00,N/A,3\nC2,Bob,Eve,2026-03-20 10:00:00,1,1\n"
+    )
+    bring(centre, "evaluations", marks)
+    with store.reading() as session:
+        content = session.scalars(sa.select(ScorecardVersion.content)).one()
+        scores = session.scalars(Unscoped(sa.select(Evaluation.score), "a test reads all")).all()
+    criteria = [item for section in content["section"] for item in section["criterion"]]
+    assert [item["key"] for item in criteria] == ["Greeting /2", "Offer /3"]
+    assert sorted(scores) == [40, 100]  # 2 of 5, and 3 of 3
 
 
 def test_a_total_on_the_maximum_of_its_heading_agrees_with_its_criteria(centre: Path) -> None:

@@ -356,7 +356,7 @@ def test_the_same_file_again_does_not_undo_what_was_decided(service: Callable[..
 
     def take() -> tuple[str, int, float]:
         with store.writing() as session:
-            status = EvaluationImporter(session, "batch", ["k1"]).import_one(item)
+            status = EvaluationImporter(session, "batch", [item]).import_one(item)
             found = session.execute(
                 sa.select(Evaluation.id, Evaluation.score).where(Evaluation.external_key == "k1")
             ).one()

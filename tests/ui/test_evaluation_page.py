@@ -177,7 +177,7 @@ def test_answers_without_their_grid_are_shown_as_they_came(service: Callable[...
             scorecard="Old sheet",
             marks=marks,
         )
-        EvaluationImporter(session, "batch", ["k1"]).import_one(item)
+        EvaluationImporter(session, "batch", [item]).import_one(item)
         number = session.scalar(sa.select(Evaluation.id).where(Evaluation.external_key == "k1"))
 
     found = evaluation_view.get_evaluation(viewer("lea"), number)

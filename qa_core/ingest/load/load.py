@@ -320,9 +320,7 @@ def load_evaluations(job: LoadJob) -> None:
         items = [
             (draft, evaluation_rows.build(draft, resolved_names.ids, spans)) for draft in drafts
         ]
-        importer = evaluations.EvaluationImporter(
-            session, batch_id, [item.external_key for _draft, item in items]
-        )
+        importer = evaluations.EvaluationImporter(session, batch_id, [item for _, item in items])
         counts = Counter(importer.import_one(item) for draft, item in items if not draft.is_pending)
         session.flush()
         apply.apply_to_evaluations(session)

@@ -234,20 +234,16 @@ def join_arrived(
     advisor_ids = {(draft.first["advisor"], None): draft.first["advisor"] for draft in drafts}
     reject_unlawful(session, drafts, advisor_ids)
     joined_ids: dict[str, list[int]] = {}
-    importers: dict[str, evaluations.EvaluationImporter] = {}
+    joined: dict[str, list[evaluations.ImportedEvaluation]] = {}
     for row, draft in zip(pending, drafts, strict=True):
-        if draft.reason is not None or draft.is_pending:
-            continue
-        if row.batch_id not in importers:
-            session.flush()
-            keys = [
-                other.content["values"]["external_key"]
-                for other in pending
-                if other.batch_id == row.batch_id
-            ]
-            importers[row.batch_id] = evaluations.EvaluationImporter(session, row.batch_id, keys)
-        importers[row.batch_id].import_one(build(draft, advisor_ids, teams))
-        joined_ids.setdefault(arrived_batch or row.batch_id, []).append(row.id)
+        if draft.reason is None and not draft.is_pending:
+            joined.setdefault(row.batch_id, []).append(build(draft, advisor_ids, teams))
+            joined_ids.setdefault(arrived_batch or row.batch_id, []).append(row.id)
+    for batch_id, items in joined.items():
+        session.flush()
+        importer = evaluations.EvaluationImporter(session, batch_id, items)
+        for item in items:
+            importer.import_one(item)
     session.flush()
     for batch_id, ids in joined_ids.items():
         mark_joined(session, ids, batch_id)

@@ -1,7 +1,7 @@
 """Evaluations imported from files, with scorecards created where needed, and undo."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -72,8 +72,12 @@ class ImportedEvaluation:
 class EvaluationImporter:
     """Writer of one batch's evaluations, in the caller's transaction."""
 
-    def __init__(self, session: Session, batch_id: str, external_keys: Sequence[str]) -> None:
+    def __init__(
+        self, session: Session, batch_id: str, items: Sequence[ImportedEvaluation]
+    ) -> None:
         self._session, self._batch_id = session, batch_id
+        self._marks = _gather_marks(items)
+        external_keys = [item.external_key for item in items]
         self._scorecards: dict[str, ScorecardVersion] = {}
         self._parsed: dict[int, scoring.Scorecard | None] = {}
         self._evaluators = EvaluationAuthors(session)
@@ -202,7 +206,7 @@ class EvaluationImporter:
                     key=key,
                     version=1,
                     title=title,
-                    content=_build_content(title, item.marks),
+                    content=_build_content(title, self._marks[title]),
                     published_at=now(),
                 )
                 self._session.add(scorecard_row)
@@ -308,6 +312,20 @@ def _match_answers(
         for mark in marks
     }
     return answers if None not in answers and len(answers) == len(scorecard.criteria) else None
+
+
+def _gather_marks(items: Iterable[ImportedEvaluation]) -> dict[str, list[ImportedAnswer]]:
+    """Gather one answer to each criterion of each scorecard, in their order in the file: the
+    first that applies, which alone says the points possible.
+    """
+    found: dict[str, dict[tuple[str | None, str], ImportedAnswer]] = {}
+    for item in items:
+        marks = found.setdefault(item.scorecard or UNNAMED_SCORECARD, {})
+        for mark in item.marks:
+            place = (mark.section, mark.criterion)
+            if place not in marks or not marks[place].possible:
+                marks[place] = mark
+    return {title: list(marks.values()) for title, marks in found.items()}
 
 
 def _build_content(title: str, marks: Sequence[ImportedAnswer]) -> dict[str, Any]:
