@@ -174,6 +174,8 @@ def _copy_lake() -> Iterator[environment.Environment]:
         # No cluster sees the copy.
         lake_url = str(folder / "lake")
         copy = replace(here, folder=folder, lake_url=lake_url, engine_url=environment.DUCKDB)
+        if environment.find_drill_file(here).exists():
+            environment.find_drill_file(copy).touch()
         source = tables.lake_folder()
         for name in tables.TABLES:
             log = source / name / "_delta_log"
