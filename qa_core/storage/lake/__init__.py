@@ -63,14 +63,16 @@ def find_lineage(name: str, month: str) -> int:
 
 def span(name: str = "contacts", whole: bool = False) -> tuple[datetime, datetime] | None:
     """Find the first and the last start of the contacts (or intervals), in UTC; None of
-    an empty table. Unless `whole`, it ends now, whatever is dated later, unless all of it is:
-    a wrong date in a file neither moves a period nor completes a repeat window.
+    an empty table. Unless `whole`, what is dated in the future counts as of this full hour,
+    unless all of it is: a wrong date in a file neither moves a period nor completes a repeat
+    window, and the same question asked again has the same end.
     """
     parts = tables.snapshot(name).parts
     moment = environment.now().replace(tzinfo=None)
-    past = [] if whole else [part for part in parts if part.first <= moment]
-    ends = [(part.first, min(part.last, moment) if past else part.last) for part in past or parts]
-    return (min(first for first, _ in ends), max(last for _, last in ends)) if ends else None
+    hour = moment.replace(minute=0, second=0, microsecond=0)
+    past = [] if whole else [part for part in parts if part.first <= hour]
+    ends = [part.last if not past or part.last <= moment else hour for part in past or parts]
+    return (min(part.first for part in parts), max(ends)) if parts else None
 
 
 def versions() -> tuple[int, ...]:
