@@ -70,8 +70,9 @@ def span(name: str = "contacts", whole: bool = False) -> tuple[datetime, datetim
     parts = tables.snapshot(name).parts
     moment = environment.now().replace(tzinfo=None)
     hour = moment.replace(minute=0, second=0, microsecond=0)
-    past = [] if whole else [part for part in parts if part.first <= hour]
-    ends = [part.last if not past or part.last <= moment else hour for part in past or parts]
+    past = [] if whole else [part for part in parts if part.first <= moment]
+    ends = [part.last if part.last <= moment else max(part.first, hour) for part in past]
+    ends = ends or [part.last for part in parts]
     return (min(part.first for part in parts), max(ends)) if parts else None
 
 
