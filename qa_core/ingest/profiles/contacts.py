@@ -178,7 +178,6 @@ def decide_columns(context: FileContext) -> None:
     _find_placeholders(context)
     if context.has("started_at", "local_start") and context.evidence["local_start"].total:
         context.zone = Zone("UTC")
-        context.decide("started_at", "read by the clock of {zone}", zone="UTC")
     elif context.has("local_start") and not context.has("started_at"):
         for store in (context.columns, context.evidence, context.readings):
             store["started_at"] = store["local_start"]
@@ -613,12 +612,13 @@ def _build_people(
     elif context.has("advisor_name"):
         columns["advisor"] = pc.coalesce(columns["advisor"], columns["advisor_name"])
     called_field = _find_called(context)
-    ways = context.options.only.get("direction") if direction is None else direction
-    is_from_us = np.isin(np.full(len(batch), ways, object), _FROM_US)
-    if called_field in columns:
-        columns[called_field] = pc.if_else(
-            is_from_us, pa.scalar(None, pa.string()), columns[called_field]
-        )
+    if called_field:
+        ways = context.options.only.get("direction") if direction is None else direction
+        is_from_us = np.isin(np.full(len(batch), ways, object), _FROM_US)
+        if called_field in columns:
+            columns[called_field] = pc.if_else(
+                is_from_us, pa.scalar(None, pa.string()), columns[called_field]
+            )
     if context.has("customer"):
         customer = _read_party(context, batch, "customer")
         if called_field and _CALLER.search(simplify(context.get_header("customer"))):
