@@ -44,10 +44,15 @@ def find_teams(
 
 def _require_one_team(connection: duckdb.DuckDBPyConnection, staged: Staged) -> None:
     advisor = f"coalesce({staged.select_column('advisor_id')}, {staged.select_column('name')})"
-    starts_on = staged.select_column("from", kind="DATE")
+    starts_on, ends_on = (staged.select_column(name, kind="DATE") for name in ("from", "to"))
     several = connection.execute(
-        f"SELECT {advisor}, string_agg(DISTINCT team, ', ' ORDER BY team) FROM staged "
-        f"GROUP BY {advisor}, {starts_on} HAVING count(DISTINCT team) > 1 ORDER BY 1"
+        "WITH spans AS (SELECT DISTINCT "
+        f"{advisor} AS advisor, team, {starts_on} AS starts_on, {ends_on} AS ends_on FROM staged) "
+        "SELECT advisor, string_agg(DISTINCT one.team || ', ' || other.team, '; ') "
+        "FROM spans one JOIN spans other USING (advisor) WHERE one.team <> other.team AND "
+        "(one.starts_on IS NOT DISTINCT FROM other.starts_on AND one.team < other.team OR "
+        "coalesce(one.starts_on, DATE '-infinity') < other.starts_on AND "
+        "one.ends_on > other.starts_on) GROUP BY advisor ORDER BY 1"
     ).fetchone()
     if several:
         raise Refusal(
