@@ -394,12 +394,18 @@ def name_process(number: int | None = None) -> str:
     """Name a process, by default this one, by its number and its start: after a restart of a
     container its number is another's. Where the system does not say the start: by its number.
     """
-    number = number or os.getpid()
+    return _name_own(os.getpid()) if number is None else _name_by_start(number)
+
+
+def _name_by_start(number: int) -> str:
     try:
         status = Path(f"/proc/{number}/stat").read_text()
     except OSError:
         return str(number)
     return f"{number}.{status.rpartition(')')[2].split()[19]}"
+
+
+_name_own = functools.cache(_name_by_start)
 
 
 def write_private(path: Path, content: bytes, overwrite: bool = False) -> bool:
