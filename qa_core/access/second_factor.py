@@ -60,7 +60,7 @@ def confirm(viewer: Viewer, code: str, browser: throttle.Browser) -> list[str]:
     Raises Refusal for a wrong code, AccessDenied where none was started.
     """
     username = viewer.username
-    codes = [f"{secrets.token_hex(3)}-{secrets.token_hex(3)}" for _ in range(RECOVERY_CODES)]
+    codes = ["-".join(secrets.token_hex(2) for _ in range(7)) for _ in range(RECOVERY_CODES)]
 
     def add(session: Session) -> bool:
         row = session.get(SecondFactor, username)

@@ -132,7 +132,7 @@ def _show_removal(viewer: Viewer) -> None:
 
 
 def _ask_code(label: str) -> str:
-    return st.text_input(label, max_chars=20, autocomplete="one-time-code")
+    return st.text_input(label, max_chars=40, autocomplete="one-time-code")
 
 
 def _middle() -> DeltaGenerator:

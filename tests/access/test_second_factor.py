@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -137,6 +138,7 @@ def test_a_recovery_code_is_good_once(add_person: Callable[..., str]) -> None:
     codes = second_factor.confirm(TOM, app.now(), HERE)
 
     assert len(set(codes)) == 10
+    assert all(re.fullmatch(r"[0-9a-f]{4}(-[0-9a-f]{4}){6}", code) for code in codes)  # 112 bits
     assert code_of(ask(), f" {codes[0].upper()} ") == "in"
     assert code_of(ask(), codes[0]) == "wrong_code"
     with store.reading() as session:
