@@ -268,6 +268,23 @@ def test_evaluations_create_their_grid_once_and_update_in_place(centre: Path) ->
     ]
 
 
+@pytest.mark.parametrize(
+    ("greeting", "closing", "score"),
+    [("1,10", "1,4", 17.5), ("5,10", "4,4", 75), ("2,2", ",", 100)],
+)
+def test_points_are_out_of_the_maximum_of_their_file_not_of_the_scorecard_of_that_name(
+    centre: Path, greeting: str, closing: str, score: float
+) -> None:
+    bring(centre, "contacts", CALLS)
+    bring(centre, "evaluations", LONG)  # Greeting and Closing out of 2 each
+    later = f"C3,Eve,2026-03-06 10:00:00,Service,Greeting,{greeting}\n"
+    later += f"C3,Eve,2026-03-06 10:00:00,Service,Closing,{closing}\n"
+    bring(centre, "evaluations", LONG.splitlines()[0] + "\n" + later)
+    with store.reading() as session:
+        scored = sa.select(Evaluation.score).filter_by(contact_id="C3")
+        assert session.scalars(scored).all() == [score]
+
+
 def test_two_evaluations_leave_one_contact(centre: Path) -> None:
     bring(centre, "contacts", CALLS)
     bring(
