@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from builders.centres import add_people
+from builders.centres import add_people, contact, land
 from builders.import_files import (
     CALLS,
     SURVEYS,
@@ -29,6 +29,7 @@ from qa_core import ingest
 from qa_core.access.roles import Viewer
 from qa_core.centre.rules import opening_hours
 from qa_core.centre.settings import set_value
+from qa_core.ingest.load import recovery
 from qa_core.ingest.matching.contact_match import pair_nearest
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
@@ -365,6 +366,14 @@ def test_a_team_that_the_file_names_stays_whatever_the_list_of_advisors_says(
     bring(centre, "contacts", CALL.replace("advisor\n", "advisor,team\n").replace("A7", "A7,North"))
     bring(centre, "advisors", MOVED)
     bring(centre, "contacts", CALL.replace("01-31", "02-28"))
+    assert find_contacts("team") == [("C1", "North")]
+
+
+def test_the_team_stays_when_it_is_no_longer_kept_who_answered(centre: Path) -> None:
+    add_people(teams={"North": "Lille"})
+    land([contact("2025-01-31 10:00", "C1", advisor_id=None, team="North", given_team="")])
+    opening_hours.set_opening(Viewer.SYSTEM, "Lille", opening_hours.parse_hours(["mon-fri=9h-18h"]))
+    recovery.apply_due_rules()
     assert find_contacts("team") == [("C1", "North")]
 
 
