@@ -119,10 +119,9 @@ NOT_TRIED = {
     "qa_core.cli.demo.evaluations._mark": "scores of a calibration whose contacts were judged",
     "qa_core.ingest.load.load.load_attachments": "writes no column that a rule reads but the "
     "line, see test_exclusions",
-    "qa_core.ingest.matching.late_joins.fill_teams": "writes teams",
     "qa_core.ingest.matching.pending_rows._join_batch": "as load_attachments",
     "qa_core.ingest.rules.rectified.keep": "corrections: forbidden audio goes with them",
-    "qa_core.ingest.rules.apply._apply_to_contacts": "merged names, see test_exclusions",
+    "qa_core.ingest.rules.apply._apply_to_contacts": "merged names and teams, see test_exclusions",
 }
 """Doors that no rule of the matrix concerns, or that are tried elsewhere."""
 

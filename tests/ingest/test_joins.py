@@ -8,6 +8,8 @@ import itertools
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
+from builders.centres import add_people, contact, land
 from builders.import_files import (
     CALLS,
     SURVEYS,
@@ -23,10 +25,14 @@ from builders.listening_centre import allow_evaluations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qa_core import ingest
 from qa_core.access.roles import Viewer
+from qa_core.centre.rules import opening_hours
 from qa_core.centre.settings import set_value
+from qa_core.ingest.load import recovery
 from qa_core.ingest.matching.contact_match import pair_nearest
 from qa_core.storage.records import store
+from qa_core.storage.records.evaluations import Evaluation
 
 LONG = """contact_id,evaluator,evaluated_at,grid,criterion,points,possible
 C1,Eve,2026-03-05 10:00:00,Service,Greeting,2,2
@@ -263,6 +269,23 @@ def test_evaluations_create_their_grid_once_and_update_in_place(centre: Path) ->
     ]
 
 
+@pytest.mark.parametrize(
+    ("greeting", "closing", "score"),
+    [("1,10", "1,4", 17.5), ("5,10", "4,4", 75), ("2,2", ",", 100)],
+)
+def test_points_are_out_of_the_maximum_of_their_file_not_of_the_scorecard_of_that_name(
+    centre: Path, greeting: str, closing: str, score: float
+) -> None:
+    bring(centre, "contacts", CALLS)
+    bring(centre, "evaluations", LONG)  # Greeting and Closing out of 2 each
+    later = f"C3,Eve,2026-03-06 10:00:00,Service,Greeting,{greeting}\n"
+    later += f"C3,Eve,2026-03-06 10:00:00,Service,Closing,{closing}\n"
+    bring(centre, "evaluations", LONG.splitlines()[0] + "\n" + later)
+    with store.reading() as session:
+        scored = sa.select(Evaluation.score).filter_by(contact_id="C3")
+        assert session.scalars(scored).all() == [score]
+
+
 def test_two_evaluations_leave_one_contact(centre: Path) -> None:
     bring(centre, "contacts", CALLS)
     bring(
@@ -308,6 +331,80 @@ def test_contacts_get_their_team_when_the_advisors_come_later(centre: Path) -> N
         ("C2", "Diane", "South"),
     ]
     assert [row[:2] for row in find_memberships()] == [("Diane", "North"), ("Diane", "South")]
+
+
+STAFF = "advisor_id,name,team,from\nA7,Diane,North,2026-01-01\n"
+CALL = "contact_id,started_at,advisor\nC1,2026-01-31 10:00:00,A7\n"
+MARK = "contact_id,advisor,evaluator,evaluated_at,grid,score\n"
+MARKS = f"{MARK}C1,A7,Eve,2026-02-05,Service,80\n,A7,Eve,2026-02-05,Service,60\n"
+MOVED = "advisor_id,name,team,from\nA7,Diane,South,2026-01-20\n"
+
+
+def find_teams() -> tuple[str | None, list[str | None]]:
+    with store.reading() as session:
+        marks = session.scalars(sa.select(Evaluation.team).order_by(Evaluation.score)).all()
+    return find_contacts("team")[0][1], list(marks)
+
+
+def test_teams_follow_a_list_of_advisors_that_comes_late_and_its_undoing(centre: Path) -> None:
+    bring(centre, "advisors", STAFF)
+    bring(centre, "contacts", CALL)
+    bring(centre, "evaluations", MARKS)
+    assert find_teams() == ("North", ["North", "North"])
+
+    report = bring(centre, "advisors", MOVED)
+    assert find_teams() == ("South", ["South", "South"])
+
+    ingest.undo(Viewer.SYSTEM, report.batch_id)
+    assert find_teams() == ("North", ["North", "North"])
+
+
+def test_a_team_that_the_file_names_stays_whatever_the_list_of_advisors_says(
+    centre: Path,
+) -> None:
+    bring(centre, "advisors", STAFF)
+    bring(centre, "contacts", CALL.replace("advisor\n", "advisor,team\n").replace("A7", "A7,North"))
+    bring(centre, "advisors", MOVED)
+    bring(centre, "contacts", CALL.replace("01-31", "02-28"))
+    assert find_contacts("team") == [("C1", "North")]
+
+
+def test_the_team_stays_when_it_is_no_longer_kept_who_answered(centre: Path) -> None:
+    add_people(teams={"North": "Lille"})
+    land([contact("2025-01-31 10:00", "C1", advisor_id=None, team="North", given_team="")])
+    opening_hours.set_opening(Viewer.SYSTEM, "Lille", opening_hours.parse_hours(["mon-fri=9h-18h"]))
+    recovery.apply_due_rules()
+    assert find_contacts("team") == [("C1", "North")]
+
+
+@pytest.mark.parametrize("columns", ["contact_id,started_at,advisor", "contact_id,started_at"])
+def test_a_contact_whose_day_is_corrected_has_the_team_and_hours_of_that_day(
+    centre: Path, columns: str
+) -> None:
+    bring(centre, "advisors", STAFF + MOVED.splitlines()[1] + "\n")
+    add_people(teams={"Desk": "Lille"})
+    opening_hours.set_opening(
+        Viewer.SYSTEM, "Lille", opening_hours.parse_hours(["mon-fri=9:00-18:00"])
+    )
+    calls = (
+        "contact_id,started_at,advisor,outcome\nC1,2026-01-19 10:00:00,A7,answered\n"
+        "C2,2026-01-19 10:00:00,,abandoned\n"
+    )
+    bring(centre, "contacts", calls)
+    assert find_contacts("team", "outcome") == [
+        ("C1", "North", "answered"),
+        ("C2", None, "abandoned"),
+    ]
+
+    later = "C1,2026-01-20 10:00:00,A7\nC2,2026-01-20 22:00:00,\n"
+    if "advisor" not in columns:
+        later = later.replace(",A7", "").replace(":00,\n", ":00\n")
+    bring(centre, "contacts", f"{columns}\n{later}")
+
+    assert find_contacts("team", "outcome") == [
+        ("C1", "South", "answered"),
+        ("C2", None, "closed"),
+    ]
 
 
 def test_two_advisors_of_one_name_stay_two(centre: Path) -> None:

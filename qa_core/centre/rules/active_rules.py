@@ -157,6 +157,30 @@ def select_start(start: str, time_missing: str) -> str:
     return f"CASE WHEN {time_missing} IS NULL THEN {start} END"
 
 
+MEMBERSHIP = "coalesce(m.team, p.team)"
+"""Team of an advisor on the day of a contact, after `join_memberships`."""
+
+
+def join_memberships(advisor: str, kept: str, start: str) -> str:
+    """Write the joins with the relation `memberships`: of the advisor, and of the one that
+    a merge keeps.
+    """
+    day = f"CAST({start} AS DATE)"
+    return " ".join(
+        f"LEFT JOIN memberships {name} ON {name}.advisor_id = {who} AND {day} >= {name}.starts_on "
+        f"AND {day} < {name}.ends_on"
+        for name, who in (("m", advisor), ("p", kept))
+    )
+
+
+def fill_team(own: str, membership: str = MEMBERSHIP) -> dict[str, str]:
+    """Write the team of a contact by its source, else by membership, and which of them it is."""
+    return {
+        "team": f"coalesce({own}, {membership})",
+        AS_GIVEN["team"]: f"CASE WHEN {own} IS NULL AND {membership} IS NOT NULL THEN '' END",
+    }
+
+
 def source_value(name: str) -> str:
     """Write the source's value of a column of stored contacts, the relation `c` (SQL)."""
     if name not in AS_GIVEN:

@@ -17,6 +17,7 @@ from qa_core.base.i18n import N_
 from qa_core.base.progress import Progress
 from qa_core.base.row_values import read_fields
 from qa_core.centre import advisors
+from qa_core.centre.rules.active_rules import source_value
 from qa_core.compliance import recordings
 from qa_core.files.decision import Decision
 from qa_core.files.options import ImportOptions
@@ -258,10 +259,12 @@ def find_names_in_lake(session: Session, batch_id: str) -> tuple[set[str], set[s
         for kind, column, names in (
             ("advisor", "advisor_id", names_in_lake[0]),
             ("advisor", "given_advisor_id", names_in_lake[0]),
-            ("team", "team", names_in_lake[1]),
+            ("team", source_value("team"), names_in_lake[1]),
         ):
             keys = [key for object, key in images if object == kind]
-            carried = f"SELECT DISTINCT {column} FROM contacts WHERE {column} IN (SELECT unnest(?))"
+            carried = (
+                f"SELECT DISTINCT {column} FROM contacts c WHERE {column} IN (SELECT unnest(?))"
+            )
             if keys:
                 names.update(name for (name,) in connection.execute(carried, [keys]).fetchall())
     return names_in_lake

@@ -8,7 +8,14 @@ import duckdb
 import pyarrow as pa
 
 from qa_core.centre.advisors import AdvisorReference, ResolvedNames, normalise_name
-from qa_core.centre.rules.active_rules import ActiveRules, select_start, source_value
+from qa_core.centre.rules.active_rules import (
+    MEMBERSHIP,
+    ActiveRules,
+    fill_team,
+    join_memberships,
+    select_start,
+    source_value,
+)
 from qa_core.centre.rules.number_assignments import BY_NUMBER
 from qa_core.ingest.staging.duckdb_session import PreparedRows, write_rows
 from qa_core.ingest.staging.staged import Staged
@@ -33,9 +40,8 @@ are excluded at any time.
 
 KEY_JOIN = "k.source_system = c.source_system AND k.contact_id = c.contact_id"
 STORED_COLUMNS = (
-    "c.source_system", "c.contact_id", "local_start", "advisor_id", "team", "tracking_match",
-    "private_line",
-    "handled_by",
+    "c.source_system", "c.contact_id", "local_start", "direction", "advisor_id", "team",
+    "tracking_match", "private_line", "handled_by",
     *(AS_GIVEN[name] for name in ("advisor_id", "team", "customer_key", "handled_by")),
 )  # fmt: skip
 """Columns of a stored contact that are asked for when its row comes again."""
@@ -194,6 +200,15 @@ def register_shared_numbers(
     return bool(connection.execute(stored).fetchall())
 
 
+def have_moved(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Return whether stored contacts come with another day, by which rules hold."""
+    moved = (
+        f"SELECT 1 FROM known c JOIN keyed k ON {KEY_JOIN} JOIN staged s USING (line) "
+        "WHERE c.local_start <> s.local_start LIMIT 1"
+    )
+    return bool(connection.execute(moved).fetchall())
+
+
 def prepare_contacts(
     connection: duckdb.DuckDBPyConnection,
     staged: Staged,
@@ -225,34 +240,20 @@ def prepare_contacts(
     # Without a team in the file, a stored contact that changes its advisor loses the former one's.
     may_lose_team = "team" not in staged.columns and bool(lake.snapshot("contacts").parts)
     from_memberships = "advisor_id" in select and (may_lose_team or bool(members & advisor_ids))
-    if from_memberships:
-        connection.register("memberships", memberships)
-        day = "CAST(s.local_start AS DATE)"
-        joins.append(
-            f"LEFT JOIN memberships m ON m.advisor_id = n.advisor_id AND {day} >= m.starts_on "
-            f"AND {day} < m.ends_on"
-        )
-    if "team" in staged.columns:
-        select["team"] = "coalesce(s.team, m.team)" if from_memberships else "s.team"
-        carried.append("team")
-    elif from_memberships:
-        # The team of an earlier file stays while the advisor is the same.
-        reads_stored = True
-        select["team"] = (
-            f"CASE WHEN {source_value('advisor_id')} = n.advisor_id THEN "
-            f"coalesce({source_value('team')}, m.team) ELSE m.team END"
-        )
-        carried.append("team")
-    if merged_advisors and from_memberships:
-        kept_advisor = name_merges.spell("n.advisor_id", merged_advisors)
-        joins.append(
-            f"LEFT JOIN memberships p ON {kept_advisor} <> n.advisor_id "
-            f"AND p.advisor_id = {kept_advisor} AND {day} >= p.starts_on AND {day} < p.ends_on"
-        )
-        team, given_team = select["team"], AS_GIVEN["team"]
-        select["team"] = f"coalesce({team}, p.team)"
-        select[given_team] = f"CASE WHEN {team} IS NULL AND p.team IS NOT NULL THEN '' END"
-        carried.append(given_team)
+    if from_memberships or "team" in staged.columns:
+        own_team, membership = "s.team", "CAST(NULL AS VARCHAR)"
+        if "team" not in staged.columns:
+            # The team of an earlier file stays while the advisor is the same.
+            reads_stored = True
+            is_same = f"{source_value('advisor_id')} = n.advisor_id"
+            own_team = f"CASE WHEN {is_same} THEN {source_value('team')} END"
+        if from_memberships:
+            connection.register("memberships", memberships)
+            kept_advisor = name_merges.spell("n.advisor_id", merged_advisors)
+            joins.append(join_memberships("n.advisor_id", kept_advisor, "s.local_start"))
+            membership = MEMBERSHIP
+        select |= fill_team(own_team, membership)
+        carried += ["team", AS_GIVEN["team"]]
     if rules.has_assignments and {"source", "medium", "campaign"} & set(own_columns):
         # A campaign that the file names overrides the one of its tracking number.
         reads_stored = True
@@ -276,10 +277,12 @@ def prepare_contacts(
     if "handled_by" in select:
         select[AS_GIVEN["handled_by"]] = "CAST(NULL AS VARCHAR)"
         carried.append(AS_GIVEN["handled_by"])
+    if rules.hours and "outcome" in select and not {"direction", "team"} <= select.keys():
+        reads_stored = True
     if reads_stored:
         joins.append(f"LEFT JOIN known c ON {KEY_JOIN}")
-    direction = staged.select_column("direction", "s.")
-    team = select.get("team", "CAST(NULL AS VARCHAR)")
+    missing = "c.{}" if reads_stored else "CAST(NULL AS VARCHAR)"
+    direction, team = (select.get(name, missing.format(name)) for name in ("direction", "team"))
     timeless = staged.select_column("time_missing", "s.", kind="BOOLEAN")
     changes = rules.change(select, select_start("s.local_start", timeless), direction, team)
     carried += [name for name in changes if name not in carried]

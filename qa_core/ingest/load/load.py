@@ -88,8 +88,10 @@ def load_contacts(job: LoadJob) -> None:
         _describe_created(job, resolved_names)
         kinds = answers.find_kinds(resolved_names.ids)
         rules = rules.with_teams(resolved_names.teams).with_kinds(kinds)
-        must_apply_rules = contacts.register_shared_numbers(connection, staged, rules) or (
-            rules.has_assignments and "tracking_number" in staged.columns
+        must_apply_rules = (
+            contacts.register_shared_numbers(connection, staged, rules)
+            or (rules.has_assignments and "tracking_number" in staged.columns)
+            or contacts.have_moved(connection)
         )
         prepared = contacts.prepare_contacts(connection, staged, resolved_names, memberships, rules)
         is_known = connection.execute("SELECT 1 FROM known LIMIT 1").fetchone() is not None
@@ -263,16 +265,14 @@ def load_advisors(job: LoadJob) -> None:
         counts = Counter(advisors.import_row(session, batch_id, directory, row) for row in rows)
         job.tally.add(lake.MergeResult(counts["new"], counts["updated"], counts["unchanged"]))
         job.tally.require_identity(job.report.file)
-        rules = ActiveRules.load(session)
-        if rules.hours or rules.kept_names["advisor"] or before != rules.machines:
+        if counts["updated"] or before != members.find_machines(session):
             due_work.request(session, CENTRE_RULES)
 
     if job.options.dry_run:
         with batches.open_dry_run(job.staged.kind) as session:
             write(session, batches.DRY_RUN_BATCH)
         return
-    batch_id = job.start(len(rows), write)
-    late_joins.fill_teams(batch_id)
+    job.start(len(rows), write)
     job.finish()
     apply.apply_if_due()
 

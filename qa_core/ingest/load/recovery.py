@@ -73,8 +73,6 @@ def _finish_or_fail(batch_id: str) -> None:
         keep_objections("system")  # before evaluations that wait for these contacts are judged
         apply_objections("system")
         late_joins.join_arrived(batch_id)
-    if kind == "advisors":
-        late_joins.fill_teams(batch_id)
     if result is not None:
         counts |= {"new": result.new, "updated": result.updated, "unchanged": result.unchanged}
     with store.writing() as session:

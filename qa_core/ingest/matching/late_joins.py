@@ -1,21 +1,16 @@
-"""Late joins: pending rows after a batch of contacts, teams after one of advisors."""
+"""Late joins: pending rows after a batch of contacts."""
 
 import logging
 
-import pyarrow as pa
 import sqlalchemy as sa
 
-from qa_core.base import doors
-from qa_core.centre import advisors, settings
-from qa_core.centre.rules.active_rules import source_value
+from qa_core.centre import settings
 from qa_core.ingest.matching import evaluation_rows, pending_rows
 from qa_core.ingest.rules import apply
-from qa_core.ingest.staging.duckdb_session import write_rows
 from qa_core.ingest.staging.staged import unscoped_import_rows
 from qa_core.storage import lake, system_errors
-from qa_core.storage.facts.schema import AS_GIVEN
 from qa_core.storage.records import store
-from qa_core.storage.records.imports import BeforeImage, WaitingRow
+from qa_core.storage.records.imports import WaitingRow
 
 LOG = logging.getLogger("qa_core")
 
@@ -54,36 +49,3 @@ def join_accredited() -> None:
     with lake.working() as connection, store.writing() as session:
         if evaluation_rows.join_arrived(session, connection, None):
             apply.apply_to_evaluations(session)
-
-
-@doors.writes("contacts")
-def fill_teams(batch_id: str) -> None:
-    """Fill in teams of contacts without one, now that this batch names advisors' teams."""
-    if lake.version("contacts") < 0 or lake.has_commit(batch_id):
-        return
-    with store.reading() as session:
-        keys = sa.select(BeforeImage.key).where(
-            BeforeImage.batch_id == batch_id, BeforeImage.object == "advisor"
-        )
-        advisor_ids = list(session.scalars(unscoped_import_rows(keys)))
-        memberships = advisors.find_memberships(session)
-    day = "CAST(c.local_start AS DATE)"
-    with lake.scratch_folder() as folder:
-        path = folder / "teams.parquet"
-        with lake.working(spill_folder=folder / "spill") as connection:
-            connection.register("memberships", memberships)
-            connection.register(
-                "concerned", pa.table({"advisor_id": pa.array(advisor_ids, pa.string())})
-            )
-            rows = write_rows(
-                connection,
-                "SELECT c.source_system, c.contact_id, m.team, CAST(NULL AS VARCHAR) AS "
-                f"{AS_GIVEN['team']} FROM contacts c "
-                f"JOIN memberships m ON m.advisor_id = {source_value('advisor_id')} AND {day} >= "
-                f"m.starts_on AND {day} < m.ends_on "
-                f"WHERE {source_value('team')} IS NULL AND m.advisor_id IN (SELECT advisor_id FROM "
-                "concerned)",
-                path,
-            )
-        if rows:
-            lake.merge_contacts(path, ("team", AS_GIVEN["team"]), batch_id, create=False)

@@ -15,6 +15,8 @@ from qa_core.centre.rules import number_assignments
 from qa_core.centre.rules.active_rules import (
     SPELLED_COLUMNS,
     ActiveRules,
+    fill_team,
+    join_memberships,
     select_start,
     source_value,
 )
@@ -26,6 +28,7 @@ from qa_core.ingest.staging.staged import create_batch_id
 from qa_core.storage import lake, name_merges
 from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.facts.schema import AS_GIVEN
+from qa_core.storage.lake.tables import quote
 from qa_core.storage.records import due_work, store
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.imports import CENTRE_RULES, DueWork
@@ -36,12 +39,13 @@ def apply_if_due() -> int:
     """Apply changed rules, if requested. Returns contacts changed; the caller locks imports."""
     if not due_work.is_due(CENTRE_RULES):
         return 0
-    changed = _apply_to_contacts()
+    changed, advisor_ids = _apply_to_contacts()
     recordings.delete_forbidden("system")  # of advisors who are others now
     with store.writing() as session:
         apply_to_evaluations(session)
         session.flush()
         reattach.update_listening(session)
+        reattach.update_teams(session, advisor_ids)
         session.execute(sa.delete(DueWork).filter_by(name=CENTRE_RULES))
     return changed
 
@@ -72,9 +76,10 @@ def apply_to_evaluations(session: Session) -> None:
 
 
 @doors.writes("contacts")
-def _apply_to_contacts() -> int:
+def _apply_to_contacts() -> tuple[int, set[str]]:
+    """Return how many contacts changed, and the ids of their advisors."""
     if lake.version("contacts") < 0:
-        return 0
+        return 0, set()
     with store.reading() as session:
         rules, memberships = ActiveRules.load(session), advisors.find_memberships(session)
     with lake.scratch_folder() as folder:
@@ -90,11 +95,13 @@ def _apply_to_contacts() -> int:
             with store.reading() as session:
                 _register_assignments(connection, session)
             rows = write_rows(connection, _select_changes(rules), path)
+            concerned = f"SELECT DISTINCT advisor_id FROM read_parquet({quote(str(path))})"
+            advisor_ids = {advisor_id for (advisor_id,) in connection.execute(concerned).fetchall()}
         if rows:
             lake.merge_contacts(
                 path, CARRIED, f"conventions-{create_batch_id()}", create=False, is_derived=True
             )
-    return rows
+    return rows, advisor_ids - {None}
 
 
 CARRIED = (*AS_GIVEN, *AS_GIVEN.values(), "source", "medium", "tracking_match")
@@ -108,16 +115,16 @@ def _select_changes(rules: ActiveRules) -> str:
         "campaign": f"CASE WHEN {by_number} THEN a.campaign WHEN c.is_by_number THEN NULL ELSE "
         "c.raw_campaign END"
     }
-    team = "coalesce(c.raw_team, m.team)"
     values = {name: source_values[name] for name in AS_GIVEN} | dict.fromkeys(
         AS_GIVEN.values(), "CAST(NULL AS VARCHAR)"
     )
-    start = select_start("c.local_start", "c.time_missing")
-    values |= rules.change(source_values, start, "c.direction", team)
-    values |= {
-        "team": team,
-        AS_GIVEN["team"]: "CASE WHEN c.raw_team IS NULL AND m.team IS NOT NULL THEN '' END",
+    # Who answered is no longer known after the period of contacts: the team stays.
+    of_team = {
+        name: f"CASE WHEN c.given_or_own_advisor IS NULL THEN c.{name} ELSE {value} END"
+        for name, value in fill_team("c.raw_team").items()
     }
+    start = select_start("c.local_start", "c.time_missing")
+    values |= rules.change(source_values, start, "c.direction", of_team["team"]) | of_team
     for name in ("source", "medium"):
         values[name] = (
             f"CASE WHEN {by_number} THEN a.{name} WHEN c.is_by_number THEN NULL ELSE c.{name} END"
@@ -148,10 +155,7 @@ def _select_changes(rules: ActiveRules) -> str:
             LEFT JOIN assignments a ON c.is_by_number AND a.tracking_number = k.number
                 AND CAST(c.local_start AS DATE) >= a.starts_on
                     AND CAST(c.local_start AS DATE) < a.ends_on
-            LEFT JOIN memberships m ON {kept_advisor} <> c.given_or_own_advisor
-                AND m.advisor_id = {kept_advisor}
-                AND CAST(c.local_start AS DATE) >= m.starts_on
-                    AND CAST(c.local_start AS DATE) < m.ends_on
+            {join_memberships("c.given_or_own_advisor", kept_advisor, "c.local_start")}
         ) n WHERE {differs}"""
 
 

@@ -1,6 +1,6 @@
 """Advisor and team of recordings, playbacks, draws and evaluations, in line with their
-contact after advisors were merged or parted. Coaching plans have no contact: they
-follow the decision itself, and remember for whom they were opened.
+contact after advisors were merged, parted or changed their team. Coaching plans have no
+contact: they follow the decision itself, and remember for whom they were opened.
 """
 
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy as sa
 
-from qa_core.centre import members
+from qa_core.centre import advisors, members
 from qa_core.storage import lake, name_merges
 from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.records.centre_rules import NameDecision
@@ -68,11 +68,33 @@ def update_contact_rows(session: Session, advisor_ids: set[str]) -> None:
                 row.team = team
 
 
+def update_teams(session: Session, advisor_ids: set[str]) -> None:
+    """Update what is stored of these advisors to the team of its contact, which follows their
+    memberships; evaluations without a contact to the team of their day.
+    """
+    tables = [table for table in (*OF_CONTACTS, Evaluation) if table is not Playback]
+    rows = [
+        row
+        for table in tables
+        for row in session.scalars(
+            _exempt_merged(sa.select(table).where(table.advisor_id.in_(advisor_ids)))
+        )
+    ]
+    contacts = _find_contacts({(row.source_system, row.contact_id) for row in rows})
+    spans = advisors.group_spans(advisors.find_memberships(session))
+    for row in rows:
+        advisor_id, team = contacts.get((row.source_system, row.contact_id), (None, None))
+        if advisor_id == row.advisor_id:
+            row.team = team
+        elif row.contact_id is None:
+            row.team = advisors.find_team(spans, row.advisor_id, row.local_day) or row.team
+
+
 def _exempt_merged(statement: sa.Select) -> Unscoped:
     return Unscoped(
         statement,
-        "When advisors are merged or separated, all data about their contacts follows, in all "
-        "teams. None is shown.",
+        "When advisors are merged, separated or of another team, all data about their contacts "
+        "follows, in all teams. None is shown.",
     )
 
 

@@ -1,8 +1,9 @@
 """Contribution of intervals to KPIs, for platforms that export only totals: where no
-contact covers the same queue and day, and never twice.
+contact covers the same channel, queue and day, and never twice.
 """
 
 import functools
+from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
@@ -220,33 +221,36 @@ def find_counting(
     lake_url: str, contacts: int, intervals: int, spellings: tuple[tuple[str, str], ...]
 ) -> pa.Table:
     """Find which intervals count, day by day, once per version of the lake and for all
-    viewers. An interval does not count where an inbound contact covers it, or where its
-    own system has the same data in finer form: a shorter interval, or, where it names
-    no queue, one of a queue.
+    viewers. An interval does not count where an inbound contact of its channel covers it, or
+    where its own system has the same data in finer form: a shorter interval, or, where it
+    names no queue, one of a queue. Who names no channel may be of any.
     """
     merged_names = dict(spellings)
     contact_day, day = (
         sa.cast(table.c.local_start, sa.Date).label("day") for table in (CONTACTS, INTERVALS)
     )
-    covered_queues = {
-        (row["day"], row["queue"])
-        for row in _run(
-            sa.select(contact_day, CONTACTS.c.queue).where(COUNTED_DIRECTION).distinct()
-        )
-    }
-    days = {day for day, _queue in covered_queues}
+    channels: dict[tuple[Hashable, ...], set[str | None]] = defaultdict(set)
+    of_contacts = sa.select(contact_day, CONTACTS.c.queue, CONTACTS.c.channel)
+    for row in _run(of_contacts.where(COUNTED_DIRECTION).distinct()):
+        for place in ((row["day"], row["queue"]), (row["day"],)):
+            channels[place].add(row["channel"])
     key = (INTERVALS.c.source_system, day, INTERVALS.c.queue, INTERVALS.c.channel, INTERVALS.c.team)
     keys = _run(
         sa.select(*key, sa.func.min(INTERVALS.c.length_minutes).label("length_minutes")).group_by(
             *key
         )
     )
-    with_queues = {(row["source_system"], row["day"]) for row in keys if row["queue"] is not None}
+    for row in keys:
+        if row["queue"] is not None:
+            channels[row["source_system"], row["day"]].add(row["channel"])
 
     def counts(row: Record) -> bool:
-        if row["queue"] is None:
-            return row["day"] not in days and (row["source_system"], row["day"]) not in with_queues
-        return (row["day"], merged_names.get(row["queue"], row["queue"])) not in covered_queues
+        queue = merged_names.get(row["queue"], row["queue"])
+        places = ((row["day"], queue),)
+        if queue is None:
+            places = ((row["day"],), (row["source_system"], row["day"]))
+        there = set().union(*(channels[place] for place in places))
+        return not (there & {row["channel"], None} if row["channel"] else there)
 
     return pa.Table.from_pylist([row for row in keys if counts(row)], schema=_COUNTING_SCHEMA)
 

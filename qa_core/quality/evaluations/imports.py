@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from fractions import Fraction
 from typing import Any
 
 import sqlalchemy as sa
@@ -300,18 +301,23 @@ def _compute_score(
 def _match_answers(
     scorecard: scoring.Scorecard, marks: Sequence[ImportedAnswer]
 ) -> dict[str, Any] | None:
-    """Return the marks by scorecard key; None unless they are exactly its criteria."""
-    keys = {}
+    """Return the marks by scorecard key, out of its points where the file has another maximum;
+    None unless they are exactly its criteria.
+    """
+    criteria: dict[str, scoring.Criterion] = {}
     for criterion in scorecard.criteria:
         for spelling in (criterion.key, criterion.text.fr, criterion.text.en):
-            keys.setdefault(normalise_name(spelling), criterion.key)
-    answers = {
-        keys.get(normalise_name(mark.criterion)): mark.points
-        if mark.points is not None
-        else scoring.NOT_APPLICABLE
-        for mark in marks
-    }
-    return answers if None not in answers and len(answers) == len(scorecard.criteria) else None
+            criteria.setdefault(normalise_name(spelling), criterion)
+    answers: dict[str, Any] = {}
+    for mark in marks:
+        criterion = criteria.get(normalise_name(mark.criterion))
+        if criterion is None:
+            return None
+        answers[criterion.key] = scoring.NOT_APPLICABLE
+        if mark.points is not None:
+            share = criterion.points / Fraction(str(mark.possible)) if mark.possible else 1
+            answers[criterion.key] = Fraction(str(mark.points)) * share
+    return answers if len(answers) == len(scorecard.criteria) else None
 
 
 def _gather_marks(items: Iterable[ImportedEvaluation]) -> dict[str, list[ImportedAnswer]]:
