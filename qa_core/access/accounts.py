@@ -483,6 +483,14 @@ def find_sites(viewer: Viewer) -> list[str]:
         return list(session.scalars(sa.select(Site.name).order_by(Site.name)))
 
 
+def is_without_site(username: str) -> bool:
+    """Return whether that manager has none of the centre's sites."""
+    with store.reading() as session:
+        account = session.get(Account, normalise_username(username))
+        is_manager = account is not None and account.role == Role.MANAGER
+        return is_manager and not account.sites and session.scalar(sa.exists(Site.name).select())
+
+
 def find_advisors(viewer: Viewer) -> list[tuple[str, str]]:
     """List (advisor_id, name) of all advisors, by name."""
     viewer.require(Permission.MANAGE_ACCOUNTS)

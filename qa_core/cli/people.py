@@ -65,6 +65,8 @@ def add(
     needed = {Role.TEAM_LEAD: ("--team", team), Role.ADVISOR: ("--advisor", advisor)}
     if role in needed and not needed[role][1]:
         yield _("Without {option}, {name} sees nothing yet.", option=needed[role][0], name=name)
+    if role == Role.MANAGER and accounts.is_without_site(name):
+        yield _("Without sites, a manager sees only what belongs to no site.")
 
 
 PEOPLE.act("disable", "access.accounts:disable", "Close an account; its sessions end at once.")

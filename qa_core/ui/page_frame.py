@@ -78,6 +78,9 @@ def open_figures(key: str, count: int | None = None) -> tuple[Viewer, FilterStat
     nothing to show, which is said instead. `count`: see `empty_states.is_shown`.
     """
     viewer, state = open_page(key), filter_bar.current()
+    if accounts.is_without_site(viewer.username):
+        text = _("Without sites, a manager sees only what belongs to no site.")
+        st.info(f"{text} {_('An administrator assigns sites on the page “People”.')}")
     if empty_states.is_shown(viewer, state, count):
         st.stop()
     return viewer, state

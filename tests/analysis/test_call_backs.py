@@ -40,6 +40,7 @@ def missed(centre: Path) -> Path:
             contact("2026-05-04 10:00", "k2", customer_key="k2bb", team="Nord", **MISSED),
             contact("2026-05-06 07:00", "hidden number", **MISSED),
             contact("2026-04-20 07:00", "long ago", customer_key="k4", **MISSED),
+            contact("2099-05-06 07:00", "a wrong date", customer_key="k6", **MISSED),
             contact("2026-05-06 07:00", "reached", customer_key="k5", **MISSED),
             contact("2026-05-06 07:30", "our call", customer_key="k5", direction="outbound"),
         ]

@@ -315,6 +315,9 @@ def test_a_manager_of_a_site_sees_contacts_of_no_team_where_it_is_said(calls, ca
         "mia": False,
         "max": True,
     }
+    capsys.readouterr()
+    assert run(["people", "add", "mo", "--role", "manager"]) == 0
+    assert "Without sites, a manager sees only what belongs to no site." in capsys.readouterr().out
 
 
 def test_an_advisor_reads_their_own_rows_only(calls, capsys):

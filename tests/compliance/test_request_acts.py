@@ -37,6 +37,7 @@ from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import Dispute, ListeningPlan, Playback, Recording
 from qa_core.storage.records.retention import Rectification
+from qa_core.ui.views.compliance import person_requests
 from qa_core.upkeep import purge, request_acts, subjects
 
 SYSTEM = Viewer.SYSTEM
@@ -111,6 +112,16 @@ def test_a_request_is_done_by_its_act_and_not_before(kept: Path, kind: str, met:
     )
     with pytest.raises(Refusal):
         request_acts.perform(SYSTEM, number)
+
+
+def test_a_request_of_an_erased_customer_is_named_without_the_end_of_a_pseudonym(
+    kept: Path,
+) -> None:
+    number = enter("erasure")
+    assert person_requests.name_subject(requests.get(SYSTEM, number)) == f"Customer •• {KEY[-2:]}"
+    requests.check_identity(SYSTEM, number, "letter")
+    request_acts.perform(SYSTEM, number)
+    assert person_requests.name_subject(requests.get(SYSTEM, number)) == "Customer ••"
 
 
 def test_an_act_that_meets_nothing_says_so(kept: Path) -> None:

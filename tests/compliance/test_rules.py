@@ -41,7 +41,7 @@ from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import Accreditation, Playback, Recording
 from qa_core.storage.records.people import Account
 from qa_core.storage.records.retention import RuleDay
-from qa_core.upkeep import purge
+from qa_core.upkeep import erasure, purge
 
 CONSULTED = "works_council_consulted_on"
 SHUT = {"R1", "R3", "R4", "R7", "R12", "R19"}
@@ -80,6 +80,16 @@ def test_a_centre_that_does_all_of_it_is_in_order(running: Path) -> None:
     assert judge_rule("R7").finding.evidence == (
         "Playbacks and evaluations without an accreditation: 0 of 1"
     )
+
+
+def test_a_caller_who_was_listened_to_and_is_erased_breaks_no_rule(running: Path) -> None:
+    land([contact(RECENT, "c0", customer_key="ab" * 16, **CALL)])
+
+    erasure.erase(SYSTEM, "customer", "ab" * 16)
+
+    with store.reading() as session:
+        assert session.scalars(sa.select(Playback.reason)).all() == [""]
+    assert judge_rule("R8").state == "in_order"
 
 
 def change(statement: object) -> None:

@@ -116,6 +116,14 @@ def test_the_menu_says_how_fresh_the_data_is_and_lists_the_sources(
     assert "pbx · Contacts" in shown and "generic · Surveys" in shown
 
 
+def test_the_list_names_an_import_as_a_refused_undo_does(
+    centre: Path, open_app, add_person
+) -> None:
+    report = bring(centre, "contacts", CALLS)
+    app = open_app(add_person("ada", "admin"), "imports")
+    assert list(app.dataframe[0].value["Id"]) == [report.batch_id]
+
+
 def test_the_menu_knows_of_an_import_on_the_next_run(centre: Path, open_app, add_person) -> None:
     app = open_app(add_person("ada", "admin"), "imports")
     assert "No data yet" in [caption.value for caption in app.sidebar.caption]

@@ -61,6 +61,17 @@ def test_a_manager_of_a_new_centre_reads_contacts_by_day_and_what_is_missing(
     assert states["Customer satisfaction"] == "no data"
 
 
+def test_a_manager_without_a_site_reads_that_the_sites_are_not_in_the_figures(
+    manager: str, add_person: Callable[..., str], open_app: Callable[..., AppTest]
+) -> None:
+    land_days(2)
+    rest = add_person("mo", "manager", sees_unassigned=True)
+    without = "Without sites, a manager sees only what belongs to no site."
+
+    assert without in open_app(rest, "overview").info[0].value
+    assert not open_app(manager, "overview").info
+
+
 def test_after_four_weeks_a_manager_starts_elsewhere(manager: str) -> None:
     land_days(28)
 

@@ -49,6 +49,15 @@ def click(app: AppTest, label: str) -> AppTest:
     return next(button for button in app.button if button.label == label).click().run()
 
 
+def make_plan(app: AppTest) -> None:
+    next(field for field in app.text_input if field.label == "Name").set_value("last")
+    next(field for field in app.date_input if field.label == "First day of contacts").set_value(
+        FIRST
+    )
+    next(field for field in app.multiselect if field.label == "Evaluators").set_value(["eve"])
+    click(app, "Make a plan")
+
+
 def plain(text: str) -> str:
     """As it is read: without the marks that keep markdown from reading it, and with
     ordinary spaces.
@@ -88,12 +97,7 @@ def test_a_manager_makes_a_plan_tries_it_draws_verifies_and_replaces(
     listening_centre.inform("zoe", on=str(FIRST - timedelta(days=1)))
 
     app = open_app("boss", "listening")
-    next(field for field in app.text_input if field.label == "Name").set_value("last")
-    next(field for field in app.date_input if field.label == "First day of contacts").set_value(
-        FIRST
-    )
-    next(field for field in app.multiselect if field.label == "Evaluators").set_value(["eve"])
-    click(app, "Make a plan")
+    make_plan(app)
     assert "Saved." in said(app) and not app.error
     with store.reading() as session:
         assert session.scalar(sa.select(ListeningPlan.per_advisor)) == 4
@@ -119,6 +123,21 @@ def test_a_manager_makes_a_plan_tries_it_draws_verifies_and_replaces(
     app.segmented_control(key="part").set_value("given").run()
     assert not app.exception
     assert "Select a row" in said(app)
+
+
+def test_a_draw_without_a_known_notice_says_which_column_is_missing(
+    open_app: Callable[..., AppTest], add_person: Callable[..., str]
+) -> None:
+    fill(add_person, notice_played=None)
+    listening_centre.open_gates()
+    listening_centre.accredit("eve")
+    listening_centre.inform("zoe", on=str(FIRST - timedelta(days=1)))
+    app = open_app("boss", "listening")
+    make_plan(app)
+
+    app.segmented_control(key="part").set_value("draw").run()
+    click(app, "Try it")
+    assert "column “notice_played”" in said(app)
 
 
 def test_a_fault_of_the_form_is_said_by_its_field(

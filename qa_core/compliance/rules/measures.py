@@ -241,11 +241,13 @@ def count_playbacks(facts: RuleFacts) -> RuleCount:
     wrong = (acts - entries).total()
     if not facts.count(JournalRow.action.in_(REMOVALS), facts.is_lately_logged):
         wrong += (entries - acts).total()
+    # With a caller who is erased, the audio and the words of a reason go.
+    has_no_reason = sa.and_(Playback.reason == "", Recording.file_name.is_not(None))
     is_hidden = sa.and_(Playback.advisor_id.is_(None), Recording.advisor_id.is_not(None))
     wrong += facts.count(
         Playback.played_at >= facts.since,
         Playback.recording_id == Recording.id,
-        sa.or_(Playback.reason == "", is_hidden),
+        sa.or_(has_no_reason, is_hidden),
     )
     return RuleCount(wrong, len(played))
 

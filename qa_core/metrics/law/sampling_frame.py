@@ -20,7 +20,10 @@ from qa_core.storage import engine
 from qa_core.storage.facts.guard import Scoped
 from qa_core.storage.facts.schema import CONTACTS, Direction, Outcome
 
-_TEXTS = legal_obstacles.TITLES | declared.read(__file__)["reasons"]
+_DECLARED = declared.read(__file__)
+_TEXTS = legal_obstacles.TITLES | _DECLARED["reasons"]
+REMEDIES: Mapping[str, str] = _DECLARED["remedies"]
+"""What brings contacts into the frame, by the reason that keeps them out."""
 _CODES = (
     "not_answered", "machine", "no_advisor", "in_the_future", "before_consultation",
     "before_callers_informed", "advisor_not_informed", "objected", "no_notice",

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
+from qa_core.base import environment
 from qa_core.metrics.kpis import ANSWERED, COUNTED_DIRECTION, MISSED
 from qa_core.metrics.rows.contacts import shown_customer
 from qa_core.storage import engine, lake
@@ -68,6 +69,7 @@ def find_missed_callers(viewer: Viewer) -> tuple[MissedCaller, ...]:
             every.has_customer,
             every.seconds_to_reached.is_(None),
             every.started_at >= lake.span()[1] - timedelta(days=CALL_BACK_DAYS),
+            every.started_at <= environment.now().replace(tzinfo=None),
         )
         .order_by(every.started_at.desc(), every.source_system, every.contact_id)
     )

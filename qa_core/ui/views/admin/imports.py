@@ -305,6 +305,7 @@ def show_list(viewer: Viewer) -> None:
         tables.text_column(_("State"), lambda batch: _(batches.STATES[batch["state"]])),
         *(_count_column(name) for name in ("read", "new", "updated", "rejected")),
         tables.text_column(_("By"), lambda batch: batch["actor"]),
+        tables.text_column(_("Id"), lambda batch: batch["id"]),
     )
     batch = tables.choose(listed, columns, f"import_batches_{page}_{which}")
     if batch is not None:

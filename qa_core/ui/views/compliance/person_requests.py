@@ -39,7 +39,7 @@ def show(viewer: Viewer) -> None:
     columns = (
         tables.count_column(_("No."), lambda item: item.id, width=70),
         tables.text_column(_("Request"), lambda item: _(requests.TITLES[item.kind])),
-        tables.text_column(_("Concerns"), _name_subject),
+        tables.text_column(_("Concerns"), name_subject),
         tables.day_text_column(_("Received on"), lambda item: item.received_on),
         tables.day_text_column(_("Due"), lambda item: item.due_on),
         tables.text_column(_("Answer"), lambda item: item.answer or _("open"), 320),
@@ -67,7 +67,7 @@ def _show_open(waiting: Sequence[PersonRequest]) -> None:
     item = next((item for item in waiting if item.id == number), waiting[0])
     key = f"request_{item.id}"
     with cards.card(gap="small"):
-        st.markdown(f"**{escape(_name_subject(item))}**")
+        st.markdown(f"**{escape(name_subject(item))}**")
         for text in (item.details, item.identity_check, item.extended_because):
             if text:
                 st.text(text)
@@ -147,14 +147,14 @@ def show_audio_to_confirm(viewer: Viewer) -> None:
     )
     st.caption(text)
     for item in waiting:
-        label = _("Agree: request {number}, {subject}", number=item.id, subject=_name_subject(item))
+        label = _("Agree: request {number}, {subject}", number=item.id, subject=name_subject(item))
         if st.button(escape(label), key=f"audio_{item.id}", icon=":material/volume_up:"):
             with actions.perform(Permission.SEE_RULES) as acting:
                 requests.confirm_audio(acting, item.id)
 
 
-def _name_subject(item: PersonRequest) -> str:
-    # The end of a pseudonym is enough to distinguish two.
+def name_subject(item: PersonRequest) -> str:
+    """Name whom a request concerns; the end of a pseudonym is enough to distinguish two."""
     end = f"•• {item.subject[-2:]}" if item.subject_kind == "customer" else item.subject
-    parts = (f"{_(rights.KINDS[item.subject_kind])} {end}", item.contact_id)
+    parts = (f"{_(rights.KINDS[item.subject_kind])} {end}".strip(), item.contact_id)
     return " · ".join(filter(None, parts))

@@ -11,7 +11,7 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis import charts
 from qa_core.base.i18n import _, capitalise, ngettext, uncapitalise
 from qa_core.metrics.kpis import formatting
-from qa_core.metrics.law.sampling_frame import DIMENSIONS, REASONS
+from qa_core.metrics.law.sampling_frame import DIMENSIONS, REASONS, REMEDIES
 from qa_core.quality import sampling
 from qa_core.quality.sampling import DrawnAssignment, PlanState, StoredDraw, labels, replacement
 from qa_core.quality.sampling.fairness import Fairness
@@ -68,7 +68,7 @@ def _show_preview(viewer: Viewer, name: str, seed: int) -> None:
         _show_count(len(result.drawn), result.frame)
         _show_frame(result.excluded, result.frame, "preview")
         missing = {result.name_of(advisor): count for advisor, count in result.short.items()}
-        _show_missing(missing)
+        _show_missing(missing, result.excluded)
 
 
 def _show_count(drawn: int, frame: int) -> None:
@@ -101,7 +101,8 @@ def _show_frame(excluded: Mapping[str, int], frame: int, key: str) -> None:
     tables.show(counts, columns, f"excluded_{key}", height=420)
 
 
-def _show_missing(missing: Mapping[str, int]) -> None:
+def _show_missing(missing: Mapping[str, int], excluded: Mapping[str, int]) -> None:
+    """Say who lacks contacts, and what brings back most of those that may not be listened to."""
     if not missing:
         return
     worst = sorted(missing.items(), key=lambda entry: (-entry[1], entry[0]))
@@ -115,6 +116,8 @@ def _show_missing(missing: Mapping[str, int]) -> None:
         names=formatting.listing(names),
     )
     st.caption(":material/person_alert: " + escape(text))
+    if remedies := sorted(REMEDIES.keys() & excluded.keys(), key=lambda why: -excluded[why]):
+        st.info(_(REMEDIES[remedies[0]]))
 
 
 def _show_stored(stored: StoredDraw, is_newest: bool) -> None:
@@ -129,7 +132,7 @@ def _show_stored(stored: StoredDraw, is_newest: bool) -> None:
         left, right = st.columns(2, gap="medium")
         with left:
             _show_frame(stored.excluded, stored.frame, str(stored.id))
-            _show_missing(stored.short)
+            _show_missing(stored.short, stored.excluded)
         with right:
             _show_fairness(stored)
 
