@@ -412,3 +412,21 @@ def test_no_temporary_file_stays(centre: Path) -> None:
     bring(centre, "surveys", SURVEYS)
     assert find_waiting() == [("surveys", "C9")]
     assert list((centre / "tmp").iterdir()) == []
+
+
+def test_who_hangs_up_waited_to_the_end_and_the_one_number_called_is_no_advisor(
+    centre: Path,
+) -> None:
+    bring(
+        centre,
+        "contacts",
+        "Call ID,Start time,Answered at,Ended at,Caller,Called\n"
+        "C1,2026-03-20 09:00:00,2026-03-20 09:00:10,2026-03-20 09:01:50,+33612345601,4410\n"
+        "C2,2026-03-20 09:10:00,,2026-03-20 09:10:30,+33612345602,4410\n"
+        "C3,2026-03-20 09:20:00,2026-03-20 09:20:05,2026-03-20 09:21:50,+33612345603,4410\n",
+    )
+    assert find_contacts("wait_seconds", "advisor_id") == [
+        ("C1", 10, None),
+        ("C2", 30, None),
+        ("C3", 5, None),
+    ]

@@ -305,6 +305,7 @@ def test_a_decimal_comma_is_seen_on_the_whole_column():
         (["-1,061.20 €", "10,5"], [None, 10.5]),
         (["34,50", "34.50"], [34.5, None]),
         (["1,06,120.50", "10.5"], [106120.5, 10.5]),
+        (["-£250.00", "(£20.50)", "£ -3.5", "(4.5 €)"], [-250.0, -20.5, -3.5, -4.5]),
     ],
 )
 def test_of_comma_and_point_the_last_is_the_decimal_sign(cells, numbers_read) -> None:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import N_, _, uncapitalise
 from qa_core.files.decision import Decision
 from qa_core.files.header_text import simplify
 from qa_core.files.options import ImportOptions
@@ -77,9 +77,9 @@ _UNCLEAR_RATING = re.compile(r"(?:survey |customer )?(?:scores?|notes?|nota|rati
 _BEST_FIRST = re.compile(
     r"\b1 (?:is|est|ist) (?:(?:very|tres|sehr|muy|molto|muito|completely|extremely|tout a fait) )*"
     r"(?:satisf|good|bien|bon\b|gut|zufrieden|excellent|best|meilleur|beste|parfait|happy|"
-    r"easy|facil|einfach|leicht|low effort)|schulnote"
+    r"easy|facil|einfach|leicht|low effort)|schulnote|note\b.* 1 6\b"
 )
-"""Header of a rating with 1 as the best."""
+"""Header of a rating with 1 as the best, or a German mark, which mostly has."""
 _HARD = list_words("hard")
 """Words of a question about effort whose greatest mark is the worst."""
 _ONE_AND_TWO = {"1", "2"}
@@ -118,6 +118,27 @@ def refuse_totals(column: str, words: str, option: str) -> Refusal:
         options=(option,),
         words=words,
         column=column,
+    )
+
+
+def says_best_first(header: str) -> bool:
+    """Return whether a header says that 1 is the best rating: `Score (1 = very good)`."""
+    said = re.sub(r"(?<=\d) ?[=(]|(?<=[(\[]1) ", " is ", header)
+    return bool(_BEST_FIRST.search(simplify(said)))
+
+
+def refuse_unread(
+    code: str, columns: Sequence[str], meaning: str, fields: Sequence[str], seen: str = ""
+) -> Refusal:
+    """Build a refusal of columns without a field that may be one of these fields."""
+    named = ", ".join(columns)
+    return Refusal(
+        code,
+        "{columns} may be {meaning}, but is not recognised. Say what it is.",
+        options=tuple(f"--map {name}={text}" for text in columns for name in fields),
+        column=named,
+        columns=f"{named} ({seen})" if seen else named,
+        meaning=uncapitalise(_(meaning)),
     )
 
 
@@ -298,6 +319,31 @@ class FileContext:
             column = self.headers[index]
             raise refuse_totals(column, label or _("no value"), option)
 
+    def require_counted(self, code: str, others: frozenset[str], used: set[int]) -> None:
+        """Raise Refusal where a column says that some rows are drafts, trials or withdrawn."""
+        if self.options.is_stated:
+            return
+        sample, known = self.take_sample(), used | self.ignored
+        for index, text in enumerate(self.headers):
+            if not text or index in known:
+                continue
+            values = sample.cells[index].unique().to_pylist()
+            is_flag = simplify(text) in others
+            words = [
+                value
+                for value in filter(None, values)
+                if (word := simplify(value)) in others or (is_flag and vocabulary.ANSWERS.get(word))
+            ]
+            if words and (len(values) > 1 or is_flag):
+                raise Refusal(
+                    code,
+                    "Rows with {words} in {column} would count like all others. Export only the "
+                    "rows that count, or leave the column aside if all do.",
+                    options=(f"--map ignore={text}",),
+                    words=", ".join(words),
+                    column=text,
+                )
+
     @property
     def used(self) -> set[int]:
         """Places of the columns with a field."""
@@ -394,6 +440,8 @@ class FileContext:
         """Clear cells that mean "not given"; replace words by the number they mean."""
         if self.columns[name].field.value_type == ValueType.MOMENT:
             values = vocabulary.strip_quotes(values)
+            if pc.any(pc.match_substring(values, " Uhr")).as_py():
+                values = pc.replace_substring(values, " Uhr", "")
             if name in ("answered_at", "ended_at", "updated_at"):  # an epoch of 0
                 values = pc.if_else(pc.equal(values, "0"), pa.scalar(None, pa.string()), values)
         if name == "time":
@@ -523,10 +571,10 @@ class FileContext:
             evidence.is_usual = bool(mark_words) or column.header.text == name
             evidence.is_zero_none = self.profile.kind == "contacts"  # unanswered ones have 0
             scale = options.scales.get(name) or options.scales.get(column.header.text)
-            said = re.sub(r"(?<=\d) ?[=(]|(?<=[(\[]1) ", " is ", column.header.text)
-            is_hard = name == "ces" and any(words in simplify(said) for words in _HARD)
-            if not scale and (is_hard or _BEST_FIRST.search(simplify(said))):
-                raise self._refuse_reversed(name, column, evidence)
+            text = column.header.text
+            is_hard = name == "ces" and any(words in simplify(text) for words in _HARD)
+            if not scale and (is_hard or says_best_first(text)):
+                raise self.refuse_reversed(name, column)
             is_named = name in options.columns
             decisions = self.decisions
             if name == "score" and not scale and not is_named and self._has_criteria():
@@ -552,16 +600,15 @@ class FileContext:
                 decimal, item.low, item.high, is_whole=is_whole
             )
 
-    def _refuse_reversed(
-        self, name: str, column: Column, evidence: numbers.NumberEvidence
-    ) -> Refusal:
+    def refuse_reversed(self, name: str, column: Column) -> Refusal:
         greatest = re.search(r"-(\d+)$", column.header.scale or "")
-        greatest = greatest[1] if greatest else max(5, int(evidence.highest))
-        return evidence.refuse(
+        greatest = greatest[1] if greatest else max(5, int(self.evidence[name].highest))
+        return Refusal(
             "reversed_scale",
             "In the column {column}, 1 may be the best rating. Say from which to which it goes, "
             "the best last.",
             options=(f"--scale {name}={greatest}-1", f"--scale {name}=1-{greatest}"),
+            column=column.header.text,
         )
 
     def _require_recommendation(self, column: Column, evidence: numbers.NumberEvidence) -> None:

@@ -13,7 +13,14 @@ from qa_core.ingest.columns import vocabulary
 from qa_core.ingest.columns.durations import OTHER_UNIT
 from qa_core.ingest.columns.numbers import CURRENCY, CURRENCY_SIGNS
 from qa_core.ingest.columns.timestamps import parse_period
-from qa_core.ingest.staging.declaration import Column, Field, Header, Profile, ValueType
+from qa_core.ingest.staging.declaration import (
+    Column,
+    Field,
+    Header,
+    Profile,
+    ValueType,
+    build_fields,
+)
 from qa_core.ingest.words.tables import index_words, list_words
 
 Hit = tuple[Field, int]
@@ -30,8 +37,8 @@ _PARTS_OF_SECOND = {
 _HOURS = ("h", "hr", "hrs", "heure", "heures", "hour", "hours")
 _LINKS = list_words("links")
 _TIMES = (
-    ("temps", "duree", "durees", "tps"), ("tiempo", "duracion"), ("tempo", "durata"),
-    ("tempo", "duracao"),
+    ("temps", "duree", "durees", "tps", "t"), ("tiempo", "duracion", "t"),
+    ("tempo", "durata", "duracao", "t"),
 )  # fmt: skip
 """Words for a time in one language; tools write any of them: `Tps de parole`, `Durée de parole`."""
 COUNTS = list_words("counts")
@@ -171,7 +178,8 @@ def find_field(header: Header, vocabulary: Vocabulary) -> Hit | None:
     """Find the field that a header names, exactly or but for its unit."""
     whole = _QUESTION_NUMBER.sub("", simplify(header.text))
     flag = vocabulary.get(_FLAG_MARKS.sub("", whole))
-    own = vocabulary.get(_drop_links(_OF_CONTACT.sub("", header.words)))
+    plain = simplify(header.text.rpartition(": ")[2]) if ": " in header.text else header.words
+    own = vocabulary.get(_drop_links(_OF_CONTACT.sub("", plain)))
     count = vocabulary.get(_RECEIVED.sub("", header.words.removesuffix(" count")))
     has_unit = header.unit or _CLOCK.search(header.text)
     if has_unit:
@@ -310,7 +318,7 @@ _OF_RECORD, _DIGIT = re.compile(r"\b(?:id|date)\b"), re.compile(r"\d")
 _SECONDS = re.compile(r"[1-9]\d{0,2}|0")
 _AMOUNT = re.compile(r"0|[2-9]\d?|\d{2,}")
 _PHONE = re.compile(r"[+0]?[\d .()-]{8,}")
-_ID_CELL = re.compile(r"(?!PT?\d)[A-Za-z]+[-_]?[\w-]*\d[\w-]*")
+_ID_CELL = re.compile(r"(?!PT?\d)[A-Za-z]+[-_]?[\w-]*\d[\w-]*|\{?[\da-fA-F]{8}(?:-[\da-fA-F]+)+\}?")
 _NAME = re.compile(r"[^\W\d_]{2,}(?:[ ,.'-]+[^\W\d_]+)+\.?")
 _SENTENCE = re.compile(r"\S+\s+\S+\s+\S+")
 _REFITS = (
@@ -409,6 +417,8 @@ def _require_needed(profile: Profile, headers: list[str], columns: Mapping[str, 
         return
     if profile.kind == "contacts" and "advisor" in columns and (shown := find_states(headers)):
         raise Refusal("not_contacts", ADVISOR_TIME, columns=", ".join(shown))
+    if profile.kind == "contacts":
+        require_no_advisors(headers, columns)
     if profile.kind == "intervals":
         require_no_crosstab(headers)
     if len(headers) == 1 and (re.search(r"[,;\t|]|\S {2,}\S", headers[0])):
@@ -421,6 +431,24 @@ def _require_needed(profile: Profile, headers: list[str], columns: Mapping[str, 
     code = "missing_column" if columns else "unknown_headers"
     names = (group if profile.kind == "tracking" else group[:1] for group in missing)
     raise refuse_missing_column(code, profile.kind, headers, *itertools.chain(*names))
+
+
+def require_no_advisors(headers: list[str], columns: Mapping[str, Column]) -> None:
+    """Raise Refusal where headers name an advisor, with more of what only an advisor has than
+    these columns of a contact.
+    """
+    vocabulary = build_vocabulary(build_fields("advisors"))
+    hits = [(find_field(parse_header(text), vocabulary), text) for text in headers if text]
+    named = {hit[0].name: text for hit, text in hits if hit}
+    is_person = not named.keys().isdisjoint(("advisor_id", "name", "last_name"))
+    is_member = not named.keys().isdisjoint(("team", "site", "from", "to"))
+    if is_person and is_member and len(named) > len(columns):
+        raise Refusal(
+            "not_contacts",
+            "This looks like a list of advisors ({columns}), not contacts. Import it as advisors.",
+            options=("python -m qa_core import advisors FILE",),
+            columns=", ".join(named.values()),
+        )
 
 
 def require_no_crosstab(headers: list[str]) -> None:

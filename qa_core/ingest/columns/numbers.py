@@ -27,7 +27,7 @@ CURRENCY_SIGNS = {"€": "EUR", "£": "GBP", "$": "USD", "US$": "USD", "R$": "BR
 _SIGNS = "|".join(map(re.escape, sorted(CURRENCY_SIGNS, reverse=True)))
 CURRENCY = re.compile(rf"\b(?:{CURRENCIES})\b|{_SIGNS}", re.IGNORECASE)
 _DECORATION = re.compile(
-    rf"(?i)^(?:{_SIGNS}|{CURRENCIES})?\s*([-+]?.*?)\s*(?:%|{_SIGNS}|{CURRENCIES})?$"
+    rf"(?i)^([-+−–(]?)\s*(?:{_SIGNS}|{CURRENCIES})?\s*(.*?)\s*(?:%|{_SIGNS}|{CURRENCIES})?(\)?)$"
 )
 _OF = re.compile(
     r"^([-+]?\d+(?:[.,]\d+)?)\s*(?:/|sur|of|out of)\s*(\d+(?:[.,]\d+)?)$", re.IGNORECASE
@@ -234,7 +234,7 @@ def find_sum(
 
 def strip_decoration(text: str) -> str:
     """Remove currency, per cent sign and spaces from a number; brackets make it negative."""
-    plain = _SPACES.sub("", _DECORATION.sub(r"\1", text.strip())).translate(_MINUS)
+    plain = _SPACES.sub("", _DECORATION.sub(r"\1\2\3", text.strip())).translate(_MINUS)
     return f"-{plain[1:-1]}" if plain[:1] + plain[-1:] == "()" else plain
 
 

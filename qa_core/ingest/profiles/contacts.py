@@ -11,18 +11,25 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from qa_core.base.errors import Misuse, Refusal, build_unlisted
-from qa_core.base.i18n import N_, _, uncapitalise
+from qa_core.base.i18n import N_
 from qa_core.base.masking import mask_contact_details
 from qa_core.files.decision import NO_COLUMN, SET_BY_PERSON, VALUE
 from qa_core.files.header_text import simplify
 from qa_core.files.signatures import Headers
 from qa_core.ingest.columns import header_matching
-from qa_core.ingest.columns.column_inference import NAME_OR_IGNORE, FileContext, RowBatch
+from qa_core.ingest.columns.column_inference import (
+    NAME_OR_IGNORE,
+    FileContext,
+    RowBatch,
+    refuse_unread,
+)
 from qa_core.ingest.columns.timezones import Zone
 from qa_core.ingest.columns.vocabulary import (
     ANSWERS,
     CHANNELS,
     DIRECTIONS,
+    OUTCOMES,
+    YES_NO,
     WordEvidence,
     read_direction,
 )
@@ -79,6 +86,13 @@ _DIALLED = re.compile(r"^(?!.*track).*\b(?:dnis|diall?ed|called|compose|appele)\
 _FROM_US = (Direction.OUTBOUND, Direction.INTERNAL)
 _PHONE = r"^\+?[\d\s().-]{8,}$"
 _FIRST_NAME = build_pattern("first_name")
+_ADVISOR, _CHANNEL = build_pattern("advisor"), build_pattern("channel")
+_PERSON = r"^\p{Lu}[\pL'’-]+(?:,? \p{Lu}[\pL'’-]*\.?){1,2}$"
+_OF_ADVISOR = r"^(?:\pL[\pL\d .,'’@_-]*|\d{3,6})$"
+"""A name of a person, and what names an advisor: also a login, a number."""
+MIN_RECURRING = 2
+"""Least number of contacts for each of the names of advisors."""
+_NOT_COUNTED = list_words("other_contacts")
 _BRACKETED = re.compile(r"^.*<([^<>]*)>$")
 _WAYS = {
     (False, True): Direction.INBOUND,
@@ -150,11 +164,15 @@ def _drop_destroyed(context: FileContext) -> None:
 
 
 def _find_placeholders(context: FileContext) -> None:
-    """Find numbers that stand for many people: they are on too many rows."""
+    """Find numbers that stand for many people: they are on too many rows; and the one number
+    that all calls go to, which is nobody's extension.
+    """
     for name in ("customer", "caller", "called"):
         if not context.has(name):
             continue
         cells = context.sample_cells(context.columns[name].index)
+        if name == "called" and len(cells) >= MIN_CALLED_BY_ONE and len(cells.unique()) == 1:
+            context.notes["service_number"] = cells[0].as_py()
         limits = MAX_SHARED[:1] if name == "customer" else MAX_SHARED
         if name == "customer":
             share = context.compute_share(context.columns[name].index, _PHONE)
@@ -190,6 +208,8 @@ def decide_columns(context: FileContext) -> None:
     _decide_system(context)
     _decide_direction(context)
     _require_one_advisor(context)
+    _require_read_texts(context)
+    context.require_counted("other_contacts", _NOT_COUNTED, context.used)
     if context.has("handled_by"):
         evidence = context.evidence["handled_by"]
         if sum(evidence.unknown.values()) > outcomes.MAX_UNKNOWN * evidence.total:
@@ -212,7 +232,8 @@ def decide_columns(context: FileContext) -> None:
         )
     if not context.has("wait_seconds") and context.has("answered_at"):
         answered = context.get_header("answered_at")
-        context.decide("wait_seconds", "the time from the start to the answer", answered)
+        message = N_("the time from the start to the answer, or to the end if nobody answered")
+        context.decide("wait_seconds", message, answered)
     for name in context.options.only:
         if context.has(name):
             raise starts.refuse_twice(context.get_header(name), name)
@@ -258,7 +279,7 @@ def _decide_direction(context: FileContext) -> None:
         if evidence.known_share > 1 / 2 or is_named or "direction" in context.options.columns:
             raise context.refuse_words("direction")
         if evidence.known_share > 0:
-            raise _refuse_unread(context.get_header("direction"), evidence, ("ignore", "direction"))
+            raise _refuse_unread(evidence, "ignore", "direction")
         context.leave_words_aside("direction")
     if "direction" in context.options.only:
         context.decide("direction", context.options.only["direction"], SET_BY_PERSON)
@@ -301,25 +322,19 @@ def _read_ways(batch: RowBatch) -> np.ndarray:
     return np.array([_WAYS.get(sides) for sides in inside], object)
 
 
-def _refuse_unread(column: str, evidence: WordEvidence, fields: tuple[str, ...]) -> Refusal:
-    return Refusal(
-        "unread_direction",
-        "{columns} may be {meaning}, but is not recognised. Say what it is.",
-        options=tuple(f"--map {field}={column}" for field in fields),
-        column=column,
-        columns=f"{column} ({evidence.show()})",
-        meaning=uncapitalise(_("Direction")),
-    )
+def _refuse_unread(evidence: WordEvidence, *fields: str) -> Refusal:
+    columns, seen = [evidence.column], evidence.show()
+    return refuse_unread("unread_direction", columns, N_("Direction"), fields, seen)
 
 
 def _require_inbound(context: FileContext) -> None:
     """Raise Refusal where something in the file says that its contacts may be outgoing."""
     if context.options.is_stated:
         return
-    for index, evidence in context.unread.items():
+    for _index, evidence in context.unread.items():
         meanings = {DIRECTIONS.get(simplify(word)) for word in evidence.seen}
         if meanings and None not in meanings and meanings != {Direction.INTERNAL}:
-            raise _refuse_unread(context.headers[index], evidence, ("direction", "ignore"))
+            raise _refuse_unread(evidence, "direction", "ignore")
     dialled = context.columns["tracking_number"].index if context.has("tracking_number") else None
     signs = [
         text
@@ -432,6 +447,42 @@ def _require_one_advisor(context: FileContext) -> None:
             )
 
 
+def _require_read_texts(context: FileContext) -> None:
+    """Raise Refusal where an unread column may name the advisor or the channel, and no column
+    is known to.
+    """
+    if context.profile.signatures or context.options.is_stated:
+        return
+    if not (context.has("advisor") or context.has("advisor_name")):
+        advisors = [text for at, text in context.find_unused() if _may_be_advisor(context, at)]
+        if advisors:
+            fields = "advisor", "ignore"
+            raise refuse_unread("unread_advisor", advisors, N_("Advisor"), fields)
+    if not context.has("channel"):
+        for evidence in context.unread.values():
+            channels = {CHANNELS.get(word) for word in evidence.words}
+            is_other = bool(channels) and channels.isdisjoint((None, "phone"))
+            is_named = is_other and _CHANNEL.search(simplify(evidence.column))
+            if is_named or {"phone"} < channels - {None}:
+                columns, fields = [evidence.column], ("channel", "ignore")
+                raise refuse_unread("unread_channel", columns, N_("Channel"), fields)
+
+
+def _may_be_advisor(context: FileContext, index: int) -> bool:
+    """Return whether a few names of persons recur in a column, or what else its header says
+    that an advisor has.
+    """
+    cells = context.sample_cells(index)
+    few = cells.unique()
+    if not 1 < len(few) <= len(cells) / MIN_RECURRING:
+        return False
+    words = {*map(simplify, few.to_pylist())}
+    if words & {*YES_NO, *OUTCOMES, *DIRECTIONS, *CHANNELS}:
+        return False
+    pattern = _OF_ADVISOR if _ADVISOR.search(simplify(context.headers[index])) else _PERSON
+    return context.compute_share(index, pattern) > MIN_KNOWN_WAYS
+
+
 def _decide_system(context: FileContext) -> None:
     if not context.has("source_system"):
         return
@@ -477,6 +528,11 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
         given_up = batch.read_number("abandon_wait_seconds")
         wait = np.full(len(batch), np.nan) if wait is None else wait
         wait = np.where(not_answered & ~np.isnan(given_up), given_up, wait)
+    elif wait is answer_seconds is not None and end_seconds is not None:
+        is_over = np.isnan(wait) & (
+            (outcome == Outcome.ABANDONED) | (outcome == Outcome.UNANSWERED)
+        )
+        wait = np.where(is_over, end_seconds, wait)
     if wait is not None:
         columns["wait_seconds"] = as_numbers(wait)
     if talk is not None:
@@ -600,6 +656,7 @@ def _build_people(
     for name, cells in batch.read_texts("advisor", "advisor_name").items():
         words = pc.utf8_lower(pc.replace_substring(cells, "_", " "))
         nobody = pc.is_in(words, value_set=pa.array(sorted(_NO_ADVISOR)))
+        nobody = pc.or_(nobody, pc.match_substring_regex(words, r"\bqueue\b"))
         if not context.has("contact_id"):
             batch.reject(find_matches(words, _TOTAL), "footer")
         columns[name] = pc.if_else(nobody, pa.scalar(None, pa.string()), cells)
@@ -674,7 +731,11 @@ def _find_parties(
         is_from_us = way in _FROM_US
         parties = (other, caller) if is_from_us else (caller, other)
         customers.append(None if way == Direction.INTERNAL else _find_outside(*parties))
-        inside = (party for party in reversed(parties) if party and "/" not in party)
+        inside = (
+            party
+            for party in reversed(parties)
+            if party and "/" not in party and party != context.notes.get("service_number")
+        )
         extensions.append(next(filter(is_extension, inside), None))
     return pa.array(customers, pa.string()), pa.array(extensions, pa.string())
 
@@ -732,17 +793,7 @@ def _require_ratings(context: FileContext) -> None:
         and (RATED.search(simplify(evidence.column)) or _SCALE.search(evidence.column))
     ]
     if rated and not any(map(context.has, header_matching.RATINGS)):
-        raise refuse_unread_ratings(rated)
-
-
-def refuse_unread_ratings(columns: list[str]) -> Refusal:
-    return Refusal(
-        "unread_rating",
-        "{columns} may be {meaning}, but is not recognised. Say what it is.",
-        options=tuple(f"--map {name}={text}" for text in columns for name in ("csat", "ignore")),
-        columns=", ".join(columns),
-        meaning=uncapitalise(_("Satisfaction")),
-    )
+        raise refuse_unread("unread_rating", rated, N_("Satisfaction"), ("csat", "ignore"))
 
 
 def _require_rated(context: FileContext) -> None:

@@ -15,7 +15,7 @@ from qa_core.compliance.conditions.evaluators import refuse_emotions
 from qa_core.files.decision import SET_BY_PERSON
 from qa_core.files.header_text import simplify
 from qa_core.files.options import parse_scale
-from qa_core.ingest.columns.column_inference import FileContext, RowBatch
+from qa_core.ingest.columns.column_inference import FileContext, RowBatch, says_best_first
 from qa_core.ingest.columns.header_matching import (
     BESIDE_CONTACT,
     COUNTS,
@@ -84,6 +84,7 @@ _REMARK = re.compile(r"\b(?:[ck]omm?ent|remar[kq]|bemerk|opmerk)")
 _NO_CRITERIA = list_words("no_criteria")
 _OWN_VIEW = re.compile(r"\b(?:auto|self|selbst|zelf) ?(?:e?valua|assess|review|bewert|note)")
 _MAXIMA = list_words("maxima")
+_IN_BRACKETS = re.compile(r"\w \((\d{1,3})\)$")
 _OTHER_EVALUATIONS = list_words("other_evaluations")
 _NUMBER = r"^\d+(?:\.\d+)?$"
 _POSSIBLE = next(item for item in FIELDS if item.name == "possible")
@@ -159,7 +160,8 @@ def decide_columns(context: FileContext) -> None:
     """Decide which form the file has, and the greatest mark of each criterion."""
     refuse_emotions(context.headers)
     context.drop_empty("evaluated_at")
-    _require_counted(context)
+    texts = {context.columns[name].index for name in _TEXTS if context.has(name)}
+    context.require_counted("other_evaluations", _OTHER_EVALUATIONS, texts)
     if context.has("criterion"):
         _decide_long(context)
         return
@@ -235,37 +237,12 @@ def _refuse_taken_off(column: str, *options: str) -> Refusal:
     )
 
 
-def _require_counted(context: FileContext) -> None:
-    """Raise Refusal where a column says that some evaluations are drafts, trials or withdrawn."""
-    if context.options.is_stated:
-        return
-    used = {context.columns[name].index for name in _TEXTS if context.has(name)} | context.ignored
-    for index, text in enumerate(context.headers):
-        if not text or index in used:
-            continue
-        values = context.sample_cells(index).unique().to_pylist()
-        is_flag = simplify(text) in _OTHER_EVALUATIONS
-        words = [
-            value
-            for value in values
-            if simplify(value) in _OTHER_EVALUATIONS or (is_flag and ANSWERS.get(simplify(value)))
-        ]
-        if words and (len(values) > 1 or is_flag):
-            raise Refusal(
-                "other_evaluations",
-                "Rows with {words} in {column} would count like all others. Export the final "
-                "evaluations alone, or leave the column aside if all count.",
-                options=(f"--map ignore={text}",),
-                words=", ".join(words),
-                column=text,
-            )
-
-
 def _decide_criteria(context: FileContext) -> None:
     """Decide which columns are criteria, and their maxima. Raises Refusal for an unclear one."""
     possible = context.notes.setdefault("possible", {})
     without_maximum = []
     maxima = _find_maxima(context)
+    stated = context.options.scales.get(ALL_CRITERIA)
     for name in find_criteria(context):
         evidence, header = context.evidence[name], context.columns[name].header
         is_asked = name in context.options.columns or name in context.options.scales
@@ -290,7 +267,11 @@ def _decide_criteria(context: FileContext) -> None:
             or len(evidence.denominators) == 1
             or {name, header.text} & set(context.options.scales)
         ):
-            possible[name] = _decide_possible(context, name, header.out_of, header.scale)
+            scale = header.scale and (stated or header.scale)
+            is_set = is_asked or stated or context.options.is_stated
+            if scale and not is_set and any(map(says_best_first, context.headers)):
+                raise context.refuse_reversed(ALL_CRITERIA, context.columns[name])
+            possible[name] = _decide_possible(context, name, header.out_of, scale)
         else:
             without_maximum.append(name)
     highest = {name: context.evidence[name].highest for name in without_maximum}
@@ -298,7 +279,6 @@ def _decide_criteria(context: FileContext) -> None:
         _weigh_criteria(context)
         return
     common = max(highest.values())
-    stated = context.options.scales.get(ALL_CRITERIA)
     is_usual = common in _SMALL_SCALES and len(set(highest.values())) == 1
     is_usual &= not any(context.evidence[name].denominators for name in without_maximum)
     stated = stated or (None if is_usual else _find_confirmed(context, highest))
@@ -342,7 +322,9 @@ def _weigh_criteria(context: FileContext) -> None:
 
 
 def _find_maxima(context: FileContext) -> dict[str, float]:
-    """Find the maximum of each criterion in a row that is named so; none without such a row."""
+    """Find the maximum of each criterion in a row that is named so, or in the brackets of all
+    headers where marks come near it: `Greeting (5)`.
+    """
     sample = context.take_sample()
     for name in ("evaluation_id", "contact_id", "advisor"):
         for row in np.flatnonzero(_name_maxima(sample, name)):
@@ -359,7 +341,16 @@ def _find_maxima(context: FileContext) -> dict[str, float]:
                 raise _refuse_weights(label)
             context.notes["maxima"] = name
             return {item: number for item, number in numbers.items() if number > 0}
-    return {}
+    numbers = {
+        item: float(match[1])
+        for item in find_criteria(context)
+        if (match := _IN_BRACKETS.search(context.columns[item].header.text))
+    }
+    marks = {item: context.evidence[item].highest for item in find_criteria(context)}
+    are_reached = all(
+        numbers.get(item, 0) / 2 < mark <= numbers.get(item, 0) for item, mark in marks.items()
+    )
+    return numbers if are_reached else {}
 
 
 def _name_maxima(batch: RowBatch, name: str) -> np.ndarray:

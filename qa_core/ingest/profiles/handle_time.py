@@ -8,9 +8,9 @@ from itertools import combinations
 import numpy as np
 
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_, _, uncapitalise
+from qa_core.base.i18n import N_
 from qa_core.files.header_text import simplify
-from qa_core.ingest.columns.column_inference import FileContext, RowBatch
+from qa_core.ingest.columns.column_inference import FileContext, RowBatch, refuse_unread
 from qa_core.ingest.columns.header_matching import parse_header
 from qa_core.ingest.profiles.outcomes import build_outcome
 from qa_core.ingest.staging.declaration import DURATION_IS_TALK
@@ -30,7 +30,10 @@ UNREAD = {
 }
 """Words in the header of a column that may be that time."""
 _TIME = build_pattern("time")
-_DURATION = r"^(?:\d+(?:[.,]\d+)?|\d{1,4}:\d{2}(?::\d{2})?)$"
+_SPELT = r"(?:\d+ ?(?:h|m|s|min|mn|sec|sek|seg|hrs?|std)\b\.? ?){1,3}"
+_DURATION = rf"^(?:\d+(?:[.,]\d+)?|\d{{1,4}}:\d{{2}}(?::\d{{2}})?|{_SPELT})$"
+_CLEAR = rf"(?i)^(?:0?0:\d{{2}}:\d{{2}}|{_SPELT})$"
+"""Cells that are times for sure, whatever their header says."""
 _REPEATED = re.compile(r" \(\d\)$")
 """Number that the second of two equal headers gets."""
 _AMOUNT = r"^(?:[2-9]|\d{2,})(?:[.,]\d+)?$"
@@ -64,6 +67,8 @@ def decide_times(context: FileContext, batch: RowBatch, wait: np.ndarray | None)
     for name in UNREAD:
         if times.keys().isdisjoint((name, "handle_seconds" if name != "wait_seconds" else name)):
             require_read(context, name, UNREAD[name])
+    if times.keys() <= {"wait_seconds"} and not context.has("ended_at"):
+        require_read(context, "talk_seconds", re.compile(""), cells=_CLEAR)
     wait_header = context.get_header("wait_seconds") if context.has("wait_seconds") else ""
     is_stated = "wait_seconds" in context.options.columns
     if not is_stated and build_pattern("ringing").search(simplify(wait_header)):
@@ -136,7 +141,11 @@ def _require_one_column(context: FileContext, times: Iterable[str]) -> None:
 
 
 def require_read(
-    context: FileContext, name: str, words: re.Pattern[str], fields: tuple[str, ...] = ()
+    context: FileContext,
+    name: str,
+    words: re.Pattern[str],
+    fields: tuple[str, ...] = (),
+    cells: str = _DURATION,
 ) -> None:
     """Raise Refusal where an unread column may be the time of that field. `fields`: what it may
     be among totals, where only clocks and words for a time tell it from counts.
@@ -146,22 +155,15 @@ def require_read(
         text
         for index, text in context.find_unused()
         if words.search(simplify(text))
-        and context.compute_share(index, _DURATION) == 1
+        and context.compute_share(index, cells) == 1
         and ((is_talk and not fields) or _is_time(context, index, text, is_count=bool(fields)))
     ]
     if not unread_columns or (context.profile.signatures and not is_talk):
         return
-    fields = fields or (("talk_seconds", "handle_seconds") if is_talk else (name,))
-    raise Refusal(
-        "unread_time",
-        "{columns} may be {meaning}, but is not recognised. Say what it is.",
-        options=tuple(
-            f"--map {field}={text}" for text in unread_columns for field in (*fields, "ignore")
-        ),
-        columns=", ".join(unread_columns),
-        field=name,
-        meaning=uncapitalise(_("Handle time")) if is_talk else name,
-    )
+    first = "handle_seconds" if words.pattern else "duration"
+    fields = fields or ((name, first) if is_talk else (name,))
+    meaning = N_("Handle time") if is_talk else name
+    raise refuse_unread("unread_time", unread_columns, meaning, (*fields, "ignore"))
 
 
 def _is_time(context: FileContext, index: int, header: str, is_count: bool) -> bool:

@@ -13,7 +13,7 @@ from qa_core.base.i18n import N_
 from qa_core.files.decision import NO_COLUMN, SET_BY_PERSON
 from qa_core.files.options import parse_scale
 from qa_core.ingest.columns import header_matching
-from qa_core.ingest.columns.column_inference import FileContext, RowBatch
+from qa_core.ingest.columns.column_inference import NAME_OR_IGNORE, FileContext, RowBatch
 from qa_core.ingest.columns.durations import DurationEvidence
 from qa_core.ingest.columns.numbers import NumberEvidence
 from qa_core.ingest.columns.timestamps import DAY_MINUTES, find_month, parse_period
@@ -54,7 +54,11 @@ _OF_WEEK = re.compile(r"\b(?:weeks?|semaine|woche|semana|settimana)\b")
 """Header of the days of weeks."""
 _FOOTERS = list_words("footers")
 _TOTAL = re.compile(r"\b(total|totale|sum|somme|cumul\w*|acd|acw)\b", re.IGNORECASE)
-_SECONDS = re.compile(r"(\d{1,4})\s*(?:s|secs?|seconds?|secondes?|sec\.)(?![a-z])", re.IGNORECASE)
+_SECONDS = re.compile(
+    r"(\d{1,4})\s*(?:s|secs?|seconds?|secondes?|sec\.)(?![a-z])|\b[5-9]\d ?/ ?(\d{1,3})\b",
+    re.IGNORECASE,
+)
+"""Seconds in a header: `within 20 s`, also in `80/20`."""
 _WITHIN = re.compile(
     r"\b(ans|answered|answer|handled|acd|acceptable|traites?|repondus?|decroches?|pris|"
     r"prises?)\b.*\b(within|in|under|sous|en|dans|avant|moins)\b",
@@ -139,7 +143,7 @@ def _claim_average(columns: dict[str, Column], index: int, header: str) -> None:
 def find_seconds(header: str) -> int | None:
     """Find the number of seconds in a header: `Service Level (20 Seconds)`."""
     match = _SECONDS.search(header)
-    return int(match[1]) if match else None
+    return int(match[1] or match[2]) if match else None
 
 
 def _decide_sums(context: FileContext) -> None:
@@ -400,6 +404,17 @@ def _decide_counts(context: FileContext) -> None:
             context.readings[name] = replace(
                 context.readings[name], low=0.0, high=1.0, factor=factor
             )
+            is_constant = evidence.lowest == evidence.highest and evidence.total >= MIN_GAPS
+            if is_constant and evidence.lowest * factor not in (0, 1) and context.is_open(name):
+                raise context.refuse(
+                    "constant_rate",
+                    "{column} is the same in all rows, so it may be a target or a threshold. Say "
+                    "what it is.",
+                    name,
+                    "--map ignore={column}",
+                    *(["--map threshold_seconds={column}"] if name == "service_level" else []),
+                    *NAME_OR_IGNORE[:1],
+                )
     for rate, count in (("answer_rate", "answered"), ("abandon_rate", "abandoned")):
         if has(rate) and has(count):
             context.drop_replaced(rate, count)

@@ -52,6 +52,8 @@ MIN_OTHER_HEADERS, MIN_OTHER_WORDS = 2, 0.05
 
 def require_contacts(context: FileContext) -> None:
     """Raise Refusal for a file whose rows are no contacts."""
+    if not any(context.has(name) for name in _CALL_FIELDS):
+        header_matching.require_no_advisors(context.headers, context.columns)
     _refuse_totals(context)
     _refuse_leads(context)
     _refuse_other_records(context)

@@ -10,11 +10,17 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_, _, uncapitalise
+from qa_core.base.i18n import N_
 from qa_core.files.decision import NO_COLUMN, SET_BY_PERSON
 from qa_core.files.header_text import simplify
 from qa_core.ingest.columns import vocabulary
-from qa_core.ingest.columns.column_inference import FLAGS, NOT_SO, FileContext, RowBatch
+from qa_core.ingest.columns.column_inference import (
+    FLAGS,
+    NOT_SO,
+    FileContext,
+    RowBatch,
+    refuse_unread,
+)
 from qa_core.ingest.columns.durations import DurationReading
 from qa_core.ingest.columns.header_matching import parse_header
 from qa_core.ingest.staging.declaration import Column
@@ -43,6 +49,7 @@ _RECEIVED = (Direction.INBOUND, None)
 """Meaning of `incoming` beside `missed`: a contact received, and answered."""
 _OF_THRESHOLD = re.compile(r"\b(?:within|sla?)\b|\d+ ?s(?:ec\w*)?\b", re.IGNORECASE)
 """Header of a flag of the service level: `Answered within 20 s`."""
+_ENDS = {Outcome.ANSWERED, Outcome.ABANDONED}
 _SAY_BOTH = frozenset(("answered", "missed", "direction"))
 """Columns beside the outcome whose words say who was answered and who was not."""
 _FLAG_STEMS = [
@@ -183,7 +190,11 @@ def _add_direction(context: FileContext) -> None:
                     words[simplify(word)] = meaning
     if context.has("outcome") and not context.has("direction"):
         evidence = context.evidence["outcome"]
-        compound = {word: vocabulary.read_compound(word)[0] for word in evidence.seen}
+        compound = {
+            word: vocabulary.read_compound(word)[0]
+            for word in evidence.seen
+            if simplify(word) != "callback"  # to be made, as how a contact ended
+        }
         if any(compound.values()) and context.profile.get_field("direction"):
             context.columns["direction"] = replace(
                 context.columns["outcome"], field=context.profile.get_field("direction")
@@ -290,11 +301,13 @@ def _require_read(context: FileContext, is_open: bool) -> int | None:
         }
         plain = {known[word][1] for word in known if vocabulary.is_plain_outcome(word)}
         is_answered = Outcome.ANSWERED in plain or _RECEIVED in known.values()
-        if is_answered and plain - {Outcome.ANSWERED} and len(known) == len(evidence.seen):
+        is_known = len(known) == len(evidence.seen)
+        says_both = is_known and {outcome for _direction, outcome in known.values()} >= _ENDS
+        if is_answered and plain - {Outcome.ANSWERED} and is_known:
             adopted.append(index)
         elif not (is_open or is_flag):
             continue
-        elif plain or (is_named and (len(evidence.seen) > 1 or evidence.is_ticked)):
+        elif plain or says_both or (is_named and (len(evidence.seen) > 1 or evidence.is_ticked)):
             asked.append((index, evidence))
     if len(adopted) == 1 and not asked and not context.has("outcome"):
         return adopted[0]
@@ -306,19 +319,12 @@ def _require_read(context: FileContext, is_open: bool) -> int | None:
             evidence.is_ticked or evidence.words <= set(vocabulary.ANSWERS)
             for _at, evidence in asked
         )
-        raise Refusal(
-            "unread_outcome",
-            "{columns} may be {meaning}, but is not recognised. Say what it is.",
-            options=tuple(
-                f"--map {field_name}={name}"
-                for name in names
-                for field_name in (*(() if is_flag else ("outcome",)), *FLAGS, "ignore")
-                if not context.has(field_name) or (is_open and field_name == "outcome")
-            ),
-            column=", ".join(names),
-            columns=f"{', '.join(names)} ({asked[0][1].show()})",
-            meaning=uncapitalise(_("Outcome")),
-        )
+        fields = [
+            name
+            for name in (*(() if is_flag else ("outcome",)), *FLAGS, "ignore")
+            if not context.has(name) or (is_open and name == "outcome")
+        ]
+        raise refuse_unread("unread_outcome", names, N_("Outcome"), fields, asked[0][1].show())
     return None
 
 

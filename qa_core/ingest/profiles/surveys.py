@@ -11,10 +11,10 @@ from qa_core.base.i18n import N_
 from qa_core.base.masking import mask_contact_details
 from qa_core.files.decision import NO_COLUMN
 from qa_core.files.header_text import simplify
-from qa_core.ingest.columns.column_inference import FileContext, RowBatch
+from qa_core.ingest.columns.column_inference import FileContext, RowBatch, refuse_unread
 from qa_core.ingest.columns.header_matching import RATINGS, parse_header, refuse_missing_column
 from qa_core.ingest.columns.vocabulary import ANSWERS
-from qa_core.ingest.profiles.contacts import IS_RATING, RATED, build_marks, refuse_unread_ratings
+from qa_core.ingest.profiles.contacts import IS_RATING, RATED, build_marks
 from qa_core.ingest.profiles.starts import build_moment, decide_zone
 from qa_core.ingest.staging.arrays import as_moments, as_numbers, as_words, is_among, to_numpy
 from qa_core.ingest.staging.declaration import Column, Profile, build_fields
@@ -166,7 +166,7 @@ def _require_ratings(context: FileContext) -> None:
     has_any = any(map(context.has, RATINGS))
     has_marks = any(map(IS_RATING.fullmatch, (word for item in marked for word in item.seen)))
     if rated and not context.has("csat") and (has_any or not has_marks):
-        raise refuse_unread_ratings(rated)
+        raise refuse_unread("unread_rating", rated, N_("Satisfaction"), ("csat", "ignore"))
     if has_marks and not has_any:
         raise refuse_missing_column("missing_column", "surveys", context.headers, *RATINGS)
 
