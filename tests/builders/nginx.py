@@ -48,7 +48,12 @@ class Proxy:
 
     @property
     def tls(self) -> ssl.SSLContext:
-        return ssl.create_default_context(cafile=self.folder / "fullchain.pem")
+        """TLS 1.2: after the handshake of 1.3 comes a ticket. One thread of a visitor reads it
+        while another writes, which OpenSSL bears only with the locks of newer Pythons.
+        """
+        context = ssl.create_default_context(cafile=self.folder / "fullchain.pem")
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        return context
 
 
 def find() -> str | None:
