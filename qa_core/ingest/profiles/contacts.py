@@ -470,14 +470,15 @@ def _require_read_texts(context: FileContext) -> None:
 
 def _may_be_advisor(context: FileContext, index: int) -> bool:
     """Return whether a few names of persons recur in a column, or what else its header says
-    that an advisor has.
+    that an advisor has. Values that share a word (`Above SLA`, `Below SLA`) are labels.
     """
     cells = context.sample_cells(index)
     few = cells.unique()
     if not 1 < len(few) <= len(cells) / MIN_RECURRING:
         return False
     words = {*map(simplify, few.to_pylist())}
-    if words & {*YES_NO, *OUTCOMES, *DIRECTIONS, *CHANNELS}:
+    is_label = bool(set.intersection(*(set(text.split()) for text in words)))
+    if is_label or words & {*YES_NO, *OUTCOMES, *DIRECTIONS, *CHANNELS}:
         return False
     pattern = _OF_ADVISOR if _ADVISOR.search(simplify(context.headers[index])) else _PERSON
     return context.compute_share(index, pattern) > MIN_KNOWN_WAYS
