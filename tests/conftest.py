@@ -92,6 +92,14 @@ class ByFile(LoadFileScheduling):
             return "source"
         return nodeid if SHARED_OUT.match(nodeid) else super()._split_scope(nodeid)
 
+    def _reschedule(self, node: Any) -> None:
+        """Give a process that replaces a crashed one two tests to begin with: each runs a test
+        once it knows the next, and would wait for ever with one alone.
+        """
+        super()._reschedule(node)
+        if not node.shutting_down and self._pending_of(self.assigned_work[node]) < 2:
+            self._reschedule(node)
+
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile | None:
