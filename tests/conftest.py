@@ -213,6 +213,7 @@ def centre(
     """
     for name in ENVIRONMENT:
         monkeypatch.delenv(name, raising=False)
+    environment._read_shift.cache_clear()  # a moved clock starts anew, not at another test's
     monkeypatch.setenv("QA_HOME", str(tmp_path))
     if not postgresql.IS_ON:
         shutil.copy(request.getfixturevalue("empty_records"), tmp_path)
