@@ -38,12 +38,12 @@ def list_plans() -> Output:
 
     plans = sampling.find_plans(Viewer.SYSTEM)
     yield [plan.as_json() for plan in plans]
-    closed = _("(closed)")
+    closed = _("closed")
     for plan in plans:
         yield _(
             "{name}: {purpose}, {first} – {last}, {n} per advisor; drawn {drawn}, done "
             "{done}, overdue {overdue}, missing {short}",
-            name=f"{plan.name} {closed}" if plan.is_closed else plan.name,
+            name=f"{plan.name} ({closed})" if plan.is_closed else plan.name,
             purpose=plan.purpose,
             first=plan.starts_on.isoformat(),
             last=plan.ends_on.isoformat(),
