@@ -207,7 +207,7 @@ def describe_file(
     for kpi in kpis:
         yield [_(kpi.title), _(kpi.meaning), _(kpi.formula)]
     for entry in dict.fromkeys(
-        entry for kpi in kpis for entry in query.find_settings(kpi, where.period, overrides)
+        entry for kpi in kpis for entry in query.find_settings(viewer, kpi, where.period, overrides)
     ):
         if entry.name not in overrides:
             yield [

@@ -123,12 +123,15 @@ def find_settings_history(session: Session) -> tuple[tuple[date | None, Settings
     """Find the dated history as (first day, settings from then on), oldest first; the
     first entry's day is None.
     """
-    return store.remember(session, "settings", _read_settings_history)
+    return store.remember(session, "settings", read_settings_history)
 
 
-def _read_settings_history(session: Session) -> tuple[tuple[date | None, Settings], ...]:
+def read_settings_history(
+    session: Session, until: datetime | None = None
+) -> tuple[tuple[date | None, Settings], ...]:
+    """Read the dated history; `until`: as it was entered at that moment."""
     rows = session.execute(sa.select(SettingValue).order_by(SettingValue.id)).scalars().all()
-    rows = [row for row in rows if row.name in BY_NAME]
+    rows = [row for row in rows if row.name in BY_NAME and (until is None or row.set_at <= until)]
     days = sorted({row.valid_from for row in rows if row.valid_from is not None})
     pieces = []
     for day in [None, *days]:

@@ -113,7 +113,7 @@ def inform(
     everybody: bool = flag("Every advisor without a notice.", name="--all"),
 ) -> Lines:
     """Record that advisors were informed of recording and listening; only their
-    contacts are drawn.
+    contacts are drawn. A new day corrects the one before.
     """
     from qa_core.compliance.conditions import notices
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -381,6 +381,12 @@ def test_the_officer_opens_the_centre_on_the_page(
         (item.username, item.given_by, item.holds) for item in accreditations.find_all(SYSTEM)
     ] == [("eve", "dora", True)]
     assert all(notice.informed_on == environment.today() for notice in notices.find_all(SYSTEM))
+    wrong, right = date(2026, 1, 5), date(2026, 2, 5)
+    notices.inform(SYSTEM, ["A1"], wrong)
+    app.run().multiselect(key="inform_who").set_value(["A1"])
+    app.date_input(key="inform_on").set_value(right)
+    next(button for button in app.button if button.form_id == "inform").click().run()
+    assert {one.advisor_id: one.informed_on for one in notices.find_all(SYSTEM)}["A1"] == right
     number = accreditations.find_all(SYSTEM)[0].id
     app.selectbox(key="end_accreditation_accreditation_id").set_value(number)
     next(button for button in app.button if button.form_id == "end_accreditation").click().run()

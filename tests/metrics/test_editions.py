@@ -19,6 +19,7 @@ from builders.published import EXECUTIVE, MAY, land_all, land_two_queues, of_que
 from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
+from qa_core.centre import settings
 from qa_core.cli.app import run
 from qa_core.metrics import query
 from qa_core.metrics.kpi import editions, publication
@@ -74,6 +75,23 @@ def test_a_correction_is_published_where_enough_contacts_of_enough_advisors_came
     assert editions.find_differences(Viewer.SYSTEM) == differs
     assert editions.find_differences(EXECUTIVE) == []
     assert editions.publish_due() == []
+
+
+def test_a_published_month_is_told_with_the_settings_that_it_was_published_with(
+    start_from: Callable[..., None],
+) -> None:
+    start_from(land_two_queues)
+    with store.writing() as session:
+        settings.set_value(session, Viewer.SYSTEM, "service_level_seconds", "60")
+    told = {
+        viewer.username: [
+            entry.value
+            for entry in query.explain(viewer, "service_level", MAY).settings
+            if entry.name == "service_level_seconds"
+        ]
+        for viewer in (EXECUTIVE, Viewer.SYSTEM)
+    }
+    assert told == {EXECUTIVE.username: [20], Viewer.SYSTEM.username: [60]}
 
 
 def test_a_correction_gives_nobody_away_beside_any_edition_before_it(

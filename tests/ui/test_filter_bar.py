@@ -1,5 +1,5 @@
 """The row of filters: an address means the same to every reader, whatever their
-language or role; what it says that is unknown is passed over.
+language or role; what it says that is unknown is passed over, and a filter is named then.
 """
 
 from __future__ import annotations
@@ -64,13 +64,16 @@ def test_a_month_is_a_period_by_its_name(open_overview: Callable[..., AppTest]) 
     assert received(open_overview("max", period="2026-09")) == "2"
 
 
-def test_what_is_usual_goes_without_saying_and_what_is_unknown_is_passed_over(
+def test_what_is_usual_goes_without_saying_and_a_filter_that_is_passed_over_is_named(
     open_overview: Callable[..., AppTest],
 ) -> None:
-    app = open_overview("max", period="fortnight", queue="Nowhere", compare="never")
+    app = open_overview("max", period="fortnight", queue="Nowhere", team="Sud", compare="never")
 
     assert received(app) == "2"
     assert not dict(app.query_params)
+    assert [info.value.replace("\\", "") for info in app.info] == [
+        "Not filtered by Nowhere and Sud: you see no such contacts."
+    ]
 
 
 def test_choosing_a_filter_changes_the_address_and_clearing_takes_it_away(

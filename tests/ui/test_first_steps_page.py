@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from builders.centres import contact, land
 from builders.import_files import bring
 from builders.listening_centre import accredit, accredit_evaluators, open_gates
 from streamlit.testing.v1 import AppTest
@@ -92,6 +93,18 @@ def test_an_empty_centre_leads_step_by_step_to_the_first_figure(
     tiles = {tile.label: tile.value for tile in open_app("mona", "overview").metric}
     assert tiles["Contacts received"] == "320"
     assert tiles["Answer rate"].startswith("89.1")
+
+    # Two spellings of a queue keep Names open, but the page out of the menu.
+    land(
+        [
+            contact("2026-01-05 09:00", queue=queue)
+            for queue in ("Billing and refunds", "Billing & refunds")
+        ],
+        "similar",
+    )
+    app = open_app("root", "first_steps")
+    assert ":material/radio_button_unchecked: **5. Names**" in read_texts(app)
+    assert not app.success and menu.find_first(ADMIN).key == "imports"
 
 
 def test_sample_files_are_imported_without_a_question_and_leave_nothing_but_who_was_informed(

@@ -20,7 +20,7 @@ from qa_core.storage.records.store import Session
 
 @dataclass(frozen=True)
 class Notice:
-    """An advisor and the day they were first informed; None: not yet."""
+    """An advisor and the day they were informed; None: not yet."""
 
     advisor_id: str
     name: str
@@ -60,18 +60,20 @@ def find_all(viewer: Viewer) -> list[Notice]:
 
 
 def find_information_days(session: Session, until: datetime | None = None) -> dict[str, date]:
-    """Map each advisor id to the day they were first informed, under any of their merged ids;
-    `until`: by the notices entered until then.
+    """Map each advisor id to the day they were informed: the one entered last, which corrects
+    those before, and the first of merged ids; `until`: by the notices entered until then.
     """
     kept_ids = name_merges.find_kept_names(session)["advisor"]
     first: dict[str, date] = {}
     entered = [AdvisorNotice.entered_at <= until] if until else []
     every_notice = Unscoped(
-        sa.select(AdvisorNotice.advisor_id, AdvisorNotice.informed_on).where(*entered),
+        sa.select(AdvisorNotice.advisor_id, AdvisorNotice.informed_on)
+        .where(*entered)
+        .order_by(AdvisorNotice.id),
         "Only informed advisors may be listened to. Only the day of the notice is read.",
     )
-    for advisor_id, day in session.execute(every_notice):
-        advisor_id = kept_ids.get(advisor_id, advisor_id)
+    for stored_id, day in dict(map(tuple, session.execute(every_notice))).items():
+        advisor_id = kept_ids.get(stored_id, stored_id)
         first[advisor_id] = min(day, first.get(advisor_id, day))
     return first
 

@@ -18,7 +18,7 @@ from qa_core.metrics.kpi import calibration_metrics, populations, publication, s
 from qa_core.metrics.kpi.freshness import find_freshness
 from qa_core.metrics.kpi.measure import beside_the_lake, build_query, find_rows, vary
 from qa_core.metrics.kpi.result_rows import Row
-from qa_core.metrics.kpi.statements import MetricQuery
+from qa_core.metrics.kpi.statements import MetricQuery, SettingsHistory
 from qa_core.metrics.kpis import (
     ADVISOR_MEANS,
     CALLERS,
@@ -27,12 +27,14 @@ from qa_core.metrics.kpis import (
     SELLING,
     FactTable,
     Kpi,
+    periods,
 )
 from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.storage import engine
 from qa_core.storage.facts.guard import Scoped
 from qa_core.storage.facts.schema import CONTACTS
 from qa_core.storage.records import store
+from qa_core.storage.records.editions import Edition
 from qa_core.storage.records.imports import ImportBatch
 
 VARIANTS: Mapping[str, tuple[str, tuple[Any, ...]]] = {
@@ -177,7 +179,7 @@ def explain(
     if is_hidden:
         where = publication.close_period(where)
     setting, values = (None, ()) if is_hidden else VARIANTS.get(declaration.key, (None, ()))
-    in_force = find_settings(declaration, where.period, overrides or {})
+    in_force = find_settings(viewer, declaration, where.period, overrides or {})
     now = [entry.value for entry in in_force if entry.name == setting]
     values = tuple(sorted({*values, *now})) if setting and isinstance(values[0], int) else values
     variants = [
@@ -340,10 +342,15 @@ def _place(question: MetricQuery, kpi: Kpi, columns: Any) -> sa.ColumnElement[in
     return sa.case(*(tests or [(sa.true(), last)]), else_=last)
 
 
-def find_settings(kpi: Kpi, period: Period, overrides: Mapping[str, str]) -> tuple[InForce, ...]:
-    """Find the settings that change a KPI, as they follow each other in the period."""
+def find_settings(
+    viewer: Viewer, kpi: Kpi, period: Period, overrides: Mapping[str, str]
+) -> tuple[InForce, ...]:
+    """Find the settings that change a KPI, as they follow each other in the period; of
+    published months, those that they were published with.
+    """
     with store.reading() as session:
-        pieces = settings.find_settings_history(session)
+        pieces = _find_published_settings(session, period) if viewer.needs_suppression else ()
+        pieces = pieces or settings.find_settings_history(session)
     entries = []
     for name in kpi.settings:
         if name in overrides:
@@ -352,6 +359,19 @@ def find_settings(kpi: Kpi, period: Period, overrides: Mapping[str, str]) -> tup
         runs = statements.pieces_within(statements.changes_of(pieces, (name,)), period)
         entries += [InForce(name, getattr(values, name), first_day) for first_day, values in runs]
     return tuple(entries)
+
+
+def _find_published_settings(session: store.Session, period: Period) -> SettingsHistory:
+    pieces: list[tuple[date | None, settings.Settings]] = []
+    moments = sa.select(Edition.month, sa.func.max(Edition.published_at)).group_by(Edition.month)
+    for month, published_at in session.execute(moments.order_by(Edition.month)):
+        days = periods.period_of("month", month)
+        if period.meets(days.first_day, days.last_day):
+            history = settings.read_settings_history(session, published_at)
+            for first_day, values in statements.pieces_within(history, days):
+                is_later = pieces and (first_day is None or first_day < days.first_day)
+                pieces.append((days.first_day if is_later else first_day, values))
+    return tuple(pieces)
 
 
 def _find_sources(

@@ -2,7 +2,7 @@
 the viewer's scope.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -106,6 +106,12 @@ def show(viewer: Viewer, page_key: str) -> None:
         and (dimension != "handled_by" or query.count_machine_contacts())
     ]
     _take_address(page_key, dimensions)
+    asked = {
+        name: st.session_state.get(name) or []
+        if name in dimensions
+        else st.query_params.get_all(name)
+        for name in page.filters
+    }
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="filter_bar"):
         period = _ask_period(viewer, page, first_day, last_day)
         compare_with = _ask_comparison() if page.has_comparison else "none"
@@ -117,6 +123,7 @@ def show(viewer: Viewer, page_key: str) -> None:
         if any(values.values()):
             symbol, text = "filter_alt_off", _("Remove the filters")
             layout.show_quiet_button(symbol, _("Clear"), "clear_filters", clear, help=text)
+    _tell_left_out(asked)
     url_state.write(page_key, describe(page_key))
     compare = periods.build_comparison(compare_with, period)
     where = Filters.of(period, values)
@@ -382,6 +389,22 @@ def _ask_values(
                 **widget,
             )
     return tuple(None if key == _MISSING else key for key in selected)
+
+
+def _tell_left_out(asked: Mapping[str, Sequence[str]]) -> None:
+    """Name the values of a link that the viewer cannot filter by: without them the figures
+    are of more than the link says.
+    """
+    left_out = [
+        formatting.name(dimension, None if key == _MISSING else key)
+        for dimension, keys in asked.items()
+        for key in keys
+        if key not in (st.session_state.get(dimension) or ())
+    ]
+    if left_out:
+        names = formatting.listing(left_out)
+        text = _("Not filtered by {names}: you see no such contacts.", names=names)
+        st.info(escape(text), icon=":material/filter_alt_off:")
 
 
 def _keep_one(dimension: str, before: tuple[str, ...]) -> None:

@@ -27,14 +27,16 @@ def show(viewer: Viewer) -> None:
     """Show all steps, the next one marked, and the sample files."""
     imports.forget_outcome()
     set_up = find_set_up(viewer)
-    done = sum(map(set_up.is_done, Step))
-    if set_up.next_step is None:
+    done = {step for step in Step if set_up.is_done(step)}
+    if _count_pairs(viewer):  # Names never hold a step open: each import brings some.
+        done.discard(Step.NAMES)
+    if len(done) == len(Step):
         text = _("All steps are done. This page is no longer in the menu.")
         st.success(text, icon=":material/check_circle:")
     else:
-        st.progress(done / len(Step), _("{n} of {all}", n=done, all=len(Step)))
+        st.progress(len(done) / len(Step), _("{n} of {all}", n=len(done), all=len(Step)))
     for number, step in enumerate(Step, 1):
-        _show_step(viewer, set_up, step, number)
+        _show_step(viewer, set_up, step, number, step in done)
     if viewer.can(Permission.MANAGE_IMPORTS):
         imports.show_waiting(viewer)
     _show_samples()
@@ -51,10 +53,10 @@ def show_way_back(viewer: Viewer, entry: menu.MenuPage) -> None:
         menu.show_page_link(page.key, _("Back to the first steps"), "arrow_back")
 
 
-def _show_step(viewer: Viewer, set_up: SetUp, step: Step, number: int) -> None:
+def _show_step(viewer: Viewer, set_up: SetUp, step: Step, number: int, is_done: bool) -> None:
     title, page = STEPS[step]["title"], STEPS[step].get("page")
     reason = STEPS[step].get("reason") or menu.find_page(page).about
-    is_done, is_next = set_up.is_done(step), step == set_up.next_step
+    is_next = step == set_up.next_step
     icon = ":green[:material/check_circle:]" if is_done else ":material/radio_button_unchecked:"
     next_title = _("Next")
     mark = f" :blue-badge[{next_title}]" if is_next else ""
@@ -131,8 +133,12 @@ def _describe_hours(set_up: SetUp) -> str:
     return " ".join(texts)
 
 
+def _count_pairs(viewer: Viewer) -> int:
+    return sum(len(cached.find_suggestions(viewer, kind)) for kind in KIND_TITLES)
+
+
 def _describe_names(viewer: Viewer) -> str:
-    pairs = sum(len(cached.find_suggestions(viewer, kind)) for kind in KIND_TITLES)
+    pairs = _count_pairs(viewer)
     if not pairs:
         return _("There are no similar names.")
     return ngettext("{n} pair of names looks similar.", "{n} pairs of names look similar.", pairs)

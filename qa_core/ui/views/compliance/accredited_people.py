@@ -52,7 +52,7 @@ def show_notices(viewer: Viewer) -> None:
     """Show which advisors were informed, and enter the day for others."""
     st.subheader(_("Advisors informed"), anchor=False)
     entries = notices.find_all(viewer)
-    waiting = {notice.advisor_id: notice.name for notice in entries if notice.informed_on is None}
+    waiting = [notice.advisor_id for notice in entries if notice.informed_on is None]
     text = ngettext(
         "{count} of {n} advisor is informed.",
         "{count} of {n} advisors are informed.",
@@ -70,8 +70,8 @@ def show_notices(viewer: Viewer) -> None:
         )
         tables.show(entries, columns, "notices", height=300)
     with right:
-        if waiting and viewer.can(Permission.MANAGE_COMPLIANCE):
-            _ask_notices(waiting)
+        if entries and viewer.can(Permission.MANAGE_COMPLIANCE):
+            _ask_notices({notice.advisor_id: notice.name for notice in entries}, waiting)
 
 
 def _name(item: accreditations.AccreditationEntry) -> str:
@@ -138,19 +138,19 @@ def _ask_end(holding: Sequence[accreditations.AccreditationEntry]) -> None:
         act_form.show("end_accreditation", N_("End now"), [field], accreditations.end)
 
 
-def _ask_notices(waiting: Mapping[str, str]) -> None:
+def _ask_notices(names: Mapping[str, str], waiting: list[str]) -> None:
     with st.form("inform", border=True):
-        chosen = layout.select_many(st, _("Informed"), waiting, "inform_who")
+        chosen = layout.select_many(st, _("Informed"), names, "inform_who")
         text = ngettext(
             "the {n} advisor who is not informed yet",
             "all {n} advisors who are not informed yet",
             len(waiting),
         )
-        everybody = st.checkbox(text, key="inform_all")
+        everybody = bool(waiting) and st.checkbox(text, key="inform_all")
         today = environment.today()
         day = layout.ask_day(st, _("Informed on"), today, "inform_on", max_value=today)
         sent = st.form_submit_button(_("Save"), type="primary")
-    advisors = list(waiting) if everybody else chosen
+    advisors = waiting if everybody else chosen
     if sent and (not advisors or day is None):
         st.warning(_(actions.INCOMPLETE))
     elif sent:

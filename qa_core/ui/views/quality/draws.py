@@ -57,7 +57,7 @@ def show(viewer: Viewer, plans: Sequence[PlanState]) -> None:
                 "{n} contacts are drawn and assigned.",
                 len(result.drawn),
             )
-            actions.finish(text)
+            actions.finish(text if result.drawn else "")
     for position, stored in enumerate(sampling.find_draws(viewer, name)):
         _show_stored(stored, is_newest=position == 0)
 

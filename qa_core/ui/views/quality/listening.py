@@ -91,10 +91,10 @@ def _show_plans(
                 if plan.is_closed or plan.purpose == "targeted":
                     continue
                 with layout.row():
-                    title, look = (_("Draws"), "tertiary") if plan.draws else (_("Draw"), "primary")
                     key, draw = f"draw_{plan.id}", {SECTION: "draw", draws.PLAN: plan.name}
                     act = (st.session_state.update, draw)
-                    layout.show_button("casino", title, key, *act, type=look)
+                    look = "tertiary" if plan.draws else "primary"
+                    layout.show_button("casino", _("Draw"), key, *act, type=look)
                     key = f"close_{plan.id}"
                     layout.show_quiet_button("lock", _("Close"), key, _close, plan.name)
 
