@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from builders.centres import add_people, contact, land, land_spend
+from builders.centres import add_people, contact, evaluation, land, land_spend
 from builders.forked_python import forked_python
 from builders.long_seeds import leave_to_long
 from builders.published import EXECUTIVE, MAY, land_all, land_two_queues, of_queue, shown
@@ -75,6 +75,25 @@ def test_a_correction_is_published_where_enough_contacts_of_enough_advisors_came
     assert editions.find_differences(Viewer.SYSTEM) == differs
     assert editions.find_differences(EXECUTIVE) == []
     assert editions.publish_due() == []
+
+
+@pytest.mark.parametrize(
+    "evaluations, days_ago, is_corrected", [(12, 9, True), (9, 9, False), (12, 1, False)]
+)
+def test_evaluations_that_came_after_a_month_was_published_reach_executives_once_settled(
+    start_from: Callable[..., None], evaluations: int, days_ago: int, is_corrected: bool
+) -> None:
+    start_from(land_two_queues)
+    add_people({f"a{number}": f"Advisor {number}" for number in range(8)}, {"blue": None})
+    rows = [{**row, "contact_id": f"c{n}"} for n, row in enumerate(of_queue("a", 8, 20))]
+    rows = sorted(rows, key=lambda row: row["local_start"])[:evaluations]  # of all eight
+    made_at = now() - timedelta(days=days_ago)
+    with store.writing() as session:
+        session.add_all(evaluation(row, 60.0, evaluated_at=made_at) for row in rows)
+    assert editions.publish_due() == (["2026-05"] if is_corrected else [])
+    scores = query.measure(EXECUTIVE, ("evaluation_score",), (), MAY)
+    assert scores["n"].iloc[0] == (12 if is_corrected else 0)
+    assert received() == 320 and editions.publish_due() == []
 
 
 def test_a_published_month_is_told_with_the_settings_that_it_was_published_with(

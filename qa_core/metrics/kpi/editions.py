@@ -9,7 +9,7 @@ import hashlib
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -24,9 +24,15 @@ from qa_core.access.roles import (
     Role,
     Viewer,
 )
-from qa_core.base import memory
+from qa_core.base import environment, memory
 from qa_core.base.errors import Refusal, build_malformed
-from qa_core.metrics.kpi import closed_months, edition_schedule, published_tables
+from qa_core.centre import settings
+from qa_core.metrics.kpi import (
+    closed_months,
+    edition_schedule,
+    evaluation_table,
+    published_tables,
+)
 from qa_core.metrics.kpi.edition_schedule import Scheduled
 from qa_core.metrics.kpi.measure import collect, find_costs, measure
 from qa_core.metrics.kpi.metric_query import build_query
@@ -270,14 +276,35 @@ def _read_tables(session: Session, edition: Edition, content: EditionContent) ->
 
 def _find_state(month: str) -> str:
     """Compute digests of what an edition of the month is made from, as far as it is known
-    without reading it: of its files, and of what is declared, unless the month is closed.
+    without reading it: of its files, and, unless the month is closed, of its evaluations and
+    of what is declared.
     """
     lineages = [lake.find_lineage(name, month) for name in LAKE_TABLES]
     files = hashlib.sha256(repr(lineages).encode()).hexdigest()
     if closed_months.is_closed(month):
         return files
     declared = [(kpi.key, kpi.dimensions) for kpi in KPIS]
-    return f"{files}-{hashlib.sha256(repr((declared, DIMENSIONS)).encode()).hexdigest()}"
+    besides = repr((declared, DIMENSIONS, _count_evaluations(month)))
+    return f"{files}-{hashlib.sha256(besides.encode()).hexdigest()}"
+
+
+def _count_evaluations(month: str) -> tuple[int, int, float]:
+    """Count the evaluations of a month, their versions and points. Those of the last days are
+    left out until they have settled, as the month has.
+    """
+    days = periods.period_of("month", month)
+    with store.reading() as session:
+        settled = environment.now() - timedelta(days=settings.current(session).edition_days)
+        counts = sa.select(
+            sa.func.count(), sa.func.sum(Evaluation.version), sa.func.sum(Evaluation.score)
+        ).where(
+            *evaluation_table.COUNTED,
+            Evaluation.local_day.between(days.first_day, days.last_day),
+            sa.func.coalesce(Evaluation.submitted_at, Evaluation.evaluated_at) <= settled,
+        )
+        statement = Unscoped(counts, "Whether a month has changed; no figure of it is shown.")
+        count, versions, points = session.execute(statement).one()
+    return count, versions or 0, round(points or 0, 3)
 
 
 def make_content(month: str, salt: str) -> EditionContent:
@@ -437,7 +464,8 @@ def _may_correct(edition: Edition, before: Mapping[str, Cells], content: Edition
     """Return whether somebody who has the edition, and is given this content too, finds out
     about few people: the same cells are shown and hidden, and in each, and in what is left
     of one beside those in it, nothing changed, or enough contacts of enough advisors came or
-    went. Then the audits of one edition hold for all of them.
+    went. Then the audits of one edition hold for all of them. Of a KPI without any row so
+    far, somebody knows nothing yet.
     """
     if not edition.evidence:
         return False
@@ -450,7 +478,15 @@ def _may_correct(edition: Edition, before: Mapping[str, Cells], content: Edition
         }
         for tables in (before, content.cells)
     )
-    of_old = {kpi for _dimension, _value, kpi in known}
+    kpis = {kpi for _dimension, _value, kpi in known}
+    of_none = {kpi for kpi in kpis if known.get(("", None, kpi)) == {}}
+    if any(new.get(("", None, kpi)) is None for kpi in of_none):
+        return False  # a few rows of what there was none of: more may come
+    shown = {
+        kpi for cells in (known, new) for (_, _, kpi), sums in cells.items() if sums is not None
+    }
+    of_old = (kpis & shown) - of_none
+    known = {place: sums for place, sums in known.items() if place[2] in of_old}
     if {place: sums is None for place, sums in known.items()} != {
         place: sums is None for place, sums in new.items() if place[2] in of_old
     }:

@@ -49,7 +49,7 @@ class _CachedTable:
 
 _lock = threading.Lock()
 _tables: dict[str, _CachedTable] = {}
-_CONDITIONS = (Evaluation.state == "published", Evaluation.kind == SCORED)
+COUNTED = (Evaluation.state == "published", Evaluation.kind == SCORED)
 _OF_EVALUATION = (
     "evaluation_id", "source_system", "contact_id", "advisor_id", "team", "local_start",
     "evaluator", "grid", "score", "outcome",
@@ -81,7 +81,7 @@ def change_counter(
         sa.func.max(Evaluation.changed_at),
         sa.func.sum(Evaluation.id),
     )
-    return tuple(_execute(session, counts.where(*_CONDITIONS, *conditions)).one())
+    return tuple(_execute(session, counts.where(*COUNTED, *conditions)).one())
 
 
 def beside(first_month: str | None = None, **_last: str | None) -> dict[str, pa.Table]:
@@ -165,7 +165,7 @@ def _read(
     conditions: Iterable[sa.ColumnElement[bool]],
 ) -> Iterator[pa.Table]:
     """Yield the evaluations that fulfil conditions with their answers, piece by piece."""
-    statement = sa.select(*_COLUMNS).where(*_CONDITIONS, *conditions).order_by(Evaluation.id)
+    statement = sa.select(*_COLUMNS).where(*COUNTED, *conditions).order_by(Evaluation.id)
     # Of the table, not of the class, whose rows would take as long again.
     answer = EvaluationAnswer.__table__.c
     answers = sa.select(
