@@ -126,7 +126,9 @@ class Interpreter:
         for text in dict.fromkeys((question.answer, *question.options)):
             if text is None or len(answers) == MAX_ANSWERS:
                 continue
-            code = question.refusal.code if text.startswith("--map ignore=") else ""
+            is_one_of_several = ", " in str(question.refusal.params.get("column"))
+            is_one_of_several &= text.startswith("--map ignore=")
+            code = question.refusal.code if is_one_of_several else ""
             is_possible, effect = self.find_effect(base.with_answer(_fill(text)), code)
             if not is_possible and (answers or not is_provisional):
                 continue
