@@ -88,7 +88,7 @@ _PHONE = r"^\+?[\d\s().-]{8,}$"
 _FIRST_NAME = build_pattern("first_name")
 _ADVISOR, _CHANNEL = build_pattern("advisor"), build_pattern("channel")
 _NO_PERSON = build_pattern("no_person")
-"""Header of places, products and subjects, whose names look like those of persons."""
+"""Header of places, products and subjects, whose names look like the name of a person."""
 _PERSON = r"^\p{Lu}[\pL'’-]+(?:,? \p{Lu}[\pL'’-]*\.?){1,2}$"
 _OF_ADVISOR = r"^(?:\pL[\pL\d .,'’@_-]*|\d{3,6})$"
 """A name of a person, and what names an advisor: also a login, a number."""
