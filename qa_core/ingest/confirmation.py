@@ -10,7 +10,7 @@ from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_, _
 from qa_core.files.header_text import simplify
 from qa_core.files.options import ImportOptions
-from qa_core.ingest.columns.column_inference import DECLARED_WORDS
+from qa_core.ingest.columns.column_inference import DECLARED_WORDS, READ_AS_DURATION
 from qa_core.ingest.load import layouts, reused_ids
 from qa_core.ingest.matching import machines
 from qa_core.ingest.profiles.evaluations import ALL_CRITERIA
@@ -89,6 +89,8 @@ class Confirmation:
         rated = {*(scales := staged.settled.get("scales", {})), *map(staged.mapping.get, scales)}
         rated |= {"nps"} if given.scales.get("nps") == "0-10" else set()  # on no other
         rated |= columns if staged.kind == "evaluations" else set()
+        if not self._interpreter.options.columns.keys().isdisjoint(READ_AS_DURATION):
+            columns.add("duration")
         pairs = [("unit", name) for name in given.units if name not in columns]
         pairs += [("scale", name) for name in given.scales if name not in rated]
         pairs.append(("purpose", given.purpose if staged.kind != "recordings" else None))

@@ -126,7 +126,10 @@ class Interpreter:
         for text in dict.fromkeys((question.answer, *question.options)):
             if text is None or len(answers) == MAX_ANSWERS:
                 continue
-            is_possible, effect = self.find_effect(base.with_answer(_fill(text)))
+            is_one_of_several = ", " in str(question.refusal.params.get("column"))
+            is_one_of_several &= text.startswith("--map ignore=")
+            code = question.refusal.code if is_one_of_several else ""
+            is_possible, effect = self.find_effect(base.with_answer(_fill(text)), code)
             if not is_possible and (answers or not is_provisional):
                 continue
             if effect is not None and text.startswith("--map ignore="):
@@ -134,14 +137,16 @@ class Interpreter:
             answers.append(AnswerOption(text, effect))
         return Question(question.refusal, tuple(answers), is_provisional and bool(answers))
 
-    def find_effect(self, options: ImportOptions) -> tuple[bool, Counts | None]:
-        """Return whether the file can be read so, and the counts; none beyond the limits."""
+    def find_effect(self, options: ImportOptions, code: str = "") -> tuple[bool, Counts | None]:
+        """Return whether the file can be read so, but for another question with that code,
+        and the counts; none beyond the limits.
+        """
         if self.tries >= MAX_TRIES or self.rows >= MAX_TRIED_ROWS:
             return True, None
         try:
             staged, counts = self._read(options, is_counted=True)
-        except Refusal:
-            return False, None
+        except Refusal as refusal:
+            return refusal.code == code, None
         staged.discard()
         return True, counts
 
@@ -285,7 +290,8 @@ def _rank_meanings(field_name: str, word: str) -> Iterable[str]:
         return _DIRECTIONS
     if field_name == "handled_by":
         return (*reversed(Handler), "missing")
-    if get_profile("contacts", None).get_field(field_name) and field_name != "outcome":
+    profiles = (get_profile(kind, None) for kind in ("contacts", "surveys"))
+    if field_name != "outcome" and any(known.get_field(field_name) for known in profiles):
         return _TRUTHS
     text = simplify(word)
     close = difflib.get_close_matches(text, list(vocabulary.OUTCOMES), 1, 0.75) or [

@@ -76,12 +76,18 @@ def test_calls_come_in_with_their_advisors_and_teams(centre: Path) -> None:
 def test_a_roster_with_sites_and_no_teams_brings_its_sites_and_takes_them_back(
     centre: Path,
 ) -> None:
-    report = bring(centre, "advisors", "id,name,site\na1,Lea Roy,Lyon\na2,Max Fort,Lille\n")
+    report = bring(
+        centre, "advisors", "id,name,site\na1,Lea Roy,Lyon\na2,Max Fort,Lille\nTotal,2,\n"
+    )
     assert report.tally.new == 2
     assert [site["site"] for site in opening_hours.find_sites(Viewer.SYSTEM)] == ["Lille", "Lyon"]
 
     ingest.undo(Viewer.SYSTEM, report.batch_id)
     assert opening_hours.find_sites(Viewer.SYSTEM) == []
+
+
+def test_the_time_of_a_login_is_no_id_of_an_advisor(centre: Path) -> None:
+    assert bring(centre, "advisors", "Agent,Login\nLea,08:00\nMax,08:00\n").tally.new == 2
 
 
 def test_the_report_has_the_shape_of_the_contract(centre: Path) -> None:

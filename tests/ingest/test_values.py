@@ -421,7 +421,7 @@ def test_one_number_in_any_spelling_has_one_key(spelling):
 
 
 def test_withheld_numbers_have_no_key():
-    withheld = ("anonymous", "Numéro masqué", "0", "Private", "unknown")
+    withheld = ("anonymous", "Numéro masqué", "0", "Private", "unknown", "+266696687")
     hidden_in_part = ("06XXXXXX12", "+336*****78", "06 12 xx xx 78", "j***@example.org")
     assert {FRENCH.find_key(text) for text in (*withheld, *hidden_in_part)} == {None}
     assert FRENCH.find_key("client xx7")
@@ -483,6 +483,7 @@ def test_keys_keep_the_order_and_the_gaps_of_their_column():
         ("1.01:00:00", 90_000),
         ("00.01.05", 65),
         ("PT1M5.5S", 65.5),
+        ("136s (2m 16s)", 136),
     ],
 )
 def test_a_duration_is_what_it_says(text: str, seconds: float) -> None:

@@ -32,11 +32,13 @@ from qa_core.ingest.staging.pseudonyms import Pseudonyms
 from qa_core.ingest.words.tables import list_words
 from qa_core.storage.facts.schema import Direction, Outcome
 
-MAX_UNKNOWN_SHARE = 0.5
+MAX_UNKNOWN_SHARE, MAX_BLANKED_SHARE = 0.5, 0.05
 MAX_WORDS = 60
 """A column with more different words than this says nothing of how contacts ended."""
 SHOWN_WORDS = MAX_ANSWERS = 6
 MIN_MILLISECONDS = 1_000
+READ_AS_DURATION = ("call_seconds", "talk_seconds", "handle_seconds")
+"""Fields that a person may say a column of durations is, after giving its unit."""
 NAME_OR_IGNORE = ("--map {field}={column}", "--map ignore={column}")
 """Options that name the column of a field, or leave it aside."""
 SAMPLED_ROWS = 400
@@ -462,11 +464,13 @@ class FileContext:
     def decide_readings(self) -> None:
         """Turn evidence into readings. Raises Refusal where the file does not tell."""
         self._decide_moments()
-        pairs = [
-            evidence
-            for evidence in self.evidence.values()
-            if isinstance(evidence, durations.DurationEvidence) and evidence.pairs
+        times = [
+            self.evidence[name]
+            for name, column in self.columns.items()
+            if column.field.value_type == ValueType.DURATION
         ]
+        durations.mark_shifted(time for time in times if not self.columns[time.field].field.of_many)
+        pairs = [evidence for evidence in times if evidence.pairs]
         clear = (other.column for other in pairs if other.full_clocks or other.minutes_as_hours)
         reference_column = next(clear, "")
         for evidence in pairs:
@@ -489,6 +493,8 @@ class FileContext:
     def _find_unit(self, name: str) -> str | None:
         """Find the unit that the person gave; milliseconds hold for all large whole numbers."""
         units, amounts = self.options.units, self.evidence[name].numbers
+        if name in READ_AS_DURATION and name in self.options.columns and "duration" in units:
+            units = {name: units["duration"], **units}
         if name in units or self.columns[name].header.unit or "ms" not in units.values():
             return units.get(name)
         is_large = amounts.total and not amounts.fractions and amounts.highest >= MIN_MILLISECONDS
@@ -513,6 +519,13 @@ class FileContext:
                 try:
                     reading, decisions = date_order.decide_reading(evidence, requested, orders)
                 except Refusal as refusal:
+                    start = self.evidence.get("started_at")
+                    is_spare = name in ("date", "time") and start
+                    is_spare = is_spare and start.has_day and start.has_clock
+                    if is_spare and refusal.code == "unreadable_dates" and self.is_open(name):
+                        undecided.remove((name, evidence))
+                        self.leave_aside(name, evidence.example)
+                        continue
                     if refusal.code != "ambiguous_dates" or is_last_pass:
                         raise
                     ambiguity = refusal
@@ -714,6 +727,9 @@ class FileContext:
             self.notes.setdefault("ticked", set()).add(name)
             self.decide(name, "empty means no", evidence.show())
         if column.field.value_type == ValueType.BOOLEAN and evidence.words == _ONE_AND_TWO:
+            raise self.refuse_words(name)
+        is_answer = column.field.value_type == ValueType.BOOLEAN and self.is_open(name)
+        if is_answer and 1 - MAX_UNKNOWN_SHARE <= evidence.known_share < 1 - MAX_BLANKED_SHARE:
             raise self.refuse_words(name)
         if (
             evidence.known_share >= 1 - MAX_UNKNOWN_SHARE

@@ -1,6 +1,7 @@
 """Durations in seconds: clocks, plain numbers in some unit, fractions of a day, words."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +31,8 @@ OTHER_UNIT = "other"
 MAX_CALL_HOURS = 3
 """A conversation of more hours than this is less likely than minutes and seconds."""
 LONG_CALL_SECONDS = 18_000
+MIN_WHOLE_MINUTES = 5
+"""Clocks without seconds from which on a spreadsheet may have taken minutes for hours."""
 MAX_MINUTES = 30
 """Numbers with decimals, all below this, may be minutes."""
 _FULL = re.compile(
@@ -59,6 +62,7 @@ _PLACEHOLDER_DAYS = (
     "1899-12-30", "1899-12-31", "1900-01-00", "1900-01-01", "1970-01-01", "30/12/1899",
     "12/30/1899", "31/12/1899", "12/31/1899", "01/01/1900", "1/1/1900", "1/0/1900",
 )  # fmt: skip
+_SAID_AGAIN = re.compile(r"(?<=[A-Za-z]) ?\([\d \w:.]+\)$")
 _DESTROYED = re.compile(r"^\d{1,2}:\d{2}\.\d$")
 
 
@@ -66,6 +70,9 @@ _DESTROYED = re.compile(r"^\d{1,2}:\d{2}\.\d$")
 class DurationEvidence(ColumnEvidence):
     numbers: NumberEvidence = field(init=False)
     full_clocks: int = 0
+    whole_minutes: int = 0  # full clocks without seconds
+    longest: float = 0.0  # full clock, in seconds
+    is_shifted: bool = False  # full clocks may be minutes and seconds, taken for hours and minutes
     pairs: int = 0
     minutes_as_hours: int = 0  # pairs whose first number is missing or implausible as hours
     words: int = 0
@@ -82,8 +89,9 @@ class DurationEvidence(ColumnEvidence):
         if read_plain(values) is not None:
             self.numbers.add(values)
             return
-        if read_clocks(values) is not None:
-            self.full_clocks += len(values)
+        if (clocks := read_clocks(values)) is not None:
+            self.example = self.example or values.drop_null()[0].as_py()
+            self._add_clocks(clocks)
             return
         plain: list[str] = []
         for item in values.value_counts().to_pylist():
@@ -95,7 +103,8 @@ class DurationEvidence(ColumnEvidence):
                 is_clear = int(pair["x"]) > MAX_CALL_HOURS or item["values"].strip()[0] == ":"
                 self.minutes_as_hours += count * is_clear
             elif _FULL.match(text):
-                self.full_clocks += count
+                self.example = self.example or text
+                self._add_clocks(np.full(count, _read_full(text) or 0.0))
             elif (
                 parse_number(strip_decoration(text), ",") is not None
                 or parse_number(strip_decoration(text), ".") is not None
@@ -109,6 +118,12 @@ class DurationEvidence(ColumnEvidence):
         if plain:
             self.numbers.add(pa.array(plain, pa.string()))
 
+    def _add_clocks(self, clocks: np.ndarray) -> None:
+        known = np.nan_to_num(clocks)
+        self.full_clocks += len(known)
+        self.whole_minutes += int((known % 60 == 0).sum())
+        self.longest = max(self.longest, float(known.max(initial=0)))
+
 
 @dataclass(frozen=True)
 class DurationReading:
@@ -117,12 +132,14 @@ class DurationReading:
     unit: str = "s"
     decimal: str = "."
     pair_is_minutes: bool = True
+    clock_divisor: int = 1
 
     def read(self, values: pa.Array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Convert cells to seconds, NaN where missing; masks of unreadable and negative ones."""
         clocks = read_clocks(values)
         if clocks is not None:
-            return clocks, np.zeros(len(values), bool), np.zeros(len(values), bool)
+            is_bad = np.zeros(len(values), bool)
+            return clocks / self.clock_divisor, is_bad, is_bad
         seconds, bad = parse_cells(values, self._parse, self.decimal, SECONDS_IN[self.unit])
         seconds = np.round(seconds, 0 if self.unit == "day" else 6)
         negative = seconds < 0
@@ -140,14 +157,31 @@ class DurationReading:
                 pair["y"]
             ) * (1 if self.pair_is_minutes else 60)
             return -seconds if pair["sign"] else seconds
-        return _read_full(text) if _FULL.match(text) else _read_words(text)
+        if not _FULL.match(text):
+            return _read_words(text)
+        seconds = _read_full(text)
+        return seconds and seconds / self.clock_divisor
+
+
+def mark_shifted(columns: Iterable[DurationEvidence]) -> None:
+    """Mark columns of clocks that may all be minutes and seconds that a spreadsheet took for
+    hours and minutes: none has seconds, and some are too long.
+    """
+    whole = [
+        column
+        for column in columns
+        if column.total == column.whole_minutes >= MIN_WHOLE_MINUTES and column.longest
+    ]
+    if any(column.longest > MAX_CALL_HOURS * 3600 for column in whole):
+        for column in whole:
+            column.is_shifted = True
 
 
 def normalise(text: str) -> str:
     """Write a duration with single spaces and colons: `00.01.05` as `00:01:05`, `:12` (Avaya)
-    as `0:12`.
+    as `0:12`, `136s (2m 16s)` as `136s`.
     """
-    plain = _DOTTED.sub(r"\1:\2:\3", " ".join(text.split()))
+    plain = _DOTTED.sub(r"\1:\2:\3", _SAID_AGAIN.sub("", " ".join(text.split())))
     return f"0{plain}" if re.fullmatch(r":\d\d", plain) else plain
 
 
@@ -182,10 +216,12 @@ def decide_reading(
         if _DESTROYED.match(evidence.odd_example):
             refusal.message = CUT_BY_SPREADSHEET
         raise refusal
-    pair_is_minutes = _decide_pairs(evidence, requested, decisions) if evidence.pairs else True
+    has_pairs = evidence.pairs or evidence.is_shifted
+    pair_is_minutes = _decide_pairs(evidence, requested, decisions) if has_pairs else True
     numbers = evidence.numbers
     if not numbers.total:
-        return DurationReading(pair_is_minutes=pair_is_minutes)
+        divisor = 60 if evidence.is_shifted and pair_is_minutes else 1
+        return DurationReading(pair_is_minutes=pair_is_minutes, clock_divisor=divisor)
     separator = decide_decimal(numbers, decimal, decisions)
     units, seen = (), f"{numbers.lowest:g} – {numbers.highest:g}"
     if requested:
@@ -240,7 +276,7 @@ def _decide_pairs(
         is_minutes = bool(stated["minutes"])
     elif evidence.reference_column:
         seen = f"← {evidence.reference_column}"
-    elif not evidence.full_clocks and not evidence.minutes_as_hours:
+    elif evidence.is_shifted or not (evidence.full_clocks or evidence.minutes_as_hours):
         raise evidence.refuse(
             "ambiguous_duration",
             "In the column {column}, {example} may be minutes and seconds, or hours and minutes. "

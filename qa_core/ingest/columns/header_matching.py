@@ -54,7 +54,7 @@ _ENDS = re.compile(
 )
 """Scale by the words of its ends: `(1 sad - 3 happy)`."""
 _OUT_OF = re.compile(
-    r"(?:(?<!\d)/|\bsur |\bout of |\b[Mm]ax\.? )\s*(\d{1,3})\b|"
+    r"(?:(?<!\d)/|\bsur |\bout of |\b[Mm][aá]x\.? )\s*(\d{1,3})\b|"
     r"[(\[](\d{1,3}) ?(?:pts?|points?|punkte|puntos|pontos|punti|punten)\.?[)\]]"
 )
 _BRACKETS = re.compile(r"[\(\[].*?[\)\]]")
@@ -71,8 +71,8 @@ _OF_CONTACT = re.compile(
 """Words beside the name of a field that add nothing: `Call talk time`."""
 _RECEIVED = re.compile(r"^(?:inbound|incoming|entrante?s?) ")
 """Word before the name of a count of contacts received: `Entrants répondus`."""
-_QUESTION_NUMBER = re.compile(r"^q\d{1,2} (?=\w)")
-"""Number before the name of a question: `Q1_CSAT`."""
+_ADDS_NOTHING = re.compile(r"^(?:q\d{1,2}|actual) (?=\w)")
+"""Word before a name that adds nothing: `Q1_CSAT`, `Actual AHT` beside a forecast."""
 _FLAGS = (ValueType.FLAG, ValueType.BOOLEAN)
 RATINGS = ("csat", "nps", "ces")
 _RATED = (ValueType.MARK, ValueType.CRITERION)
@@ -98,7 +98,7 @@ def parse_header(text: str) -> Header:
     scale, out_of = _RANGE.search(text) or _ENDS.search(text), _OUT_OF.search(text)
     bare = _BRACKETS.sub(" ", text)
     words = simplify(_OUT_OF.sub(" ", bare) if bare.strip() else text)
-    words = _QUESTION_NUMBER.sub("", words).split()
+    words = _ADDS_NOTHING.sub("", words).split()
     brackets = [simplify(bracket) for bracket in _BRACKETS.findall(text)]
     in_brackets = (_UNITS.get(word) for bracket in brackets for word in bracket.split())
     unit = next(filter(None, in_brackets), None)
@@ -176,7 +176,7 @@ def score_rows(rows: Iterable[Iterable[str]], *vocabularies: Vocabulary) -> int:
 
 def find_field(header: Header, vocabulary: Vocabulary) -> Hit | None:
     """Find the field that a header names, exactly or but for its unit."""
-    whole = _QUESTION_NUMBER.sub("", simplify(header.text))
+    whole = _ADDS_NOTHING.sub("", simplify(header.text))
     flag = vocabulary.get(_FLAG_MARKS.sub("", whole))
     plain = simplify(header.text.rpartition(": ")[2]) if ": " in header.text else header.words
     own = vocabulary.get(_drop_links(_OF_CONTACT.sub("", plain)))
@@ -198,7 +198,7 @@ def find_field(header: Header, vocabulary: Vocabulary) -> Hit | None:
         or (flag if flag and flag[0].value_type in _FLAGS else None)
         or ((own[0], BESIDE_CONTACT) if own and own[0].value_type not in _RATED else None)
         or (count if count and count[0].value_type == ValueType.WHOLE else None)
-        or vocabulary.get(simplify(_OUTER.sub("", header.text)))
+        or vocabulary.get(parse_header(_OUTER.sub("", header.text)).words)
     )
     if hit is None and "." in header.text:  # answers.csat
         hit = vocabulary.get(simplify(header.text.rpartition(".")[2]))

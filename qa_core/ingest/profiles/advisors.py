@@ -6,11 +6,16 @@ from collections.abc import Mapping
 import pyarrow as pa
 
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
-from qa_core.ingest.staging.arrays import as_words
+from qa_core.ingest.staging.arrays import as_words, find_matches
 from qa_core.ingest.staging.declaration import Profile, build_fields
+from qa_core.ingest.words.tables import list_words
 from qa_core.storage.facts.schema import Handler
 
 FIELDS = build_fields("advisors")
+_MOMENT = r"^[\d/. -]*\d{1,2}:\d{2}"
+"""Time of a login, which is no id."""
+_TOTAL = rf"(?i)^(?:{'|'.join(sorted(list_words('of_all')))}) ?:?$"
+"""Label of a row that counts all advisors."""
 
 
 def decide_columns(context: FileContext) -> None:
@@ -18,10 +23,16 @@ def decide_columns(context: FileContext) -> None:
     if context.has("first_name") and not context.has("last_name") and context.has("name"):
         context.decide("name", "first name, then {column}")
     context.drop_empty("from", "to")
+    if context.is_open("advisor_id") and (context.has("name") or context.has("last_name")):
+        index = context.columns["advisor_id"].index
+        if context.compute_share(index, _MOMENT) == 1:
+            context.leave_aside("advisor_id", context.sample_cells(index)[0].as_py())
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     columns = batch.read_texts("advisor_id", "team", "site")
+    for cells in batch.read_texts("advisor_id", "name", "last_name").values():
+        batch.reject(find_matches(cells, _TOTAL), "footer")
     last_name = "last_name" if context.has("last_name") else "name"
     parts = [cells.to_pylist() for cells in batch.read_texts("first_name", last_name).values()]
     if parts:

@@ -87,6 +87,8 @@ _FROM_US = (Direction.OUTBOUND, Direction.INTERNAL)
 _PHONE = r"^\+?[\d\s().-]{8,}$"
 _FIRST_NAME = build_pattern("first_name")
 _ADVISOR, _CHANNEL = build_pattern("advisor"), build_pattern("channel")
+_NO_PERSON = build_pattern("no_person")
+"""Header of places, products and subjects, whose names look like the name of a person."""
 _PERSON = r"^\p{Lu}[\pL'’-]+(?:,? \p{Lu}[\pL'’-]*\.?){1,2}$"
 _OF_ADVISOR = r"^(?:\pL[\pL\d .,'’@_-]*|\d{3,6})$"
 """A name of a person, and what names an advisor: also a login, a number."""
@@ -343,6 +345,11 @@ def _require_inbound(context: FileContext) -> None:
         and len(context.sample_cells(index))
         and (dialled is None or (index != dialled and not words.startswith("lead")))
     ]
+    signs += [
+        context.get_header(name)
+        for name in filter(context.has, ("campaign", "queue", "reason"))
+        if any(map(_names_outbound, context.sample_cells(context.columns[name].index).unique()))
+    ]
     different = {
         name: len(context.sample_cells(context.columns[name].index).unique())
         for name in ("customer", "caller", "called")
@@ -368,6 +375,13 @@ def _require_inbound(context: FileContext) -> None:
             ),
             columns=", ".join(dict.fromkeys(signs)),
         )
+
+
+def _names_outbound(label: pa.Scalar) -> bool:
+    """Return whether a label has a word for outgoing contacts, which `out of hours` has not."""
+    words = simplify(label.as_py()).split()
+    ways = {DIRECTIONS.get(word) for word in words if len(word) > len("out")}
+    return ways - {None} == {Direction.OUTBOUND}
 
 
 def _decide_times(context: FileContext) -> None:
@@ -475,6 +489,8 @@ def _may_be_advisor(context: FileContext, index: int) -> bool:
     cells = context.sample_cells(index)
     few = cells.unique()
     if not 1 < len(few) <= len(cells) / MIN_RECURRING:
+        return False
+    if _NO_PERSON.search(simplify(context.headers[index])):
         return False
     words = {*map(simplify, few.to_pylist())}
     is_label = bool(set.intersection(*(set(text.split()) for text in words)))

@@ -30,6 +30,7 @@ UNREAD = {
 }
 """Words in the header of a column that may be that time."""
 _TIME = build_pattern("time")
+_UNIT = re.compile(r" (?:s|secs?|seconds?|mins?|ms)$")
 _SPELT = r"(?:\d+ ?(?:h|m|s|min|mn|sec|sek|seg|hrs?|std)\b\.? ?){1,3}"
 _DURATION = rf"^(?:\d+(?:[.,]\d+)?|\d{{1,4}}:\d{{2}}(?::\d{{2}})?|{_SPELT})$"
 _CLEAR = rf"(?i)^(?:0?0:\d{{2}}:\d{{2}}|{_SPELT})$"
@@ -69,6 +70,7 @@ def decide_times(context: FileContext, batch: RowBatch, wait: np.ndarray | None)
             require_read(context, name, UNREAD[name])
     if times.keys() <= {"wait_seconds"} and not context.has("ended_at"):
         require_read(context, "talk_seconds", re.compile(""), cells=_CLEAR)
+        require_read(context, "talk_seconds", _UNIT)
     wait_header = context.get_header("wait_seconds") if context.has("wait_seconds") else ""
     is_stated = "wait_seconds" in context.options.columns
     if not is_stated and build_pattern("ringing").search(simplify(wait_header)):

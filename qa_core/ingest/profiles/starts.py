@@ -6,15 +6,19 @@ import numpy as np
 import pyarrow.compute as pc
 
 from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_
 from qa_core.files.decision import SET_BY_PERSON, VALUE
 from qa_core.ingest.columns import timezones
-from qa_core.ingest.columns.column_inference import FileContext, RowBatch
+from qa_core.ingest.columns.column_inference import FileContext, RowBatch, refuse_unread
 
 MIDNIGHT = np.timedelta64(0, "us")
 MAX_WITHOUT_DATE = 0.1
 """Share of rows with a time of day and no date from which on a file is refused."""
 MIN_WITHOUT_START = 3
 _MOMENT = r"^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}[T ]+\d"
+_CLOCK = r"^(?:([01]?\d|2[0-3])(:[0-5]\d){1,2}(?: ?[AP]M)?|([01]\d|2[0-3])([0-5]\d){2})$"
+_NIGHT = r"^(?:0?[0-5]:|0[0-5]\d{4}$)"
+"""Times of day, and those at night, which may be durations."""
 HALF_DAY = ({12}, {8, 9, 10, 11}, {1, 2, 3, 4, 5})
 """Hours that a day of work has, on a clock of twelve hours."""
 MAX_OTHER_DAYS = 0.01
@@ -69,6 +73,8 @@ def decide_start(context: FileContext, name: str = "started_at") -> None:
         if context.has(spare) and spare not in parts:
             context.drop_replaced(spare, next(filter(None, parts)))
     if parts[1] is None:
+        if name == "started_at":
+            _require_clock(context)
         context.decide(parts[0], "no time of day: each row begins at midnight")
     if parts[0] is None:
         day = context.options.start_date.isoformat()
@@ -77,6 +83,17 @@ def decide_start(context: FileContext, name: str = "started_at") -> None:
     if parts[1] and context.is_open(parts[1]):
         _require_halves(context, parts[1])
         _require_starts(context, parts[1])
+
+
+def _require_clock(context: FileContext) -> None:
+    """Raise Refusal where rows begin at midnight, and an unread column has times of day."""
+    clocks = [
+        text
+        for index, text in context.find_unused()
+        if context.compute_share(index, _CLOCK) == 1 > context.compute_share(index, _NIGHT) * 2
+    ]
+    if clocks and not context.options.is_stated:
+        raise refuse_unread("unread_time", clocks, N_("Time of day"), ("time", "ignore"))
 
 
 def _require_starts(context: FileContext, name: str) -> None:

@@ -161,7 +161,9 @@ def _require_ratings(context: FileContext) -> None:
     rated = [
         evidence.column
         for evidence in marked
-        if STARS.match(next(iter(evidence.seen))) or RATED.search(simplify(evidence.column))
+        if STARS.match(next(iter(evidence.seen)))
+        or RATED.search(simplify(evidence.column))
+        or (parse_header(evidence.column).scale or "").startswith(("0-", "1-"))
     ]
     has_any = any(map(context.has, RATINGS))
     has_marks = any(map(IS_RATING.fullmatch, (word for item in marked for word in item.seen)))

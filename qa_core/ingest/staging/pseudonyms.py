@@ -29,7 +29,11 @@ MIN_WHOLE_DIGITS = 8
 IDS = (*find_columns(CONTACTS, ColumnContent.CONTACT), "evaluation_id")
 TEXTS = ("reason", "keyword", "landing_page")
 """Columns of rows into which tools and people write callers' numbers."""
+_KEYPAD = str.maketrans("abcdefghijklmnopqrstuvwxyz", "22233344455566677778889999")
+MIN_SPELT_DIGITS = 9
 _WITHHELD = list_words("withheld")
+_SPELT = {text for word in _WITHHELD if len(text := word.translate(_KEYPAD)) >= MIN_SPELT_DIGITS}
+"""Words for a withheld number as keys of a telephone: 266696687 is ANONYMOUS."""
 MAX_CACHED_KEYS = 300_000
 """Maximum of cells whose keys are kept while a file is read: fifty megabytes, never written."""
 _DECORATION = "[\\s\u00a0\u202f.\\-/()_]"
@@ -139,7 +143,7 @@ class Pseudonyms:
     def _find_identity(self, text: str) -> str | None:
         plain = text.strip()
         is_hidden = not plain or _NOBODY.match(plain) or _MASKED.search(plain)
-        if is_hidden or simplify(text) in _WITHHELD:
+        if is_hidden or simplify(text) in _WITHHELD or plain.lstrip("+") in _SPELT:
             return None
         number = find_number(text, self.country)
         return f"tel:{number}" if number else "id:" + " ".join(text.casefold().split())
