@@ -289,8 +289,8 @@ def _find_state(month: str) -> str:
 
 
 def _count_evaluations(month: str) -> tuple[int, int, float]:
-    """Count the evaluations of a month, their versions and points, without those of the last
-    `edition_days`.
+    """Count the evaluations of a month, their versions and points, except evaluations made
+    within the last `edition_days`.
     """
     days = periods.period_of("month", month)
     with store.reading() as session:
