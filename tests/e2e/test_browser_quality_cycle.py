@@ -317,6 +317,7 @@ def refuse_a_draw(page) -> None:
     say(page, "Saved.")
     page.get_by_role("radio", name="Draws").click()
     page.get_by_label("Seed", exact=True).wait_for()
+    settle(page)  # until the plans, each with such a button, are gone
     press(page, "Draw")
     alerts = page.get_by_test_id("stAlert").filter(has_text="Listening is not open yet")
     alerts.nth(1).wait_for()  # the page said so before; now the draw is refused too
