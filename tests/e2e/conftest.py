@@ -59,9 +59,9 @@ def browser():
 
 
 @pytest.fixture(scope="module")
-def idle_contexts() -> list:
-    """Browsers that earlier tests of the file have left empty: one that has read the scripts of
-    the app once opens a page in half the time.
+def idle_contexts(server: Server) -> list:
+    """Browsers that earlier tests of this server have left empty: one that has read the scripts
+    of the app once opens a page in half the time.
     """
     return []
 
