@@ -15,6 +15,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -119,17 +120,19 @@ def get_setting(name: str) -> Setting:
     return BY_NAME[name]
 
 
-def find_settings_history(session: Session) -> tuple[tuple[date | None, Settings], ...]:
-    """Find the dated history as (first day, settings from then on), oldest first; the
-    first entry's day is None.
-    """
-    return store.remember(session, "settings", read_settings_history)
-
-
-def read_settings_history(
+def find_settings_history(
     session: Session, until: datetime | None = None
 ) -> tuple[tuple[date | None, Settings], ...]:
-    """Read the dated history; `until`: as it was entered at that moment."""
+    """Find the dated history as (first day, settings from then on), oldest first; the
+    first entry's day is None. `until`: only what was entered up to that moment.
+    """
+    find = partial(_read_settings_history, until=until)
+    return store.remember(session, f"settings {until}", find)
+
+
+def _read_settings_history(
+    session: Session, until: datetime | None
+) -> tuple[tuple[date | None, Settings], ...]:
     rows = session.execute(sa.select(SettingValue).order_by(SettingValue.id)).scalars().all()
     rows = [row for row in rows if row.name in BY_NAME and (until is None or row.set_at <= until)]
     days = sorted({row.valid_from for row in rows if row.valid_from is not None})

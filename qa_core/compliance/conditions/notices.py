@@ -60,8 +60,9 @@ def find_all(viewer: Viewer) -> list[Notice]:
 
 
 def find_information_days(session: Session, until: datetime | None = None) -> dict[str, date]:
-    """Map each advisor id to the day they were informed: the one entered last, which corrects
-    those before, and the first of merged ids; `until`: by the notices entered until then.
+    """Map each advisor id to the day they were informed: the last entry of an id corrects its
+    earlier ones, and merged ids take their first day; `until`: by the notices entered until
+    then.
     """
     kept_ids = name_merges.find_kept_names(session)["advisor"]
     first: dict[str, date] = {}

@@ -520,9 +520,9 @@ class FileContext:
                     reading, decisions = date_order.decide_reading(evidence, requested, orders)
                 except Refusal as refusal:
                     start = self.evidence.get("started_at")
-                    is_spare = name in ("date", "time") and start
-                    is_spare = is_spare and start.has_day and start.has_clock
-                    if is_spare and refusal.code == "unreadable_dates" and self.is_open(name):
+                    is_complete = start is not None and start.has_day and start.has_clock
+                    is_spare = is_complete and name in ("date", "time") and self.is_open(name)
+                    if is_spare and refusal.code == "unreadable_dates":
                         undecided.remove((name, evidence))
                         self.leave_aside(name, evidence.example)
                         continue

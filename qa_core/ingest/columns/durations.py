@@ -32,7 +32,7 @@ MAX_CALL_HOURS = 3
 """A conversation of more hours than this is less likely than minutes and seconds."""
 LONG_CALL_SECONDS = 18_000
 MIN_WHOLE_MINUTES = 5
-"""Clocks without seconds from which on a spreadsheet may have taken minutes for hours."""
+"""Least number of clocks without seconds that suggests a spreadsheet took minutes for hours."""
 MAX_MINUTES = 30
 """Numbers with decimals, all below this, may be minutes."""
 _FULL = re.compile(

@@ -3,10 +3,12 @@
 import re
 from collections.abc import Mapping
 
+import numpy as np
 import pyarrow as pa
 
+from qa_core.files.header_text import simplify
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
-from qa_core.ingest.staging.arrays import as_words, find_matches
+from qa_core.ingest.staging.arrays import as_words
 from qa_core.ingest.staging.declaration import Profile, build_fields
 from qa_core.ingest.words.tables import list_words
 from qa_core.storage.facts.schema import Handler
@@ -14,8 +16,8 @@ from qa_core.storage.facts.schema import Handler
 FIELDS = build_fields("advisors")
 _MOMENT = r"^[\d/. -]*\d{1,2}:\d{2}"
 """Time of a login, which is no id."""
-_TOTAL = rf"(?i)^(?:{'|'.join(sorted(list_words('of_all')))}) ?:?$"
-"""Label of a row that counts all advisors."""
+_OF_ALL = list_words("of_all")
+"""Labels of rows that count all advisors."""
 
 
 def decide_columns(context: FileContext) -> None:
@@ -32,7 +34,8 @@ def decide_columns(context: FileContext) -> None:
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     columns = batch.read_texts("advisor_id", "team", "site")
     for cells in batch.read_texts("advisor_id", "name", "last_name").values():
-        batch.reject(find_matches(cells, _TOTAL), "footer")
+        is_total = [simplify(text or "") in _OF_ALL for text in cells.to_pylist()]
+        batch.reject(np.array(is_total, bool), "footer")
     last_name = "last_name" if context.has("last_name") else "name"
     parts = [cells.to_pylist() for cells in batch.read_texts("first_name", last_name).values()]
     if parts:

@@ -464,8 +464,8 @@ def _may_correct(edition: Edition, before: Mapping[str, Cells], content: Edition
     """Return whether somebody who has the edition, and is given this content too, finds out
     about few people: the same cells are shown and hidden, and in each, and in what is left
     of one beside those in it, nothing changed, or enough contacts of enough advisors came or
-    went. Then the audits of one edition hold for all of them. Of a KPI without any row so
-    far, somebody knows nothing yet.
+    went. Then the audits of one edition hold for all of them. A KPI without any row so far
+    gives nothing to compare with.
     """
     if not edition.evidence:
         return False

@@ -345,8 +345,8 @@ def _place(question: MetricQuery, kpi: Kpi, columns: Any) -> sa.ColumnElement[in
 def find_settings(
     viewer: Viewer, kpi: Kpi, period: Period, overrides: Mapping[str, str]
 ) -> tuple[InForce, ...]:
-    """Find the settings that change a KPI, as they follow each other in the period; of
-    published months, those that they were published with.
+    """Find the settings that change a KPI, as they follow each other in the period. An
+    executive gets those in force when each month was published.
     """
     with store.reading() as session:
         pieces = _find_published_settings(session, period) if viewer.needs_suppression else ()
@@ -367,7 +367,7 @@ def _find_published_settings(session: store.Session, period: Period) -> Settings
     for month, published_at in session.execute(moments.order_by(Edition.month)):
         days = periods.period_of("month", month)
         if period.meets(days.first_day, days.last_day):
-            history = settings.read_settings_history(session, published_at)
+            history = settings.find_settings_history(session, published_at)
             for first_day, values in statements.pieces_within(history, days):
                 is_later = pieces and (first_day is None or first_day < days.first_day)
                 pieces.append((days.first_day if is_later else first_day, values))

@@ -392,8 +392,8 @@ def _ask_values(
 
 
 def _tell_left_out(asked: Mapping[str, Sequence[str]]) -> None:
-    """Name the values of a link that the viewer cannot filter by: without them the figures
-    are of more than the link says.
+    """Name the values of a link that the viewer cannot filter by: the figures count more than
+    the link says.
     """
     left_out = [
         formatting.name(dimension, None if key == _MISSING else key)
