@@ -5,6 +5,7 @@ earlier periods of which most days are missing.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,28 @@ def test_who_sees_all_reads_which_figures_of_a_team_count_answered_contacts_alon
         assert [(row.value, row.notes) for row in named[:2]] == [(1.0, alone), (0, alone)]
         both = read(viewer, "answer_rate", where=Filters.of(values={"team": ["Nord", None]}))
         assert [(row.value, row.notes) for row in both] == [(0.8, ())]
+
+
+def test_missed_contacts_of_all_teams_beside_answered_ones_of_own_are_noted(centre: Path) -> None:
+    land_missed(None, 10)
+    land_missed(None, 10, "2026-06-06")
+    other = {"team": "Sud", "advisor_id": "a2"}
+    land([contact("2026-06-06 10:00", f"s{i}", **other) for i in range(40)])
+    none = replace(SEES_ALL, managed_teams=())
+
+    keys, noted = ("answer_rate", "received", "answered"), ("missed_of_all",)
+    rate, received, answered = read(SEES_ALL, *keys)
+    assert (rate.value, rate.notes) == (0.8, noted)  # the whole centre: 120 of 140
+    assert (received.value, received.notes, answered.notes) == (100, noted, ())
+    assert values(SEES_ALL, "answer_rate", "month") == {"2026-05": 0.8, "2026-06": 0.8}
+    months = read(SEES_ALL, "answer_rate", by=("month",))
+    assert [row.notes for row in months] == [(), noted]
+    rate, received, _ = read(none, *keys)
+    assert (rate.status, rate.notes, received.value) == ("no_data", noted, 20)
+    both = replace(SEES_ALL, managed_teams=("Nord", "Sud"))
+    assert [(row.value, row.notes) for row in read(both, "received")] == [(140, ())]
+    land_missed("Sud", 2000, "2026-07-06")  # 20 of 2,020 have no team: their source names teams
+    assert read(SEES_ALL, "answer_rate")[0].notes == ()
 
 
 def test_where_missed_contacts_carry_their_team_the_rates_stand(centre: Path) -> None:

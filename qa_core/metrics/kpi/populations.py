@@ -1,5 +1,5 @@
 """Populations that a viewer does not see (docs/contract.md, section 5): missed contacts
-without a team, and earlier periods with most days missing.
+without a team, answered ones of other teams, and earlier periods with most days missing.
 
 Both are decided from the whole centre; none of its figures are shown.
 """
@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
-from qa_core.access.roles import Viewer
+from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment
 from qa_core.centre.settings import Settings, find_settings_history
 from qa_core.metrics import kpis as declared
@@ -26,9 +26,10 @@ from qa_core.storage.records import store
 MISSED_OUT_OF_SCOPE = "missed_out_of_scope"
 ANSWERED_ONLY = "answered_only"
 MISSED_WITHOUT_TEAM = "missed_without_team"
+MISSED_OF_ALL = "missed_of_all"
 BEFORE_INCOMPLETE = "before_incomplete"
 MAX_UNSEEN_SHARE = 0.01
-"""Share of the centre's missed contacts without a team from which on rates have no value."""
+"""Largest share of the centre's contacts that may be unseen without a note."""
 DIMENSIONS = frozenset({"day", "week", "month", "weekday", "hour", "half_hour", "channel", "queue"})
 """Dimensions by whose values a row's missed contacts are counted in the whole centre."""
 TEAMS = ("team", "site")
@@ -42,30 +43,42 @@ OF_DAYS = frozenset(FactTable) - {
 
 def mark_missed(question: MetricQuery, kpis: Sequence[Kpi], rows: list[Row]) -> None:
     """Take the numbers from rows that need missed contacts the viewer does not see, and
-    note which of the others count answered contacts alone. A viewer who sees all contacts
-    keeps the numbers, with that note in rows of a team.
+    note which of the others count answered contacts alone. A viewer who sees contacts
+    without a team keeps the numbers, with that note in rows of a team. Beside teams that
+    they do not manage, their other rows have a note that missed contacts are of all teams;
+    the rates of who manages none of the teams have no value.
     """
-    sees_all = question.viewer.sees_unassigned_contacts
-    if sees_all:
-        rows = _find_rows_of_teams(question.where, rows)
-        if not rows:
-            return
-    notes = {kpi.key: ANSWERED_ONLY for kpi in kpis if kpi.includes_missed}
-    for kpi in kpis:
-        if _needs_missed(kpi, [settings for _, settings in question.pieces]):
-            notes[kpi.key] = ANSWERED_ONLY if sees_all else MISSED_OUT_OF_SCOPE
-    if not notes:
+    viewer = question.viewer
+    sees_missed = viewer.sees_unassigned_contacts
+    is_manager = viewer.role == Role.MANAGER
+    settings = [settings for _, settings in question.pieces]
+    needing = {kpi.key for kpi in kpis if _needs_missed(kpi, settings)}
+    noted = {kpi.key for kpi in kpis if kpi.includes_missed} | needing
+    rows = [row for row in rows if row.kpi in noted]
+    if sees_missed and not is_manager:
+        rows = [row for row in rows if _is_of_teams(question.where, row)]
+    if not rows:
         return
-    by = tuple(name for name in question.by if name in DIMENSIONS)
-    unseen = _find_unseen(question, by)
+    missed = _find_unseen(question, "missed", lambda team: team is None)
+    own = (None, *viewer.managed_teams)
+    others = (
+        _find_unseen(question, "answered", lambda team: team not in own)
+        if sees_missed and is_manager and any(missed.values())
+        else {}
+    )
     for row in rows:
-        note = notes.get(row.kpi)
-        if note is None or tuple(row.by[name] for name in by) not in unseen:
+        group = tuple(row.by[name] for name in question.by if name in DIMENSIONS)
+        if missed.get(group, 0) <= MAX_UNSEEN_SHARE:
             continue
-        if note == MISSED_OUT_OF_SCOPE:
-            row.withhold("no_data", note)
+        if sees_missed and not _is_of_teams(question.where, row):
+            if row.kpi in needing and others.get(group) == 1:
+                row.withhold("no_data", MISSED_OF_ALL)
+            elif others.get(group, 0) > MAX_UNSEEN_SHARE:
+                row.notes = (*row.notes, MISSED_OF_ALL)
+        elif row.kpi in needing and not sees_missed:
+            row.withhold("no_data", MISSED_OUT_OF_SCOPE)
         else:
-            row.notes = (*row.notes, note)
+            row.notes = (*row.notes, ANSWERED_ONLY)
 
 
 def note_published(kpis: Sequence[Kpi], where: Filters, rows: list[Row]) -> None:
@@ -75,8 +88,8 @@ def note_published(kpis: Sequence[Kpi], where: Filters, rows: list[Row]) -> None
     with store.reading() as session:
         settings = [settings for _, settings in find_settings_history(session)]
     noted = {kpi.key for kpi in kpis if kpi.includes_missed or _needs_missed(kpi, settings)}
-    for row in _find_rows_of_teams(where, rows):
-        if row.kpi in noted and row.value is not None:
+    for row in rows:
+        if row.kpi in noted and row.value is not None and _is_of_teams(where, row):
             row.notes = (*row.notes, MISSED_WITHOUT_TEAM)
 
 
@@ -84,11 +97,11 @@ def _needs_missed(kpi: Kpi, settings: Iterable[Settings]) -> bool:
     return kpi.needs_missed is not None and any(map(kpi.needs_missed, settings))
 
 
-def _find_rows_of_teams(where: Filters, rows: list[Row]) -> list[Row]:
-    """Find the rows that no contact without a team is part of."""
-    if any(name in TEAMS and None not in kept for name, kept in where.values):
-        return rows
-    return [row for row in rows if any(row.by.get(name) is not None for name in TEAMS)]
+def _is_of_teams(where: Filters, row: Row) -> bool:
+    """Return whether no contact without a team is part of the row."""
+    return any(name in TEAMS and None not in kept for name, kept in where.values) or any(
+        row.by.get(name) is not None for name in TEAMS
+    )
 
 
 def find_out_of_scope(viewer: Viewer, kpis: Sequence[str]) -> list[str]:
@@ -104,15 +117,18 @@ def find_out_of_scope(viewer: Viewer, kpis: Sequence[str]) -> list[str]:
     return [row.kpi for row in rows if MISSED_OUT_OF_SCOPE in row.notes]
 
 
-def _find_unseen(question: MetricQuery, by: tuple[str, ...]) -> set[tuple[Any, ...]]:
-    """Find the groups in which too many of the centre's missed contacts have no team."""
+def _find_unseen(
+    question: MetricQuery, total: str, is_unseen: Callable[[str | None], bool]
+) -> dict[tuple[Any, ...], float]:
+    """Find the share of the centre's contacts of a total whose team is unseen, by group."""
+    by = tuple(name for name in question.by if name in DIMENSIONS)
     values = tuple(pair for pair in question.where.values if pair[0] in DIMENSIONS)
     where = replace(question.where, values=values)
     counts: dict[tuple[Any, ...], dict[bool, int]] = {}
-    for group, n in _count_centre(question, "missed", (*by, "team"), where):
+    for group, n in _count_centre(question, total, (*by, "team"), where):
         counts_of_group = counts.setdefault(tuple(group[name] for name in by), {True: 0, False: 0})
-        counts_of_group[group["team"] is None] += n
-    return {key for key, n in counts.items() if n[True] > MAX_UNSEEN_SHARE * (n[True] + n[False])}
+        counts_of_group[is_unseen(group["team"])] += n
+    return {key: n[True] / (n[True] + n[False]) for key, n in counts.items() if n[True] + n[False]}
 
 
 def is_incomplete(compare: Period) -> bool:
