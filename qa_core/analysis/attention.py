@@ -9,7 +9,7 @@ from qa_core.access.roles import Viewer
 from qa_core.analysis import chart_titles
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.series import Series
-from qa_core.base.i18n import _
+from qa_core.base.i18n import _, ngettext
 from qa_core.metrics import query
 from qa_core.metrics.kpis import formatting, get_kpi
 from qa_core.metrics.kpis.dimensions import Filters, Period, get_dimension
@@ -43,9 +43,11 @@ class AttentionItem:
 class Attention:
     """Open alerts, trends without an alert of their own, and rates that changed clearly, each
     by strength. `tried`: number of rates looked at, `compared`: with enough contacts.
+    `more`: open alerts that have no room beside the others.
     """
 
     alerts: Sequence[Any]
+    more: Sequence[Any]
     trends: Sequence[Series]
     worse: Sequence[AttentionItem]
     better: Sequence[AttentionItem]
@@ -85,6 +87,7 @@ def find_attention(
     compared = [item for item in tried if item is not None]
     return Attention(
         alerts[:MAX_ALERTS],
+        alerts[MAX_ALERTS:],
         [
             trend
             for trend in series.values()
@@ -123,6 +126,11 @@ def _build_change(
     severity = chart_titles.describe_change("", row.delta, interval, kpi.unit, kpi.better).severity
     strength = 2 * abs(row.delta) / (interval[1] - interval[0])
     return AttentionItem(strength, text, severity, {dimension: value}, kpi.key)
+
+
+def describe_more(count: int) -> str:
+    """Describe how many entries follow those that are shown."""
+    return ngettext("{n} more after these", "{n} more after these", count)
 
 
 def describe_tried(period: str, compared: int, whole: int) -> str:

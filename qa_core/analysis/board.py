@@ -60,9 +60,15 @@ class BoardLine:
     currency: str | None
 
     @property
+    def title(self) -> str:
+        """Title of the KPI, with the currency where each has its own line."""
+        title, currency = formatting.short_title(self.kpi), getattr(self.row, "currency", None)
+        return f"{title} ({currency})" if isinstance(currency, str) else title
+
+    @property
     def sentence(self) -> ChartTitle:
         """The end of its trend, as on every page."""
-        return chart_titles.prefix(formatting.short_title(self.kpi), self.series.finding)
+        return chart_titles.prefix(self.title, self.series.finding)
 
     @property
     def value(self) -> str:

@@ -19,7 +19,7 @@ from qa_core.base import environment
 from qa_core.base.i18n import _, ngettext
 from qa_core.delivery import notices
 from qa_core.metrics import query
-from qa_core.metrics.kpis import formatting, get_kpi
+from qa_core.metrics.kpis import formatting
 from qa_core.metrics.kpis.dimensions import Period
 from qa_core.quality import data_version, this_week
 from qa_core.quality.evaluations.advisor_response import find_news
@@ -115,10 +115,12 @@ def _build_of_teams(viewer: Viewer) -> Digest | None:
     found = headline.find_headline(viewer, (*headline.FIRST, *headline.SECOND))
     if found is None:
         return None
-    opened = alerts.find(viewer)
+    opened = [event for event in alerts.find(viewer) if event.rule.dimension not in NAMING]
     seen = attention.find_attention(viewer, found.where, found.compare, found.series, opened)
     trends = [f"**{formatting.short_title(one.kpi)}** – {one.finding.text}" for one in seen.trends]
-    events = describe_alerts(viewer, seen.alerts)
+    events = [*describe_alerts(viewer, seen.alerts)]
+    if seen.more:
+        events.append(attention.describe_more(len(seen.more)))
     waiting = []
     for key, lines in this_week.find_groups(viewer).items():
         # One line stands for all disputes; the others name an advisor, a plan or a session each.
@@ -166,8 +168,7 @@ def _build_board(viewer: Viewer, month: str) -> Digest | None:
     ]
     rows = []
     for line in lines:
-        title, value = formatting.short_title(get_kpi(line.kpi.key)), f"**{line.value}**"
-        text = _("{what}: {text}", what=title, text=value)
+        text = _("{what}: {text}", what=line.title, text=f"**{line.value}**")
         parts = [text, *note_texts.describe_sample(line.row)]
         parts += [] if formatting.is_missing(line.row.target) else [line.target.text]
         rows.append(" · ".join(parts))

@@ -17,6 +17,7 @@ from builders.health import find_check
 from builders.import_files import CALLS, bring
 from streamlit.testing.v1 import AppTest
 
+from qa_core.access import accounts
 from qa_core.access.roles import Role, TeamSpan, Viewer
 from qa_core.analysis import alerts, targets
 from qa_core.analysis.alerts import Rule, RuleKind
@@ -24,6 +25,7 @@ from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.centre import settings
 from qa_core.centre.rules import name_decisions
 from qa_core.cli.app import run
+from qa_core.delivery import digests
 from qa_core.storage.records import due_work, store
 from qa_core.storage.records.alerts import AlertRule
 from qa_core.storage.records.audit_log import JournalRow
@@ -448,6 +450,7 @@ def test_the_overview_shows_an_alert_until_somebody_looks_after_it(
     alerts.evaluate(SYSTEM)
     add_person("max", "manager", sites=("Lille",))
     app = open_app("max", "overview")
+    assert not app.expander
     said = [
         text.value
         for text in app.markdown
@@ -458,3 +461,22 @@ def test_the_overview_shows_an_alert_until_somebody_looks_after_it(
     app.button(key=f"acknowledge_{event.id}").click().run()
     assert not [text for text in app.markdown if "notifications_active" in text.value]
     assert alerts.find(SYSTEM, ("acknowledged",))[0].acknowledged_by == "max"
+
+
+def test_alerts_without_room_are_counted_on_the_overview_and_open_under_it(
+    open_app: Callable[..., AppTest], add_person: Callable[..., str]
+) -> None:
+    add_people({}, {"Nord": "Lille"})
+    land_weeks([90, 70], team="Nord")
+    for percent in (75, 76, 77, 78, 79, 80):
+        alerts.add(SYSTEM, replace(BELOW_80, threshold=percent / 100))
+    alerts.evaluate(SYSTEM)
+    add_person("max", "manager", sites=("Lille",))
+    app = open_app("max", "overview")
+    [more] = app.expander
+    assert more.label == "2 more after these"
+    assert len(more.markdown) == 2
+    with store.reading() as session:
+        max_manager = accounts.get_viewer(session, "max")
+    digest = digests.build(max_manager, "2026-W25")
+    assert [line for line in digest.sections[0].lines if "more" in line] == ["2 more after these"]

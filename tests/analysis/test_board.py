@@ -160,9 +160,9 @@ def test_costs_in_two_currencies_of_which_a_manager_has_no_contact_have_no_data(
     manager = Viewer("mia", Role.MANAGER, managed_teams=("North",))
     figures = board.find_figures(manager, "3m")
     costs = [line for line in board.build_lines(figures) if line.kpi.key == "cost_per_resolved"]
-    assert [(line.currency, line.value) for line in costs] == [
-        ("CHF", "no data"),
-        ("EUR", "no data"),
+    assert [(line.sentence.text, line.value) for line in costs] == [
+        ("Cost per resolved contact (CHF): no data in this period", "no data"),
+        ("Cost per resolved contact (EUR): no data in this period", "no data"),
     ]
 
 

@@ -148,6 +148,7 @@ def test_an_executives_token_is_shown_no_small_cell(two_teams: None) -> None:
     status, document, _headers = ask(secret, ("kpi", "received"), ("by", "queue"), ("by", "site"))
     assert (status, document["error"]["code"]) == (400, "one_table")
     assert document["error"]["options"] == ["by=queue", "by=site"]
+    assert "This asks for Queue, Site:" in document["error"]["message"]
     status, document, _headers = ask(secret, ("kpi", "received"), ("by", "team"))
     assert (status, document["error"]["code"]) == (403, "access_denied")
 

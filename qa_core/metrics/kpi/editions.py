@@ -34,7 +34,7 @@ from qa_core.metrics.kpi import (
     published_tables,
 )
 from qa_core.metrics.kpi.edition_schedule import Scheduled
-from qa_core.metrics.kpi.measure import collect, find_costs, measure
+from qa_core.metrics.kpi.measure import collect, find_costs
 from qa_core.metrics.kpi.metric_query import build_query
 from qa_core.metrics.kpi.publication import Cells, Sums, load, read_cells
 from qa_core.metrics.kpi.published_families import (
@@ -395,10 +395,14 @@ def list_cells(kpi: str, cell: Cell) -> list[Cell]:
     return [with_source] if kpi in COSTS else [cell, with_source]
 
 
-def _find_sums(question: MetricQuery) -> Iterator[tuple[str, str | None, Kpi, Sums]]:
-    """Find the sums of every KPI in the month as a whole and by each dimension."""
+def _find_sums(
+    question: MetricQuery, is_whole: bool = False
+) -> Iterator[tuple[str, str | None, Kpi, Sums]]:
+    """Find the sums of every KPI in the month as a whole and, unless `is_whole`, by each
+    dimension.
+    """
     for kind, dimensions in DIMENSIONS.items():
-        cuts = ((), *((name,) for name in dimensions))
+        cuts = ((), *((name,) for name in dimensions if not is_whole))
         some = [
             replace(kpi, has_percentiles=False)
             for kpi in KPIS
@@ -549,16 +553,17 @@ def _is_large(change: np.ndarray, moved: np.ndarray) -> bool:
 
 @dataclass(frozen=True)
 class EditionDifference:
-    """Contacts received in a month: as its edition says, and as the data says now."""
+    """KPI of a month that is not what its edition says. `published`, `now`: rows counted."""
 
     month: str
-    published: int | None
+    kpi: str
+    published: int
     now: int
 
 
 def find_differences(viewer: Viewer) -> list[EditionDifference]:
-    """Find the months whose data differs from their edition. Executives, who see what is
-    published alone, are given none.
+    """Find the KPIs of whole months whose data differs from their edition. Executives, who
+    see what is published alone, are given none. Values are of the whole centre: none is given.
     """
     viewer.require(Permission.SEE_BOARD)
     if viewer.needs_suppression:
@@ -566,11 +571,12 @@ def find_differences(viewer: Viewer) -> list[EditionDifference]:
     changed = [state.month for state in list_states() if state.state == "changed"]
     published, differences = load("", changed), []
     for month in changed:
-        sums = published.get(month, {}).get(None, {}).get("received")
-        where = Filters(periods.period_of("month", month))
-        now = int(measure(Viewer.SYSTEM, ("received",), (), where)["n"].fillna(0).iloc[0])
-        if sums is None or now != sums.get("n", 0):
-            differences.append(
-                EditionDifference(month, None if sums is None else sums.get("n", 0), now)
-            )
+        known = published.get(month, {}).get(None, {})
+        question = build_query(Viewer.SYSTEM, (), Filters(periods.period_of("month", month)))
+        present = {kpi.key: sums for *_place, kpi, sums in _find_sums(question, is_whole=True)}
+        for kpi in KPIS:
+            before, now = known.get(kpi.key), present.get(kpi.key, {})
+            if before is not None and before != now:
+                counts = before.get("n", 0), now.get("n", 0)
+                differences.append(EditionDifference(month, kpi.key, *counts))
     return differences

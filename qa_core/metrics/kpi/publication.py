@@ -15,12 +15,13 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import EXECUTIVE_DIMENSIONS, Viewer
 from qa_core.base.errors import Refusal
+from qa_core.base.i18n import uncapitalise
 from qa_core.metrics.kpi import closed_months, populations
 from qa_core.metrics.kpi.data_span import find_published
 from qa_core.metrics.kpi.edition_schedule import describe_next
 from qa_core.metrics.kpi.interval_totals import FROM_TOTALS
 from qa_core.metrics.kpi.result_rows import WITHOUT_COUNT, Row, finish_row, read_row
-from qa_core.metrics.kpis import FactTable, Kpi, KpiKind, periods
+from qa_core.metrics.kpis import FactTable, Kpi, KpiKind, formatting, periods
 from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.storage.records import store
 from qa_core.storage.records.editions import Edition, EditionTable
@@ -79,7 +80,7 @@ def require_one_table(
             "You see one breakdown or one filter at a time, plus months. This asks for "
             "{names}: choose one of them.",
             tuple(f"--by {name}" for name in sorted({*cuts, *filters})),
-            names=", ".join(sorted({*cuts, *filters})),
+            names=", ".join(map(formatting.dimension, sorted({*cuts, *filters}))),
         )
     several = [name for name, values in filters.items() if len(values) > 1 and name not in cuts]
     for name in several:
@@ -87,7 +88,7 @@ def require_one_table(
             "one_line",
             "You can filter on one value at a time. Choose one {name}, or break down by it.",
             (f"--by {name}",),
-            name=name,
+            name=uncapitalise(formatting.dimension(name)),
         )
 
 

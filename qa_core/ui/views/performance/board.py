@@ -1,11 +1,14 @@
 """The board sheet: each KPI with its target, a year of trend, and the drivers."""
 
+import itertools
+from dataclasses import astuple
+
 import streamlit as st
 
 from qa_core.access.roles import Viewer
-from qa_core.analysis import board, board_pdf, driver_texts
+from qa_core.analysis import attention, board, board_pdf, driver_texts
 from qa_core.base.i18n import _
-from qa_core.metrics.kpis import formatting, periods
+from qa_core.metrics.kpis import formatting, get_kpi, periods
 from qa_core.ui.frame import cached, layout, styles
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.views.performance import satisfaction
@@ -19,6 +22,8 @@ from qa_core.ui.widgets import (
 )
 
 TREND_HEIGHT = 190
+MAX_DIFFERENCES = 5
+"""KPIs that the note on a published month names."""
 
 
 def show(viewer: Viewer) -> None:
@@ -51,21 +56,30 @@ def show(viewer: Viewer) -> None:
 
 
 def _show_differences(viewer: Viewer) -> None:
-    """Show the months whose published figures differ from the present ones."""
-    for difference in cached.find_differences(viewer):
+    """Show the months whose published figures differ from the present ones, and in what."""
+    for month, found in itertools.groupby(cached.find_differences(viewer), lambda one: one.month):
+        names = [_name_difference(*rest) for _month, *rest in map(astuple, found)]
+        if more := len(names[MAX_DIFFERENCES:]):
+            names[MAX_DIFFERENCES:] = [attention.describe_more(more)]
         text = _(
-            "{month}: executives see {published} contacts received, as published; the data now "
-            "holds {now}. Published figures change only where the difference concerns many.",
-            month=formatting.month(difference.month),
-            published=formatting.number(difference.published or 0),
-            now=formatting.number(difference.now),
+            "{month}: executives see figures as published. The data now differs in: {kpis}. "
+            "Published figures change only where the difference concerns many.",
+            month=formatting.month(month),
+            kpis=" · ".join(names),
         )
         st.caption(escape(text))
 
 
+def _name_difference(kpi: str, published: int, now: int) -> str:
+    title = formatting.short_title(get_kpi(kpi))
+    if published == now:
+        return title
+    return f"{title} (n = {formatting.number(published)} → {formatting.number(now)})"
+
+
 def _show_line(line: board.BoardLine, choice: str) -> None:
     with cards.card(line.sentence, is_stretched=True):
-        st.metric(formatting.short_title(line.kpi), line.value, label_visibility="collapsed")
+        st.metric(line.title, line.value, label_visibility="collapsed")
         st.caption(escape(line.basis))
         target = line.target
         st.markdown(f":small[{cards.ICONS[target.severity]}{escape(target.text)}]")

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from qa_core.access.roles import Viewer
+from qa_core.analysis import attention
 from qa_core.analysis.headline import FIRST, SECOND
 from qa_core.analysis.series import Series
 from qa_core.base.i18n import _
@@ -60,6 +61,9 @@ def _show_attention(viewer: Viewer, state: FilterState, series: Mapping[str, Ser
     found, hint = alert_banner.find(viewer, state, series, cached.find_alerts(viewer))
     with cards.card(found.heading, hint, is_stretched=True):
         alert_banner.show_open(viewer, found.alerts)
+        if found.more:
+            with st.expander(attention.describe_more(len(found.more))):
+                alert_banner.show_open(viewer, found.more)
         for trend in found.trends:
             title, text = formatting.short_title(trend.kpi), escape(trend.finding.text)
             st.markdown(f":orange[:material/error:] **{title}** – {text}")

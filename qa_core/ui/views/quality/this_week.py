@@ -3,7 +3,8 @@
 import streamlit as st
 
 from qa_core.access.roles import Viewer
-from qa_core.base.i18n import _, ngettext
+from qa_core.analysis import attention
+from qa_core.base.i18n import _
 from qa_core.quality.this_week import TITLES, find_groups, is_for
 from qa_core.ui.frame import cached, layout, menu
 from qa_core.ui.frame.markdown import escape
@@ -39,4 +40,4 @@ def show(viewer: Viewer) -> None:
                     menu.show_page_link(line.page, *target)
                     st.caption(escape(line.reason))
             if more := len(lines[MAX_LINES:]):
-                st.caption(ngettext("{n} more after these", "{n} more after these", more))
+                st.caption(attention.describe_more(more))
