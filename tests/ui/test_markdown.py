@@ -95,7 +95,6 @@ PLAIN_TEXTS = {
     ],
     "views/performance/irritants": ["change"],
     "views/performance/overview": ["f':orange[:material/error:] **{title}** "],
-    "views/performance/board": ["formatting.short_title(line.kpi)"],
     "views/performance/first_contact": [
         "f\"**{_('{what}: {text}', what=title, tex",
         "f'**{title}** {cards.NOTHING}'",

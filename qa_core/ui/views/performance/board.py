@@ -79,7 +79,7 @@ def _name_difference(kpi: str, published: int, now: int) -> str:
 
 def _show_line(line: board.BoardLine, choice: str) -> None:
     with cards.card(line.sentence, is_stretched=True):
-        st.metric(line.title, line.value, label_visibility="collapsed")
+        st.metric(escape(line.title), line.value, label_visibility="collapsed")
         st.caption(escape(line.basis))
         target = line.target
         st.markdown(f":small[{cards.ICONS[target.severity]}{escape(target.text)}]")

@@ -62,7 +62,7 @@ def _show_attention(viewer: Viewer, state: FilterState, series: Mapping[str, Ser
     with cards.card(found.heading, hint, is_stretched=True):
         alert_banner.show_open(viewer, found.alerts)
         if found.more:
-            with st.expander(attention.describe_more(len(found.more))):
+            with st.expander(escape(attention.describe_more(len(found.more)))):
                 alert_banner.show_open(viewer, found.more)
         for trend in found.trends:
             title, text = formatting.short_title(trend.kpi), escape(trend.finding.text)

@@ -40,4 +40,4 @@ def show(viewer: Viewer) -> None:
                     menu.show_page_link(line.page, *target)
                     st.caption(escape(line.reason))
             if more := len(lines[MAX_LINES:]):
-                st.caption(attention.describe_more(more))
+                st.caption(escape(attention.describe_more(more)))
