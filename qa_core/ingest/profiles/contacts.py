@@ -306,7 +306,9 @@ def _tell_ways(context: FileContext) -> bool:
     counts = [int((ways == way).sum()) for way in (Direction.INBOUND, Direction.OUTBOUND)]
     known = int((ways != None).sum())  # noqa: E711 (element by element)
     if min(counts) < MIN_WAYS or known < MIN_KNOWN_WAYS * len(ways):
-        context.notes["from_extensions"] = counts[1] >= MIN_WAYS
+        inside = int((ways == Direction.INTERNAL).sum())
+        # Where every number is as short as an extension, they may be parts of longer ones.
+        context.notes["from_extensions"] = counts[1] >= MIN_WAYS or MIN_WAYS <= inside < len(ways)
         return False
     context.notes["by_extension"] = True
     context.guesses.add("direction")
