@@ -91,9 +91,12 @@ def describe_alerts(viewer: Viewer, events: Iterable[Alert]) -> tuple[str, ...]:
     currency = exports.find_currency(viewer)
     return tuple(
         clean(f"**{alerts.describe_slice(event)}** – {alerts.describe(event, currency)}")
-        for event in events
-        if event.rule.dimension not in NAMING
+        for event in filter(_names_nobody, events)
     )
+
+
+def _names_nobody(event: Alert) -> bool:
+    return event.rule.dimension not in NAMING
 
 
 def clean(line: str) -> str:
@@ -115,7 +118,7 @@ def _build_of_teams(viewer: Viewer) -> Digest | None:
     found = headline.find_headline(viewer, (*headline.FIRST, *headline.SECOND))
     if found is None:
         return None
-    opened = [event for event in alerts.find(viewer) if event.rule.dimension not in NAMING]
+    opened = [*filter(_names_nobody, alerts.find(viewer))]
     seen = attention.find_attention(viewer, found.where, found.compare, found.series, opened)
     trends = [f"**{formatting.short_title(one.kpi)}** – {one.finding.text}" for one in seen.trends]
     events = [*describe_alerts(viewer, seen.alerts)]

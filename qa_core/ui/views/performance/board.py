@@ -1,13 +1,13 @@
 """The board sheet: each KPI with its target, a year of trend, and the drivers."""
 
 import itertools
-from dataclasses import astuple
 
 import streamlit as st
 
 from qa_core.access.roles import Viewer
 from qa_core.analysis import attention, board, board_pdf, driver_texts
 from qa_core.base.i18n import _
+from qa_core.metrics.kpi.editions import EditionDifference
 from qa_core.metrics.kpis import formatting, get_kpi, periods
 from qa_core.ui.frame import cached, layout, styles
 from qa_core.ui.frame.markdown import escape
@@ -58,7 +58,7 @@ def show(viewer: Viewer) -> None:
 def _show_differences(viewer: Viewer) -> None:
     """Show the months whose published figures differ from the present ones, and in what."""
     for month, found in itertools.groupby(cached.find_differences(viewer), lambda one: one.month):
-        names = [_name_difference(*rest) for _month, *rest in map(astuple, found)]
+        names = [_name_difference(difference) for difference in found]
         if more := len(names[MAX_DIFFERENCES:]):
             names[MAX_DIFFERENCES:] = [attention.describe_more(more)]
         text = _(
@@ -70,11 +70,10 @@ def _show_differences(viewer: Viewer) -> None:
         st.caption(escape(text))
 
 
-def _name_difference(kpi: str, published: int, now: int) -> str:
-    title = formatting.short_title(get_kpi(kpi))
-    if published == now:
-        return title
-    return f"{title} (n = {formatting.number(published)} → {formatting.number(now)})"
+def _name_difference(difference: EditionDifference) -> str:
+    title = formatting.short_title(get_kpi(difference.kpi))
+    before, now = formatting.number(difference.published), formatting.number(difference.now)
+    return title if difference.published == difference.now else f"{title} (n = {before} → {now})"
 
 
 def _show_line(line: board.BoardLine, choice: str) -> None:
