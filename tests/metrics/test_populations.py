@@ -113,6 +113,9 @@ def test_missed_contacts_of_all_teams_beside_answered_ones_of_own_are_noted(cent
     assert [row.notes for row in months] == [(), noted]
     rate, received, _ = read(none, *keys)
     assert (rate.status, rate.notes, received.value) == ("no_data", noted, 20)
+    assert query.find_out_of_scope(none, keys) == ["answer_rate"]
+    assert query.find_out_of_scope(SEES_ALL, keys) == []
+    assert query.explain(none, "answer_rate").is_hidden
     both = replace(SEES_ALL, managed_teams=("Nord", "Sud"))
     assert [(row.value, row.notes) for row in read(both, "received")] == [(140, ())]
     land_missed("Sud", 2000, "2026-07-06")  # 20 of 2,020 have no team: their source names teams

@@ -198,7 +198,7 @@ def explain(
         Variant(value, by_key[variant.key], now == [value])
         for value, variant in zip(values, variants, strict=True)
     ]
-    is_hidden = is_hidden or populations.MISSED_OUT_OF_SCOPE in rows[0].notes
+    is_hidden = is_hidden or populations.is_out_of_scope(rows[0])
     counts, systems = {}, {}
     if not is_hidden:
         counts, systems = _count(build_query(viewer, (), where, overrides), declaration)

@@ -112,9 +112,16 @@ def find_out_of_scope(viewer: Viewer, kpis: Sequence[str]) -> list[str]:
     span = data_span.find_span()
     last_weeks = Period(span[1] - DAYS_AROUND, span[1]) if span else Period()
     question = build_query(viewer, (), Filters(last_weeks))
-    rows = [Row(kpi.key) for kpi in seen]
+    rows = [Row(kpi.key, status="ok") for kpi in seen]
     mark_missed(question, seen, rows)
-    return [row.kpi for row in rows if MISSED_OUT_OF_SCOPE in row.notes]
+    return [row.kpi for row in rows if is_out_of_scope(row)]
+
+
+def is_out_of_scope(row: Row) -> bool:
+    """Return whether the row has no value because it needs contacts the viewer does not see."""
+    return row.status == "no_data" and (
+        MISSED_OUT_OF_SCOPE in row.notes or MISSED_OF_ALL in row.notes
+    )
 
 
 def _find_unseen(
