@@ -89,23 +89,28 @@ class DuckDbEngine(Engine):
         self.connection.execute("SET lock_configuration = true")
 
     def _answer(self, text: str, parameters: list[Any], *given: Any) -> pd.DataFrame:
-        with self._open(*given) as cursor:
-            return cursor.execute(text, parameters).df()
+        with self._open(text, *given) as (cursor, whole):
+            return cursor.execute(whole, parameters).df()
 
     def _answer_arrow(self, text: str, parameters: list[Any], *given: Any) -> pa.Table:
         # A relation, made by `sql`, would split and prepare the text a second time.
-        with self._open(*given) as cursor:
-            return cursor.execute(text, parameters).to_arrow_table()
+        with self._open(text, *given) as (cursor, whole):
+            return cursor.execute(whole, parameters).to_arrow_table()
 
     @contextmanager
-    def _open(self, views: Mapping[str, str], given: Mapping[str, Any]) -> Iterator[Any]:
-        # Each cursor sees only its own views.
+    def _open(
+        self, text: str, views: Mapping[str, str], given: Mapping[str, Any]
+    ) -> Iterator[tuple[Any, str]]:
+        """Open a cursor; write the views before the text: created in the database, each
+        would open its files once more.
+        """
+        whole = ", ".join(f'"{view}" AS NOT MATERIALIZED ({views[view]})' for view in views)
+        if whole:
+            whole = f"WITH {whole}" + (f", {text[5:]}" if text.startswith("WITH ") else f" {text}")
         with self.connection.cursor() as cursor, bounds.interrupting(cursor.interrupt):
             for name, rows in given.items():
                 cursor.register(name, rows)
-            for view, select in views.items():
-                cursor.execute(f'CREATE TEMP VIEW "{view}" AS {select}')
-            yield cursor
+            yield cursor, whole or text
 
 
 class SparkEngine(Engine):

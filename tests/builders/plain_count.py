@@ -128,7 +128,12 @@ class Count:
         counts_missed = key in NEEDS_MISSED or (
             key == "service_level" and formulas != {"abandons_ignored"}
         )
-        if not sees_all and counts_missed and 100 * len(unseen) > len(missed):
+        own = (None, *viewer.managed_teams)
+        answered = [row["team"] for row in beside if is_inbound(row) and row["outcome"] == "answered"]
+        of_others = viewer.role == Role.MANAGER and answered and not set(answered) & set(own)
+        relates = key in ("answer_rate", "abandon_rate", "service_level")
+        is_lost = not sees_all or (of_others and relates)
+        if is_lost and counts_missed and 100 * len(unseen) > len(missed):
             return dict.fromkeys(("value", "numerator", "denominator", "n", "low", "high", "p50"))
         return self.of(key, rows, seen)
 

@@ -115,6 +115,7 @@ def test_missed_contacts_of_all_teams_beside_answered_ones_of_own_are_noted(cent
     assert (rate.status, rate.notes, received.value) == ("no_data", noted, 20)
     assert query.find_out_of_scope(none, keys) == ["answer_rate"]
     assert query.find_out_of_scope(SEES_ALL, keys) == []
+    assert [(row.value, row.notes) for row in read(none, "missed")] == [(20, noted)]
     assert query.explain(none, "answer_rate").is_hidden
     both = replace(SEES_ALL, managed_teams=("Nord", "Sud"))
     assert [(row.value, row.notes) for row in read(both, "received")] == [(140, ())]

@@ -18,7 +18,7 @@ from qa_core.metrics.kpi import data_span, interval_totals, month_sums, statemen
 from qa_core.metrics.kpi.metric_query import build_query
 from qa_core.metrics.kpi.result_rows import Row
 from qa_core.metrics.kpi.statements import MetricQuery
-from qa_core.metrics.kpis import FactTable, Kpi
+from qa_core.metrics.kpis import FactTable, Kpi, KpiKind
 from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.storage import lake
 from qa_core.storage.records import store
@@ -46,14 +46,14 @@ def mark_missed(question: MetricQuery, kpis: Sequence[Kpi], rows: list[Row]) -> 
     note which of the others count answered contacts alone. A viewer who sees contacts
     without a team keeps the numbers, with that note in rows of a team. Beside teams that
     they do not manage, their other rows have a note that missed contacts are of all teams;
-    the rates of who manages none of the teams have no value.
+    the rates of both have no value for who manages none of the teams.
     """
     viewer = question.viewer
     sees_missed = viewer.sees_unassigned_contacts
     is_manager = viewer.role == Role.MANAGER
     settings = [settings for _, settings in question.pieces]
-    needing = {kpi.key for kpi in kpis if _needs_missed(kpi, settings)}
-    noted = {kpi.key for kpi in kpis if kpi.includes_missed} | needing
+    needing = {kpi.key: kpi for kpi in kpis if _needs_missed(kpi, settings)}
+    noted = {kpi.key for kpi in kpis if kpi.includes_missed or kpi.key in needing}
     rows = [row for row in rows if row.kpi in noted]
     if sees_missed and not is_manager:
         rows = [row for row in rows if _is_of_teams(question.where, row)]
@@ -71,7 +71,7 @@ def mark_missed(question: MetricQuery, kpis: Sequence[Kpi], rows: list[Row]) -> 
         if missed.get(group, 0) <= MAX_UNSEEN_SHARE:
             continue
         if sees_missed and not _is_of_teams(question.where, row):
-            if row.kpi in needing and others.get(group) == 1:
+            if others.get(group) == 1 and _relates_missed(needing.get(row.kpi)):
                 row.withhold("no_data", MISSED_OF_ALL)
             elif others.get(group, 0) > MAX_UNSEEN_SHARE:
                 row.notes = (*row.notes, MISSED_OF_ALL)
@@ -95,6 +95,11 @@ def note_published(kpis: Sequence[Kpi], where: Filters, rows: list[Row]) -> None
 
 def _needs_missed(kpi: Kpi, settings: Iterable[Settings]) -> bool:
     return kpi.needs_missed is not None and any(map(kpi.needs_missed, settings))
+
+
+def _relates_missed(kpi: Kpi | None) -> bool:
+    """Return whether it divides missed and answered contacts by each other."""
+    return kpi is not None and kpi.kind == KpiKind.RATIO and kpi.subject == FactTable.CONTACTS
 
 
 def _is_of_teams(where: Filters, row: Row) -> bool:
