@@ -25,7 +25,7 @@ MAX_REUSED_SHARE = 0.01
 MAX_IDS = 0.9
 HOURS_APART = 20
 MAX_OVERLAPPING = 0.05
-"""Share of rows without an id that may overlap with another of the same customer."""
+"""Share of rows that may overlap with another of the same customer."""
 _NUMBERS, _PARTS = ("customer", "caller", "from_party"), ("wait", "talk")
 _TOLD = ("advisor", "queue", "outcome", "wait_seconds", "talk_seconds")
 """Columns in which rows differ that are no copies."""
@@ -69,7 +69,9 @@ def find_key_scope(
             ),
             **params,
         )
-    if is_open and is_guess and repeats and not is_reused:
+    if is_open and is_guess and not repeats:
+        _require_apart(connection, staged, options, column)
+    elif is_open and is_guess and not is_reused:
         _require_whole(connection, staged, column)
     if known_scope is None and (is_mixed or not is_reused):
         message = N_("a repeated id is the same contact: {contacts} contacts in {rows} rows")
@@ -93,34 +95,40 @@ def _is_guess(staged: Staged, options: ImportOptions, name: str) -> bool:
 
 
 def _require_apart(
-    connection: duckdb.DuckDBPyConnection, staged: Staged, options: ImportOptions
+    connection: duckdb.DuckDBPyConnection, staged: Staged, options: ImportOptions, own_id: str = ""
 ) -> None:
-    """Raise Refusal where many rows without an id overlap, with one customer: parts of contacts."""
+    """Raise Refusal where many calls overlap, with one customer: parts of contacts, without an
+    id or each with its own.
+    """
     name = next((name for name in _NUMBERS if _is_guess(staged, options, name)), None)
-    is_stated = name in options.columns or bool(options.ignored)
+    is_stated = not own_id and (name in options.columns or bool(options.ignored))
     if name is None or is_stated or "customer_key" not in staged.columns:
         return
     parts = (staged.select_column(f"{part}_seconds", kind="DOUBLE") for part in _PARTS)
     seconds = " + ".join(f"coalesce({part}, 0)" for part in parts)
-    told = ", ".join(map(staged.select_column, _TOLD))
+    told, channel = ", ".join(map(staged.select_column, _TOLD)), staged.select_column("channel")
     counting = (
         "SELECT count(*), count(*) FILTER (local_start <= ended + INTERVAL 1 SECOND AND told IS "
         "DISTINCT FROM told_before AND local_start > date_trunc('day', local_start)) FROM (SELECT "
         f"local_start, ({told}) AS told, lag(({told})) OVER w AS told_before, "
         f"lag(local_start + to_seconds({seconds})) OVER w AS ended FROM staged "
-        "WHERE customer_key IS NOT NULL WINDOW w AS (PARTITION BY customer_key ORDER BY "
-        "local_start, line))"
+        f"WHERE customer_key IS NOT NULL AND coalesce({channel}, 'phone') = 'phone' "
+        "WINDOW w AS (PARTITION BY customer_key ORDER BY local_start, line))"
     )
-    staged.repeated_ids = staged.repeated_ids or connection.execute(counting).fetchone()
-    rows, overlaps = staged.repeated_ids
+    staged.overlaps = staged.overlaps or connection.execute(counting).fetchone()
+    rows, overlaps = staged.overlaps
     if overlaps > MAX_OVERLAPPING * rows:
         raise Refusal(
             "rows_of_contacts",
             "{count} of {rows} rows begin while another with the same {column} lasts, such as the "
             "parts of a transferred call. Each would count as a contact. Export one row per "
-            "contact, name the column with its id, or name {column} if every row is a contact.",
-            options=(f"--map {name}={staged.mapping[name]}", "--map contact_id=COLUMN"),
+            "contact, name the column with its id, or name {own} if every row is a contact.",
+            options=(
+                f"--map contact_id={own_id}" if own_id else f"--map {name}={staged.mapping[name]}",
+                "--map contact_id=COLUMN",
+            ),
             column=staged.mapping[name],
+            own=own_id or staged.mapping[name],
             count=overlaps,
             rows=rows,
         )

@@ -64,7 +64,9 @@ class Staged:
     time_missing: int = 0
     """Number of contacts with a date and no time of day."""
     repeated_ids: tuple[Any, ...] | None = None
-    """Counts of repeated ids (`reused_ids`), once for all who ask; likewise the next."""
+    """Counts of repeated ids (`reused_ids`), once for all who ask; likewise the next two."""
+    overlaps: tuple[Any, ...] | None = None
+    """Number of calls with a customer, and of those during another of the same customer."""
     tireless: frozenset[str] | None = None
     """Advisors who seem to answer around the clock or several calls at once (`machines`)."""
     names: dict[tuple[str, ...], list[tuple[Any, ...]]] = field(default_factory=dict)
