@@ -23,6 +23,7 @@ from qa_core.ingest.columns.column_inference import (
     RowBatch,
     refuse_unread,
 )
+from qa_core.ingest.columns.timestamps import Moments
 from qa_core.ingest.columns.timezones import Zone
 from qa_core.ingest.columns.vocabulary import (
     ANSWERS,
@@ -396,7 +397,31 @@ def _decide_times(context: FileContext) -> None:
     _answer, answer_seconds = _build_after(context, sample, "answered_at", own_start)
     _end, context.notes["sample_span"] = _build_after(context, sample, "ended_at", own_start)
     wait = sample.read_number("wait_seconds") if context.has("wait_seconds") else answer_seconds
+    if wait is None:
+        _require_answers(context, sample, own_start)
     decide_times(context, sample, wait)
+
+
+def _require_answers(context: FileContext, sample: RowBatch, own_start: np.ndarray) -> None:
+    """Raise Refusal where an unread column has moments between start and end, as of the answer:
+    the wait would count as talk.
+    """
+    length = context.notes["sample_span"]
+    if length is None and context.has("duration"):
+        length = sample.read_number("duration")
+    if length is None or context.has("talk_seconds") or context.options.is_stated:
+        return
+    reading = context.readings["ended_at" if context.has("ended_at") else context.notes["start"][1]]
+    columns = []
+    for index, text in context.find_unused():
+        moments = reading.read(sample.cells[index])
+        after = _count_after(moments, own_start)
+        between = (after > 1) & (after < length)
+        if between.sum() >= MIN_EARLY and between.sum() > (~np.isnan(after)).sum() / 2:
+            columns.append(text)
+    if columns:
+        fields = "answered_at", "ignore"
+        raise refuse_unread("unread_time", columns, N_("Time of the answer"), fields)
 
 
 def _require_own_id(context: FileContext) -> None:
@@ -618,14 +643,19 @@ def _build_after(
     if not context.has(name):
         return None, None
     moments = batch.read_moment(name)
+    seconds = _count_after(moments, start)
+    batch.blank(seconds < 0, name, "negative_duration")
+    seconds = np.where(seconds < 0, np.nan, seconds)
+    is_there = ~np.isnat(moments.day) | ~np.isnat(moments.clock)
+    return is_there & ~moments.bad, seconds
+
+
+def _count_after(moments: Moments, start: np.ndarray) -> np.ndarray:
+    """Count the seconds of moments after a start; those without a day may lie past midnight."""
     dated = ~np.isnat(moments.day)
     moment = np.where(dated, moments.day, start.astype("M8[D]")).astype("M8[us]") + moments.clock
     seconds = (moment - start) / np.timedelta64(1, "s")
-    seconds = np.where(~dated & (seconds < -HALF_DAY), seconds + DAY, seconds)
-    batch.blank(seconds < 0, name, "negative_duration")
-    seconds = np.where(seconds < 0, np.nan, seconds)
-    is_there = dated | ~np.isnat(moments.clock)
-    return is_there & ~moments.bad, seconds
+    return np.where(~dated & (seconds < -HALF_DAY), seconds + DAY, seconds)
 
 
 def _build_transfers(context: FileContext, batch: RowBatch, columns: dict[str, pa.Array]) -> None:
