@@ -581,13 +581,22 @@ class FileContext:
                     "--map ignore={column}",
                     words=", ".join(alike),
                 )
-            evidence.is_usual = bool(mark_words) or column.header.text == name
+            labelled = vocabulary.find_labelled(mark_words or {})
+            has_words = any(mark not in word for word, mark in (mark_words or {}).items())
+            evidence.is_usual = has_words or column.header.text == name
             evidence.is_zero_none = self.profile.kind == "contacts"  # unanswered ones have 0
             scale = options.scales.get(name) or options.scales.get(column.header.text)
             text = column.header.text
             is_hard = name == "ces" and any(words in simplify(text) for words in _HARD)
             if not scale and (is_hard or says_best_first(text)):
                 raise self.refuse_reversed(name, column)
+            hint = column.header.scale
+            if len(labelled) > 1 and not scale:
+                (lowest, first), (highest, last) = labelled[0], labelled[-1]
+                if first > last:
+                    raise self.refuse_reversed(name, column, highest if last == 1 else None)
+                if (first, last) == (1, 5):
+                    hint = f"{lowest}-{highest}"
             is_named = name in options.columns
             decisions = self.decisions
             if name == "score" and not scale and not is_named and self._has_criteria():
@@ -598,7 +607,6 @@ class FileContext:
                 decimal = numbers.decide_decimal(evidence, options.decimal, self.decisions)
                 self.readings[name] = numbers.NumberReading(decimal, 0)
                 return
-            hint = column.header.scale
             if name == "score" and len(evidence.denominators) == 1 and not hint:
                 hint = f"0-{next(iter(evidence.denominators)):g}"  # a grid gives no point for none
             self.readings[name], self.scales[name] = numbers.decide_mark(
@@ -613,9 +621,10 @@ class FileContext:
                 decimal, item.low, item.high, is_whole=is_whole
             )
 
-    def refuse_reversed(self, name: str, column: Column) -> Refusal:
-        greatest = re.search(r"-(\d+)$", column.header.scale or "")
-        greatest = greatest[1] if greatest else max(5, int(self.evidence[name].highest))
+    def refuse_reversed(self, name: str, column: Column, greatest: int | None = None) -> Refusal:
+        of_header = re.search(r"-(\d+)$", column.header.scale or "")
+        if greatest is None:
+            greatest = of_header[1] if of_header else max(5, int(self.evidence[name].highest))
         return Refusal(
             "reversed_scale",
             "In the column {column}, 1 may be the best rating. Say from which to which it goes, "

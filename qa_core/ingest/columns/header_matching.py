@@ -333,7 +333,11 @@ _REFITS = (
     ("wrap_seconds", _WORDS.search, "reason"),
     ("talk_seconds", _ID_CELL.fullmatch, "contact_id"),
     ("source", _PHONE.fullmatch, "caller"),
-    ("csat", _SENTENCE.search, "survey_comment"),
+    (
+        "csat",
+        lambda cell: _SENTENCE.search(cell) and not vocabulary.find_mark(cell),
+        "survey_comment",
+    ),
     ("date", parse_period, "period"),
     ("start", parse_period, "period"),
     ("period", _MOMENT.search, "date"),

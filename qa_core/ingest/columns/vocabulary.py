@@ -222,6 +222,16 @@ def find_mark(text: str) -> str | None:
     return str(mark) if mark else None
 
 
+def find_labelled(marks: Mapping[str, str]) -> list[tuple[int, int]]:
+    """Find the numbers beside words, each with the mark of these words: `1 - Very satisfied`."""
+    words = {
+        int(mark): simplify(re.sub(r"\d", "", text))
+        for text, mark in marks.items()
+        if mark.isdecimal() and mark in text
+    }
+    return sorted((number, _MARKS[text]) for number, text in words.items() if text in _MARKS)
+
+
 def find_alike(marks: Mapping[str, str]) -> list[str]:
     """Find words with the same mark, such as excellent and very good; not forms of one word."""
     found: dict[str, dict[str, str]] = {}
