@@ -58,6 +58,7 @@ class NumberEvidence(ColumnEvidence):
     percents: int = 0
     negative: int = 0
     fractions: int = 0
+    shares: int = 0  # between 0 and 1
     zeros: int = 0
     counts_above: dict[int, int] = field(
         default_factory=lambda: dict.fromkeys((5, 7, 10, 20, 100), 0)
@@ -116,6 +117,7 @@ class NumberEvidence(ColumnEvidence):
         self.negative += int(rows[numbers < 0].sum())
         self.zeros += int(rows[numbers == 0].sum())
         self.fractions += int(rows[numbers != np.floor(numbers)].sum())
+        self.shares += int(rows[(numbers > 0) & (numbers < 1)].sum())
         for limit in self.counts_above:
             self.counts_above[limit] += int(rows[numbers > limit].sum())
 
@@ -384,6 +386,10 @@ def decide_mark(
         if others:
             scales = (f"{low}-{high}" for low, high in ((low, high), *others))
             raise evidence.refuse_scale(*(f"--scale {evidence.field}={scale}" for scale in scales))
+    has_shares = evidence.shares > MAX_FAULT_SHARE * readable  # 0.85 beside 85
+    if has_shares and high == 100 and factor == 1 and not requested:
+        named = f"--scale {evidence.field}=0-100", f"--map ignore={evidence.column}"
+        raise evidence.refuse_scale(*named)
     zero_is_missing = bool(evidence.zeros and low > 0 and not requested)
     least, greatest = f"{low:g}", f"{high:g}"
     message = N_("scale from {least} to {greatest}")

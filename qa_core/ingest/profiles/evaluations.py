@@ -215,8 +215,8 @@ def _require_additive(context: FileContext, names: Iterable[str]) -> None:
     """Raise Refusal for a column that fails an evaluation, or takes points off."""
     for name in names:
         is_named = name in context.options.columns or context.options.is_stated
-        is_fault = not _FAULTS.isdisjoint(simplify(name).split())
-        is_fault &= name in context.notes.get("yes_no", ())
+        is_fault = any(f" {fault} " in f" {simplify(name)} " for fault in _FAULTS)
+        is_fault &= name in context.notes.get("yes_no", ()) or not parse_header(name).out_of
         if (_FATAL.search(name) or is_fault or _is_added(name)) and not is_named:
             raise _refuse_taken_off(name, f"--map {name}={name}")
 
