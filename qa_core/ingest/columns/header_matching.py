@@ -44,7 +44,8 @@ _TIMES = (
 COUNTS = list_words("counts")
 """First words of headers of counts: `Nombre d'appels`."""
 _OUTER = re.compile(
-    r"^(?:attribution|data|dimensions|metrics?|properties|segments?|stats|statistics|utm)\."
+    r"^(?:attribution|data|dimensions|durations?|metrics?|properties|segments?|stats|statistics|"
+    r"times|timings?|utm)\."
 )
 """Name of an object that only groups the fields in it: `metrics.offered` of JSON."""
 _RANGE = re.compile(r"\b(\d{1,3})\s*(?:-|–|à|to)\s*(\d{1,3})\b")

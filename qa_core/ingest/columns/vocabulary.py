@@ -90,6 +90,7 @@ _DIRECTION_PARTS = {
     and word not in OUTCOMES
 }
 _FILLERS = tables.list_words("fillers")
+_REQUESTED = re.compile(r"request|demand|solicit|anfrage|anforder|richiest", re.IGNORECASE)
 
 
 WEAK_ANSWERS = tables.list_words("weak_answers")
@@ -123,11 +124,18 @@ def read_compound(text: str) -> tuple[Direction | None, Outcome | None]:
     outcome = OUTCOMES.get(" ".join(remaining)) or OUTCOMES.get(" ".join(significant))
     if significant and outcome is None:
         return None, None
+    by_person = any(HANDLERS.get(word) == Handler.PERSON for word in words)
+    if outcome == Outcome.ABANDONED and by_person:  # an advisor hung up: no customer gave up
+        return direction, None
     return direction, outcome
 
 
 def read_direction(text: str) -> Direction | None:
-    """Parse the one direction that a text names, such as `Inbound on ACD`."""
+    """Parse the one direction that a text names, such as `Inbound on ACD`; what is only
+    requested, such as a call back, has none.
+    """
+    if _REQUESTED.search(text):
+        return None
     found = {_DIRECTION_PARTS[word] for word in simplify(text).split() if word in _DIRECTION_PARTS}
     return found.pop() if len(found) == 1 else None
 

@@ -283,6 +283,7 @@ def _decide_direction(context: FileContext) -> None:
             raise context.refuse_words("direction")
         if evidence.known_share > 0:
             raise _refuse_unread(evidence, "ignore", "direction")
+        context.unread[context.columns["direction"].index] = evidence
         context.leave_words_aside("direction")
     if "direction" in context.options.only:
         context.decide("direction", context.options.only["direction"], SET_BY_PERSON)

@@ -31,7 +31,7 @@ UNREAD = {
 """Words in the header of a column that may be that time."""
 _TIME = build_pattern("time")
 _UNIT = re.compile(r" (?:s|secs?|seconds?|mins?|ms)$")
-_SPELT = r"(?:\d+ ?(?:h|m|s|min|mn|sec|sek|seg|hrs?|std)\b\.? ?){1,3}"
+_SPELT = r"(?:PT[\dHMS.]+|(?:\d+ ?(?:h|m|s|min|mn|sec|sek|seg|hrs?|std)\b\.? ?){1,3})"
 _DURATION = rf"^(?:\d+(?:[.,]\d+)?|\d{{1,4}}:\d{{2}}(?::\d{{2}})?|{_SPELT})$"
 _CLEAR = rf"(?i)^(?:0?0:\d{{2}}:\d{{2}}|{_SPELT})$"
 """Cells that are times for sure, whatever their header says."""
