@@ -18,6 +18,7 @@ from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_, _
 from qa_core.base.row_values import build_from_row, read_fields
 from qa_core.metrics.kpis import formatting
+from qa_core.storage import audit_log
 from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
@@ -53,6 +54,8 @@ CLAIM_TIME = timedelta(minutes=10)
 WAITS = tuple(timedelta(minutes=minutes) for minutes in (5, 30, 120, 360, 720))
 """Waits before each further attempt; after the last one it has failed."""
 MAX_LISTED = 500
+WEBHOOK = "webhook"
+IS_MAIL = Delivery.kind != WEBHOOK
 
 
 @dataclass(frozen=True)
@@ -171,6 +174,7 @@ def retry(viewer: Viewer, number: int) -> None:
         again = sa.update(Delivery).where(*is_open)
         if not session.execute(again.values(state=DUE, attempts=0, blocked_until=now())).rowcount:
             raise Refusal("not_open", "Delivery {number} is not to be sent.", number=number)
+        audit_log.record(session, viewer.username, "delivery_retried", str(number))
 
 
 def find_all(viewer: Viewer, only_due: bool = False) -> list[DeliveryEntry]:
@@ -194,10 +198,9 @@ def describe(entry: DeliveryEntry) -> str:
 
 
 def find_own_last(viewer: Viewer) -> DeliveryEntry | None:
-    """Find the last delivery to this person that is settled."""
-    last = sa.select(Delivery).where(
-        Delivery.username == viewer.username, Delivery.state.in_((SENT, DROPPED, FAILED))
-    )
+    """Find the last mail to this person that is settled."""
+    is_settled = Delivery.state.in_((SENT, DROPPED, FAILED))
+    last = sa.select(Delivery).where(Delivery.username == viewer.username, is_settled, IS_MAIL)
     with store.reading() as session:
         row = session.scalar(_read(last.order_by(Delivery.id.desc()).limit(1)))
         return row and build_from_row(DeliveryEntry, row)

@@ -29,7 +29,7 @@ from qa_core.storage.records.people import Account
 
 HOUR = time(7)
 """Time of day at which mails are due."""
-DIGEST, NOTICES, ALERTS, WEBHOOK = "digest", "notices", "alerts", "webhook"
+DIGEST, NOTICES, ALERTS, WEBHOOK = "digest", "notices", "alerts", ledger.WEBHOOK
 MAX_BACK = timedelta(days=7)
 """Age beyond which an alert or a notice is no news for a first mail."""
 WEEKLY_ROLES = (Role.TEAM_LEAD, Role.MANAGER, Role.ADVISOR)
@@ -38,7 +38,7 @@ WEEKLY_ROLES = (Role.TEAM_LEAD, Role.MANAGER, Role.ADVISOR)
 @dataclass(frozen=True)
 class Recipient:
     """Person with an account: subjects of the mails that they get, state of their address
-    (`confirmed`, `waiting`, `none`), and the last delivery.
+    (`confirmed`, `waiting`, `none`), and the last mail.
     """
 
     username: str
@@ -166,7 +166,9 @@ def find_recipients(viewer: Viewer) -> list[Recipient]:
     viewer.require(Permission.SEE_HEALTH)
     with store.reading() as session:
         choices = mail_choices.find_all(session)
-        newest = sa.select(sa.func.max(Delivery.id)).group_by(Delivery.username)
+        newest = (
+            sa.select(sa.func.max(Delivery.id)).where(ledger.IS_MAIL).group_by(Delivery.username)
+        )
         rows = _read(session, sa.select(Delivery).where(Delivery.id.in_(newest)))
         last = {row.username: build_from_row(ledger.DeliveryEntry, row) for row in rows}
         open_accounts = sa.select(Account).where(Account.active).order_by(Account.username)

@@ -94,6 +94,8 @@ def _show_link(viewer: Viewer, view: View) -> bool:
             parts.append(_("shared by {name}", name=view.owner))
         elif view.shared_with:
             parts.append(_("shared"))
+        if parameters != view.parameters:
+            parts.append(_("some of its filters are left out: you see no such contacts"))
         st.caption(escape(" · ".join(parts)))
     return True
 

@@ -128,6 +128,19 @@ def test_small_samples_and_weeks_that_are_not_over_ring_nothing(centre: Path) ->
     assert alerts.evaluate(SYSTEM).opened == 1
 
 
+def test_a_week_that_is_long_past_rings_nothing_and_ends_its_alert(centre: Path) -> None:
+    land_weeks([90, 70], queue="Billing")
+    alerts.add(SYSTEM, replace(BELOW_80, dimension="queue"))
+    assert alerts.evaluate(SYSTEM).opened == 1
+
+    land_weeks([9, 9, 9], first=2, of=10, queue="Billing")  # too few contacts to judge
+    assert alerts.evaluate(SYSTEM) == alerts.EvaluationResult(0, 0, 1)
+    land_weeks([9], first=5, of=10, queue="Billing")
+    assert alerts.evaluate(SYSTEM) == alerts.EvaluationResult(0, 1, 0)
+    alerts.add(SYSTEM, replace(BELOW_80, threshold=0.75, dimension="queue"))
+    assert alerts.evaluate(SYSTEM).opened == 0
+
+
 def test_a_threshold_may_ask_for_several_days_in_a_row(centre: Path) -> None:
     alerts.add(
         SYSTEM,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 from builders.centres import evaluation
 from builders.mail_server import Mailbox, html_of, text_of
 from builders.mailed_centre import (
@@ -32,6 +33,7 @@ from qa_core.delivery import ledger, schedule, worker
 from qa_core.quality import data_version
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
+from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.base import now
 from qa_core.storage.records.deliveries import MailChoice
 from qa_core.storage.records.evaluations import Evaluation
@@ -264,6 +266,9 @@ def test_a_server_that_fails_is_tried_again_later_and_later_under_the_same_id(
     assert (failed.state, failed.cause, failed.attempts) == ("failed", "unreachable", 6)
     mailed.answers.clear()
     ledger.retry(SYSTEM, failed.id)
+    with store.reading() as session:
+        newest = session.scalar(sa.select(JournalRow).order_by(JournalRow.seq.desc()).limit(1))
+    assert (newest.action, newest.object) == ("delivery_retried", str(failed.id))
     worker.work()
 
     [mail] = mailed.of(address_of("adv0"))

@@ -39,7 +39,7 @@ from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.cli.app import run
 from qa_core.compliance.conditions import gates
-from qa_core.delivery import ledger, mail, webhook, worker
+from qa_core.delivery import ledger, mail, schedule, webhook, worker
 from qa_core.ui import asgi
 from qa_core.ui.server import mail_routes
 
@@ -232,6 +232,9 @@ def test_a_new_alert_is_told_once_signed_in_the_scope_of_who_entered_the_webhook
     assert content["link"] == "https://ecoute.example.org/overview"
     [entry] = [one for one in ledger.find_all(SYSTEM) if one.kind == "webhook"]
     assert content["id"] in entry.message_id and entry.state == "sent"
+    # The webhook is no mail.
+    assert "all" not in {recipient.username for recipient in schedule.find_recipients(SYSTEM)}
+    assert ledger.find_own_last(viewer_of("all")) is None
 
 
 def test_an_alert_on_what_the_person_does_not_see_is_not_told(

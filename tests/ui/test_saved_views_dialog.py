@@ -74,12 +74,27 @@ def test_a_shared_view_names_no_team_that_its_reader_does_not_see(
     lea = open_dialog(open_app("lea", "overview"))
     assert links_of(lea) == {"View of teams": "team=Blue&period=28d"}
     assert "Shared with me" in text_of(lea) and "Anita" not in text_of(lea)
+    assert "some of its filters are left out" in text_of(lea)
 
     luc = open_dialog(open_app("luc", "overview"))
     assert links_of(luc) == {
         "View of Anita": "id=a3",
         "View of teams": "team=Red&queue=Sales&period=28d",
     }
+
+
+def test_a_view_whose_queue_is_gone_says_that_it_opens_without_it(
+    teams: Path, open_app: Callable[..., AppTest]
+) -> None:
+    maria = viewer_of("maria")
+    saved_views.save(maria, "View of billing", "overview", {"queue": ["Billing"]})
+    assert "left out" not in text_of(open_dialog(open_app("maria", "overview")))
+
+    saved_views.save(maria, "View of orders", "overview", {"queue": ["Orders"]})
+
+    assert "some of its filters are left out: you see no such contacts" in text_of(
+        open_dialog(open_app("maria", "overview"))
+    )
 
 
 def test_a_view_that_outlived_its_owners_scope_names_nothing_beyond_it(teams: Path) -> None:

@@ -27,6 +27,8 @@ from qa_core.storage.records.imports import ALERTS
 
 PERIODS_BACK = {"day": 35, "week": 26, "month": 14}
 """Periods looked at: as many as the trends on the pages show."""
+PERIODS_WITHOUT_DATA = {"day": 28, "week": 4, "month": 3}
+"""With no usable period among the last so many, a rule neither opens nor keeps an alert."""
 RECENT_PERIODS = 4
 """Last periods, left out of the baseline."""
 
@@ -61,13 +63,18 @@ class _RuleResult:
     usable: Sequence[int]
     firings: Mapping[int, Firing]
 
+    @property
+    def is_current(self) -> bool:
+        oldest = len(self.series.points) - PERIODS_WITHOUT_DATA[self.rule.grain]
+        return bool(self.usable) and self.usable[-1] >= oldest
+
 
 def evaluate(viewer: Viewer) -> EvaluationResult:
     """Evaluate every rule on the current data: open, update and close alerts. Needs
     MANAGE_IMPORTS. Idempotent.
 
-    An alert opens when its rule holds in the last whole period, and closes once the
-    rule did not hold in `clear_after` periods in a row.
+    An alert opens when its rule holds in the last usable period, and closes once the
+    rule did not hold in `clear_after` periods in a row, or had no data for long.
     """
     viewer.require(Permission.MANAGE_IMPORTS)
     with store.reading() as session:
@@ -162,7 +169,7 @@ def _store(viewer: Viewer, results: Sequence[_RuleResult]) -> EvaluationResult:
         unclosed = {(event.rule_id, event.dimension_value): event for event in events}
         for result in results:
             event = unclosed.get((result.rule.id, result.name))
-            if not result.usable or result.rule.id not in active:
+            if not result.is_current or result.rule.id not in active:
                 continue
             followed.add((result.rule.id, result.name))
             firing_positions = find_alert_positions(
