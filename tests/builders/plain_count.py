@@ -129,7 +129,9 @@ class Count:
             key == "service_level" and formulas != {"abandons_ignored"}
         )
         own = (None, *viewer.managed_teams)
-        answered = [row["team"] for row in beside if is_inbound(row) and row["outcome"] == "answered"]
+        answered = [
+            row["team"] for row in beside if is_inbound(row) and row["outcome"] == "answered"
+        ]
         of_others = viewer.role == Role.MANAGER and answered and not set(answered) & set(own)
         relates = key in ("answer_rate", "abandon_rate", "service_level")
         is_lost = not sees_all or (of_others and relates)
