@@ -15,7 +15,7 @@ from qa_core.files.options import parse_scale
 from qa_core.ingest.columns import header_matching
 from qa_core.ingest.columns.column_inference import NAME_OR_IGNORE, FileContext, RowBatch
 from qa_core.ingest.columns.durations import DurationEvidence
-from qa_core.ingest.columns.numbers import NumberEvidence
+from qa_core.ingest.columns.numbers import NumberEvidence, NumberReading
 from qa_core.ingest.columns.timestamps import DAY_MINUTES, find_month, parse_period
 from qa_core.ingest.columns.vocabulary import read_direction
 from qa_core.ingest.profiles import starts
@@ -209,8 +209,34 @@ def decide_columns(context: FileContext) -> None:
 
 
 def _require_received(context: FileContext) -> None:
-    """Raise Refusal where the file also has separate counts of those received and made."""
-    ways = {read_direction(text): text for _index, text in context.find_unused()}
+    """Raise Refusal where the file also has separate counts of those received and made, another
+    count of those received, or counts of those made alone.
+    """
+    unused = context.find_unused()
+    ways = {read_direction(text): text for _index, text in unused}
+    is_open = not (context.options.is_stated or "received" in context.options.columns)
+    if is_open and context.has("received"):
+        others = [item for item in unused if _counts_otherwise(context, *item)]
+        if others:
+            raise context.refuse(
+                "which_received",
+                "{column} and {other} both count contacts received, and differ. Which counts those "
+                "that reached the queue?",
+                "received",
+                *(f"--map received={text}" for _index, text in others),
+                "--map received={column}",
+                other=", ".join(text for _index, text in others),
+            )
+    elif is_open and not context.has("abandoned") and Direction.OUTBOUND in ways:
+        made = ways[Direction.OUTBOUND]
+        raise context.refuse(
+            "which_received",
+            "{other} counts outgoing contacts, and {column} may be of those. Totals are of "
+            "contacts received. Leave the file out, or name {other} if they were received.",
+            "answered",
+            f"--map received={made}",
+            other=made,
+        )
     is_counted = {Direction.INBOUND, Direction.OUTBOUND} <= ways.keys()
     if context.has("received"):
         is_counted &= read_direction(context.get_header("received")) != Direction.INBOUND
@@ -224,6 +250,15 @@ def _require_received(context: FileContext) -> None:
             "--map received={column}",
             other=ways[Direction.INBOUND],
         )
+
+
+def _counts_otherwise(context: FileContext, index: int, header: str) -> bool:
+    """Return whether an unused column counts contacts received too, and not the same."""
+    if header_matching.name_field(header, FIELDS) != "received":
+        return False
+    sample = context.take_sample()
+    counts = NumberReading(context.readings["received"].decimal).read(sample.cells[index])[0]
+    return bool((np.abs(counts - sample.read_number("received")) > 0).any())
 
 
 def _require_own_counts(context: FileContext) -> None:
