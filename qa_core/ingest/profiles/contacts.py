@@ -354,6 +354,11 @@ def _require_inbound(context: FileContext) -> None:
         for name in filter(context.has, ("campaign", "queue", "reason"))
         if any(map(_names_outbound, context.sample_cells(context.columns[name].index).unique()))
     ]
+    signs += [
+        line
+        for line in context.notes["beside"]
+        if OUTGOING.search(simplify(line)) and read_direction(line) == Direction.OUTBOUND
+    ]
     different = {
         name: len(context.sample_cells(context.columns[name].index).unique())
         for name in ("customer", "caller", "called")

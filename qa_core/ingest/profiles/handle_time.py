@@ -21,6 +21,8 @@ PARTS = ("talk_seconds", "hold_seconds", "wrap_seconds")
 WITHIN_SECONDS = 1.01
 MAX_ROWS, SOME_ROWS = 0.95, 0.02
 MIN_ROWS = 3
+MIN_CODE = 3
+"""Times that a code is above all others."""
 MAX_DIFFERENCE = 0.05
 UNREAD = {
     "talk_seconds": build_pattern("talk"),
@@ -64,6 +66,7 @@ def decide_times(context: FileContext, batch: RowBatch, wait: np.ndarray | None)
     if wait is not None:
         times["wait_seconds"] = wait
     _require_units(context, times)
+    _require_no_codes(context, times)
     _require_one_column(context, times)
     for name in UNREAD:
         if times.keys().isdisjoint((name, "handle_seconds" if name != "wait_seconds" else name)):
@@ -118,6 +121,25 @@ def _require_units(context: FileContext, times: dict[str, np.ndarray]) -> None:
                 f"--unit {name}={unit}",
                 f"--unit {name}=s",
                 ratio=f"{ratio:.3g}",
+            )
+
+
+def _require_no_codes(context: FileContext, times: dict[str, np.ndarray]) -> None:
+    """Raise Refusal where 9999 or the like recurs far above all other times, as for none."""
+    for name in filter(context.is_open, times):
+        known = times[name][~np.isnan(times[name])]
+        greatest = known.max(initial=0)
+        others = known[known < greatest]
+        is_code = re.fullmatch("9{4,}", f"{greatest:.0f}") and len(known) - len(others) > 1
+        if is_code and len(others) and greatest > MIN_CODE * others.max():
+            raise context.refuse(
+                "code_among_times",
+                "{value} recurs in {column} far above all other times, so it may stand for none. "
+                "Say that it is missing, or name the column if it is a time.",
+                name,
+                f"--word {{column}}:{greatest:.0f}=missing",
+                "--map {field}={column}",
+                value=f"{greatest:.0f}",
             )
 
 

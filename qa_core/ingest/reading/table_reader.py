@@ -32,6 +32,7 @@ from qa_core.ingest.columns import header_matching, header_rows, table_bounds, t
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.timestamps import find_month, parse_period
 from qa_core.ingest.columns.timezones import Zone, find_zones
+from qa_core.ingest.columns.vocabulary import read_direction
 from qa_core.ingest.platforms.declaration import Platform
 from qa_core.ingest.platforms.reader import SHOWN_OF_A_CELL, SHOWN_ROWS, stage_platform
 from qa_core.ingest.profiles.contacts import ZERO_COLUMNS
@@ -395,8 +396,9 @@ class _RowReader:
             self._tally.skip(kind)
             self._notes.update([index for index, cell in enumerate(row) if kind == "note" and cell])
             text = " ".join(filter(None, row))[:MAX_NOTE]
-            if find_zones(text):
-                self.context.notes["beside"].append(text)
+            lines = self.context.notes["beside"]
+            if (find_zones(text) or read_direction(text)) and text not in lines:
+                lines.append(text)
         elif kind:
             self._odd_rows.append((line, kind, row))
         elif len(row) < width:
