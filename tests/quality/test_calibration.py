@@ -541,6 +541,8 @@ def test_a_manager_sees_progress_closes_the_round_and_agrees(opened: int, open_a
     assert "5 evaluations are missing" in text_of(app)
     app.button("close_now").click().run()
     assert not app.exception and "Saved." in text_of(app) and "Greets" in text_of(app)
+    assert "Fewer than two evaluators finished this contact" in text_of(app)
+    assert [heading.value for heading in app.subheader] == ["March"]
     app.button(next(button.key for button in app.button if button.label == "Save")).click().run()
     assert not app.exception
     assert calibration.get_results(viewer_of("mona"), opened).session.contacts[0].consensus[

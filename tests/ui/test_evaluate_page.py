@@ -131,6 +131,7 @@ def test_nobody_elses_draft_is_shown(room, open_app) -> None:
     app = open_app("max", "evaluate", id=str(evaluation_id))
 
     assert "You do not have access to this" in texts(app)
+    assert [link.proto.label for link in app.main.get("page_link")] == ["Evaluate"]
     assert not app.get("segmented_control")
 
 

@@ -29,6 +29,7 @@ LEVELS = {"nominal": N_("two answers"), "ordinal": N_("ordered")}
 def show(viewer: Viewer, session: CalibrationSession) -> None:
     """Show the results, from the whole to the single contact."""
     results = calibration.get_results(viewer, session.id)
+    st.subheader(escape(session.title), anchor=False)
     _show_tiles(results)
     _show_criteria(results)
     _show_evaluators(viewer, results)
@@ -195,6 +196,8 @@ def _show_contact(viewer: Viewer, results: Results) -> None:
                 "{n} criteria were scored differently",
                 len(disputed),
             )
+        elif len(evaluators) < 2:
+            text = _("Fewer than two evaluators finished this contact")
         with top:
             cards.show_heading(text)
         lines = [*session.scorecard.criteria, None]

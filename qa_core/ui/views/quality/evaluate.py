@@ -9,6 +9,7 @@ from qa_core import scoring
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base import environment
+from qa_core.base.errors import AccessDenied
 from qa_core.base.i18n import N_, _, capitalise, ngettext
 from qa_core.compliance import recordings
 from qa_core.compliance.conditions import accreditations
@@ -62,7 +63,11 @@ SIGNED = N_("You sign it: it is your judgement, and the advisor sees your name."
 
 
 def read(viewer: Viewer, number: str) -> Draft:
-    return drafts.get_draft(viewer, url_state.read_number(number))
+    try:
+        return drafts.get_draft(viewer, url_state.read_number(number))
+    except AccessDenied:  # as after an objection: the list has the next contact
+        menu.show_page_link(PAGE, symbol="arrow_back")
+        raise
 
 
 def show_worklist(viewer: Viewer) -> None:
