@@ -16,6 +16,7 @@ from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal, require_known, require_length
 from qa_core.base.i18n import N_
 from qa_core.base.row_values import build_from_row
+from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.storage.records.people import SavedView
 
@@ -80,7 +81,8 @@ def save(
                 )
             row = SavedView(username=viewer.username, name=name)
             session.add(row)
-        row.page, row.parameters, row.shared_with = page, kept, shared_with
+        row.page, row.parameters = page, kept
+        _share(session, row, shared_with)
 
 
 def change(viewer: Viewer, number: int, name: str, shared_with: str | None) -> None:
@@ -93,13 +95,16 @@ def change(viewer: Viewer, number: int, name: str, shared_with: str | None) -> N
             raise Refusal(
                 "view_name_taken", "{name} already exists. Choose another name.", name=name
             )
-        row.name, row.shared_with = name, shared_with
+        row.name = name
+        _share(session, row, shared_with)
 
 
 def remove(viewer: Viewer, number: int) -> None:
     """Delete one of one's own views. Raises AccessDenied for any other."""
     with store.writing() as session:
-        session.delete(_get_own(session, viewer, number))
+        row = _get_own(session, viewer, number)
+        _share(session, row, None)
+        session.delete(row)
 
 
 def find_sharings(viewer: Viewer) -> list[str]:
@@ -117,6 +122,19 @@ def _check(viewer: Viewer, name: str, shared_with: str | None) -> str:
     name = " ".join(name.split())
     require_length(name, 1, MAX_NAME, "bad_view_name")
     return name
+
+
+def _share(session: Session, row: SavedView, shared_with: str | None) -> None:
+    """Share a view with them, or with nobody. The audit log records every write of a view that
+    others see or saw, without its name.
+    """
+    before, row.shared_with = row.shared_with, shared_with
+    if before is None and shared_with is None:
+        return
+    act = "shared" if before is None else "withdrawn" if shared_with is None else "changed"
+    session.flush()
+    what = f"view {row.id} of {row.page}"
+    audit_log.record(session, row.username, f"view_{act}", what, reason=shared_with or "")
 
 
 def _get_own(session: Session, viewer: Viewer, number: int) -> SavedView:

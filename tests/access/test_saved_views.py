@@ -16,6 +16,7 @@ from qa_core.access import accounts, saved_views
 from qa_core.access.roles import Viewer
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.storage.records import changes, store
+from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.people import SavedView
 from qa_core.upkeep import subjects
 
@@ -42,6 +43,14 @@ def viewer_of(username: str) -> Viewer:
 
 def names_of(username: str) -> list[str]:
     return [view.name for view in saved_views.find_views(viewer_of(username))]
+
+
+def read_acts() -> list[tuple[str, ...]]:
+    with store.reading() as session:
+        rows = session.scalars(
+            sa.select(JournalRow).filter(JournalRow.action.like("view%")).order_by(JournalRow.seq)
+        )
+        return [(row.actor, row.action, row.object, row.reason) for row in rows]
 
 
 def count_rows() -> int:
@@ -106,6 +115,30 @@ def test_a_view_is_shared_with_ones_role_or_ones_teams(people: Path) -> None:
     # And who may not share any more shares with nobody, not even with the new role.
     accounts.change(SYSTEM, "lea", accounts.AccountTerms("advisor", advisor_id="a1"))
     assert names_of("ann") == names_of("luc") == []
+
+
+def test_the_audit_log_has_every_write_that_changes_what_others_see(people: Path) -> None:
+    lea = viewer_of("lea")
+    saved_views.save(lea, "About Ann", "overview", BILLING)
+    [view] = saved_views.find_views(lea)
+    saved_views.change(lea, view.id, "About Ann, weekly", None)
+    assert read_acts() == []
+
+    saved_views.change(lea, view.id, "About Ann, weekly", "role")
+    saved_views.change(lea, view.id, "About Ann, daily", "teams")
+    saved_views.save(lea, "About Ann, daily", "traffic", {}, "teams")
+    saved_views.change(lea, view.id, "About Ann", None)
+    saved_views.save(lea, "About Ann", "traffic", {}, "role")
+    saved_views.remove(lea, view.id)
+
+    assert read_acts() == [
+        ("lea", "view_shared", f"view {view.id} of overview", "role"),
+        ("lea", "view_changed", f"view {view.id} of overview", "teams"),
+        ("lea", "view_changed", f"view {view.id} of traffic", "teams"),
+        ("lea", "view_withdrawn", f"view {view.id} of traffic", ""),
+        ("lea", "view_shared", f"view {view.id} of traffic", "role"),
+        ("lea", "view_withdrawn", f"view {view.id} of traffic", ""),
+    ]
 
 
 def test_who_may_not_share_saves_for_themselves(people: Path) -> None:
