@@ -16,7 +16,7 @@ def list_deliveries(due: bool = flag("Only what is due.")) -> Output:
     entries = ledger.find_all(Viewer.SYSTEM, due)
     yield [entry.as_json() for entry in entries]
     for entry in entries:
-        reason = f" ({_(ledger.CAUSES[entry.cause])})" if entry.cause else ""
+        reason = f" ({ledger.describe_cause(entry.cause)})" if entry.cause else ""
         state = _(ledger.STATES[entry.state])
         yield f"{entry.id:6} {entry.username:20} {entry.kind:8} {entry.period:12} {state}{reason}"
 

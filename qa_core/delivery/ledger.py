@@ -45,10 +45,11 @@ CAUSES = {
     "restored": N_("due before the centre was restored"),
     "refused": N_("the receiving server refused it"),
     "unreachable": N_("the receiving server did not answer"),
+    "answered": N_("the receiving server answered with status {status}"),
     "not_allowed": N_("the address outside is not allowed"),
     "error": N_("Unexpected error. The server log has the cause."),
 }
-"""Causes of a dropped delivery, or of a failed attempt."""
+"""Causes of a dropped delivery, or of a failed attempt; `answered` is kept as `answered:500`."""
 CLAIM_TIME = timedelta(minutes=10)
 """Time for one attempt, longer than any server may take to answer."""
 WAITS = tuple(timedelta(minutes=minutes) for minutes in (5, 30, 120, 360, 720))
@@ -192,9 +193,15 @@ def describe(entry: DeliveryEntry) -> str:
     """Describe the state of a delivery with its reason and moment, in the language spoken."""
     parts = [_(STATES[entry.state])]
     if entry.cause is not None:
-        parts.append(_(CAUSES[entry.cause]))
+        parts.append(describe_cause(entry.cause))
     parts.append(formatting.local_moment(entry.sent_at or entry.due_at))
     return " · ".join(parts)
+
+
+def describe_cause(cause: str) -> str:
+    """Describe a cause in the language spoken."""
+    code, _colon, status = cause.partition(":")
+    return _(CAUSES[code], status=status)
 
 
 def find_own_last(viewer: Viewer) -> DeliveryEntry | None:

@@ -40,7 +40,9 @@ _BOLD = re.compile(r"\*\*(.+?)\*\*")
 
 
 class Unreachable(Exception):
-    """The server did not answer, or not as a mail server should: try later."""
+    """The server did not answer, or not as it should: try later. The argument of this and of
+    `Refused` is the status with which a webhook's server answered.
+    """
 
 
 class Delayed(Unreachable):

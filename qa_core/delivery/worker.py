@@ -113,6 +113,11 @@ def _refuse_preview(username: str, cause: str) -> Refusal:
     return Refusal("dropped", message, name=username, reason=_(ledger.CAUSES[cause]))
 
 
+def _name_cause(error: Exception, cause: str) -> str:
+    """Return the cause of a failed attempt, with the status of a server that gave one."""
+    return f"answered:{error.args[0]}" if error.args else cause
+
+
 def _deliver(server: MailServer | None, entry: DeliveryEntry, send: Callable[[Any], None]) -> str:
     """Make one attempt; returns the state or how it failed."""
     try:
@@ -134,12 +139,12 @@ def _deliver(server: MailServer | None, entry: DeliveryEntry, send: Callable[[An
         LOG.warning(
             "delivery %s was refused (%s)", entry.id, type(error.__cause__ or error).__name__
         )
-        ledger.settle(entry, ledger.FAILED, "refused")
+        ledger.settle(entry, ledger.FAILED, _name_cause(error, "refused"))
         return ledger.FAILED
     except mail.Unreachable as error:
         cause = type(error.__cause__ or error).__name__
         LOG.warning("delivery %s: the server did not take it (%s)", entry.id, cause)
-        ledger.postpone(entry, "unreachable")
+        ledger.postpone(entry, _name_cause(error, "unreachable"))
         return "delayed" if isinstance(error, mail.Delayed) else "unreachable"
     except Exception as error:
         system_errors.log_failure(LOG, f"delivery {entry.id}", error)

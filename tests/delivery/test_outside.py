@@ -248,14 +248,22 @@ def test_an_alert_on_what_the_person_does_not_see_is_not_told(
 
 
 @pytest.mark.parametrize(
-    ("status", "state"), [(302, "failed"), (410, "failed"), (503, "due"), (DRIPPING, "due")]
+    ("status", "outcome", "told"),
+    [
+        (302, ("failed", "answered:302"), "the receiving server answered with status 302"),
+        (410, ("failed", "answered:410"), "the receiving server answered with status 410"),
+        (503, ("due", "answered:503"), "the receiving server answered with status 503"),
+        (DRIPPING, ("due", "unreachable"), "the receiving server did not answer"),
+    ],
 )
 def test_a_receiver_that_fails_is_seen_and_a_redirect_is_not_followed(
     alerted: Mailbox,
     set_clock: SetClock,
     monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
     status: int,
-    state: str,
+    outcome: tuple[str, str],
+    told: str,
 ) -> None:
     if status == DRIPPING:  # which is an answer of 200 after five seconds
         monkeypatch.setattr(webhook, "TIMEOUT_SECONDS", 0.5)
@@ -266,7 +274,8 @@ def test_a_receiver_that_fails_is_seen_and_a_redirect_is_not_followed(
         assert [path for path, _headers, _body in hook.got] == ["/in"]
         card = json.loads(hook.got[0][2])["attachments"][0]["content"]
     assert card["type"] == "AdaptiveCard" and "Answer rate" in card["body"][1]["text"]
-    assert find_outcomes()["all"][0] == state
+    assert find_outcomes()["all"] == outcome
+    assert run(["deliveries", "list"]) == 0 and f"({told})" in capsys.readouterr().out
 
 
 def test_a_mail_server_that_is_down_holds_back_no_message(
