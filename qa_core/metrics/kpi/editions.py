@@ -81,9 +81,9 @@ ADDED = ("n", "hits", "negative", "sum", "required_rows")
 
 @dataclass(frozen=True)
 class MonthState:
-    """A month and its newest edition. `state`: published, due (it can be published now),
-    waiting (until `settles_on`) or changed (the data differs from what was published, and
-    a correction would give people away).
+    """A month and its newest edition. `state`: published, due (it, or a correction, can be
+    published now), waiting (until `settles_on`) or changed (the data differs from what was
+    published, and a correction would give people away).
     """
 
     month: str
@@ -120,12 +120,17 @@ def list_states() -> list[MonthState]:
     for month in sorted({*scheduled, *newest}):
         schedule, edition = scheduled.get(month), newest.get(month)
         settles_on = schedule.settles_on if schedule else date.fromisoformat(f"{month}-01")
+        is_due = schedule is not None and schedule.is_settled
         if edition is None:
-            state = "due" if schedule and schedule.is_settled else "waiting"
-            states.append(MonthState(month, state, settles_on))
+            states.append(MonthState(month, "due" if is_due else "waiting", settles_on))
             continue
-        is_same = edition.state.split()[0] == _find_state(month)
-        state = "published" if is_same else "changed"
+        present = _find_state(month)
+        if edition.state.split()[0] == present:
+            state = "published"
+        elif schedule is None or _is_done(edition, present):
+            state = "changed"
+        else:
+            state = "due" if is_due else "waiting"
         states.append(
             MonthState(
                 month, state, settles_on, edition.number, edition.published_at, edition.published_by
@@ -568,7 +573,7 @@ def find_differences(viewer: Viewer) -> list[EditionDifference]:
     viewer.require(Permission.SEE_BOARD)
     if viewer.needs_suppression:
         return []
-    changed = [state.month for state in list_states() if state.state == "changed"]
+    changed = [one.month for one in list_states() if one.edition and one.state != "published"]
     published, differences = load("", changed), []
     for month in changed:
         known = published.get(month, {}).get(None, {})
