@@ -25,9 +25,11 @@ from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.cli import app
 from qa_core.compliance import audit_report
 from qa_core.compliance.conditions.listened import whole_months
+from qa_core.ingest.load import recovery
 from qa_core.metrics.kpis.dimensions import Period
 from qa_core.metrics.law import sampling_frame as frames
 from qa_core.quality import sampling
+from qa_core.quality.evaluations import drafts
 from qa_core.quality.sampling import draw_status
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
@@ -35,6 +37,7 @@ from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
 from qa_core.storage.records.listening import Draw, DrawnContact, Recording
 from qa_core.storage.records.people import Account
+from qa_core.upkeep import subjects
 
 MONTH = environment.today().replace(day=1)
 LAST = MONTH - timedelta(days=1)
@@ -619,6 +622,61 @@ def test_a_contact_is_replaced_by_the_next_one_of_the_same_advisor_and_never_dra
         ).all()
         assert reasons == ["inaudible", "private"]
         assert session.scalar(sa.select(Draw.short)) == {"max": 1}
+
+
+@pytest.mark.parametrize("is_imported", [False, True])
+def test_an_objection_takes_contacts_from_their_evaluator_and_the_plan_lacks_them(
+    listened: Any, is_imported: bool
+) -> None:
+    listened(calls("zoe", 6))
+    sampling.add_plan(SYSTEM, plan(strata=[]))
+    sampling.draw(SYSTEM, "november", 5)
+    eve = viewer_of("eve")
+    begun, waiting, *_others = sampling.find_worklist(eve)
+    evaluation_id = drafts.start(eve, begun.drawn_id)
+    objecting = [begun.contact_id, waiting.contact_id]
+
+    if is_imported:
+        of = {row["contact_id"]: row for row in calls("zoe", 6)}
+        land([of[key] | {"customer_objected": True} for key in objecting], "later")
+        with store.one_import_at_a_time():
+            recovery.keep_objections("dora")
+            recovery.apply_objections("dora")
+    else:
+        dora = Viewer("dora", Role.DPO)
+        subjects.object_to(dora, contacts=[("generic", key) for key in objecting])
+
+    # Nobody has opened the list since.
+    with store.reading() as session:
+        assert session.get(Evaluation, evaluation_id) is None
+        acts = session.scalars(
+            sa.select(JournalRow)
+            .where(JournalRow.action.in_(("evaluation_withdrawn", "drawn_replaced")))
+            .order_by(JournalRow.seq)
+        ).all()
+        assert [(row.actor, row.action) for row in acts] == [
+            ("dora", "evaluation_withdrawn"),
+            ("dora", "drawn_replaced"),
+            ("dora", "drawn_replaced"),
+        ]
+    [state] = sampling.find_plans(SYSTEM)
+    assert (state.drawn, state.short) == (2, 2)
+    assert sampling.draw(SYSTEM, "november", 6).short == {}
+    [state] = sampling.find_plans(SYSTEM)
+    assert (state.drawn, state.short) == (4, 0)
+
+
+def test_what_is_replaced_by_nothing_is_missing_in_the_newest_draw(listened: Any) -> None:
+    listened(calls("zoe", 3))
+    sampling.add_plan(SYSTEM, plan(strata=[]))
+    sampling.draw(SYSTEM, "november", 5)
+    sampling.draw(SYSTEM, "november", 6)
+    assert [state.short for state in sampling.find_plans(SYSTEM)] == [1]
+
+    [first, *_others] = sampling.find_worklist(viewer_of("eve"))
+    assert sampling.replace(SYSTEM, first.drawn_id, "inaudible") is None
+
+    assert [(state.drawn, state.short) for state in sampling.find_plans(SYSTEM)] == [(2, 2)]
 
 
 def test_a_contact_picked_by_hand_is_held_to_the_same_rules_and_counts_towards_the_maximum(

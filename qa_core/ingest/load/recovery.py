@@ -17,6 +17,7 @@ from qa_core.ingest.load import batches, rollback
 from qa_core.ingest.matching import late_joins
 from qa_core.ingest.rules import apply, rectified
 from qa_core.ingest.staging.tally import ImportTally
+from qa_core.quality.evaluations import withdrawal
 from qa_core.storage import lake, replay_list
 from qa_core.storage.lake.tables import quote
 from qa_core.storage.records import due_work, store
@@ -143,12 +144,26 @@ def apply_objections(
     days: tuple[date, date] = (date.min, date.max),
     among: Path | None = None,
 ) -> int:
-    """Mark stored contacts by the objections, and delete the audio that they forbid. With a
-    batch: its contacts alone, which are of these days, and audio `among` the ids of a
-    Parquet file. The caller holds the lock of imports. Returns the number of recordings
-    deleted.
+    """Mark stored contacts by the objections, and withdraw what they forbid: audio, drafts of
+    evaluations, drawn contacts. With a batch: its contacts alone, which are of these days, and
+    audio `among` the ids of a Parquet file. The caller holds the lock of imports. Returns the
+    number of recordings deleted.
     """
     with store.reading() as session:
         customers, contacts = restrictions.find_objecting(session)
     lake.mark("customer_objected", customers, contacts, batch_id=batch_id, days=days)
+    _withdraw_objected(actor)
     return recordings.delete_forbidden(actor, among)
+
+
+def _withdraw_objected(actor: str) -> None:
+    """Take the contacts that object from all evaluators."""
+    opened = withdrawal.find_open()
+    if not opened:
+        return
+    ids = sorted({contact_id for _system, contact_id in opened})
+    with lake.working() as connection:
+        keys = "SELECT source_system, contact_id FROM contacts WHERE customer_objected"
+        rows = connection.execute(f"{keys} AND list_contains(?, contact_id)", [ids]).fetchall()
+    if objected := opened.intersection(rows):
+        withdrawal.withdraw(actor, objected)

@@ -18,7 +18,7 @@ from qa_core.compliance.conditions import accreditations, evaluators, gates, lis
 from qa_core.compliance.recordings import law
 from qa_core.metrics.law import evaluator_contact
 from qa_core.quality import scorecards
-from qa_core.quality.evaluations import finalise, publication
+from qa_core.quality.evaluations import finalise, publication, withdrawal
 from qa_core.storage import audit_log
 from qa_core.storage.facts.guard import Scoped, Unscoped
 from qa_core.storage.records import store
@@ -147,7 +147,7 @@ def start(viewer: Viewer, drawn_id: int) -> int:
             if drawn.state == "waiting":
                 drawn.state = "started"
             return evaluation.id
-        _mark_replaced(session, viewer, drawn)
+        withdrawal.remove_from_list(session, "system", drawn)
     raise build_withdrawn()
 
 
@@ -369,9 +369,9 @@ def changing(viewer: Viewer, evaluation_id: int) -> Iterator[tuple[Session, Eval
             yield session, evaluation
             return
         drawn = _find_drawn(session, evaluation)
-        session.delete(evaluation)
-        audit_log.record(session, viewer.username, "evaluation_withdrawn", str(evaluation_id))
-        _mark_replaced(session, viewer, drawn)
+        # The evaluator only opened it: that is no act of theirs.
+        withdrawal.delete_draft(session, "system", evaluation)
+        withdrawal.remove_from_list(session, "system", drawn)
     raise build_withdrawn()
 
 
@@ -451,13 +451,6 @@ def _require_may_listen(
             "no_longer_assigned",
             "This contact is no longer assigned to you. Continue with the next one in your list.",
         )
-
-
-def _mark_replaced(session: Session, viewer: Viewer, drawn: DrawnContact | None) -> None:
-    if drawn is not None and drawn.state in ("waiting", "started"):
-        drawn.state, drawn.replaced_because = "replaced", "private"
-        what = f"{drawn.draw.plan.name}/{drawn.id}"
-        audit_log.record(session, viewer.username, "drawn_replaced", what, reason="private")
 
 
 def build_withdrawn() -> Refusal:

@@ -6,6 +6,7 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied, Refusal, require_known
 from qa_core.compliance.conditions import gates
 from qa_core.metrics.law import sampling_frame
+from qa_core.quality.evaluations import withdrawal
 from qa_core.quality.sampling import allocation, assignment, draws, frame_inputs, plans
 from qa_core.quality.sampling.labels import REPLACEMENT_REASONS
 from qa_core.storage import audit_log, name_merges
@@ -63,10 +64,7 @@ def replace(viewer: Viewer, drawn_id: int, reason: str) -> int | None:
                 session.flush()
                 old.replaced_by = new.id
             else:
-                stored.short = {
-                    **stored.short,
-                    old.advisor_id: stored.short.get(old.advisor_id, 0) + 1,
-                }
+                withdrawal.note_missing(session, old)
         audit_log.record(
             session, viewer.username, "drawn_replaced", f"{plan.name}/{old.id}", reason=reason
         )
