@@ -135,8 +135,9 @@ def add_gaps(
     viewer: Viewer, frame: pd.DataFrame, by: Sequence[str] = (), where: Filters = Filters()
 ) -> pd.DataFrame:
     """Add `target`, `gap`, `is_met` and `is_sure` (see `TargetGap`) to a frame of
-    `query.measure` with the same arguments; missing without a target. A value of
-    several days is compared with the target of the last day that is not in the future.
+    `query.measure` with the same arguments; missing without a target. A value that leaves
+    out the missed contacts it needs gets its target alone. A value of several days is
+    compared with the target of the last day that is not in the future.
     """
     with store.reading() as session:
         matches = [
@@ -501,6 +502,8 @@ def _compute_gap(
     )
     if target is None:
         return None
+    if query.leaves_out_missed(kpi.key, record["notes"]):
+        return TargetGap(target.value, None, None, None)
     return compare(kpi, target.value, record["value"], record["low"], record["high"])
 
 

@@ -8,7 +8,12 @@ from qa_core.metrics.kpi.explain import Explanation, explain, find_settings
 from qa_core.metrics.kpi.freshness import Freshness, find_freshness
 from qa_core.metrics.kpi.measure import measure, measure_cuts, measure_under
 from qa_core.metrics.kpi.metric_query import count_machine_contacts
-from qa_core.metrics.kpi.populations import BEFORE_INCOMPLETE, find_out_of_scope, is_incomplete
+from qa_core.metrics.kpi.populations import (
+    BEFORE_INCOMPLETE,
+    find_out_of_scope,
+    is_incomplete,
+    leaves_out_missed,
+)
 from qa_core.metrics.kpi.publication import is_published, may_cut
 from qa_core.metrics.kpi.result_rows import SMALL_SAMPLE, to_json
 from qa_core.metrics.law.recording_flags import RecordedContact, find_recorded

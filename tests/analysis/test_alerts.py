@@ -26,6 +26,8 @@ from qa_core.centre import settings
 from qa_core.centre.rules import name_decisions
 from qa_core.cli.app import run
 from qa_core.delivery import digests
+from qa_core.metrics import query
+from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.storage.records import due_work, store
 from qa_core.storage.records.alerts import AlertRule
 from qa_core.storage.records.audit_log import JournalRow
@@ -77,6 +79,33 @@ def standing() -> list[tuple[str, float, str]]:
         (event.state, event.value, str(event.period.first_day))
         for event in alerts.find(SYSTEM, ("open", "acknowledged"))
     ]
+
+
+def test_an_answer_rate_by_team_is_judged_only_where_missed_contacts_have_a_team(
+    centre: Path,
+) -> None:
+    add_people({}, {"Nord": "Lille"})
+    targets.set_target(SYSTEM, "answer_rate", "1.5%", "team", "Nord")
+    above = {"kind": RuleKind.THRESHOLD, "side": "above", "dimension": "team"}
+    alerts.add(SYSTEM, Rule("answer_rate", threshold=0.5, **above))
+    alerts.add(SYSTEM, Rule("received", threshold=50, **above))
+    land_weeks([90, 90, 90], team="Nord", of=90)
+    land_weeks([0, 0, 0], of=10)  # missed, of no team
+
+    assert alerts.evaluate(SYSTEM).opened == 1
+    [event] = alerts.find(SYSTEM)
+    assert (event.rule.kpi, event.value) == ("received", 90)
+    by = Filters(Period(FIRST_SUNDAY, FIRST_SUNDAY + timedelta(weeks=2)))
+    frame = query.measure(SYSTEM, ("answer_rate",), ("team",), by)
+    judged = targets.add_gaps(SYSTEM, frame, ("team",), by).set_index("team").loc["Nord"]
+    assert (judged["value"], judged["target"], judged["is_met"]) == (1.0, 0.015, None)
+
+    # Where the source names the team of what was missed, 90 of 4,090 are answered, below it.
+    land_weeks([0, 0, 0], of=4000, team="Nord", queue="Sales")
+    assert alerts.evaluate(SYSTEM).opened == 0
+    frame = query.measure(SYSTEM, ("answer_rate",), ("team",), by)
+    judged = targets.add_gaps(SYSTEM, frame, ("team",), by).set_index("team").loc["Nord"]
+    assert (round(judged["value"], 3), judged["is_met"]) == (0.022, True)
 
 
 def test_one_matter_rings_once_and_is_over_after_two_clear_weeks(centre: Path) -> None:

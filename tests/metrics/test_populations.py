@@ -97,6 +97,23 @@ def test_who_sees_all_reads_which_figures_of_a_team_count_answered_contacts_alon
         assert [(row.value, row.notes) for row in both] == [(0.8, ())]
 
 
+def test_a_rate_by_what_missed_contacts_lack_says_that_answered_ones_alone_are_counted(
+    centre: Path,
+) -> None:
+    land_missed("Nord", 10)
+
+    for viewer in (Viewer.SYSTEM, LEAD):
+        ann, nobody = read(viewer, "answer_rate", by=("advisor",))
+        assert (ann.value, ann.notes) == (1.0, ("missed_without_value",))
+        assert (nobody.value, nobody.notes) == (0.0, ())
+    land_missed("Nord", 10, "2026-05-07", reason="Bill")
+    [may] = read(SEES_ALL, "answer_rate", where=Filters.of(values={"reason": ["Bill"]}))
+    assert (may.value, may.notes) == (0.8, ("missed_without_value",))
+    day = Period(date(2026, 5, 7), date(2026, 5, 7))
+    [bill] = read(SEES_ALL, "answer_rate", by=("reason",), where=Filters(day))
+    assert (bill.value, bill.notes) == (0.8, ())
+
+
 def test_missed_contacts_of_all_teams_beside_answered_ones_of_own_are_noted(centre: Path) -> None:
     land_missed(None, 10)
     land_missed(None, 10, "2026-06-06")

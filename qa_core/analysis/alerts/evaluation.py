@@ -112,7 +112,12 @@ def _measure(group: Sequence[Rule], first_day: date, last_day: date) -> Iterator
     frame = query.measure(Viewer.SYSTEM, keys, by, where, has_percentiles=False)
     if "currency" in frame.columns:
         frame = frame.loc[[get_kpi(key).unit != Unit.MONEY for key in frame["kpi"]]]
-    frame = frame.loc[["provisional_spend" not in notes for notes in frame["notes"]]]
+    frame = frame.loc[
+        [
+            "provisional_spend" not in notes and not query.leaves_out_missed(key, notes)
+            for key, notes in zip(frame["kpi"], frame["notes"], strict=True)
+        ]
+    ]
     if any(rule.kind == RuleKind.TARGET for rule in group):
         frame = targets.add_gaps(Viewer.SYSTEM, frame, by, where)
     changes = query.find_changes(Viewer.SYSTEM, period, keys)

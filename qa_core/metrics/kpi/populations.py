@@ -26,6 +26,7 @@ from qa_core.storage.records import store
 MISSED_OUT_OF_SCOPE = "missed_out_of_scope"
 ANSWERED_ONLY = "answered_only"
 MISSED_WITHOUT_TEAM = "missed_without_team"
+MISSED_WITHOUT_VALUE = "missed_without_value"
 MISSED_OF_ALL = "missed_of_all"
 BEFORE_INCOMPLETE = "before_incomplete"
 MAX_UNSEEN_SHARE = 0.01
@@ -34,6 +35,8 @@ DIMENSIONS = frozenset({"day", "week", "month", "weekday", "hour", "half_hour", 
 """Dimensions by whose values a row's missed contacts are counted in the whole centre."""
 TEAMS = ("team", "site")
 """Dimensions without a value for a contact that has no team."""
+OF_ANSWERED = ("advisor", "reason")
+"""Dimensions whose value many sources give answered contacts alone."""
 DAYS_AROUND = timedelta(weeks=4)
 OF_DAYS = frozenset(FactTable) - {
     FactTable.EVALUATION_ANSWERS, FactTable.ADVISORS, FactTable.CALIBRATED,
@@ -55,8 +58,10 @@ def mark_missed(question: MetricQuery, kpis: Sequence[Kpi], rows: list[Row]) -> 
     needing = {kpi.key: kpi for kpi in kpis if _needs_missed(kpi, settings)}
     noted = {kpi.key for kpi in kpis if kpi.includes_missed or kpi.key in needing}
     rows = [row for row in rows if row.kpi in noted]
+    for name in OF_ANSWERED:
+        _note_unnamed(question, name, rows)
     if sees_missed and not is_manager:
-        rows = [row for row in rows if _is_of_teams(question.where, row)]
+        rows = [row for row in rows if _is_of(TEAMS, question.where, row)]
     if not rows:
         return
     missed = _find_unseen(question, "missed", lambda team: team is None)
@@ -67,10 +72,10 @@ def mark_missed(question: MetricQuery, kpis: Sequence[Kpi], rows: list[Row]) -> 
         else {}
     )
     for row in rows:
-        group = tuple(row.by[name] for name in question.by if name in DIMENSIONS)
+        group = _read_group(question, row)
         if missed.get(group, 0) <= MAX_UNSEEN_SHARE:
             continue
-        if sees_missed and not _is_of_teams(question.where, row):
+        if sees_missed and not _is_of(TEAMS, question.where, row):
             if others.get(group) == 1 and _relates_missed(needing.get(row.kpi)):
                 row.withhold("no_data", MISSED_OF_ALL)
             elif others.get(group, 0) > MAX_UNSEEN_SHARE:
@@ -81,6 +86,19 @@ def mark_missed(question: MetricQuery, kpis: Sequence[Kpi], rows: list[Row]) -> 
             row.notes = (*row.notes, ANSWERED_ONLY)
 
 
+def _note_unnamed(question: MetricQuery, name: str, rows: Iterable[Row]) -> None:
+    """Note in rows of one value of a dimension that missed contacts have no value of it."""
+    rows = [row for row in rows if _is_of((name,), question.where, row)]
+    missed = _find_unseen(question, "missed", lambda value: value is None, name) if rows else {}
+    for row in rows:
+        if missed.get(_read_group(question, row), 0) > MAX_UNSEEN_SHARE:
+            row.notes = (*row.notes, MISSED_WITHOUT_VALUE)
+
+
+def _read_group(question: MetricQuery, row: Row) -> tuple[Any, ...]:
+    return tuple(row.by[name] for name in question.by if name in DIMENSIONS)
+
+
 def note_published(kpis: Sequence[Kpi], where: Filters, rows: list[Row]) -> None:
     """Note in published rows of a site that missed contacts may be outside them. Whether they
     are is not said: contacts without a team are few advisors' or nobody's, and so hidden.
@@ -89,7 +107,7 @@ def note_published(kpis: Sequence[Kpi], where: Filters, rows: list[Row]) -> None
         settings = [settings for _, settings in find_settings_history(session)]
     noted = {kpi.key for kpi in kpis if kpi.includes_missed or _needs_missed(kpi, settings)}
     for row in rows:
-        if row.kpi in noted and row.value is not None and _is_of_teams(where, row):
+        if row.kpi in noted and row.value is not None and _is_of(TEAMS, where, row):
             row.notes = (*row.notes, MISSED_WITHOUT_TEAM)
 
 
@@ -97,15 +115,23 @@ def _needs_missed(kpi: Kpi, settings: Iterable[Settings]) -> bool:
     return kpi.needs_missed is not None and any(map(kpi.needs_missed, settings))
 
 
+def leaves_out_missed(key: str, notes: Sequence[str]) -> bool:
+    """Return whether a value with these notes is of a KPI that needs missed contacts and counts
+    answered ones alone: it is shown, and not judged.
+    """
+    is_without = ANSWERED_ONLY in notes or MISSED_WITHOUT_VALUE in notes
+    return is_without and declared.get_kpi(key).needs_missed is not None
+
+
 def _relates_missed(kpi: Kpi | None) -> bool:
     """Return whether it divides missed and answered contacts by each other."""
     return kpi is not None and kpi.kind == KpiKind.RATIO and kpi.subject == FactTable.CONTACTS
 
 
-def _is_of_teams(where: Filters, row: Row) -> bool:
-    """Return whether no contact without a team is part of the row."""
-    return any(name in TEAMS and None not in kept for name, kept in where.values) or any(
-        row.by.get(name) is not None for name in TEAMS
+def _is_of(names: Sequence[str], where: Filters, row: Row) -> bool:
+    """Return whether no contact without a value of these dimensions is part of the row."""
+    return any(name in names and None not in kept for name, kept in where.values) or any(
+        row.by.get(name) is not None for name in names
     )
 
 
@@ -130,16 +156,19 @@ def is_out_of_scope(row: Row) -> bool:
 
 
 def _find_unseen(
-    question: MetricQuery, total: str, is_unseen: Callable[[str | None], bool]
+    question: MetricQuery,
+    total: str,
+    is_unseen: Callable[[str | None], bool],
+    dimension: str = "team",
 ) -> dict[tuple[Any, ...], float]:
-    """Find the share of the centre's contacts of a total whose team is unseen, by group."""
+    """Find the share of the centre's contacts of a total whose value (their team) is unseen."""
     by = tuple(name for name in question.by if name in DIMENSIONS)
     values = tuple(pair for pair in question.where.values if pair[0] in DIMENSIONS)
     where = replace(question.where, values=values)
     counts: dict[tuple[Any, ...], dict[bool, int]] = {}
-    for group, n in _count_centre(question, total, (*by, "team"), where):
+    for group, n in _count_centre(question, total, (*by, dimension), where):
         counts_of_group = counts.setdefault(tuple(group[name] for name in by), {True: 0, False: 0})
-        counts_of_group[is_unseen(group["team"])] += n
+        counts_of_group[is_unseen(group[dimension])] += n
     return {key: n[True] / (n[True] + n[False]) for key, n in counts.items() if n[True] + n[False]}
 
 
