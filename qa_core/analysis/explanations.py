@@ -23,6 +23,12 @@ COUNTED = {
     "agreement": N_("Counted: contacts scored by two evaluators or more"),
 }
 
+PUBLISHED = N_(
+    "The value is the published one: what changed in the data since then counts only where it "
+    "concerns many."
+)
+"""What must be known of a value of `is_published`."""
+
 
 def name_universe(kpi: Kpi) -> str:
     """Return the title of all rows the KPI looks at."""

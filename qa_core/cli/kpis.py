@@ -80,6 +80,8 @@ def _explain(explanation: "Explanation") -> Iterator[str]:
     from qa_core.metrics.kpis import formatting
 
     yield f"\n{_(explanation.kpi.title)}. {_(explanation.kpi.formula)}"
+    if explanation.is_published:
+        yield _(explanations.PUBLISHED)
     for title, n in explanations.build_rows(explanation):
         yield f"  {formatting.number(n):>12}  {title}"
     for variant in explanation.variants:

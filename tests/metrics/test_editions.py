@@ -103,6 +103,31 @@ def test_a_month_is_not_called_changed_once_a_late_import_was_undone(
     assert find_may() == ("published", 1)
 
 
+def test_a_late_missed_contact_changes_no_answered_contacts(
+    start_from: Callable[..., None],
+) -> None:
+    start_from(land_two_queues)
+    land([contact("2026-05-20 10:00", "late", queue="a", outcome="abandoned")], "late")
+
+    keys = ("received", "answered", "missed", "average_handle_time", "recovered_rate")
+    assert find_counts(*keys) == {"received": (320, 321), "missed": (0, 1)}
+
+
+def test_executives_are_told_that_a_value_is_the_published_one(
+    start_from: Callable[..., None],
+    add_person: Callable[..., str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    start_from(land_two_queues)
+    add_person("rex", "executive")
+    add_person("max", "manager")
+    told = "The value is the published one"
+    for name, is_told in (("rex", True), ("max", False)):
+        command = ["kpi", "received", "--explain", "--as", name]
+        assert run([*command, "--from", "2026-05-01", "--to", "2026-05-31"]) == 0
+        assert (told in capsys.readouterr().out) == is_told
+
+
 @pytest.mark.parametrize(
     "evaluations, days_ago, is_corrected", [(12, 9, True), (9, 9, False), (12, 1, False)]
 )

@@ -36,7 +36,7 @@ from qa_core.metrics.kpi import (
 from qa_core.metrics.kpi.edition_schedule import Scheduled
 from qa_core.metrics.kpi.measure import collect, find_costs
 from qa_core.metrics.kpi.metric_query import build_query
-from qa_core.metrics.kpi.publication import Cells, Sums, load, read_cells
+from qa_core.metrics.kpi.publication import Cells, Sums, load, read_cells, read_rows
 from qa_core.metrics.kpi.published_families import (
     COSTS,
     COUNTED_WITH_SOURCE,
@@ -581,7 +581,11 @@ def find_differences(viewer: Viewer) -> list[EditionDifference]:
         present = {kpi.key: sums for *_place, kpi, sums in _find_sums(question, is_whole=True)}
         for kpi in KPIS:
             before, now = known.get(kpi.key), present.get(kpi.key, {})
-            if before is not None and before != now:
+            if before is not None and _read_values(kpi, before) != _read_values(kpi, now):
                 counts = before.get("n", 0), now.get("n", 0)
                 differences.append(EditionDifference(month, kpi.key, *counts))
     return differences
+
+
+def _read_values(kpi: Kpi, sums: Sums) -> list[tuple[Any, ...]]:
+    return [(row.by.get("currency"), row.value, row.n) for row in read_rows(kpi, [sums])]

@@ -105,7 +105,8 @@ class Explanation:
     `rows`: as `measure` gives them, one but where several currencies occur. `excluded`,
     `counted` and `from_totals` (contacts that only totals by interval know) add up to
     `universe`; the last two to n. Executives are not given reasons and variants, which
-    no published table holds (`is_hidden`): the numbers are None. Nor is anybody given the
+    no published table holds (`is_hidden`): the numbers are None. Their value is the published one
+    (`is_published`). Nor is anybody given the
     reasons of a value that needs contacts they do not see.
     """
 
@@ -117,6 +118,7 @@ class Explanation:
     from_totals: int
     excluded: tuple[CountLine, ...]
     is_hidden: bool
+    is_published: bool
     settings: tuple[InForce, ...]
     sources: tuple[DataSource, ...]
     varied_setting: str | None
@@ -214,6 +216,7 @@ def explain(
         totals,
         lines,
         is_hidden,
+        viewer.needs_suppression,
         in_force,
         _find_sources(viewer, declaration, where.period, None if is_hidden else systems),
         setting,

@@ -126,7 +126,7 @@ def answer(kpis: Sequence[Kpi], by: Sequence[str], where: Filters) -> list[Row]:
         group = dict(zip(by, key, strict=True))
         for kpi in kpis:
             parts = [] if is_lost else [sums[kpi.key] for sums in found if kpi.key in sums]
-            rows += [replace(row, by=group | row.by) for row in _read(kpi, parts)]
+            rows += [replace(row, by=group | row.by) for row in read_rows(kpi, parts)]
     if len({row.by.get("currency") for row in rows} - {None}) < 2:
         for row in rows:
             row.by.pop("currency", None)
@@ -169,7 +169,7 @@ def read_cells(entries: Sequence[Sequence[Any]]) -> Cells:
     return cells
 
 
-def _read(kpi: Kpi, parts: Sequence[Sums | None]) -> list[Row]:
+def read_rows(kpi: Kpi, parts: Sequence[Sums | None]) -> list[Row]:
     """Read one KPI in one place from its sums in each month: a row, or one per currency."""
     is_repeated = kpi.kind == KpiKind.DISTINCT and sum(bool(part) for part in parts) > 1
     if any(part is None for part in parts) or is_repeated:

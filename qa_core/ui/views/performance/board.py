@@ -73,7 +73,9 @@ def _show_differences(viewer: Viewer) -> None:
 def _name_difference(difference: EditionDifference) -> str:
     title = formatting.short_title(get_kpi(difference.kpi))
     before, now = formatting.number(difference.published), formatting.number(difference.now)
-    return title if difference.published == difference.now else f"{title} (n = {before} → {now})"
+    if difference.published == difference.now:
+        return _("{title} (n = {n}, another value)", title=title, n=now)
+    return f"{title} (n = {before} → {now})"
 
 
 def _show_line(line: board.BoardLine, choice: str) -> None:

@@ -68,7 +68,8 @@ def _show_value(viewer: Viewer, state: FilterState, explanation: Explanation, ex
         # The waits that are left out are counted below, line by line.
         notes = [note for note in row.notes or () if not note.startswith("waits_missing")]
         status = [_(STATUSES[row.status])] if row.status in STATUSES else []
-        for text in status + note_texts.describe(notes):
+        published = [_(explanations.PUBLISHED)] if explanation.is_published else []
+        for text in status + note_texts.describe(notes) + published:
             st.caption(text)
         with layout.row():
             _show_contacts_button(viewer, explanation, extra)
