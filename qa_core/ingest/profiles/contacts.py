@@ -415,9 +415,10 @@ def _require_answers(context: FileContext, sample: RowBatch, own_start: np.ndarr
     length = context.notes["sample_span"]
     if length is None and context.has("duration"):
         length = sample.read_number("duration")
-    if length is None or context.has("talk_seconds") or context.options.is_stated:
+    clock = context.notes["start"][1]
+    if length is None or not clock or context.has("talk_seconds") or context.options.is_stated:
         return
-    reading = context.readings["ended_at" if context.has("ended_at") else context.notes["start"][1]]
+    reading = context.readings["ended_at" if context.has("ended_at") else clock]
     columns = []
     for index, text in context.find_unused():
         moments = reading.read(sample.cells[index])
