@@ -136,7 +136,7 @@ _OF_GROUP = re.compile(
     r"(?: (?:calls?|contact|interaction|conversation|session|leg))? (?:s|uu|gu)?id"
 )
 """Header of a column that names the contact to which a row belongs."""
-MAX_EXAMPLES, MAX_CODES = 3, 8
+MAX_EXAMPLES, MAX_CODES, MAX_LETTER_CODES = 3, 8, 4
 
 DESTROYED = r"^\d(?:[.,]\d+)?[eE]\+?\d+$"
 """Number in scientific notation, as a spreadsheet without room for its digits exports it."""
@@ -297,7 +297,8 @@ def _decide_direction(context: FileContext) -> None:
 
 def _are_codes(evidence: WordEvidence) -> bool:
     """Return whether a column has a few different codes, such as 1, 2 and 3, and nothing else."""
-    return 1 < len(evidence.seen) <= MAX_CODES and all(len(word) <= 2 for word in evidence.seen)
+    most = MAX_CODES if all(map(str.isdigit, evidence.seen)) else MAX_LETTER_CODES
+    return 1 < len(evidence.seen) <= most and all(len(word) <= 2 for word in evidence.seen)
 
 
 def _tell_ways(context: FileContext) -> bool:
