@@ -334,6 +334,16 @@ def test_ranges_say_when_each_row_begins_and_how_long_it_is(centre: Path) -> Non
     ] == [("2026-03-13 08:00:00", 30), ("2026-03-13 10:00:00", 30)]
 
 
+def test_a_column_of_ends_tells_when_each_row_began(centre: Path) -> None:
+    text = (
+        "Fin de période;Appels reçus;Appels traités\n13/03/2026 08:30;10;9\n13/03/2026 09:00;12;9\n"
+    )
+    assert refused(centre, text) == ("missing_date", ("--map start=Fin de période",))
+    bring(centre, "intervals", text, columns=(("start", "Fin de période"),))
+    starts = [str(start) for (start,) in stored("local_start")]
+    assert starts == ["2026-03-13 08:00:00", "2026-03-13 08:30:00"]
+
+
 @pytest.mark.parametrize("backwards", [False, True])
 def test_the_hour_that_comes_twice_in_october_is_told_apart_by_the_order_of_the_file(
     centre: Path, backwards: bool

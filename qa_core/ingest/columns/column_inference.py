@@ -384,10 +384,11 @@ class FileContext:
                 self.evidence[name] = vocabulary.WordEvidence(name, text, self.words[name])
 
     def add_words(self, column: Column) -> None:
-        """Build the word list of a column: known words, and those taught for it."""
+        """Build the word list of a column from known words, its header and what was taught."""
         name, value_type = column.field.name, column.field.value_type
         known = _list_flag_words(name) if value_type == ValueType.FLAG else WORD_LISTS[value_type]
-        self.words[name] = {**known, **self.taught.get(column.index, {})}
+        legend = vocabulary.find_legend(column.header.text, known)
+        self.words[name] = {**known, **legend, **self.taught.get(column.index, {})}
 
     def add_sample(self, lines: np.ndarray, cells: list[pa.Array]) -> None:
         kept = sum(len(rows) for rows, _cells in self.samples)
@@ -736,7 +737,11 @@ class FileContext:
             self.notes.setdefault("ticked", set()).add(name)
             self.decide(name, "empty means no", evidence.show())
         if column.field.value_type == ValueType.BOOLEAN and evidence.words == _ONE_AND_TWO:
-            raise self.refuse_words(name)
+            said = vocabulary.find_legend(column.header.text, self.words[name])
+            said |= self.taught.get(column.index, {})
+            if not said.keys() >= _ONE_AND_TWO:
+                evidence.known = said
+                raise self.refuse_words(name)
         is_answer = column.field.value_type == ValueType.BOOLEAN and self.is_open(name)
         if is_answer and 1 - MAX_UNKNOWN_SHARE <= evidence.known_share < 1 - MAX_BLANKED_SHARE:
             raise self.refuse_words(name)

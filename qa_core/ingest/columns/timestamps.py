@@ -21,7 +21,7 @@ _HALF = r"(?: ?(?P<ap>[AaPp])\.? ?[Mm]\.?)?"
 _TIME = (
     r"(?:(?:T|,? +(?:à |at |[-–] )?|,)(?P<H>\d{1,2}) ?[:hH.] ?(?P<M>\d{2})(?: ?[:mM.] "
     r"?(?P<S>\d{2})(?:[.,](?P<f>\d{1,9}))?s?)?" + _HALF + ")?"
-    r"(?: ?(?P<z>(?:GMT|UTC)?[+-]\d{2}:?\d{2}|[+-]\d{2}|"
+    r"(?: ?(?P<z>(?:GMT|UTC)?[+-]\d{2}:?\d{2}|[+-]\d{2}|(?:GMT|UTC)[+-]\d{1,2}(?::\d{2})?|"
     + "|".join(sorted(timezones.OFFSETS, key=len, reverse=True))
     + r"))?"
     r"(?:\[[A-Za-z_/+-]+\])?(?: \([A-Za-zÀ-ÿ’' -]+\))?$"
@@ -62,6 +62,8 @@ _RANGE = (
     rf"^(?P<start>(?:.*[ T])?{_CLOCK}) ?(?:-|–|—|à|to|→|>|/) ?(?:[0-9/.-]+[ T])?(?P<end>{_CLOCK})$"
 )
 """A start with its end: `08:00-08:30`, `8h à 8h30`, `13/03/2026 08:00 - 13/03/2026 08:30`."""
+_DOTNET = r"^/Date\((\d+)(?:[+-]\d{4})?\)/$"
+"""Milliseconds since 1970 as .NET writes them to JSON."""
 _DATED_OFFSET = r"\d[T ]\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)? ?-\d{2}:?\d{2}$"
 _OFFSET = r"(?:Z|[+-]\d\d:?\d\d)$"
 _FIRST_REAL_DAY = np.datetime64("1901-01-01", "D")
@@ -410,8 +412,11 @@ def _from_strict(strict: tuple[pa.Array, pa.Array], values: pa.Array, is_timeles
 
 
 def _normalise_spaces(texts: pa.Array) -> pa.Array:
-    """Leave one space between parts, and put the date first: `09:00:01 CET 2026-03-14`."""
+    """Leave one space between parts, put the date first: `09:00:01 CET 2026-03-14`, and leave
+    the number of `/Date(1773478801000)/`.
+    """
     spaced = pc.utf8_trim_whitespace(pc.replace_substring_regex(texts, _SPACES, " "))
+    spaced = pc.replace_substring_regex(spaced, _DOTNET, r"\1")
     return pc.utf8_trim_whitespace(pc.replace_substring_regex(spaced, _CLOCK_FIRST, r"\3 \1\2"))
 
 
@@ -495,10 +500,9 @@ def _find_clock(groups: pa.StructArray) -> tuple[np.ndarray, np.ndarray]:
 def _parse_offset(text: str) -> int:
     if not text or text in timezones.OFFSETS:
         return timezones.OFFSETS.get(text, 0)
-    text = text.removeprefix("GMT").removeprefix("UTC")
-    digits = text[1:].replace(":", "")
-    seconds = int(digits[:2]) * 3600 + int(digits[2:] or 0) * 60
-    return -seconds if text[0] == "-" else seconds
+    sign, hours, minutes = re.search(r"([+-])(\d{1,2}?):?(\d{2})?$", text).groups()
+    seconds = int(hours) * 3600 + int(minutes or 0) * 60
+    return -seconds if sign == "-" else seconds
 
 
 DAY_MINUTES = 1_440

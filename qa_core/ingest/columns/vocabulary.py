@@ -89,6 +89,8 @@ _DIRECTION_PARTS = {
     and word not in ("acd", "queue", "local", "made", "recu", "manual", "preview")
     and word not in OUTCOMES
 }
+_LEGEND = re.compile(r"(\w+) ?[=:] ?(\w+(?: [^\W\d_]+)*)")
+"""Code and its meaning in a header, in either order."""
 _FILLERS = tables.list_words("fillers")
 _REQUESTED = re.compile(r"request|demand|solicit|anfrage|anforder|richiest", re.IGNORECASE)
 
@@ -138,6 +140,14 @@ def read_direction(text: str) -> Direction | None:
         return None
     found = {_DIRECTION_PARTS[word] for word in simplify(text).split() if word in _DIRECTION_PARTS}
     return found.pop() if len(found) == 1 else None
+
+
+def find_legend(header: str, known: Mapping[str, object]) -> dict[str, object]:
+    """Find the meanings of codes that a header gives: `Solved (1=yes, 2=no)`."""
+    pairs = [map(simplify, pair) for pair in _LEGEND.findall(header)]
+    codes = (pair[::-1] if pair[1].isdigit() else pair for pair in map(tuple, pairs))
+    legend = {code: known[word] for code, word in codes if word in known}
+    return legend if len(legend) > 1 else {}
 
 
 @dataclass

@@ -136,7 +136,7 @@ _OF_GROUP = re.compile(
     r"(?: (?:calls?|contact|interaction|conversation|session|leg))? (?:s|uu|gu)?id"
 )
 """Header of a column that names the contact to which a row belongs."""
-MAX_EXAMPLES, MAX_CODES = 3, 8
+MAX_EXAMPLES, MAX_CODES, MAX_LETTER_CODES = 3, 8, 4
 
 DESTROYED = r"^\d(?:[.,]\d+)?[eE]\+?\d+$"
 """Number in scientific notation, as a spreadsheet without room for its digits exports it."""
@@ -297,7 +297,8 @@ def _decide_direction(context: FileContext) -> None:
 
 def _are_codes(evidence: WordEvidence) -> bool:
     """Return whether a column has a few different codes, such as 1, 2 and 3, and nothing else."""
-    return 1 < len(evidence.seen) <= MAX_CODES and all(len(word) <= 2 for word in evidence.seen)
+    most = MAX_CODES if all(map(str.isdigit, evidence.seen)) else MAX_LETTER_CODES
+    return 1 < len(evidence.seen) <= most and all(len(word) <= 2 for word in evidence.seen)
 
 
 def _tell_ways(context: FileContext) -> bool:
@@ -415,9 +416,10 @@ def _require_answers(context: FileContext, sample: RowBatch, own_start: np.ndarr
     length = context.notes["sample_span"]
     if length is None and context.has("duration"):
         length = sample.read_number("duration")
-    if length is None or context.has("talk_seconds") or context.options.is_stated:
+    clock = context.notes["start"][1]
+    if length is None or not clock or context.has("talk_seconds") or context.options.is_stated:
         return
-    reading = context.readings["ended_at" if context.has("ended_at") else context.notes["start"][1]]
+    reading = context.readings["ended_at" if context.has("ended_at") else clock]
     columns = []
     for index, text in context.find_unused():
         moments = reading.read(sample.cells[index])

@@ -100,8 +100,10 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
     vocabulary = build_vocabulary(
         tuple(field for field in contacts.FIELDS if field.name not in _LIKE_CRITERIA)
     )
-    if "criterion" not in columns and not {"score", "possible"} & columns.keys():
-        columns.pop("points", None)  # a criterion called Answer
+    if "criterion" not in columns and "score" not in columns and "points" in columns:
+        points = columns.pop("points")  # without a maximum beside, a criterion called Answer
+        if "possible" in columns:
+            columns["score"] = replace(points, field=PROFILE.get_field("score"))
     used = {column.index for column in columns.values()}
     if "criterion" not in columns and {"score", "points"} <= columns.keys():
         if columns["points"].header.out_of:  # `Answer /5` beside a score is a criterion

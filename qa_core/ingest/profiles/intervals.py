@@ -13,7 +13,12 @@ from qa_core.base.i18n import N_
 from qa_core.files.decision import NO_COLUMN, SET_BY_PERSON
 from qa_core.files.options import parse_scale
 from qa_core.ingest.columns import header_matching
-from qa_core.ingest.columns.column_inference import NAME_OR_IGNORE, FileContext, RowBatch
+from qa_core.ingest.columns.column_inference import (
+    NAME_OR_IGNORE,
+    FileContext,
+    RowBatch,
+    refuse_unread,
+)
 from qa_core.ingest.columns.durations import DurationEvidence
 from qa_core.ingest.columns.numbers import NumberEvidence, NumberReading
 from qa_core.ingest.columns.timestamps import DAY_MINUTES, find_month, parse_period
@@ -40,7 +45,8 @@ DEFAULT_THRESHOLD = 20
 PERIODS = ("day", "week", "month")
 """Periods that a row of days may cover, for `--only period=`."""
 MIN_GAPS = 3
-_LAST_DAY = re.compile(r"(?i)\b(?:ending|ended|end|fin|fim)\b")
+_DATED = r"^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}"
+_END = re.compile(r"(?i)\b(?:ending|ended|end|fin|fim|ende|fine)\b")
 LONG_AVERAGE = 7_200
 """Nobody waits or talks two hours on average: greater numbers are sums."""
 
@@ -328,6 +334,10 @@ def _decide_start(context: FileContext) -> None:
             clock is None or not context.evidence[clock].has_clock
         )
     elif context.options.start_date is None:
+        unused = context.find_unused()
+        dated = [text for index, text in unused if context.compute_share(index, _DATED) == 1]
+        if dated:
+            raise refuse_unread("missing_date", dated, N_("The start of each row"), ("start",))
         raise Refusal(
             "missing_date",
             "No column gives the day of each row. If the rows are consecutive days, give the "
@@ -341,6 +351,23 @@ def _decide_start(context: FileContext) -> None:
     if context.notes["daily"]:
         context.zone = context.centre  # a day is a day, wherever the report was made
         _decide_spacing(context)
+    else:
+        _decide_ends(context)
+
+
+def _decide_ends(context: FileContext) -> None:
+    """Decide how long before their ends rows start: the shortest time between two of them."""
+    name = context.notes["start"][1]
+    column = context.get_header(name)
+    if not _END.search(column) or context.evidence[name].ranges:
+        return
+    ends = np.unique(starts.build_own_start(context, context.take_sample())[0])
+    gaps = np.diff(ends[~np.isnat(ends)])
+    if len(gaps):
+        context.notes["before_end"] = length = gaps.min()
+        minutes = int(length / np.timedelta64(1, "m"))
+        message = N_("{minutes} minutes before {other}, which names the end of each row")
+        context.decide("start", message, column, minutes=minutes, other=column)
 
 
 def _decide_spacing(context: FileContext) -> None:
@@ -608,6 +635,9 @@ def _build_start(
         own_start = _count_days(context, batch)
     else:
         own_start, *clocks = starts.build_start(context, batch)
+        if length := context.notes.get("before_end"):
+            own_start, utc = own_start - length, clocks[0] - length
+            clocks = [utc, context.centre.to_local(utc)]
         if context.has("hour"):
             hours = batch.read_number("hour")
             own_start = own_start.astype("M8[D]").astype("M8[us]") + np.where(
@@ -624,7 +654,7 @@ def _build_start(
 def _begin_period(context: FileContext, days: np.ndarray) -> np.ndarray:
     """Find the first day of the weeks or months that days name; notes their lengths."""
     if context.notes["period"] == "week":
-        is_last = _LAST_DAY.search(context.get_header(context.notes["start"][0]))
+        is_last = _END.search(context.get_header(context.notes["start"][0]))
         context.notes["lengths"] = np.full(len(days), 7 * DAY_MINUTES)
         return days - np.timedelta64(6, "D") if is_last else days
     months = days.astype("M8[M]")
