@@ -405,11 +405,10 @@ def _decide_length(context: FileContext) -> None:
         _decide_range(context)
     if not context.has("length_minutes"):
         if context.notes["length"]:
-            message = (
-                N_("each row is a day")
-                if context.notes["daily"]
-                else N_("each row is {minutes} minutes")
-            )
+            message = N_("each row is {minutes} minutes")
+            if context.notes["daily"]:
+                is_day = context.notes.get("period", "day") == "day"
+                message = N_("each row is a day") if is_day else "each row is a week or a month"
             context.decide("length_minutes", message, NO_COLUMN, minutes=context.notes["length"])
         return
     if (
