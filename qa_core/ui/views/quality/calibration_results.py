@@ -60,9 +60,11 @@ def _show_tiles(results: Results) -> None:
     missing = _("all finished")
     if session.unfinished:
         missing = ngettext("{n} missing, left out", "{n} missing, left out", session.unfinished)
+    value = results.alignment.value
     alignment = cards.Tile(
         _("Alignment"),
-        formatting.value(results.alignment.value, Unit.RATE),
+        # "no data" would be cut on a phone.
+        cards.NOTHING if formatting.is_missing(value) else formatting.value(value, Unit.RATE),
         _(get_kpi("alignment").formula),
         _("{n} comparisons", n=formatting.number(results.alignment.n)),
     )
