@@ -257,7 +257,8 @@ def _build_columns(
 
 def _show_comments(results: Results, contact: SessionContact, evaluators: Sequence[str]) -> None:
     lines = [
-        f"{describe_text(criterion.text)} · {results.session.evaluators[evaluator]}: {text}"
+        f"{describe_text(criterion.text)} · "
+        + _("{what}: {text}", what=results.session.evaluators[evaluator], text=text)
         for criterion in results.session.scorecard.criteria
         for evaluator in evaluators
         if (text := results.comments.get((contact.id, evaluator), {}).get(criterion.key))
