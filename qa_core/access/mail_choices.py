@@ -5,6 +5,7 @@ An address is used once its owner has opened the link that was sent to it.
 
 import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -140,6 +141,14 @@ def read_ticket(ticket: str) -> dict[str, Any]:
     return content
 
 
+def find_act(ticket: str) -> str:
+    """Return the act of a link, and change nothing. Raises what `follow` raises."""
+    content = read_ticket(ticket)
+    with store.reading() as session:
+        _find_choice(session, content)
+    return content["act"]
+
+
 def follow(ticket: str) -> str:
     """Do what a link is for, and return its act. Raises AccessDenied where it does not hold,
     or where its address was confirmed or changed since.
@@ -147,20 +156,24 @@ def follow(ticket: str) -> str:
     content = read_ticket(ticket)
     username, act = content["username"], content["act"]
     with store.writing() as session:
-        row = session.get(MailChoice, username)
+        row = _find_choice(session, content)
         if act == CONFIRM:
-            if (
-                row is None
-                or not row.nonce
-                or not secrets.compare_digest(row.nonce, content["nonce"])
-            ):
-                raise AccessDenied()
             row.confirmed_at, row.nonce = now(), None
             audit_log.record(session, username, "mail_address_confirmed", username)
         elif row is not None and getattr(row, act) is not False:
             setattr(row, act, False)
             audit_log.record(session, username, "mail_stopped", f"{username} {act}")
     return act
+
+
+def _find_choice(session: Session, content: Mapping[str, Any]) -> MailChoice | None:
+    """Return the choices that the ticket of a link is about; to confirm, only where it holds."""
+    row = session.get(MailChoice, content["username"])
+    if content["act"] == CONFIRM:
+        nonce = row and row.nonce
+        if not nonce or not secrets.compare_digest(nonce, content["nonce"]):
+            raise AccessDenied()
+    return row
 
 
 def _get_or_make(session: Session, username: str) -> MailChoice:

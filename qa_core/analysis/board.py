@@ -152,8 +152,9 @@ def describe_scope(figures: BoardFigures) -> str:
     """Say whose contacts the figures are of."""
     if figures.teams is None:
         return _("The whole centre") + "."
-    if len(figures.teams) > MAX_TEAMS:
-        return _("Your {n} teams.", n=formatting.number(len(figures.teams)))
+    named = [team for team in figures.teams if team]
+    if len(named) > MAX_TEAMS:
+        return _("Your {n} teams.", n=formatting.number(len(named)))
     names = formatting.listing(team or _("without a team") for team in figures.teams)
     return _("Teams: {names}.", names=names)
 

@@ -17,6 +17,8 @@ NOT_CUT = ("day", "week", "month")
 MISSING = {"", "-"}
 """Values of an address that mean "not known"."""
 NOBODY = "nobody"
+SAVED = "view_saved"
+"""Key in the session's state: a new view was saved, and nothing was sent since."""
 SHOWING_MISSED = {"overview", "traffic", "sources"}
 """Pages whose figures count missed contacts."""
 
@@ -119,11 +121,14 @@ def _show_form(viewer: Viewer, view: View | None, page: menu.MenuPage | None = N
             saved_views.remove(viewer, view.id)
         elif is_saved and view is not None:
             saved_views.change(viewer, view.id, name, shared_with)
+        elif is_saved and st.session_state.pop(SAVED, False) and not name.strip():
+            pass  # the second click of two: the first one has emptied the form
         elif is_saved and page is not None:
             # With the period even if it is the usual one: a link that says nothing
             # leaves the filters as they are.
             address = {name: st.query_params.get_all(name) for name in st.query_params}
             address |= filter_bar.share()
             saved_views.save(viewer, name, page.key, address, shared_with)
+            st.session_state[SAVED] = True
         if is_removed or is_saved:
             st.rerun(scope="fragment")

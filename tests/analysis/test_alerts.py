@@ -490,7 +490,7 @@ def test_the_overview_shows_an_alert_until_somebody_looks_after_it(
     land_weeks([90, 70], team="Nord")
     alerts.add(SYSTEM, BELOW_80)
     alerts.evaluate(SYSTEM)
-    add_person("max", "manager", sites=("Lille",))
+    add_person("max", "manager", sites=("Lille",), display_name="Max Petit")
     app = open_app("max", "overview")
     assert not app.expander
     said = [
@@ -503,6 +503,8 @@ def test_the_overview_shows_an_alert_until_somebody_looks_after_it(
     app.button(key=f"acknowledge_{event.id}").click().run()
     assert not [text for text in app.markdown if "notifications_active" in text.value]
     assert alerts.find(SYSTEM, ("acknowledged",))[0].acknowledged_by == "max"
+    app = open_app("max", "targets", about="alerts")
+    assert any("Acknowledged by Max Petit" in text.value for text in app.markdown)
 
 
 def test_alerts_without_room_are_counted_on_the_overview_and_open_under_it(

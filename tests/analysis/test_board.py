@@ -125,7 +125,10 @@ def test_a_manager_who_sees_no_missed_contact_is_told_so(centre: Path) -> None:
     assert board.describe_scope(board.find_figures(manager)) == "Teams: North."
     wider = replace(manager, sees_unassigned=True)
     said = "Teams: North and without a team."
-    assert board.describe_scope(board.find_figures(wider)) == said
+    figures = board.find_figures(wider)
+    assert board.describe_scope(figures) == said
+    many = replace(figures, teams=(None, "A", "B", "C", "D", "E", "F", "G"))
+    assert board.describe_scope(many) == "Your 7 teams."
 
 
 def test_each_currency_has_a_line_with_its_own_trend(centre: Path) -> None:

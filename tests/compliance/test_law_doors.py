@@ -547,6 +547,36 @@ def test_a_sealed_recording_is_opened_by_two_with_a_reason(
         assert session.scalar(sa.select(sa.func.count()).select_from(Playback)) == 0
 
 
+def test_an_opening_is_listed_while_it_is_open_and_says_when_it_is_not(
+    centre_of_ann: Path, add_person: Callable[..., str], open_app: Callable[..., AppTest]
+) -> None:
+    seal(centre_of_ann)
+    dora, mona = viewer_of(add_person("dora", "dpo")), viewer_of("mona")
+    number = sealed.ask(dora, None, "c", "a dispute of the contract")
+
+    def age(**columns: int) -> None:
+        with store.writing() as session:
+            moments = {name: now() - timedelta(days=days) for name, days in columns.items()}
+            session.execute(sa.update(SealedOpening).values(moments))
+
+    def read() -> str:
+        app = open_app("dora", "listening_rules", section="rights")
+        return " ".join(item.value for item in app.caption)
+
+    assert "A manager has to agree" in read()
+    sealed.agree(mona, number)
+    age(asked_at=16, confirmed_at=6)
+    assert [item.is_open for item in sealed.find_all(dora)] == [True]
+    age(confirmed_at=8)
+    assert "Ask again to open it" in read()
+
+    sealed.agree(mona, number)  # from a page that was open since
+    with pytest.raises(AccessDenied):
+        sealed.build_file(dora, number, "audio")
+    age(confirmed_at=15)
+    assert sealed.find_all(dora) == []
+
+
 def test_a_sealed_recording_of_a_restricted_contact_waits_and_says_why(
     centre_of_ann: Path, add_person: Callable[..., str], open_app: Callable[..., AppTest]
 ) -> None:

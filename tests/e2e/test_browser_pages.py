@@ -354,8 +354,10 @@ def test_a_page_is_saved_as_it_is_set_and_opens_so_from_another_page(enter) -> N
     page.get_by_role("button", name="Saved views").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("textbox", name="Name").fill("A quarter of it")
-    dialog.get_by_role("button", name="Save").click()
+    dialog.get_by_role("button", name="Save").dblclick()
     dialog.get_by_role("link", name="A quarter of it").wait_for()
+    settle(page)
+    assert not dialog.get_by_role("alert").is_visible()
     page.keyboard.press("Escape")
 
     page.goto("/satisfaction")

@@ -113,6 +113,20 @@ def test_a_late_missed_contact_changes_no_answered_contacts(
     assert find_counts(*keys) == {"received": (320, 321), "missed": (0, 1)}
 
 
+def test_a_published_value_names_no_source_without_an_import_of_its_months(
+    start_from: Callable[..., None], tmp_path: Path
+) -> None:
+    start_from(land_two_queues)
+    rows = "contact_id,started_at,outcome\nT1,{day} 10:00:00,answered\n"
+    for name, day in (("old", "2026-05-20"), ("new", "2026-11-20")):
+        file = tmp_path / f"{name}.csv"
+        file.write_text(rows.format(day=day))
+        assert run(["import", "contacts", str(file), "--system", name]) == 0
+
+    sources = query.explain(EXECUTIVE, "received", MAY).sources
+    assert [(source.system, source.batches) for source in sources] == [("old", 1)]
+
+
 def test_executives_are_told_that_a_value_is_the_published_one(
     start_from: Callable[..., None],
     add_person: Callable[..., str],

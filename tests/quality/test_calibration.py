@@ -550,6 +550,15 @@ def test_a_manager_sees_progress_closes_the_round_and_agrees(opened: int, open_a
     ] == {"greeting": 2, "answer": 3}
 
 
+def test_an_alignment_of_nobody_is_a_dash_which_no_phone_cuts(opened: int, open_app) -> None:
+    mona = viewer_of("mona")
+    calibration.close_session(mona, opened)
+
+    app = open_app("mona", "calibration")
+
+    assert [metric.value for metric in app.metric] == [":gray[–]", "0 / 6", "0"]
+
+
 def test_an_older_link_leads_to_its_session(room: int, opened: int, open_app) -> None:
     mona = viewer_of("mona")
     calibration.close_session(mona, opened)

@@ -129,7 +129,7 @@ def keys(result: sampling.DrawResult) -> list[str]:
     ("changed", "field", "said"),
     [
         ({"colour": "red"}, "colour", "colour is unknown here. Known: name"),
-        ({"name": "novem\nber"}, "name", "a text of up to"),
+        ({"name": "novem\nber"}, "name", "a text of 1 to"),
         ({"to": date(9999, 12, 31)}, "to", "a day, such as"),
         ({"purpose": "punishment"}, "purpose", "training, evaluation, quality"),
         ({"per_advisor": None}, "per_advisor", "missing"),

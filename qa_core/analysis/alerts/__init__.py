@@ -8,6 +8,7 @@ from qa_core.analysis.alerts.alerts import (
     describe_rule,
     describe_slice,
     find,
+    find_acknowledged,
 )
 from qa_core.analysis.alerts.evaluation import EvaluationResult, evaluate
 from qa_core.analysis.alerts.rules import (

@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 import sqlalchemy as sa
 
+from qa_core.access import people
 from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis.alerts.rules import Rule, RuleKind, build_rule
 from qa_core.base import declared
@@ -94,6 +95,16 @@ def find(viewer: Viewer, states: Sequence[str] = ("open",)) -> tuple[Alert, ...]
             if event.rule.is_known
         ]
     return tuple(alerts if viewer.is_system else _keep_visible(viewer, alerts))
+
+
+def find_acknowledged(viewer: Viewer) -> list[tuple[Alert, str]]:
+    """Find the acknowledged alerts, each with the name of who acknowledged it."""
+    with store.reading() as session:
+        names = people.find_names(session)
+    return [
+        (event, names.get(str(event.acknowledged_by), str(event.acknowledged_by)))
+        for event in find(viewer, ("acknowledged",))
+    ]
 
 
 def acknowledge(viewer: Viewer, number: int) -> None:

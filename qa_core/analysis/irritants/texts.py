@@ -64,8 +64,11 @@ def mark_change(now: Count | None, before: Count | None) -> str:
 
 def describe_places(candidate: IrritantCandidate) -> str:
     counts = [
-        f"{_(dimensions.get_dimension(place.dimension).title)}: "
-        f"{formatting.name(place.dimension, place.value)} ({place.contacts})"
+        _(
+            "{what}: {text}",
+            what=_(dimensions.get_dimension(place.dimension).title),
+            text=f"{formatting.name(place.dimension, place.value)} ({place.contacts})",
+        )
         for place in candidate.places
     ]
     return " · ".join(counts)
@@ -163,7 +166,8 @@ def describe_filters(entry: ActionEntry) -> str:
         for dimension, values in entry.filters.values
     ]
     return " · ".join(
-        f"{_(dimensions.get_dimension(dimension).title)}: {names}" for dimension, names in counts
+        _("{what}: {text}", what=_(dimensions.get_dimension(dimension).title), text=names)
+        for dimension, names in counts
     )
 
 

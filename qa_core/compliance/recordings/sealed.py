@@ -65,15 +65,18 @@ def ask(viewer: Viewer, source_system: str | None, contact_id: str, reason: str)
 
 
 def agree(viewer: Viewer, number: int) -> None:
-    """Agree to an opening, as a manager of the contact's team who did not ask."""
+    """Agree to an opening, as a manager of the contact's team who did not ask. It stays open as
+    long as after the first agreement.
+    """
     viewer.require(Permission.SEE_RULES)
     with store.writing() as session:
         opening = _get(session, number)
         if viewer.role != Role.MANAGER or opening.asked_by == viewer.username:
             raise AccessDenied()
         recording = store.get_in_scope(session, viewer, Recording, opening.recording_id)
-        opening.confirmed_by, opening.confirmed_at = viewer.username, now()
-        _log(session, viewer, "agreed", recording, opening.reason)
+        if opening.confirmed_at is None:
+            opening.confirmed_by, opening.confirmed_at = viewer.username, now()
+            _log(session, viewer, "agreed", recording, opening.reason)
 
 
 def find_all(viewer: Viewer) -> list[Opening]:
@@ -82,7 +85,8 @@ def find_all(viewer: Viewer) -> list[Opening]:
     """
     viewer.require(Permission.SEE_RULES)
     rows = sa.select(SealedOpening, Recording).join(Recording).order_by(SealedOpening.id.desc())
-    rows = rows.where(SealedOpening.asked_at >= now() - timedelta(days=2 * DAYS))
+    last = sa.func.coalesce(SealedOpening.confirmed_at, SealedOpening.asked_at)
+    rows = rows.where(last >= now() - timedelta(days=2 * DAYS))
     query = _of_anybody(rows)
     if not viewer.can(Permission.MANAGE_COMPLIANCE):
         query = Scoped(rows.where(SealedOpening.confirmed_at.is_(None)), viewer)

@@ -107,7 +107,7 @@ def judge_proportion(facts: RuleFacts) -> RuleFinding:
         answered=formatting.number(proportions.centre.answered_contacts),
         days=DAYS,
         permanent=len(permanent),
-        teams=len(proportions.recorded_shares),
+        teams=sum(share.team is not None for share in proportions.recorded_shares),
         much=len(much),
         advisors=proportions.active_advisors,
     )

@@ -380,7 +380,9 @@ def _find_published_settings(session: store.Session, period: Period) -> Settings
 def _find_sources(
     viewer: Viewer, kpi: Kpi, period: Period, systems: Mapping[str, int] | None
 ) -> tuple[DataSource, ...]:
-    """Find where the rows come from: systems with contacts among them, counted where known."""
+    """Find where the rows come from: systems with contacts among them, counted where known;
+    else those with an import of the period.
+    """
     kinds = [kind for kind in KINDS[kpi.needs] if kind != "intervals" or kpi.sums]
     overlap = (
         [sa.or_(ImportBatch.first_day.is_(None), ImportBatch.first_day <= period.last_day)]
@@ -406,17 +408,19 @@ def _find_sources(
     for source in find_freshness(viewer):
         if source.kind not in kinds:
             continue
-        rows = None
+        rows, imports = None, batches.get((source.system, source.kind), 0)
         if source.kind == "contacts" and systems is not None:
             if source.system not in systems:
                 continue
             rows = systems[source.system]
+        elif not imports:
+            continue
         data_sources.append(
             DataSource(
                 source.system,
                 source.kind,
                 rows,
-                batches.get((source.system, source.kind), 0),
+                imports,
                 source.imported_at,
                 source.newest,
             )

@@ -83,7 +83,7 @@ def _text(name: str, value: Any) -> str:
         or len(value.strip()) > MAX_NAME
         or not value.strip().isprintable()
     ):
-        raise refuse(name, _("a text of up to {n} characters.", n=MAX_NAME))
+        raise refuse(name, _("a text of 1 to {n} characters.", n=MAX_NAME))
     return value.strip()
 
 

@@ -34,7 +34,7 @@ def _ask(request: Request, _body: bytes) -> Response:
         button = f'<form method="post"><button type="submit">{label}</button></form>'
         return f"<p>{question}</p>{button}"
 
-    return _serve(request, lambda ticket: mail_choices.read_ticket(ticket)["act"], build)
+    return _serve(request, mail_choices.find_act, build)
 
 
 @limit

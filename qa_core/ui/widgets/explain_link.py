@@ -59,7 +59,8 @@ def show_extra(extra: Extra) -> None:
     """Show what the address adds, as buttons that remove it."""
     for dimension, values in extra:
         names = formatting.listing(formatting.name(dimension, value) for value in values)
-        url_state.show_removable(dimension, f"{formatting.dimension(dimension)}: {names}")
+        label = _("{what}: {text}", what=formatting.dimension(dimension), text=names)
+        url_state.show_removable(dimension, label)
 
 
 def narrow(where: dimensions.Filters, extra: Extra) -> dimensions.Filters:

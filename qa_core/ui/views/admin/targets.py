@@ -152,10 +152,10 @@ def show_alerts(viewer: Viewer) -> None:
     st.caption(text)
     if viewer.can(Permission.SEE_ALERTS):
         open_alerts = cached.find_alerts(viewer)
-        acknowledged = alerts.find(viewer, ("acknowledged",))
+        acknowledged = alerts.find_acknowledged(viewer)
         alert_banner.show_open(viewer, open_alerts, with_rule=True)
-        for event in acknowledged:
-            by = escape(_("Acknowledged by {name}", name=event.acknowledged_by))
+        for event, name in acknowledged:
+            by = escape(_("Acknowledged by {name}", name=name))
             text = f":material/check: {alert_banner.describe(viewer, event)}  \n:gray[{by}]"
             st.markdown(text)
         if not open_alerts and not acknowledged:

@@ -114,7 +114,8 @@ def _show_history(viewer: Viewer, verdicts: Sequence[RuleVerdict]) -> None:
     def cell(number: str, day: date, state: str | None) -> tuple[int, str] | None:
         if state is None:
             return None
-        text = f"{number} · {formatting.day(day)}: {_(STATE_TITLES[RuleState(state)])}"
+        title = _(STATE_TITLES[RuleState(state)])
+        text = f"{number} · " + _("{what}: {text}", what=formatting.day(day), text=title)
         return MARKS[RuleState(state)][1], text
 
     rows = {}

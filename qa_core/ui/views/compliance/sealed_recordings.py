@@ -33,7 +33,9 @@ def show(viewer: Viewer) -> None:
                 "sealed_recording", label=what, key=str(item.id), forms=("audio",), number=item.id
             )
         elif is_officer:
-            st.caption(escape(what))
+            waits = item.confirmed_by is None
+            state = _("A manager has to agree.") if waits else _("Closed. Ask again to open it.")
+            st.caption(escape(f"{what}. {state}"))
         elif st.button(escape(_("Agree: {what}", what=what)), key=f"sealed_{item.id}"):
             with actions.perform(Permission.SEE_RULES) as acting:
                 sealed.agree(acting, item.id)

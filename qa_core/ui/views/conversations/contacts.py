@@ -92,7 +92,7 @@ def show_query(asked: ContactsQuery) -> None:
         if asked.window:
             title = _(settings.get_setting(WINDOW).title)
             days = formatting.days(float(asked.window))
-            url_state.show_removable("window", f"{title}: {days}")
+            url_state.show_removable("window", _("{what}: {text}", what=title, text=days))
         explain_link.show_extra(asked.extra)
         if asked.behind:
             explain_link.show_link(asked.behind, dict(asked.extra), _("Explain a number"))

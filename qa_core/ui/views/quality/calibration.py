@@ -166,7 +166,8 @@ def _show_open(viewer: Viewer, session: CalibrationSession) -> None:
     with cards.card(session.title, by, gap="xsmall"):
         whole = len(session.contacts)
         for username, done in session.finished.items():
-            text = escape(f"{session.evaluators[username]}: {done} / {whole}")
+            name, share = session.evaluators[username], f"{done} / {whole}"
+            text = escape(_("{what}: {text}", what=name, text=share))
             st.progress(done / whole, text=text)
         if viewer.can(Permission.MANAGE_CALIBRATIONS):
             _ask_closing(session)

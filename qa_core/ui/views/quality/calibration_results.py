@@ -60,9 +60,11 @@ def _show_tiles(results: Results) -> None:
     missing = _("all finished")
     if session.unfinished:
         missing = ngettext("{n} missing, left out", "{n} missing, left out", session.unfinished)
+    value = results.alignment.value
     alignment = cards.Tile(
         _("Alignment"),
-        formatting.value(results.alignment.value, Unit.RATE),
+        # "no data" would be cut on a phone.
+        cards.NOTHING if formatting.is_missing(value) else formatting.value(value, Unit.RATE),
         _(get_kpi("alignment").formula),
         _("{n} comparisons", n=formatting.number(results.alignment.n)),
     )
@@ -255,7 +257,8 @@ def _build_columns(
 
 def _show_comments(results: Results, contact: SessionContact, evaluators: Sequence[str]) -> None:
     lines = [
-        f"{describe_text(criterion.text)} · {results.session.evaluators[evaluator]}: {text}"
+        f"{describe_text(criterion.text)} · "
+        + _("{what}: {text}", what=results.session.evaluators[evaluator], text=text)
         for criterion in results.session.scorecard.criteria
         for evaluator in evaluators
         if (text := results.comments.get((contact.id, evaluator), {}).get(criterion.key))

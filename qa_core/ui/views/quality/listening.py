@@ -121,7 +121,7 @@ def _show_progress(plan: PlanState) -> None:
         parts.append(f":orange[:material/error:] {overdue}")
     if plan.short:
         short = formatting.number(plan.short)
-        parts.append(_("{n} missing: too few contacts that may be listened to", n=short))
+        parts.append(_("{n} missing: draw again, as far as contacts may be listened to", n=short))
     if plan.due_on:
         parts.append(_("due {day}", day=formatting.day(plan.due_on, year=True)))
     if parts:

@@ -59,7 +59,7 @@ def _build_spread(score: Any) -> cards.Tile:
         "their mean."
     )
     if formatting.is_missing(score.deviation):
-        return cards.Tile(title, f":gray[{_(formatting.NO_DATA)}]", help_text, "")
+        return cards.Tile(title, cards.NOTHING, help_text, _(formatting.NO_DATA))
     spread = formatting.value(score.deviation, "score")
     return cards.Tile(title, spread, help_text, f"n\u00a0=\u00a0{formatting.number(score.n)}")
 
