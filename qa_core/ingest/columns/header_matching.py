@@ -336,7 +336,9 @@ _REFITS = (
     ("source", _PHONE.fullmatch, "caller"),
     (
         "csat",
-        lambda cell: _SENTENCE.search(cell) and not vocabulary.find_mark(cell),
+        lambda cell: (
+            _SENTENCE.search(cell) and not (cell[0].isdigit() or vocabulary.find_mark(cell))
+        ),
         "survey_comment",
     ),
     ("date", parse_period, "period"),

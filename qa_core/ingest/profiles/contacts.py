@@ -243,7 +243,14 @@ def decide_columns(context: FileContext) -> None:
 
 
 def _move_source(context: FileContext) -> None:
-    """Use a source with channels, the telephone among them, as the channel."""
+    """Use a source with channels, the telephone among them, as the channel; and a channel beside
+    a medium as the source, where it has none of them.
+    """
+    if context.has("channel", "medium") and not context.has("source"):
+        cells = context.sample_cells(context.columns["channel"].index).unique().to_pylist()
+        if not any(simplify(cell) in CHANNELS for cell in cells):
+            field = context.profile.get_field("source")
+            context.columns["source"] = replace(context.columns.pop("channel"), field=field)
     if context.has("source") and not context.has("channel"):
         cells = context.sample_cells(context.columns["source"].index).unique().to_pylist()
         channels = {CHANNELS.get(simplify(cell)) for cell in cells}
