@@ -165,16 +165,21 @@ def _open_workbook(
 ) -> Source:
     sheet, decisions, is_one_of_several = workbooks.choose_sheet(content, options.sheet, score_rows)
     first_row, cells = workbooks.read_sheet(content, sheet)
+    source = open_cells(cells, decisions, first_row)
+    source.title = sheet if is_one_of_several else ""
+    return source
+
+
+def open_cells(cells: bytes, decisions: list[Decision], first_row: int = 0) -> Source:
+    """Open rows that were written as CSV."""
 
     def open_text() -> tuple[Iterator[str], Callable[[], float]]:
         raw = io.BytesIO(cells)
         text = io.TextIOWrapper(raw, encoding="utf-8", newline="")
         return text, lambda: raw.tell() / max(1, len(cells))
 
-    size, title = len(cells), sheet if is_one_of_several else ""
-    return Source(
-        open_text, lambda: io.BytesIO(cells), "utf-8", size, ",", first_row, decisions, title=title
-    )
+    size = len(cells)
+    return Source(open_text, lambda: io.BytesIO(cells), "utf-8", size, ",", first_row, decisions)
 
 
 def _open_records(content: archives.Content, records: Records) -> Source:

@@ -125,6 +125,24 @@ def lay_out(rows):
         yield row
 
 
+def spread(sheet, rows):
+    """Yield rows of text: a text merged over several rows stands in each, a number in the first."""
+    top, left = sheet.start or (0, 0)
+    merged, spans = {}, {}
+    for (first, column), (last, _column) in getattr(sheet, "merged_cell_ranges", None) or ():
+        if last > first:
+            merged.setdefault(first, []).append((column - left, last))
+    for number, row in enumerate(rows, top):
+        cells = [as_text(cell) for cell in row]
+        for column, (last, text) in spans.items():
+            if number <= last and not cells[column]:
+                cells[column] = text
+        for column, last in merged.get(number, ()):
+            if 0 <= column < len(cells) and not AMOUNT.fullmatch(cells[column]):
+                spans[column] = last, cells[column]
+        yield cells
+
+
 def read_count(attrs, name, most):
     digits = re.match(r"\d{1,9}", attrs.get(name) or "")
     return min(int(digits[0]), most) if digits else 0
@@ -178,7 +196,7 @@ def main(mode, name):
                 {
                     "name": sheet_name,
                     "first_column": sheet.start[1] if sheet.start else 0,
-                    "rows": [[as_text(cell) for cell in row] for row in rows],
+                    "rows": [*spread(sheet, rows)],
                 }
             )
         sys.stdout.write(json.dumps({"sheets": sheets}) + "\n")
@@ -190,12 +208,12 @@ def main(mode, name):
     sys.stdout.write(json.dumps({"first_row": first_row, "sheets": names}) + "\n")
     writer = csv.writer(sys.stdout, lineterminator="\n")
     room = MAX_LETTERS
-    for row in (
+    rows = (
         sheet.to_python(skip_empty_area=True)
         if sheet.height < 1_000
         else itertools.islice(sheet.iter_rows(), first_row, None)
-    ):
-        cells = [as_text(cell) for cell in row]
+    )
+    for cells in spread(sheet, rows):
         room -= sum(map(len, cells))
         if room < 0:
             sys.exit(3)

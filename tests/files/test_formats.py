@@ -16,6 +16,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import xlsxwriter
 from builders.long_seeds import leave_to_long
 from builders.platform_files import pick, stage
 from builders.workbooks import XLS, make_ods, make_xlsb
@@ -141,6 +142,22 @@ def test_a_text_over_rows_of_a_page_stands_in_each_and_a_number_in_the_first(cen
     _staged, staged = stage(centre, "calls.xls", make_page("utf-8", rows))
     first = datetime(2026, 1, 13, 9)
     assert pick(staged, *NAMES) == [
+        ("0042", first, "answered", 60.0),
+        ("0043", first, "unanswered", None),
+    ]
+
+
+def test_a_text_merged_over_rows_of_a_workbook_stands_in_each(centre: Path) -> None:
+    file = io.BytesIO()
+    with xlsxwriter.Workbook(file, {"in_memory": True}) as book:
+        sheet = book.add_worksheet()
+        for row, cells in enumerate((HEADER, *ROWS)):
+            sheet.write_row(row, 0, cells if row == 0 else (cells[0], "", cells[2]))
+        sheet.merge_range(1, 1, 2, 1, "2026-01-13 10:00:00")
+        sheet.merge_range(1, 3, 2, 3, 60)
+    _staged, rows = stage(centre, "calls.xlsx", file.getvalue())
+    first = datetime(2026, 1, 13, 9)
+    assert pick(rows, *NAMES) == [
         ("0042", first, "answered", 60.0),
         ("0043", first, "unanswered", None),
     ]

@@ -126,6 +126,10 @@ def parse_header(text: str) -> Header:
     )
 
 
+_UMLAUT = re.compile(r"(?<![aeq])([aou])e")
+"""Umlaut of a tool without such letters: `Gespraechsdauer`."""
+
+
 @cache
 def build_vocabulary(fields: tuple[Field, ...]) -> dict[str, Hit]:
     """Index fields by simplified header, with the rank of that synonym (0 is the best)."""
@@ -200,6 +204,7 @@ def find_field(header: Header, vocabulary: Vocabulary) -> Hit | None:
         or ((own[0], BESIDE_CONTACT) if own and own[0].value_type not in _RATED else None)
         or (count if count and count[0].value_type == ValueType.WHOLE else None)
         or vocabulary.get(parse_header(_OUTER.sub("", header.text)).words)
+        or vocabulary.get(_UMLAUT.sub(r"\1", header.words))
     )
     if hit is None and "." in header.text:  # answers.csat
         hit = vocabulary.get(simplify(header.text.rpartition(".")[2]))
@@ -336,7 +341,9 @@ _REFITS = (
     ("source", _PHONE.fullmatch, "caller"),
     (
         "csat",
-        lambda cell: _SENTENCE.search(cell) and not vocabulary.find_mark(cell),
+        lambda cell: (
+            _SENTENCE.search(cell) and not (cell[0].isdigit() or vocabulary.find_mark(cell))
+        ),
         "survey_comment",
     ),
     ("date", parse_period, "period"),

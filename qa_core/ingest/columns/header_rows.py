@@ -20,6 +20,7 @@ from qa_core.ingest.columns.header_matching import (
     count_known,
     find_field,
     parse_header,
+    score_rows,
 )
 from qa_core.ingest.staging.declaration import Profile, ValueType
 from qa_core.ingest.words.tables import build_pattern
@@ -49,7 +50,7 @@ _QUESTION_ID = re.compile(r'\{ ?"ImportId" ?:')
 _RESPONSES = ("Response", "Open-Ended Response")
 """Cells under questions that have one answer (SurveyMonkey); under others are their choices."""
 _QUESTION, _ID = re.compile(r"\S+(?:\s+\S+){3}|.*\?$", re.DOTALL), re.compile(r"\S*\d\S*")
-MIN_ROWS_APART = 2
+MIN_ROWS_APART, MIN_FIELDS = 2, 3
 MIN_DENSITY = 0.9
 
 
@@ -65,6 +66,17 @@ def find_titles(rows: Iterable[list[str]], profile: Profile) -> dict[str, str]:
             if is_label and not find_field(parse_header(text), vocabulary):
                 titles.setdefault(hit[0].name, text)
     return titles
+
+
+def are_fields_in_rows(rows: list[list[str]], vocabulary: Vocabulary) -> bool:
+    """Return whether the first column of a whole small table names its fields, not a row."""
+    filled = [[cell.strip() for cell in row] for row in rows if sum(map(bool, row)) > 1]
+    if not filled or len(rows) == table_bounds.SAMPLE_ROWS:
+        return False
+    width = max(map(len, filled))
+    is_even = width > 2 and all(2 * sum(map(bool, row[1:])) > width - 1 for row in filled)
+    named = count_known((row[0] for row in filled), vocabulary)
+    return is_even and named >= MIN_FIELDS and named > score_rows(filled, vocabulary)
 
 
 def join_date(

@@ -30,7 +30,8 @@ _DECORATION = re.compile(
     rf"(?i)^([-+−–(]?)\s*(?:{_SIGNS}|{CURRENCIES})?\s*(.*?)\s*(?:%|{_SIGNS}|{CURRENCIES})?(\)?)$"
 )
 _OF = re.compile(
-    r"^([-+]?\d+(?:[.,]\d+)?)\s*(?:/|sur|of|out of)\s*(\d+(?:[.,]\d+)?)$", re.IGNORECASE
+    r"^([-+]?\d+(?:[.,]\d+)?)\s*(?:/|sur|of|out of|von|de|di|su|van)\s*(\d+(?:[.,]\d+)?)$",
+    re.IGNORECASE,
 )
 _MINUS = str.maketrans("−–", "--")
 _NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?$")

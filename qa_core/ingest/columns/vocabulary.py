@@ -262,10 +262,13 @@ def find_alike(marks: Mapping[str, str]) -> list[str]:
 
 def read_marks(values: pa.Array) -> tuple[pa.Array, dict[str, str]]:
     """Replace words and stars by their marks. Returns the cells, and the mark of each word."""
+    texts = values.unique().drop_null().to_pylist()
+    has_numbers = any(map(str.isdigit, texts))  # then an asterisk is a key or a footnote
     marks = {
         text: mark
-        for text in values.unique().drop_null().to_pylist()
+        for text in texts
         if not (text.isascii() and text[:1].isdigit() and text[-1:].isdigit())
+        if not (has_numbers and text.startswith("*"))
         if (mark := find_mark(text))
     }
     return map_texts(lambda text: marks.get(text, text), values) if marks else values, marks

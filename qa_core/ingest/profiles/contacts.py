@@ -33,6 +33,7 @@ from qa_core.ingest.columns.vocabulary import (
     YES_NO,
     WordEvidence,
     read_direction,
+    read_words,
 )
 from qa_core.ingest.profiles import other_records, outcomes, starts
 from qa_core.ingest.profiles.handle_time import build_times, decide_times
@@ -72,6 +73,8 @@ RATED = build_pattern("rated")
 _SCALE = re.compile(r"[(\[][01] ?[-–àto]+ ?(?:5|7|10)[)\]]")
 """Scale of ratings in a header: `Happy? (1-5)`."""
 _NO_ADVISOR = list_words("nobody")
+_MAILBOXES = {word: 1 for word, ended in OUTCOMES.items() if ended == Outcome.VOICEMAIL}
+_MAILBOXES.pop("vm", None)  # may be somebody's initials
 _BETWEEN = re.compile(r"\s*(?:[,/&+>→]|->|\band\b|\bet\b|\bund\b|\by\b|\be\b)\s*")
 _SEVERAL = r"\pL\s*[;|]\s*\pL|\pL (?:[/>+]|->|→) \pL"
 """Signs between the names of two advisors who have rows of their own, and of any two."""
@@ -243,7 +246,14 @@ def decide_columns(context: FileContext) -> None:
 
 
 def _move_source(context: FileContext) -> None:
-    """Use a source with channels, the telephone among them, as the channel."""
+    """Use a source with channels, the telephone among them, as the channel; and a channel beside
+    a medium as the source, where it has none of them.
+    """
+    if context.has("channel", "medium") and not context.has("source"):
+        cells = context.sample_cells(context.columns["channel"].index).unique().to_pylist()
+        if not any(simplify(cell) in CHANNELS for cell in cells):
+            field = context.profile.get_field("source")
+            context.columns["source"] = replace(context.columns.pop("channel"), field=field)
     if context.has("source") and not context.has("channel"):
         cells = context.sample_cells(context.columns["source"].index).unique().to_pylist()
         channels = {CHANNELS.get(simplify(cell)) for cell in cells}
@@ -570,6 +580,9 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     talk = times.pop("talk_seconds", None)
     outcome = outcomes.build_outcome(context, batch, answer, talk)
     if outcome is not None:
+        is_mailbox = _find_mailboxes(batch) & (outcome == Outcome.ANSWERED)
+        outcome[is_mailbox] = Outcome.VOICEMAIL
+        context.notes["mailboxes"] = context.notes.get("mailboxes", 0) + int(is_mailbox.sum())
         columns["outcome"] = as_words(outcome)
     not_answered = (
         np.zeros(len(batch), bool)
@@ -622,6 +635,15 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
         if name not in columns:
             columns[name] = pa.array([value] * len(batch), pa.string())
     return columns
+
+
+def _find_mailboxes(batch: RowBatch) -> np.ndarray:
+    """Find the rows on which the advisor is called voicemail, as a mask."""
+    masks = [
+        read_words(cells, _MAILBOXES, 0)[0] == 1
+        for cells in batch.read_texts("advisor", "advisor_name").values()
+    ]
+    return np.logical_or.reduce([np.zeros(len(batch), bool), *masks])
 
 
 def build_marks(context: FileContext, batch: RowBatch) -> dict[str, pa.Array]:
@@ -714,6 +736,7 @@ def _build_people(
         words = pc.utf8_lower(pc.replace_substring(cells, "_", " "))
         nobody = pc.is_in(words, value_set=pa.array(sorted(_NO_ADVISOR)))
         nobody = pc.or_(nobody, pc.match_substring_regex(words, r"\bqueue\b"))
+        nobody = pc.or_(nobody, pa.array(_find_mailboxes(batch)))
         if not context.has("contact_id"):
             batch.reject(find_matches(words, _TOTAL), "footer")
         columns[name] = pc.if_else(nobody, pa.scalar(None, pa.string()), cells)
@@ -816,6 +839,9 @@ def finish(context: FileContext) -> None:
     _require_order(context)
     outcomes.require_agreement(context)
     _require_rated(context)
+    if context.notes.get("mailboxes"):
+        message = N_("answered by an advisor who is called voicemail: voicemail")
+        context.decide("outcome", message, context.notes["mailboxes"])
     if context.notes.get("talk_of_unanswered"):
         count = context.notes["talk_of_unanswered"]
         context.decide("talk_seconds", "no talk time on unanswered contacts", count)

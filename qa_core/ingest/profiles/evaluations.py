@@ -86,6 +86,8 @@ _OWN_VIEW = re.compile(r"\b(?:auto|self|selbst|zelf) ?(?:e?valua|assess|review|b
 _MAXIMA = list_words("maxima")
 _IN_BRACKETS = re.compile(r"\w \((\d{1,3})\)$")
 _OTHER_EVALUATIONS = list_words("other_evaluations")
+_PER_CENT = re.compile(r"[^\d\s]\s*%\)?$")
+"""Header of marks in per cent, not of a weight: `Opening %`, `Opening (%)`."""
 _NUMBER = r"^\d+(?:\.\d+)?$"
 _POSSIBLE = next(item for item in FIELDS if item.name == "possible")
 _LIKE_CRITERIA = (
@@ -274,6 +276,8 @@ def _decide_criteria(context: FileContext) -> None:
             if scale and not is_set and any(map(says_best_first, context.headers)):
                 raise context.refuse_reversed(ALL_CRITERIA, context.columns[name])
             possible[name] = _decide_possible(context, name, header.out_of, scale)
+        elif _are_per_cent(header, evidence) and not stated:
+            possible[name] = _decide_possible(context, name, 100, None)
         else:
             without_maximum.append(name)
     highest = {name: context.evidence[name].highest for name in without_maximum}
@@ -294,6 +298,13 @@ def _decide_criteria(context: FileContext) -> None:
     for name in without_maximum:
         possible[name] = _decide_possible(context, name, None, stated)
     _weigh_criteria(context)
+
+
+def _are_per_cent(header: Header, evidence: NumberEvidence) -> bool:
+    """Return whether all marks have the sign, or their header, and are no shares of one."""
+    if _PER_CENT.search(header.text):
+        return evidence.highest > 1
+    return 0 < evidence.percents == evidence.total - evidence.unreadable
 
 
 def _weigh_criteria(context: FileContext) -> None:

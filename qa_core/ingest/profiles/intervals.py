@@ -449,6 +449,9 @@ def refuse_unknown_length() -> Refusal:
 
 def _decide_counts(context: FileContext) -> None:
     has = context.has
+    for rate, count in (("answer_rate", "answered"), ("abandon_rate", "abandoned")):
+        if has(rate) and has(count):
+            context.drop_replaced(rate, count)
     for name in RATES:
         if has(name):
             # `94.01%` and `94.01` are hundredths where any value has the sign or exceeds
@@ -476,9 +479,6 @@ def _decide_counts(context: FileContext) -> None:
                     *(["--map threshold_seconds={column}"] if name == "service_level" else []),
                     *NAME_OR_IGNORE[:1],
                 )
-    for rate, count in (("answer_rate", "answered"), ("abandon_rate", "abandoned")):
-        if has(rate) and has(count):
-            context.drop_replaced(rate, count)
     has_abandoned = has("abandoned") or has("abandon_rate")
     has_answered = has("received") and (has("answered") or has("answer_rate"))
     for count, rate, is_derivable, decision in (

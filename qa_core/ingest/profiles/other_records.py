@@ -22,7 +22,8 @@ _KINDS = ("direction", "outcome")
 _CALL_FIELDS = (
     "called", "answered", "abandoned", "missed", "voicemail", "answered_at", "ended_at",
     "direction", "queue", "wait_seconds", "talk_seconds", "hold_seconds", "wrap_seconds",
-    "duration", "handle_seconds", "transfers", "declared_resolved", "csat", "recorded",
+    "duration", "handle_seconds", "call_seconds", "transfers", "declared_resolved", "csat",
+    "recorded",
 )  # fmt: skip
 """Fields that a list of persons does not have."""
 _CAMPAIGN = ("source", "medium", "campaign", "landing_page")

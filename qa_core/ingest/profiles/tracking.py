@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
+from qa_core.base.errors import Refusal
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
-from qa_core.ingest.columns.header_matching import build_vocabulary, find_field
+from qa_core.ingest.columns.header_matching import build_vocabulary, find_field, format_headers
 from qa_core.ingest.profiles.starts import build_start, decide_start
 from qa_core.ingest.staging.arrays import as_moments, to_numpy
 from qa_core.ingest.staging.declaration import Column, Profile, build_fields
@@ -52,6 +53,14 @@ def decide_columns(context: FileContext) -> None:
     if context.has("started_at") or context.has("date"):
         decide_start(context)
     context.drop_empty("from", "to")
+    if not context.columns.keys() & {"contact_id", "started_at", "date", "from", "to"}:
+        raise Refusal(
+            "missing_column",
+            "No column gives the start of calls, or the days of a tracking number. Columns: "
+            "{seen}. Name one.",
+            options=("--map from=COLUMN", "--map started_at=COLUMN"),
+            seen=format_headers(context.headers),
+        )
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:

@@ -3,6 +3,7 @@ all their cells, and typed rows are written without any clear identity.
 """
 
 import hashlib
+import itertools
 import re
 import shutil
 import tempfile
@@ -24,6 +25,7 @@ from qa_core.base.masking import ADDRESS_IN_ID
 from qa_core.base.progress import Progress, ignore_progress
 from qa_core.files import readers, workbooks
 from qa_core.files.archives import Content, HeldContent, open_content, open_file
+from qa_core.files.decision import Decision
 from qa_core.files.header_text import simplify
 from qa_core.files.options import ImportOptions
 from qa_core.files.signatures import take_sample
@@ -191,6 +193,13 @@ def _find_table(
         content, options, lambda rows: header_matching.score_rows(rows, vocabulary)
     )
     sample = source.sample(table_bounds.SAMPLE_ROWS)
+    turned = []
+    if header_rows.are_fields_in_rows([row for _line, row in sample], vocabulary):
+        message = N_("the first column names the fields: each other column is read as a row")
+        turned.append(Decision.of("file", message))
+        rows = [*map(list, itertools.zip_longest(*(row for _line, row in sample), fillvalue=""))]
+        source = readers.open_cells(workbooks.write_rows(rows), source.decisions)
+        sample = source.sample(table_bounds.SAMPLE_ROWS)
     if options.profile is None:
         profile = registry.recognise_profile(kind, [row for _line, row in sample]) or profile
         vocabulary = header_matching.build_vocabulary(profile.fields)
@@ -199,7 +208,7 @@ def _find_table(
     if not header_decisions:
         header, header_decisions = header_rows.complete_header(header, sample, vocabulary)
     header = header_rows.join_date(header, sample)
-    return profile, source, sample, header, header_decisions
+    return profile, source, sample, header, [*turned, *header_decisions]
 
 
 @dataclass(frozen=True)
