@@ -16,10 +16,11 @@ from streamlit.testing.v1 import AppTest
 
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
-from qa_core.quality import scorecards
+from qa_core.quality import sampling, scorecards
 from qa_core.quality.sampling import power
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import Draw, DrawnContact, ListeningPlan
+from qa_core.upkeep import subjects
 
 FIRST = (environment.today().replace(day=1) - timedelta(days=1)).replace(day=1)
 
@@ -251,3 +252,21 @@ def test_a_manager_gives_a_contact_out_from_its_own_page_and_nobody_else_can(
     app.query_params.update(place)
     app.run()
     assert not [button for button in app.button if button.label == "Assign"]
+
+
+def test_a_pick_that_an_objection_withdrew_is_no_draw_without_contacts(
+    open_app: Callable[..., AppTest], add_person: Callable[..., str]
+) -> None:
+    [call, *_others] = fill(add_person)
+    listening_centre.open_gates()
+    listening_centre.accredit("eve")
+    listening_centre.inform("zoe", on=str(FIRST - timedelta(days=1)))
+    scorecards.publish_starter(Viewer.SYSTEM, "customer-service")
+    key = call["source_system"], call["contact_id"]
+    sampling.pick(Viewer.SYSTEM, *key, "complaint", "eve")
+    subjects.object_to(Viewer.SYSTEM, contacts=[key])
+
+    app = open_app("boss", "listening")
+
+    assert "None yet." in said(app) and "Nothing was drawn" not in said(app)
+    assert "missing" not in said(app)

@@ -111,7 +111,7 @@ def _show_progress(plan: PlanState) -> None:
     if plan.drawn:
         text = _("{n} of {all}", n=formatting.number(plan.done), all=formatting.number(plan.drawn))
         st.progress(min(1.0, plan.done / plan.drawn), text=text)
-    elif plan.draws:
+    elif plan.draws and plan.purpose != "targeted":  # what was picked may have been withdrawn
         st.caption(_("Nothing was drawn: no contact was left that may be listened to."))
     else:
         st.caption(_("None yet."))
