@@ -1,11 +1,12 @@
 """Words taught for the columns of one file: `--word COLUMN:VALUE=MEANING`."""
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from qa_core.base.errors import Misuse
 from qa_core.files.header_text import simplify
 from qa_core.ingest.columns.header_matching import parse_header, refuse_unknown_column
-from qa_core.ingest.staging.declaration import Column, Profile
+from qa_core.ingest.staging.declaration import Column, Profile, ValueType
+from qa_core.ingest.words.tables import list_words
 from qa_core.storage.facts.schema import Direction, Handler, Outcome
 
 Meaning = Outcome | Direction | Handler | bool | str | None
@@ -75,3 +76,25 @@ def claim_columns(
             is_meant = any(isinstance(meaning, kind) for meaning in words.values())
             if index not in used and is_meant and field and name not in columns:
                 columns[name] = Column(field, index, parse_header(headers[index]))
+
+
+def teach_letters(
+    taught: dict[int, dict[str, Meaning]], columns: Iterable[Column], rows: Sequence[Sequence[str]]
+) -> tuple[str, str] | None:
+    """Teach criteria a letter and its negation, such as C and NC (compliant or not), where these
+    rows have no other letters but those for not applicable. Returns the two.
+    """
+    absent = list_words("not_applicable")
+    words = {
+        column.index: {simplify(row[column.index]) for row in rows if column.index < len(row)}
+        for column in columns
+        if column.field.value_type == ValueType.CRITERION or column.field.name == "points"
+    }
+    letters = {index: said for index, said in words.items() if max(map(len, said), default=9) < 4}
+    pair = sorted(set().union(*letters.values()) - absent - {""}, key=len)
+    if len(pair) != 2 or len(pair[0]) != 1 or pair[1] != f"n{pair[0]}":
+        return None
+    meanings = {pair[0]: "1", pair[1]: "0", **dict.fromkeys(absent)}
+    for index in letters:
+        taught[index] = meanings | taught.get(index, {})
+    return pair[0], pair[1]

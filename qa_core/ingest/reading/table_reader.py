@@ -129,6 +129,7 @@ def _stage_table(
     header_matching.refit_columns(profile, columns, options.columns, list(header.names), rows)
     taught = taught_words.index_meanings(options.words, header.names)
     taught_words.claim_columns(profile, taught, header.names, columns)
+    letters = taught_words.teach_letters(taught, columns.values(), rows)
     here = environment.current()
     context = FileContext(
         profile,
@@ -142,6 +143,10 @@ def _stage_table(
         [*source.decisions, *header_decisions],
         notes={"file": name_words},
     )
+    if letters:
+        met, not_met = (letter.upper() for letter in letters)
+        message = N_("{met} is all points of the criterion, {not_met} is none")
+        context.decide("points", message, f"{met}, {not_met}", met=met, not_met=not_met)
     above = [row for line, row in sample if line < header.line]
     context.notes["beside"] = [" ".join(filter(None, row))[:MAX_NOTE] for row in above]
     if kind == "intervals":
