@@ -78,6 +78,10 @@ def claim_columns(
                 columns[name] = Column(field, index, parse_header(headers[index]))
 
 
+_MET = ("c", "m", "v")
+"""Compliant, met, validated. Others stand for something else with their N: NA, NE, NR."""
+
+
 def teach_letters(
     taught: dict[int, dict[str, Meaning]], columns: Iterable[Column], rows: Sequence[Sequence[str]]
 ) -> tuple[str, str] | None:
@@ -92,7 +96,7 @@ def teach_letters(
     }
     letters = {index: said for index, said in words.items() if max(map(len, said), default=9) < 4}
     pair = sorted(set().union(*letters.values()) - absent - {""}, key=len)
-    if len(pair) != 2 or len(pair[0]) != 1 or pair[1] != f"n{pair[0]}":
+    if len(pair) != 2 or pair[0] not in _MET or pair[1] != f"n{pair[0]}":
         return None
     meanings = {pair[0]: "1", pair[1]: "0", **dict.fromkeys(absent)}
     for index in letters:
