@@ -27,7 +27,7 @@ PUBLISHED = N_(
     "The value is the published one: what changed in the data since then counts only where it "
     "concerns many."
 )
-"""What must be known of a value of `is_published`."""
+"""Sentence beside a value with `is_published`."""
 
 
 def name_universe(kpi: Kpi) -> str:

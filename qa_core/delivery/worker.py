@@ -110,7 +110,7 @@ def preview(username: str, kind: str) -> str:
 
 def _refuse_preview(username: str, cause: str) -> Refusal:
     message = N_("{name} gets no such mail: {reason}.")
-    return Refusal("dropped", message, name=username, reason=_(ledger.CAUSES[cause]))
+    return Refusal("dropped", message, name=username, reason=ledger.describe_cause(cause))
 
 
 def _name_cause(error: Exception, cause: str) -> str:

@@ -48,7 +48,7 @@ from qa_core.storage.records.base import now
 from qa_core.storage.records.data_map import StoredTable
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.imports import BeforeImage, WaitingRow
-from qa_core.storage.records.listening import ConfirmedEvaluator, DrawnContact, Recording
+from qa_core.storage.records.listening import OPEN, ConfirmedEvaluator, DrawnContact, Recording
 from qa_core.storage.records.people import Account, Advisor, AdvisorAlias
 from qa_core.storage.records.store import Session
 
@@ -373,7 +373,7 @@ def _withdraw(session: Session, person: StoredPerson) -> None:
     evaluations, drawn = (data_map.find_records()[name] for name in ("evaluation", "drawn_contact"))
     begun = sa.delete(Evaluation).where(person.owns(evaluations), Evaluation.state == "draft")
     session.execute(begun, execution_options=QUIETLY)
-    waits = sa.and_(person.owns(drawn), DrawnContact.state.in_(("waiting", "started")))
+    waits = sa.and_(person.owns(drawn), DrawnContact.state.in_(OPEN))
     _update(session, drawn, waits, {"state": "replaced", "replaced_because": "private"})
 
 

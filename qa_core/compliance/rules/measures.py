@@ -50,6 +50,7 @@ from qa_core.storage.records.evaluations import (
     EvaluationAnswer,
 )
 from qa_core.storage.records.listening import (
+    OPEN,
     QUALITY,
     Accreditation,
     DrawnContact,
@@ -209,7 +210,7 @@ def count_listeners(facts: RuleFacts) -> RuleCount:
         name for name, items in by_person.items() if any(holds_on(item, today) for item in items)
     }
     assigned = facts.count(
-        DrawnContact.state.in_(("waiting", "started")),
+        DrawnContact.state.in_(OPEN),
         DrawnContact.evaluator.is_not(None),
         DrawnContact.evaluator.not_in(holding),
     )

@@ -91,11 +91,12 @@ def teach_letters(
     absent = list_words("not_applicable")
     words = {
         column.index: {simplify(row[column.index]) for row in rows if column.index < len(row)}
+        - {"", *absent}
         for column in columns
         if column.field.value_type == ValueType.CRITERION or column.field.name == "points"
     }
-    letters = {index: said for index, said in words.items() if max(map(len, said), default=9) < 4}
-    pair = sorted(set().union(*letters.values()) - absent - {""}, key=len)
+    letters = {index: said for index, said in words.items() if all(len(word) < 4 for word in said)}
+    pair = sorted(set().union(*letters.values()), key=len)
     if len(pair) != 2 or pair[0] not in _MET or pair[1] != f"n{pair[0]}":
         return None
     meanings = {pair[0]: "1", pair[1]: "0", **dict.fromkeys(absent)}

@@ -420,8 +420,8 @@ def _decide_times(context: FileContext) -> None:
 
 
 def _require_answers(context: FileContext, sample: RowBatch, own_start: np.ndarray) -> None:
-    """Raise Refusal where an unread column has moments between start and end, as of the answer:
-    the wait would count as talk.
+    """Raise Refusal where an unread column has moments between start and end. They may be the
+    answers, without which the wait counts as talk.
     """
     length = context.notes["sample_span"]
     if length is None and context.has("duration"):

@@ -106,8 +106,7 @@ class Explanation:
     `counted` and `from_totals` (contacts that only totals by interval know) add up to
     `universe`; the last two to n. Executives are not given reasons and variants, which
     no published table holds (`is_hidden`): the numbers are None. Their value is the published one
-    (`is_published`). Nor is anybody given the
-    reasons of a value that needs contacts they do not see.
+    (`is_published`). Nobody is given the reasons of a value that needs contacts they do not see.
     """
 
     key: str

@@ -161,7 +161,7 @@ def _find_unseen(
     is_unseen: Callable[[str | None], bool],
     dimension: str = "team",
 ) -> dict[tuple[Any, ...], float]:
-    """Find the share of the centre's contacts of a total whose value (their team) is unseen."""
+    """Find the share of the centre's contacts of a total with an unseen value of a dimension."""
     by = tuple(name for name in question.by if name in DIMENSIONS)
     values = tuple(pair for pair in question.where.values if pair[0] in DIMENSIONS)
     where = replace(question.where, values=values)

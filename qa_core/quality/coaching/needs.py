@@ -29,12 +29,12 @@ from qa_core.quality.coaching.gaps import (
     find_rises,
 )
 from qa_core.quality.coaching.plans import CoachingState, find_members, find_names
-from qa_core.quality.sampling.worklist import OPEN
 from qa_core.storage.facts.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import PUBLISHED, Evaluation
 from qa_core.storage.records.listening import (
+    OPEN,
     CoachingPlan,
     Dispute,
     Draw,

@@ -369,7 +369,7 @@ def changing(viewer: Viewer, evaluation_id: int) -> Iterator[tuple[Session, Eval
             yield session, evaluation
             return
         drawn = _find_drawn(session, evaluation)
-        # The evaluator only opened it: that is no act of theirs.
+        # Logged as the system: the evaluator only opened the draft.
         withdrawal.delete_draft(session, "system", evaluation)
         withdrawal.remove_from_list(session, "system", drawn)
     raise build_withdrawn()

@@ -10,11 +10,10 @@ from qa_core.storage import audit_log
 from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import SELF, TARGETED, Evaluation
-from qa_core.storage.records.listening import Draw, DrawnContact
+from qa_core.storage.records.listening import OPEN, Draw, DrawnContact
 from qa_core.storage.records.store import Session
 
 ContactKey = tuple[str, str]
-OPEN = ("waiting", "started")
 _DRAFTS = (Evaluation.state == "draft", Evaluation.kind != SELF, Evaluation.contact_id.is_not(None))
 
 

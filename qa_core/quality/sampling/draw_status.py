@@ -15,10 +15,10 @@ from qa_core.compliance.conditions import accreditations, gates
 from qa_core.metrics.kpi.dimension_sql import Names
 from qa_core.quality.sampling import draws
 from qa_core.quality.sampling.fairness import Fairness
-from qa_core.quality.sampling.worklist import OPEN, DrawnItem
+from qa_core.quality.sampling.worklist import DrawnItem
 from qa_core.storage.facts.guard import Scoped
 from qa_core.storage.records import store
-from qa_core.storage.records.listening import Draw, DrawnContact, ListeningPlan
+from qa_core.storage.records.listening import OPEN, Draw, DrawnContact, ListeningPlan
 
 MAX = 500
 """Maximum contacts listed, waiting ones first."""

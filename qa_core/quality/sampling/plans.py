@@ -23,7 +23,7 @@ from qa_core.storage.facts.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import ScorecardVersion
-from qa_core.storage.records.listening import Draw, DrawnContact, ListeningPlan
+from qa_core.storage.records.listening import OPEN, Draw, DrawnContact, ListeningPlan
 from qa_core.storage.records.store import Session
 
 TARGETED = "targeted"
@@ -99,7 +99,7 @@ def find_plans(viewer: Viewer) -> list[PlanState]:
     """Return every plan, open ones first, newest period first, with progress in scope."""
     viewer.require(Permission.MANAGE_LISTENING)
     today = environment.today()
-    overdue = sa.and_(DrawnContact.state.in_(("waiting", "started")), DrawnContact.due_on < today)
+    overdue = sa.and_(DrawnContact.state.in_(OPEN), DrawnContact.due_on < today)
     counts = (
         sa.select(
             Draw.plan_id,

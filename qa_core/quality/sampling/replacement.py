@@ -12,7 +12,7 @@ from qa_core.quality.sampling.labels import REPLACEMENT_REASONS
 from qa_core.storage import audit_log, name_merges
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
-from qa_core.storage.records.listening import DrawnContact
+from qa_core.storage.records.listening import OPEN, DrawnContact
 
 
 def replace(viewer: Viewer, drawn_id: int, reason: str) -> int | None:
@@ -30,7 +30,7 @@ def replace(viewer: Viewer, drawn_id: int, reason: str) -> int | None:
         if not (is_theirs or viewer.can(Permission.MANAGE_LISTENING)):
             raise AccessDenied()
         stored, plan = old.draw, old.draw.plan
-        if old.state not in ("waiting", "started") or plan.purpose == plans.TARGETED:
+        if old.state not in OPEN or plan.purpose == plans.TARGETED:
             raise Refusal(
                 "not_replaceable", "Only drawn contacts that are not evaluated yet can be replaced."
             )

@@ -14,9 +14,7 @@ from qa_core.metrics.law.evaluator_contact import find_listed
 from qa_core.storage.facts.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import EVALUATOR_KINDS, Evaluation
-from qa_core.storage.records.listening import Draw, DrawnContact, ListeningPlan
-
-OPEN = ("waiting", "started")
+from qa_core.storage.records.listening import OPEN, Draw, DrawnContact, ListeningPlan
 
 
 @dataclass(frozen=True, kw_only=True)

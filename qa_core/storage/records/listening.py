@@ -16,6 +16,8 @@ Waveform = data.declare(list[Any], data.AUDIO, data.CUSTOMER, data.ADVISOR, on_e
 ByAdvisor = data.declare(data.Json, data.IDENTIFIER, data.ADVISOR, on_erasure=data.CUT)
 RecordingClassName = data.declare(str, data.FACT, kind="sealed_recordings")
 UNTIL_CLOSED = "proof of who could listen; anonymous once the account is erased"
+OPEN = ("waiting", "started")
+"""States of a drawn contact that is not evaluated yet."""
 WHO_LISTENS = data.Stored((data.ACCOUNT,), because=UNTIL_CLOSED, needs_reason=False)
 
 
