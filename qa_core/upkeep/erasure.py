@@ -25,6 +25,7 @@ from qa_core.files import uploads
 from qa_core.ingest.load import recovery
 from qa_core.ingest.matching import attach
 from qa_core.ingest.watch import queue_log
+from qa_core.quality.evaluations import withdrawal
 from qa_core.storage import audit_log, erased_people, lake, name_merges, replay_list
 from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.facts.personal_data import (
@@ -296,7 +297,7 @@ def _erase_from_records(session: Session, person: StoredPerson, actor: str) -> E
             counts["recording"] += 1
     kept = deletion.sum_up(session, bound)
     if kind == CUSTOMER:
-        _withdraw(session, person)
+        _withdraw(session, person, actor)
     elif kind == ADVISOR:
         theirs = sa.select(Account.username).where(Account.advisor_id == identifier)
         for username in session.scalars(exempt(theirs)).all():
@@ -368,13 +369,14 @@ def _erase_imported(session: Session, person: StoredPerson) -> Mapping[str, int]
     return {"rows": count}
 
 
-def _withdraw(session: Session, person: StoredPerson) -> None:
+def _withdraw(session: Session, person: StoredPerson, actor: str) -> None:
     """Take a customer's contacts off the lists of their evaluators, with what they had begun."""
     evaluations, drawn = (data_map.find_records()[name] for name in ("evaluation", "drawn_contact"))
     begun = sa.delete(Evaluation).where(person.owns(evaluations), Evaluation.state == "draft")
     session.execute(begun, execution_options=QUIETLY)
-    waits = sa.and_(person.owns(drawn), DrawnContact.state.in_(OPEN))
-    _update(session, drawn, waits, {"state": "replaced", "replaced_because": "private"})
+    listed = sa.select(DrawnContact).where(person.owns(drawn), DrawnContact.state.in_(OPEN))
+    for contact in session.scalars(exempt(listed)).all():
+        withdrawal.remove_from_list(session, actor, contact)
 
 
 def _strip(value: Any, texts: Collection[str]) -> Any:

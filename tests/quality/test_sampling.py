@@ -666,6 +666,21 @@ def test_an_objection_takes_contacts_from_their_evaluator_and_the_plan_lacks_the
     assert (state.drawn, state.short) == (4, 0)
 
 
+def test_a_plan_lacks_the_contacts_of_an_erased_customer(listened: Any) -> None:
+    customer = "ab" * 16
+    listened(calls("zoe", 6, customer_key=customer))
+    sampling.add_plan(SYSTEM, plan(strata=[]))
+    sampling.draw(SYSTEM, "november", 5)
+    [state] = sampling.find_plans(SYSTEM)
+    drawn, missing = state.drawn, state.short
+    assert drawn > 0
+
+    subjects.erase(SYSTEM, customer=customer)
+
+    [state] = sampling.find_plans(SYSTEM)
+    assert (state.drawn, state.short) == (0, missing + drawn)
+
+
 def test_what_is_replaced_by_nothing_is_missing_in_the_newest_draw(listened: Any) -> None:
     listened(calls("zoe", 3))
     sampling.add_plan(SYSTEM, plan(strata=[]))
