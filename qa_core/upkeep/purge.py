@@ -22,7 +22,7 @@ from qa_core.ingest.load import recovery
 from qa_core.metrics.kpi import closed_months, month_closing
 from qa_core.metrics.kpis.dimensions import add_months
 from qa_core.quality import retention as quality_retention
-from qa_core.quality.evaluations import publication
+from qa_core.quality.evaluations import publication, withdrawal
 from qa_core.storage import audit_log, lake, replay_list, signatures, system_errors
 from qa_core.storage.records import due_work, store
 from qa_core.storage.records.base import now
@@ -81,6 +81,7 @@ def purge(viewer: Viewer, as_of: date | None = None, dry_run: bool = False) -> P
     with store.one_import_at_a_time():
         recovery.finish_interrupted()
         recovery.keep_objections(viewer.username)
+        withdrawal.withdraw_forbidden(viewer.username)  # of periods and conditions of today
         asked_at = due_work.find(PURGE)
         open_ones = sa.select(Purge.id).where(Purge.finished_at.is_(None)).order_by(Purge.id)
         with store.reading() as session:

@@ -31,6 +31,7 @@ from qa_core.ingest.staging.pseudonyms import (
 from qa_core.metrics import downloads
 from qa_core.metrics.kpis import formatting
 from qa_core.metrics.law.centre_counts import count_matching
+from qa_core.quality.evaluations import withdrawal
 from qa_core.storage import audit_log, lake, replay_list
 from qa_core.storage.facts.personal_data import CUSTOMER, PERSONS
 from qa_core.storage.records import store
@@ -307,7 +308,7 @@ def exclude(
         met = count_matching(viewer, contacts, **kept, advisor_id=people)
         lake.mark("private_line", keys)
         unknown = count_matching(viewer, without="tracking_number") if lines else 0
-        return ActOutcome(met, recordings.delete_forbidden(viewer.username), unknown)
+        return ActOutcome(met, withdrawal.withdraw_forbidden(viewer.username), unknown)
 
 
 def restrict(
@@ -371,7 +372,7 @@ def rectify(
             rectified.enter(session, viewer, key, values, reason, request)
             replay_list.add("rectification", *(json.dumps([*key, column]) for column in values))
         rectified.keep()
-        return ActOutcome(1, recordings.delete_forbidden(viewer.username))
+        return ActOutcome(1, withdrawal.withdraw_forbidden(viewer.username))
 
 
 def delete_audio(

@@ -37,7 +37,7 @@ from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
 from qa_core.storage.records.listening import Draw, DrawnContact, Recording
 from qa_core.storage.records.people import Account
-from qa_core.upkeep import subjects
+from qa_core.upkeep import purge, subjects
 
 MONTH = environment.today().replace(day=1)
 LAST = MONTH - timedelta(days=1)
@@ -624,9 +624,19 @@ def test_a_contact_is_replaced_by_the_next_one_of_the_same_advisor_and_never_dra
         assert session.scalar(sa.select(Draw.short)) == {"max": 1}
 
 
-@pytest.mark.parametrize("is_imported", [False, True])
-def test_an_objection_takes_contacts_from_their_evaluator_and_the_plan_lacks_them(
-    listened: Any, is_imported: bool
+@pytest.mark.parametrize(
+    "obstacle",
+    [
+        "objection",
+        "customer_objected",
+        "stopped_by_advisor",
+        "private_line",
+        "exclusion",
+        "condition",
+    ],
+)
+def test_what_is_forbidden_by_now_leaves_the_lists_and_the_plan_lacks_it(
+    listened: Any, obstacle: str
 ) -> None:
     listened(calls("zoe", 6))
     sampling.add_plan(SYSTEM, plan(strata=[]))
@@ -634,17 +644,22 @@ def test_an_objection_takes_contacts_from_their_evaluator_and_the_plan_lacks_the
     eve = viewer_of("eve")
     begun, waiting, *_others = sampling.find_worklist(eve)
     evaluation_id = drafts.start(eve, begun.drawn_id)
-    objecting = [begun.contact_id, waiting.contact_id]
+    forbidden = [begun.contact_id, waiting.contact_id]
+    dora, contacts = Viewer("dora", Role.DPO), [("generic", key) for key in forbidden]
 
-    if is_imported:
+    if obstacle == "objection":
+        subjects.object_to(dora, contacts=contacts)
+    elif obstacle == "exclusion":
+        subjects.exclude(dora, "private", contacts=contacts)
+    elif obstacle == "condition":
+        land([call(key, "zoe", day=1, hour=8, notice_played=False) for key in forbidden], "later")
+        purge.purge(dora)  # as every day
+    else:
         of = {row["contact_id"]: row for row in calls("zoe", 6)}
-        land([of[key] | {"customer_objected": True} for key in objecting], "later")
+        land([of[key] | {obstacle: True} for key in forbidden], "later")
         with store.one_import_at_a_time():
             recovery.keep_objections("dora")
             recovery.apply_objections("dora")
-    else:
-        dora = Viewer("dora", Role.DPO)
-        subjects.object_to(dora, contacts=[("generic", key) for key in objecting])
 
     # Nobody has opened the list since.
     with store.reading() as session:

@@ -20,7 +20,6 @@ from qa_core.compliance.conditions.evaluators import (
     UNKNOWN,
     refuse_emotions,
 )
-from qa_core.compliance.recordings import delete_forbidden
 from qa_core.ingest.load import (
     batches,
     contacts,
@@ -50,6 +49,7 @@ from qa_core.ingest.staging.duckdb_session import (
 from qa_core.ingest.staging.quarantine import RejectedRow
 from qa_core.ingest.staging.staged import Staged
 from qa_core.quality import evaluations
+from qa_core.quality.evaluations import withdrawal
 from qa_core.storage import erased_people, lake, name_merges
 from qa_core.storage.facts.schema import EXCLUDED_BY, INTERVAL_KEY, RESTRAINTS, SPEND_KEY
 from qa_core.storage.lake.tables import quote
@@ -131,7 +131,8 @@ def load_contacts(job: LoadJob) -> None:
         joined = ", ".join(f"{count} {kind}" for kind, count in sorted(joined_rows.items()))
         job.decide("file", "waiting rows were matched to these contacts", joined, joined=joined)
     recovery.apply_rules()
-    _delete_forbidden(job, prepared)
+    if joined_rows:  # some may be of another line now
+        withdrawal.withdraw_forbidden(job.viewer.username, prepared.path)
     job.finish(result)
 
 
@@ -198,14 +199,9 @@ def load_attachments(job: LoadJob) -> None:
         result = lake.merge_contacts(
             attached.path, attached.carried, batch_id, create=False, progress=job.progress
         )
-        _delete_forbidden(job, attached)
+        if set(attached.carried) & {*RESTRAINTS, *EXCLUDED_BY}:
+            withdrawal.withdraw_forbidden(job.viewer.username, attached.path)
     job.finish(result)
-
-
-def _delete_forbidden(job: LoadJob, rows: PreparedRows) -> None:
-    """Delete the audio of these contacts that may be of another line or advisor now."""
-    if set(rows.carried) & {*RESTRAINTS, *EXCLUDED_BY}:
-        delete_forbidden(job.viewer.username, among=rows.path)
 
 
 def load_spend(job: LoadJob) -> None:

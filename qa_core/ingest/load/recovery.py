@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from qa_core.base.errors import Refusal
 from qa_core.centre.rules.active_rules import source_value
-from qa_core.compliance import recordings, restrictions
+from qa_core.compliance import restrictions
 from qa_core.ingest.load import batches, rollback
 from qa_core.ingest.matching import late_joins
 from qa_core.ingest.rules import apply, rectified
@@ -57,7 +57,6 @@ def finish_batches() -> list[str]:
         keep_objections("system")
         rectified.keep()
         apply_objections("system")
-        recordings.delete_forbidden("system")
     return [batch_id for batch_id, _state in unfinished]
 
 
@@ -144,26 +143,11 @@ def apply_objections(
     days: tuple[date, date] = (date.min, date.max),
     among: Path | None = None,
 ) -> int:
-    """Mark stored contacts by the objections, and withdraw what they forbid: audio, drafts of
-    evaluations, drawn contacts. With a batch: its contacts alone, which are of these days, and
-    audio `among` the ids of a Parquet file. The caller holds the lock of imports. Returns the
-    number of recordings deleted.
+    """Mark stored contacts by the objections, and withdraw what is forbidden. With a batch: mark
+    its contacts alone, which are of these days. `among` and the result: of `withdraw_forbidden`.
+    The caller holds the lock of imports.
     """
     with store.reading() as session:
         customers, contacts = restrictions.find_objecting(session)
     lake.mark("customer_objected", customers, contacts, batch_id=batch_id, days=days)
-    _withdraw_objected(actor)
-    return recordings.delete_forbidden(actor, among)
-
-
-def _withdraw_objected(actor: str) -> None:
-    """Take the contacts that object from all evaluators."""
-    opened = withdrawal.find_open()
-    if not opened:
-        return
-    ids = sorted({contact_id for _system, contact_id in opened})
-    with lake.working() as connection:
-        keys = "SELECT source_system, contact_id FROM contacts WHERE customer_objected"
-        rows = connection.execute(f"{keys} AND list_contains(?, contact_id)", [ids]).fetchall()
-    if objected := opened.intersection(rows):
-        withdrawal.withdraw(actor, objected)
+    return withdrawal.withdraw_forbidden(actor, among)

@@ -9,11 +9,11 @@ from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.centre import advisors
-from qa_core.compliance import recordings
 from qa_core.ingest.load import batches
 from qa_core.ingest.matching import evaluation_rows, late_joins, pending_rows
 from qa_core.ingest.rules import apply, rectified
 from qa_core.quality import evaluations
+from qa_core.quality.evaluations import withdrawal
 from qa_core.storage import lake
 from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.lake.maintenance import IMAGE_DAYS
@@ -71,7 +71,7 @@ def rollback(batch_id: str, actor: str) -> None:
         batches.log(session, actor, "import_undone", batch)
     apply.apply_if_due()
     rectified.keep()
-    recordings.delete_forbidden(actor)
+    withdrawal.withdraw_forbidden(actor)
 
 
 def _reinstate(batch_id: str) -> None:

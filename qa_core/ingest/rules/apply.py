@@ -20,11 +20,11 @@ from qa_core.centre.rules.active_rules import (
     select_start,
     source_value,
 )
-from qa_core.compliance import recordings
 from qa_core.ingest.rules import reattach
 from qa_core.ingest.staging.duckdb_session import write_rows
 from qa_core.ingest.staging.pseudonyms import find_number
 from qa_core.ingest.staging.staged import create_batch_id
+from qa_core.quality.evaluations import withdrawal
 from qa_core.storage import lake, name_merges
 from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.facts.schema import AS_GIVEN
@@ -40,7 +40,7 @@ def apply_if_due() -> int:
     if not due_work.is_due(CENTRE_RULES):
         return 0
     changed, advisor_ids = _apply_to_contacts()
-    recordings.delete_forbidden("system")  # of advisors who are others now
+    withdrawal.withdraw_forbidden("system")  # of advisors who are others now
     with store.writing() as session:
         apply_to_evaluations(session)
         session.flush()

@@ -3,9 +3,12 @@ leave the lists of evaluators.
 """
 
 from collections.abc import Collection
+from pathlib import Path
 
 import sqlalchemy as sa
 
+from qa_core.access.roles import Viewer
+from qa_core.compliance import recordings
 from qa_core.storage import audit_log
 from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.records import store
@@ -17,19 +20,38 @@ ContactKey = tuple[str, str]
 _DRAFTS = (Evaluation.state == "draft", Evaluation.kind != SELF, Evaluation.contact_id.is_not(None))
 
 
-def find_open() -> set[ContactKey]:
-    """Find the contacts (system, id) of the drafts and lists of all evaluators."""
+def withdraw_forbidden(actor: str, among: Path | None = None) -> int:
+    """Take what the law forbids by now from everybody: drafts of evaluations, drawn contacts,
+    and audio (`among` the ids of a Parquet file). After everything that changes contacts or
+    what is excluded. Returns the number of recordings deleted.
+    """
+    if forbidden := _find_forbidden():
+        _withdraw(actor, forbidden)
+    return recordings.delete_forbidden(actor, among)
+
+
+def _find_forbidden() -> set[ContactKey]:
+    """Find the contacts on the lists of evaluators that nobody may evaluate any more."""
     drafts = sa.select(Evaluation.source_system, Evaluation.contact_id).where(*_DRAFTS)
     listed = sa.select(DrawnContact.source_system, DrawnContact.contact_id)
     listed = listed.where(DrawnContact.state.in_(OPEN))
     with store.reading() as session:
-        return {
+        contacts = {
             tuple(row) for rows in (drafts, listed) for row in session.execute(_of_anybody(rows))
         }
+        if not contacts:
+            return contacts
+        # Only here: it loads the libraries of the pages, which most imports do without.
+        from qa_core.compliance.recordings import law
+        from qa_core.metrics.law.legal_obstacles import LegalAct
+
+        ids = {contact_id for _system, contact_id in contacts}
+        judged = law.judge(session, Viewer.SYSTEM, LegalAct.EVALUATE, ids)
+    against = {(item.source_system, item.contact_id) for item in judged if item.against}
+    return contacts & against
 
 
-def withdraw(actor: str, contacts: Collection[ContactKey]) -> None:
-    """Withdraw these contacts from all evaluators."""
+def _withdraw(actor: str, contacts: Collection[ContactKey]) -> None:
     ids = {contact_id for _system, contact_id in contacts}
     drafts = sa.select(Evaluation).where(*_DRAFTS, Evaluation.contact_id.in_(ids))
     listed = sa.select(DrawnContact).where(DrawnContact.contact_id.in_(ids))
