@@ -10,7 +10,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+PACKAGES = ("chromium-headless-shell", "chromium")
+"""The first is the same engine without windows: it takes a quarter less of the processor."""
+NAMES = (*PACKAGES, "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 def find() -> str | None:
@@ -31,18 +33,8 @@ def install() -> str | None:
     """Try the system's packages where we are root, then Playwright's own download."""
     attempts = []
     if shutil.which("apt-get") and os.geteuid() == 0:
-        attempts += [
-            ["apt-get", "update", "-qq"],
-            [
-                "apt-get",
-                "install",
-                "-y",
-                "-qq",
-                "--no-install-recommends",
-                "chromium",
-                "fonts-liberation",
-            ],
-        ]
+        install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "fonts-liberation"]
+        attempts += [["apt-get", "update", "-qq"], *([*install, name] for name in PACKAGES)]
     attempts.append([sys.executable, "-m", "playwright", "install", "chromium"])
     for command in attempts:
         try:

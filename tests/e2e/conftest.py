@@ -19,7 +19,11 @@ from qa_core.access.roles import Viewer
 from qa_core.storage.records import store
 from qa_core.ui.server import browser as web_browser
 
-USUAL = {"locale": "en-GB", "viewport": {"width": 1440, "height": 900}}
+USUAL = {
+    "locale": "en-GB",
+    "viewport": {"width": 1440, "height": 900},
+    "reduced_motion": "reduce",  # what moves is drawn sixty times a second
+}
 
 
 @pytest.fixture(scope="module")
