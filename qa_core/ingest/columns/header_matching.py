@@ -209,6 +209,9 @@ def find_field(header: Header, vocabulary: Vocabulary) -> Hit | None:
     if hit is None and "." in header.text:  # answers.csat
         hit = vocabulary.get(simplify(header.text.rpartition(".")[2]))
         hit = hit if hit and hit[0].name in RATINGS else None
+    if hit is None and " / " in header.text:  # in two languages
+        halves = [vocabulary.get(parse_header(half).words) for half in header.text.split(" / ")]
+        hit = halves[0] if all(halves) and len({half[0].name for half in halves}) == 1 else None
     is_time = hit and has_unit and hit[0].name == "queue"  # Warteschlange (Sek.)
     return vocabulary.get("wait seconds") if is_time else hit
 
