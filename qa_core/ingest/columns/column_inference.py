@@ -697,7 +697,12 @@ class FileContext:
         """Raise Refusal for answers between yes and no: left aside, they would raise scores."""
         words = self._list_words(column)
         unknown, known = sorted(words - ANSWER_NUMBERS.keys()), words & ANSWER_NUMBERS.keys()
-        if len(words) <= MAX_ANSWERS and len(known) > 1 and unknown:
+        is_one_of_several = any(
+            other.field.value_type == ValueType.CRITERION and self._is_yes_no(other)
+            for other in self.columns.values()
+        )
+        is_answer = len(known) > 1 or (known and is_one_of_several)
+        if len(words) <= MAX_ANSWERS and is_answer and unknown:
             raise self.refuse(
                 "unknown_words",
                 "The column {column} was read as {field}, but too many of its words are "

@@ -467,7 +467,8 @@ def _require_needed(profile: Profile, headers: list[str], columns: Mapping[str, 
             seen=format_headers(headers),
         )
     code = "missing_column" if columns else "unknown_headers"
-    names = (group if profile.kind == "tracking" else group[:1] for group in missing)
+    has_either = profile.kind in ("tracking", "evaluations")
+    names = (group if has_either else group[:1] for group in missing)
     raise refuse_missing_column(code, profile.kind, headers, *itertools.chain(*names))
 
 

@@ -60,7 +60,7 @@ _MAX_ROWS = 0.95
 _WEIGHT = re.compile(r"\b(?:weights?|weighting|poids|ponderation|coef\w*|gewicht\w*|peso|weging)\b")
 _WEIGHED = re.compile(
     r"\b(?:weights?|weighting|poids|pond[ée]ration|coeff?(?:icient)?\.?|gewicht\w*|peso|weging)"
-    r"\s*[:=]?\s*(\d+(?:[.,]\d+)?)|[(\[]\s*(\d+(?:[.,]\d+)?)\s*%\s*[)\]]",
+    r"\s*[:=]?\s*(\d+(?:[.,]\d+)?)|(?:[(\[]|\s)\s*(\d+(?:[.,]\d+)?)\s*%\s*(?:[)\]]|$)",
     re.IGNORECASE,
 )
 """Weight in the header of a criterion."""
@@ -134,7 +134,7 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
         if is_whole and not {"score", "criterion"} & columns.keys():
             columns["score"] = Column(PROFILE.get_field("score"), index, header)
             used.add(index)
-    for index, header in parsed:
+    for index, header in () if "criterion" in columns else parsed:
         text, hit = header.text, find_field(header, vocabulary)
         if (
             text
@@ -385,16 +385,38 @@ def _find_maxima(context: FileContext) -> dict[str, float]:
                 raise _refuse_weights(label)
             context.notes["maxima"] = name
             return {item: number for item, number in numbers.items() if number > 0}
+    numbers = _take_columns_of_maxima(context)
+    if numbers:
+        return numbers
     numbers = {
         item: float(match[1])
         for item in find_criteria(context)
         if (match := _IN_BRACKETS.search(context.columns[item].header.text))
     }
-    marks = {item: context.evidence[item].highest for item in find_criteria(context)}
+    marks = {
+        item: context.evidence[item].highest
+        for item in find_criteria(context)
+        if context.evidence[item].total
+    }
     are_reached = all(
         numbers.get(item, 0) / 2 < mark <= numbers.get(item, 0) for item, mark in marks.items()
     )
     return numbers if are_reached else {}
+
+
+def _take_columns_of_maxima(context: FileContext) -> dict[str, float]:
+    """Take the maxima that columns of one number beside criteria have: `Greeting max`."""
+    words = {name: simplify(name).split() for name in find_criteria(context)}
+    numbers: dict[str, float] = {}
+    for name, own in words.items():
+        for other, longer in words.items():
+            evidence = context.evidence[other]
+            rest = " ".join(word for word in longer if word not in own)
+            is_maximum = rest in _MAXIMA and [*filter(own.__contains__, longer)] == own
+            if is_maximum and evidence.lowest == evidence.highest > 0:
+                numbers[name] = evidence.highest
+                context.drop_replaced(other, name)
+    return numbers
 
 
 def _name_maxima(batch: RowBatch, name: str) -> np.ndarray:
