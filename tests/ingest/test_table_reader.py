@@ -684,6 +684,14 @@ def test_lines_above_criteria_name_advisor_evaluator_and_day(tmp_path):
     assert staged.tally.skipped_kinds == {"blank": 1, "footer": 1}
 
 
+def test_a_line_above_names_no_advisor_where_rows_have_contacts_or_it_means_all(tmp_path):
+    content = "Agent: {name},,\nEvaluator: Eve,,\n\n{key},Date,Score (0-10)\n1,2026-03-23,8\n"
+    _staged, rows = stage(write(tmp_path, content.format(name="Ann", key="Call ID")), "evaluations")
+    assert values(rows, "contact_id", "advisor", "evaluator") == [("1", None, "Eve")]
+    refused = refuse(write(tmp_path, content.format(name="All", key="Number")), "evaluations")
+    assert refused.code == "missing_column"
+
+
 def test_reading_reports_its_progress_to_the_end(tmp_path):
     reports = []
     table_reader.stage(

@@ -24,7 +24,7 @@ from qa_core.ingest.columns.header_matching import (
 )
 from qa_core.ingest.columns.timestamps import find_month, parse_period
 from qa_core.ingest.staging.declaration import Field, Profile, ValueType
-from qa_core.ingest.words.tables import build_pattern
+from qa_core.ingest.words.tables import build_pattern, list_words
 
 if TYPE_CHECKING:
     from qa_core.files.readers import Source
@@ -55,6 +55,7 @@ _DAY = re.compile(
     r"(?:[^\W\d]+,? )?(?:\d{1,4}[-/.]\d{1,2}[-/.]\d{2,4}|\d{1,2}\.? [^\W\d]+\.? \d{4}|"
     r"[^\W\d]+ \d{1,2},? \d{4})"
 )
+_OF_ALL = list_words("of_all")
 _TITLED = {
     "evaluations": ("advisor", "evaluator", "evaluated_at"),
     "intervals": ("date",),
@@ -104,12 +105,15 @@ def add_titles(
     for field, name, text in _read_titles(above, vocabulary):
         is_day = field.value_type == ValueType.MOMENT
         fits = _DAY.fullmatch(text) if is_day else not table_bounds.looks_like_data([text])
+        fits = fits and simplify(text) not in _OF_ALL
         if field.name in _TITLED.get(profile.kind, ()) and fits:
             found.setdefault(field.name, (name, text))
     if any(map(_DAY.search, below)):
         found.pop("date", None)
     is_person = sheet and not (parse_period(sheet) or find_month(sheet) or _ID.fullmatch(sheet))
-    if profile.kind == "evaluations" and is_person and "contact_id" not in known:
+    if "contact_id" in known:  # the contact names its advisor
+        found.pop("advisor", None)
+    elif profile.kind == "evaluations" and is_person:
         found.setdefault("advisor", ("advisor name", sheet))
     added = [pair for name, pair in found.items() if name not in known]
     names, texts = zip(*added, strict=True) if added else ((), ())

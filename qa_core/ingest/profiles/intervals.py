@@ -21,6 +21,7 @@ from qa_core.ingest.columns.column_inference import (
 )
 from qa_core.ingest.columns.durations import DurationEvidence
 from qa_core.ingest.columns.numbers import NumberEvidence, NumberReading
+from qa_core.ingest.columns.table_bounds import is_footer
 from qa_core.ingest.columns.timestamps import DAY_MINUTES, find_month, parse_period
 from qa_core.ingest.columns.vocabulary import read_direction
 from qa_core.ingest.profiles import starts
@@ -58,7 +59,6 @@ _AVERAGE = build_pattern("average")
 _WEEK = re.compile(r"(?i)(?:week|semaine|sem|wk|kw|woche|semana|settimana|w|s)\.? ?\d{1,2}")
 _OF_WEEK = re.compile(r"\b(?:weeks?|semaine|woche|semana|settimana)\b")
 """Header of the days of weeks."""
-_FOOTERS = list_words("footers")
 _TOTAL = re.compile(r"\b(total|totale|sum|somme|cumul\w*|acd|acw)\b", re.IGNORECASE)
 _SECONDS = re.compile(
     r"(\d{1,4})\s*(?:s|secs?|seconds?|secondes?|sec\.)(?![a-z])|\b[5-9]\d ?/ ?(\d{1,3})\b",
@@ -299,7 +299,7 @@ def _decide_periods(context: FileContext) -> bool:
     if not context.has(name):
         return False
     labels = context.sample_cells(context.columns[name].index).unique().to_pylist()
-    labels = [label for label in labels if header_matching.simplify(label) not in _FOOTERS]
+    labels = [label for label in labels if not is_footer([label])]
     if labels and all(map(_has_no_year, labels)):
         column = context.get_header(name)
         raise Refusal(
