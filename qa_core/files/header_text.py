@@ -1,5 +1,6 @@
 """Headers and words of files in one spelling, so that they can be compared."""
 
+import html
 import re
 import unicodedata
 from functools import lru_cache
@@ -13,6 +14,7 @@ _TICKS = {**dict.fromkeys("✓✔☑✅√", TICK), **dict.fromkeys("✗✘✖�
 @lru_cache(maxsize=20_000)
 def simplify(text: str) -> str:
     """Simplify to lower case, letters and digits: `CallID`, `call_id` and `Call Id` are equal."""
+    text = html.unescape(text) if "&" in text else text
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", _TICKS.get(text.strip("\ufe0f \t"), text))
     plain = unicodedata.normalize("NFKD", words.casefold().translate(_LETTERS))
     if not plain.isascii():

@@ -27,8 +27,8 @@ DELIMITER_NAMES = {
     "^": "caret",
     "~": "tilde",
 }
-_SINGLE_BYTE_ENCODINGS = ("cp1252", "iso8859-15", "mac_roman", "cp850")
-_COMMON_LETTERS = frozenset("éèêëàâäîïôöùûüçœæÉÈÊÀÂÇÎÔŒ€’‘“”«»–…°·áíóúñßåøæÄÖÜ\u00a0")
+_SINGLE_BYTE_ENCODINGS = ("cp1252", "iso8859-15", "mac_roman", "cp850", "cp1250", "iso8859-2")
+_COMMON_LETTERS = frozenset("éèêëàâäîïôöùûüçœæÉÈÊÀÂÇÎÔŒ€’‘“”«»–…°·áíóúñßåøæÄÖÜąćęłńśźżŁŚ\u00a0")
 _FRENCH_LETTERS = frozenset("éèêàçùôî’")
 MAX_NUL_SHARE = 0.05
 SAMPLE_LINES = 200

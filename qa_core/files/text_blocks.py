@@ -52,6 +52,11 @@ class RowBlock:
         )
         return RowBlock(self.lines, cells, self.odd_rows, self.share)
 
+    def append(self, texts: Sequence[str]) -> RowBlock:
+        """Add columns with the same text in each row."""
+        added = [pa.array([text] * len(self.lines), pa.string()) for text in texts]
+        return RowBlock(self.lines, [*self.cells, *added], self.odd_rows, self.share)
+
     def clear_outside(self, first: int, last: int) -> RowBlock:
         nothing = pa.array([""] * len(self.lines), pa.string())
         cells = [

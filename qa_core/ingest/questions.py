@@ -27,7 +27,7 @@ from qa_core.ingest.reading.reading import (
 from qa_core.ingest.reading.registry import get_profile
 from qa_core.ingest.staging.duckdb_session import open_session
 from qa_core.ingest.staging.staged import Staged
-from qa_core.ingest.words.tables import build_pattern
+from qa_core.ingest.words.tables import build_pattern, list_words
 from qa_core.storage.facts.schema import Handler
 from qa_core.storage.records import store
 
@@ -45,6 +45,7 @@ _OUTCOMES = ("answered", "abandoned", "unanswered", "missing")
 _DIRECTIONS = ("inbound", "outbound", "internal", "missing")
 _TRUTHS = ("yes", "no", "missing")
 _IDS = ("contact_id", "ticket", "customer")
+_PERSONS = list_words("persons")
 _ANSWER = build_pattern("of_answer")
 """Header of the id of an answer, which names no contact."""
 _PHONE = r"^(\+|0)[0-9 .]{8,}$"
@@ -272,6 +273,9 @@ def _is_other_field(name: str, header: str) -> bool:
         return bool(surveys.OF_ANSWERING.fullmatch(simplify(header)))
     if name not in _IDS:
         return False
+    parsed = header_matching.parse_header(header)
+    if parsed.scale or parsed.out_of or parsed.words in _PERSONS:
+        return True
     if name == "contact_id" and _ANSWER.search(simplify(header)):
         return True
     field_name = header_matching.name_field(header, get_profile("contacts", None).fields)

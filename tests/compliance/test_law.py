@@ -310,7 +310,7 @@ def test_a_reason_is_masked_before_it_is_kept(centre: Path) -> None:
 def test_an_evaluation_without_evaluator_and_one_behind_a_closed_gate_are_refused(
     door: Callable[..., Any], centre: Path
 ) -> None:
-    text = "contact_id,evaluated_at,grid,score\nc,2026-11-01,Service,80\n"
+    text = "contact_id,evaluator,evaluated_at,grid,score\nc,,2026-11-01,Service,80\n"
     assert bring(centre, "evaluations", text) == "gate_closed"
 
     doors = door(None, is_empty=False)

@@ -334,6 +334,41 @@ def test_ranges_say_when_each_row_begins_and_how_long_it_is(centre: Path) -> Non
     ] == [("2026-03-13 08:00:00", 30), ("2026-03-13 10:00:00", 30)]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Queue,Date,Slot,Offered,Handled\nCare,2026-03-13,09:00 - 09:15,12,10\n"
+        "Care,2026-03-13,13:00 - 13:15,8,7\n",
+        "Queue,Date,Period,Offered,Handled\nCare,2026-03-13,9:00am-9:15am,12,10\n"
+        "Care,2026-03-13,1:00pm-1:15pm,8,7\n",
+        "Queue,Start,End,Offered,Handled\nCare,2026-03-13 09:00,2026-03-13 09:15,12,10\n"
+        "Care,2026-03-13 13:00,2026-03-13 13:15,8,7\n",
+        "Queue,Date,Start,End,Offered,Handled\nCare,2026-03-13,09:00,09:15,12,10\n"
+        "Care,2026-03-13,13:00,13:15,8,7\n",
+    ],
+)
+def test_rows_of_a_quarter_of_an_hour_last_as_long_as_their_ends_say(
+    centre: Path, text: str
+) -> None:
+    bring(centre, "intervals", text)
+    rows = [(str(start), minutes) for start, minutes in stored("local_start", "length_minutes")]
+    assert rows == [("2026-03-13 09:00:00", 15), ("2026-03-13 13:00:00", 15)]
+
+
+def test_an_hour_beside_the_date_begins_its_row(centre: Path) -> None:
+    bring(centre, "intervals", "Date,Hour,Offered,Handled\n2026-03-13,9,12,10\n2026-03-13,14,8,7\n")
+    rows = [(str(start), minutes) for start, minutes in stored("local_start", "length_minutes")]
+    assert rows == [("2026-03-13 09:00:00", 60), ("2026-03-13 14:00:00", 60)]
+
+
+def test_a_line_above_half_hours_gives_their_day(centre: Path) -> None:
+    text = "Date: {day},,\n\nTime,ACD Calls,Aban Calls\n09:00,20,2\n09:30,15,1\n"
+    bring(centre, "intervals", text.format(day="13/03/2026"))
+    assert [str(start) for (start,) in stored("local_start")][:1] == ["2026-03-13 09:00:00"]
+    several = text.format(day="12/03/2026 - 13/03/2026")
+    assert refused(centre, several)[0] == "missing_date"
+
+
 def test_a_column_of_ends_tells_when_each_row_began(centre: Path) -> None:
     text = (
         "Fin de période;Appels reçus;Appels traités\n13/03/2026 08:30;10;9\n13/03/2026 09:00;12;9\n"

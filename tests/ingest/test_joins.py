@@ -183,6 +183,27 @@ def test_a_survey_without_id_joins_the_last_contact_of_its_customer(
     assert find_contacts("csat") == [("C1", 4.0), ("C2", None), ("C3", 2.0)]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Phone,Survey date,Survey hour,csat\n0612345601,2026-03-02,09:08,4\n",
+        "Phone,Date,Time,csat\n0612345601,2026-03-02,09:08:00,4\n",
+    ],
+)
+def test_a_survey_with_date_and_time_apart_joins_the_contact_before_it(
+    centre: Path, text: str
+) -> None:
+    bring(centre, "contacts", CALLS)
+    bring(centre, "surveys", text.replace("Survey hour", "Time of survey"))
+    assert find_contacts("csat") == [("C1", 4.0), ("C2", None), ("C3", None)]
+
+
+def test_a_survey_with_a_day_alone_joins_the_last_contact_of_that_day(centre: Path) -> None:
+    bring(centre, "contacts", CALLS)
+    bring(centre, "surveys", "Phone,Date,csat\n0612345601,2026-03-02,4\n0612345602,2026-03-01,1\n")
+    assert find_contacts("csat") == [("C1", None), ("C2", None), ("C3", 4.0)]
+
+
 def test_tracking_joins_by_id_in_all_systems(centre: Path) -> None:
     bring(centre, "contacts", CALLS, system="pbx")
     report = bring(

@@ -604,13 +604,19 @@ def test_advisors_with_other_names_and_dates(tmp_path):
 
 def test_evaluations_with_one_mark(tmp_path):
     staged, rows = stage(
-        write(tmp_path, "quality_id,call_id,quality_score\n1,1,5\n2,2,3\n3,3,\n4,4,1\n"),
+        write(
+            tmp_path,
+            "quality_id,call_id,evaluator,quality_score\n1,1,Eve,5\n2,2,Eve,3\n3,3,Eve,\n"
+            "4,4,Eve,1\n",
+        ),
         "evaluations",
     )
     assert values(rows, "contact_id", "score") == [("1", 100), ("2", 50), ("4", 0)]
     assert staged.tally.skipped_kinds == {"not_given": 1}
     _staged, rows = stage(
-        write(tmp_path, "call_id,score\n1,5\n"), "evaluations", scales={"score": "0-10"}
+        write(tmp_path, "call_id,evaluator,score\n1,Eve,5\n"),
+        "evaluations",
+        scales={"score": "0-10"},
     )
     assert rows[0]["score"] == 50
 
@@ -650,6 +656,40 @@ def test_evaluations_wide_have_a_row_per_criterion(tmp_path):
         ("2", "Identité (0-1)", None, None),
         ("2", "Suite", 5, 5),
     ]
+
+
+MARKS = [["Date", "Évaluateur", "Accueil /5", "Solution /10"], ["2026-03-10", "Eve", 4, 8]]
+
+
+def test_the_sheet_of_each_advisor_names_them(tmp_path):
+    other = [MARKS[0], ["2026-03-11", "Eve", 5, 9]]
+    path = make_workbook(tmp_path / "marks.xlsx", {"Ann": lay_out(MARKS), "Bob": lay_out(other)})
+
+    _staged, rows = stage(path, "evaluations", sheet="Bob")
+
+    assert values(rows, "advisor", "points") == [("Bob", 5), ("Bob", 9)]
+
+
+def test_lines_above_criteria_name_advisor_evaluator_and_day(tmp_path):
+    content = (
+        "Evaluation form,,\nAgent:,Ann,\nEvaluator: Eve,,\nDate: 23/03/2026,,\n\n"
+        "Question,Score,Max score\nGreeting,2,2\nSolution,4,6\n\nTotal,6,8\n"
+    )
+    staged, rows = stage(write(tmp_path, content), "evaluations")
+    assert values(rows, "advisor", "evaluator", "criterion", "points", "possible") == [
+        ("Ann", "Eve", "Greeting", 2, 2),
+        ("Ann", "Eve", "Solution", 4, 6),
+    ]
+    assert str(rows[0]["local_start"]) == "2026-03-23 00:00:00"
+    assert staged.tally.skipped_kinds == {"blank": 1, "footer": 1}
+
+
+def test_a_line_above_names_no_advisor_where_rows_have_contacts_or_it_means_all(tmp_path):
+    content = "Agent: {name},,\nEvaluator: Eve,,\n\n{key},Date,Score (0-10)\n1,2026-03-23,8\n"
+    _staged, rows = stage(write(tmp_path, content.format(name="Ann", key="Call ID")), "evaluations")
+    assert values(rows, "contact_id", "advisor", "evaluator") == [("1", None, "Eve")]
+    refused = refuse(write(tmp_path, content.format(name="All", key="Number")), "evaluations")
+    assert refused.code == "missing_column"
 
 
 def test_reading_reports_its_progress_to_the_end(tmp_path):

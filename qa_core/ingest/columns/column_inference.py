@@ -84,6 +84,7 @@ _BEST_FIRST = re.compile(
 """Header of a rating with 1 as the best, or a German mark, which mostly has."""
 _HARD = list_words("hard")
 """Words of a question about effort whose greatest mark is the worst."""
+_NOT_APPLICABLE = dict.fromkeys(list_words("not_applicable"))
 _ONE_AND_TWO = {"1", "2"}
 """Codes of yes and no; files differ in which is which."""
 MAX_OFF_SCALE, MIN_RECOMMENDATIONS = 0.2, 3
@@ -437,7 +438,13 @@ class FileContext:
         )
 
     def clean_cells(self, index: int, cells: pa.Array) -> pa.Array:
-        return vocabulary.clean_cells(cells, self.taught.get(index, {}))
+        kept = self.taught.get(index, {})
+        if any(
+            column.index == index and column.field.value_type == ValueType.CRITERION
+            for column in self.columns.values()
+        ):
+            kept = {**kept, **_NOT_APPLICABLE}  # a criterion without a tick may not be met
+        return vocabulary.clean_cells(cells, kept)
 
     def clean_values(self, name: str, values: pa.Array) -> pa.Array:
         """Clear cells that mean "not given"; replace words by the number they mean."""
@@ -449,14 +456,14 @@ class FileContext:
                 values = pc.if_else(pc.equal(values, "0"), pa.scalar(None, pa.string()), values)
         if name == "time":
             values = pc.replace_substring_regex(values, _DOTTED_CLOCK, r"\1:\2:\3")
+        if name in self.notes.get("ticked", ()):
+            values = pc.fill_null(values, "0")
         values = vocabulary.clear_non_answers(values)
         taught = self.taught.get(self.columns[name].index)
         if taught:
             values = vocabulary.replace_words(values, taught)
         if name in self.notes.get("yes_no", ()):
             values = vocabulary.replace_words(values, ANSWER_NUMBERS)
-        if name in self.notes.get("ticked", ()):
-            values = pc.fill_null(values, "0")
         if self.columns[name].field.value_type == ValueType.MARK or name == "nps":
             values, marks = vocabulary.read_marks(values)
             self.notes.setdefault("mark_words", {}).setdefault(name, {}).update(marks)
@@ -690,7 +697,12 @@ class FileContext:
         """Raise Refusal for answers between yes and no: left aside, they would raise scores."""
         words = self._list_words(column)
         unknown, known = sorted(words - ANSWER_NUMBERS.keys()), words & ANSWER_NUMBERS.keys()
-        if len(words) <= MAX_ANSWERS and len(known) > 1 and unknown:
+        is_one_of_several = any(
+            other.field.value_type == ValueType.CRITERION and self._is_yes_no(other)
+            for other in self.columns.values()
+        )
+        is_answer = len(known) > 1 or (known and is_one_of_several)
+        if len(words) <= MAX_ANSWERS and is_answer and unknown:
             raise self.refuse(
                 "unknown_words",
                 "The column {column} was read as {field}, but too many of its words are "

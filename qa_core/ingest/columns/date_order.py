@@ -1,5 +1,6 @@
 """Order of day, month and year in a column: decided on every value, or else asked for."""
 
+import re
 from collections.abc import Sequence
 
 from qa_core.base import declared
@@ -13,6 +14,7 @@ MAX_FAULT_SHARE = 0.01
 MIN_DATES_TO_UNDO = 3
 MAX_OFFSETS = 3
 """No file has more different offsets behind UTC; more of them are ends of ranges."""
+_DOTTED = re.compile(r"\s*\d{2}\.\d{2}\.\d{4}\b")
 _DECLARED = declared.read(__file__)
 ORDER_NAMES: dict[str, str] = _DECLARED["orders"]
 NUMBER_MEANINGS: dict[str, str] = _DECLARED["numbers"]
@@ -86,6 +88,9 @@ def _decide_order(
         evidence.decide(decisions, ORDER_NAMES[order], f"> 12: {max(first, second)} / {count}")
         return order
     if all(a == b for _year, a, b in evidence.months.get("year_last", ())):
+        return "dmy"
+    if not decided and _DOTTED.match(evidence.example):  # month first is written with strokes
+        evidence.decide(decisions, ORDER_NAMES["dmy"], evidence.example)
         return "dmy"
     return _follow_others(evidence, decided, ("dmy", "mdy"), decisions)
 

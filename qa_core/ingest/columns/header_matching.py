@@ -209,6 +209,9 @@ def find_field(header: Header, vocabulary: Vocabulary) -> Hit | None:
     if hit is None and "." in header.text:  # answers.csat
         hit = vocabulary.get(simplify(header.text.rpartition(".")[2]))
         hit = hit if hit and hit[0].name in RATINGS else None
+    if hit is None and " / " in header.text:  # in two languages
+        halves = [vocabulary.get(parse_header(half).words) for half in header.text.split(" / ")]
+        hit = halves[0] if all(halves) and len({half[0].name for half in halves}) == 1 else None
     is_time = hit and has_unit and hit[0].name == "queue"  # Warteschlange (Sek.)
     return vocabulary.get("wait seconds") if is_time else hit
 
@@ -268,6 +271,7 @@ def refit_columns(
     """Move columns to the field that their cells fill: a moment under `Call answered`."""
     rows = list(rows)
     _prefer_clocks(profile, columns, requested, headers, rows)
+    _claim_slots(profile, columns, headers, rows)
     for name in [name for name in columns if name not in requested]:
         index, header = columns[name].index, columns[name].header
         if columns[name].field.value_type == ValueType.CRITERION and _OF_RECORD.search(
@@ -315,9 +319,30 @@ def _prefer_clocks(
                 break
 
 
+def _claim_slots(
+    profile: Profile, columns: dict[str, Column], headers: list[str], rows: list[list[str]]
+) -> None:
+    """Use a column of times such as `09:00 - 09:15` where totals have days alone."""
+    used = {column.index for column in columns.values()}
+    known = [columns[name].index for name in ("start", "date", "time", "hour") if name in columns]
+    if profile.kind != "intervals" or any(
+        _CLOCK_CELL.search(row[index]) for row in rows for index in known if index < len(row)
+    ):
+        return
+    for index, text in enumerate(headers):
+        cells = [row[index].strip() for row in rows if index < len(row) and row[index].strip()]
+        is_slot = cells and all(len(cell) > 5 and _SLOT.fullmatch(cell) for cell in cells)
+        if text and index not in used and is_slot and not {"time", "hour"} & columns.keys():
+            columns["time"] = Column(profile.get_field("time"), index, parse_header(text))
+
+
 _MAX = 0.8
 _CLOCK_CELL = re.compile(r"\d{1,2}:\d{2}")
 _MOMENT = re.compile(r"\d{1,2}:\d{2}|\d{4}-\d{2}-\d{2}|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}")
+_SLOT = re.compile(
+    r"(?i)\d{1,2}(?::\d{2}| ?h(?:\d{2})?)(?: ?[ap]m)?(?: ?(?:-|–|to|à|a|bis|al?|tot) ?\d{1,2}.*)?"
+)
+"""Time of day, or the time from one to another."""
 _HALF_DAY = re.compile(r"\d{1,2} ?[AaPp]\.? ?[Mm]\.?")
 _WORDS = re.compile(r"[A-Za-zÀ-ÿ]{4,}")
 _OF_RECORD, _DIGIT = re.compile(r"\b(?:id|date)\b"), re.compile(r"\d")
@@ -348,6 +373,7 @@ _REFITS = (
     ),
     ("date", parse_period, "period"),
     ("start", parse_period, "period"),
+    ("period", _SLOT.fullmatch, "time"),
     ("period", _MOMENT.search, "date"),
 )
 
@@ -441,7 +467,8 @@ def _require_needed(profile: Profile, headers: list[str], columns: Mapping[str, 
             seen=format_headers(headers),
         )
     code = "missing_column" if columns else "unknown_headers"
-    names = (group if profile.kind == "tracking" else group[:1] for group in missing)
+    has_either = profile.kind in ("tracking", "evaluations")
+    names = (group if has_either else group[:1] for group in missing)
     raise refuse_missing_column(code, profile.kind, headers, *itertools.chain(*names))
 
 

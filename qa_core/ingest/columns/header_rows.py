@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from itertools import pairwise
@@ -22,8 +22,9 @@ from qa_core.ingest.columns.header_matching import (
     parse_header,
     score_rows,
 )
-from qa_core.ingest.staging.declaration import Profile, ValueType
-from qa_core.ingest.words.tables import build_pattern
+from qa_core.ingest.columns.timestamps import find_month, parse_period
+from qa_core.ingest.staging.declaration import Field, Profile, ValueType
+from qa_core.ingest.words.tables import build_pattern, list_words
 
 if TYPE_CHECKING:
     from qa_core.files.readers import Source
@@ -50,22 +51,73 @@ _QUESTION_ID = re.compile(r'\{ ?"ImportId" ?:')
 _RESPONSES = ("Response", "Open-Ended Response")
 """Cells under questions that have one answer (SurveyMonkey); under others are their choices."""
 _QUESTION, _ID = re.compile(r"\S+(?:\s+\S+){3}|.*\?$", re.DOTALL), re.compile(r"\S*\d\S*")
+_DAY = re.compile(
+    r"(?:[^\W\d]+,? )?(?:\d{1,4}[-/.]\d{1,2}[-/.]\d{2,4}|\d{1,2}\.? [^\W\d]+\.? \d{4}|"
+    r"[^\W\d]+ \d{1,2},? \d{4})"
+)
+_OF_ALL = list_words("of_all")
+_TITLED = {
+    "evaluations": ("advisor", "evaluator", "evaluated_at"),
+    "intervals": ("date",),
+    "contacts": ("date",),
+}
+"""Fields that a line above a table may give all its rows."""
 MIN_ROWS_APART, MIN_FIELDS = 2, 3
 MIN_DENSITY = 0.9
 
 
 def find_titles(rows: Iterable[list[str]], profile: Profile) -> dict[str, str]:
     """Find the labels that lines beside a table give its rows, by field: `Split: Support`."""
-    vocabulary = build_vocabulary(profile.fields)
     titles: dict[str, str] = {}
+    for field, _name, text in _read_titles(rows, build_vocabulary(profile.fields)):
+        if field.value_type == ValueType.LABEL:
+            titles.setdefault(field.name, text)
+    return titles
+
+
+def _read_titles(
+    rows: Iterable[list[str]], vocabulary: Vocabulary
+) -> Iterator[tuple[Field, str, str]]:
+    """Yield the fields that lines beside a table name, with their name there and their text."""
     for row in rows:
         parts = [part.strip() for cell in row for part in cell.split(":", 1) if part.strip()]
         for name, text in pairwise(parts):
             hit = find_field(parse_header(name), vocabulary)
-            is_label = hit and hit[0].value_type == ValueType.LABEL
-            if is_label and not find_field(parse_header(text), vocabulary):
-                titles.setdefault(hit[0].name, text)
-    return titles
+            if hit and not find_field(parse_header(text), vocabulary):
+                yield hit[0], name, text
+
+
+def add_titles(
+    header: table_bounds.HeaderRow,
+    sample: list[tuple[int, list[str]]],
+    profile: Profile,
+    sheet: str,
+) -> table_bounds.HeaderRow:
+    """Add a column for each field that a line above the table gives all its rows, such as
+    `Evaluator: Eve`, where no column has it; the name of one of several sheets is the advisor.
+    """
+    vocabulary = build_vocabulary(profile.fields)
+    hits = (find_field(parse_header(name), vocabulary) for name in header.names)
+    known = {hit[0].name for hit in hits if hit}
+    above = [row for line, row in sample if line < header.line]
+    below = [cell for line, row in sample if line > header.line for cell in row]
+    found: dict[str, tuple[str, str]] = {}
+    for field, name, text in _read_titles(above, vocabulary):
+        is_day = field.value_type == ValueType.MOMENT
+        fits = _DAY.fullmatch(text) if is_day else not table_bounds.looks_like_data([text])
+        fits = fits and simplify(text) not in _OF_ALL
+        if field.name in _TITLED.get(profile.kind, ()) and fits:
+            found.setdefault(field.name, (name, text))
+    if any(map(_DAY.search, below)):
+        found.pop("date", None)
+    is_person = sheet and not (parse_period(sheet) or find_month(sheet) or _ID.fullmatch(sheet))
+    if "contact_id" in known:  # the contact names its advisor
+        found.pop("advisor", None)
+    elif profile.kind == "evaluations" and is_person:
+        found.setdefault("advisor", ("advisor name", sheet))
+    added = [pair for name, pair in found.items() if name not in known]
+    names, texts = zip(*added, strict=True) if added else ((), ())
+    return replace(header, names=(*header.names, *names), constants=texts)
 
 
 def are_fields_in_rows(rows: list[list[str]], vocabulary: Vocabulary) -> bool:

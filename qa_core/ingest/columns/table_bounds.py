@@ -37,6 +37,8 @@ class HeaderRow:
     span: tuple[int, int] | None = None
     date_parts: tuple[int, int, int] | None = None
     """Columns of year, month and day; the last one becomes the whole date."""
+    constants: tuple[str, ...] = ()
+    """What lines above the table say of all its rows: the cells of its last columns."""
 
     @property
     def width(self) -> int:

@@ -23,7 +23,7 @@ EMPTY = tuple(
     for spelling in dict.fromkeys((word, word.upper(), word.capitalize(), word.title()))
 )
 EMPTY = (*dict.fromkeys(("", *EMPTY, "NaN", "NaT", "N/a")),)
-_NON_ANSWERS = tables.list_words("no_rating")
+_NON_ANSWERS = tables.list_words("no_rating") | tables.list_words("not_applicable")
 
 _AS_TEXT = r"^(?:=\"([^\"]*)\"|'([-+=\d][^']*))$"
 """Number that a spreadsheet keeps as text: `="0042"`, `'0042`."""

@@ -93,9 +93,9 @@ _FIRST_NAME = build_pattern("first_name")
 _ADVISOR, _CHANNEL = build_pattern("advisor"), build_pattern("channel")
 _NO_PERSON = build_pattern("no_person")
 """Header of places, products and subjects, whose names look like the name of a person."""
-_PERSON = r"^\p{Lu}[\pL'’-]+(?:,? \p{Lu}[\pL'’-]*\.?){1,2}$"
-_OF_ADVISOR = r"^(?:\pL[\pL\d .,'’@_-]*|\d{3,6})$"
-"""A name of a person, and what names an advisor: also a login, a number."""
+_PERSON = r"^(?:\d{2,6} ?[-–:] ?)?\p{Lu}[\pL'’-]+(?:,? \p{Lu}[\pL'’-]*\.?){1,2}(?: \(\d{2,6}\))?$"
+_OF_ADVISOR = r"^(?:(?:\d{2,6} ?[-–:] ?)?\pL[\pL\d .,'’@_-]*(?:\(\d{2,6}\))?|\d{3,6})$"
+"""A name of a person, with an extension or without; what names an advisor: also a login."""
 MIN_RECURRING = 2
 """Least number of contacts for each of the names of advisors."""
 _NOT_COUNTED = list_words("other_contacts")

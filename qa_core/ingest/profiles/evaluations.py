@@ -15,7 +15,12 @@ from qa_core.compliance.conditions.evaluators import refuse_emotions
 from qa_core.files.decision import SET_BY_PERSON
 from qa_core.files.header_text import simplify
 from qa_core.files.options import parse_scale
-from qa_core.ingest.columns.column_inference import FileContext, RowBatch, says_best_first
+from qa_core.ingest.columns.column_inference import (
+    ANSWER_NUMBERS,
+    FileContext,
+    RowBatch,
+    says_best_first,
+)
 from qa_core.ingest.columns.header_matching import (
     BESIDE_CONTACT,
     COUNTS,
@@ -38,7 +43,7 @@ from qa_core.ingest.staging.declaration import (
     ValueType,
     build_fields,
 )
-from qa_core.ingest.words.tables import list_words
+from qa_core.ingest.words.tables import build_pattern, list_words
 
 FIELDS = build_fields("evaluations")
 _TEXTS = ("evaluation_id", "contact_id", "advisor", "evaluator", "grid", "comment", "tags")
@@ -55,7 +60,7 @@ _MAX_ROWS = 0.95
 _WEIGHT = re.compile(r"\b(?:weights?|weighting|poids|ponderation|coef\w*|gewicht\w*|peso|weging)\b")
 _WEIGHED = re.compile(
     r"\b(?:weights?|weighting|poids|pond[ée]ration|coeff?(?:icient)?\.?|gewicht\w*|peso|weging)"
-    r"\s*[:=]?\s*(\d+(?:[.,]\d+)?)|[(\[]\s*(\d+(?:[.,]\d+)?)\s*%\s*[)\]]",
+    r"\s*[:=]?\s*(\d+(?:[.,]\d+)?)|(?:[(\[]|\s)\s*(\d+(?:[.,]\d+)?)\s*%\s*(?:[)\]]|$)",
     re.IGNORECASE,
 )
 """Weight in the header of a criterion."""
@@ -77,8 +82,17 @@ _TOTAL = re.compile(
     r"^(?:grand |sous |sub ?|zwischen)?(?:tota(?:l|ux|le|al)|summe|somme|suma)\b|"
     r"\b(?:sub|zwischen)?(?:total|summe)$"
 )
+_SUM = re.compile(
+    r"\b(?:grand|general|sous|sub|zwischen|\w*(?:tota(?:l|ux|le|al)s?|summe|suma|somme))\b"
+)
 _PART = re.compile(r"\b(?:sub|sous|zwischen|parcial|parziale)")
 """Headers of sums of criteria, and the beginning of a sum of one section."""
+_MEAN = build_pattern("average")
+_EARLIER = re.compile(
+    r"^(?:initial|original|raw|first|brute?|vorlaufige\w*) | (?:brute?|initiale?|"
+    r"(?:before|avant|hors|vor|ohne|without|prima|senza|antes|sin|sem|voor|zonder)\b.*)$"
+)
+"""Beginning or end of the header of a score that another one replaces."""
 _ADDED = list_words("added_points")
 _REMARK = re.compile(r"\b(?:[ck]omm?ent|remar[kq]|bemerk|opmerk)")
 _NO_CRITERIA = list_words("no_criteria")
@@ -89,6 +103,7 @@ _OTHER_EVALUATIONS = list_words("other_evaluations")
 _PER_CENT = re.compile(r"[^\d\s]\s*%\)?$")
 """Header of marks in per cent, not of a weight: `Opening %`, `Opening (%)`."""
 _NUMBER = r"^\d+(?:\.\d+)?$"
+_SMALL_NUMBER = re.compile(r"\d{1,2}(?: \d+)?")
 _POSSIBLE = next(item for item in FIELDS if item.name == "possible")
 _LIKE_CRITERIA = (
     "csat", "reason", "outcome", "declared_resolved", "direction", "answered", "hold_seconds",
@@ -119,7 +134,7 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
         if is_whole and not {"score", "criterion"} & columns.keys():
             columns["score"] = Column(PROFILE.get_field("score"), index, header)
             used.add(index)
-    for index, header in parsed:
+    for index, header in () if "criterion" in columns else parsed:
         text, hit = header.text, find_field(header, vocabulary)
         if (
             text
@@ -140,12 +155,15 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
 def _is_no_criterion(header: Header) -> bool:
     """Return whether a header is of another score, a sum, a weight, a target or a number."""
     is_weight = _WEIGHT.match(header.words) and not _WEIGHED.search(header.text)
+    words = header.words.removesuffix(" %").split()
+    is_mean = not header.out_of and any(map(_MEAN.fullmatch, (*words[:1], *words[-1:])))
     return (
-        name_field(header.text, FIELDS) == "score"
+        name_field(_EARLIER.sub("", header.words), FIELDS) == "score"
         or header.words in _NO_CRITERIA
         or header.words in _OTHER_EVALUATIONS
         or header.words.partition(" ")[0] in COUNTS
         or bool(is_weight)
+        or is_mean
         or not any(map(str.isalnum, header.words))
         or any(pattern.search(header.words) for pattern in (_TOTAL, _REMARK, _OWN_VIEW))
     )
@@ -163,6 +181,8 @@ def find_criteria(context: FileContext) -> list[str]:
 def decide_columns(context: FileContext) -> None:
     """Decide which form the file has, and the greatest mark of each criterion."""
     refuse_emotions(context.headers)
+    if not context.has("evaluator") or _are_marks(context, "evaluator"):
+        raise refuse_missing_column("missing_column", "evaluations", context.headers, "evaluator")
     context.drop_empty("evaluated_at")
     texts = {context.columns[name].index for name in _TEXTS if context.has(name)}
     context.require_counted("other_evaluations", _OTHER_EVALUATIONS, texts)
@@ -192,6 +212,13 @@ def decide_columns(context: FileContext) -> None:
         context.decide_numbers("score", context.columns["score"], context.evidence["score"])
     _require_one_score(context)
     _require_unweighted(context)
+
+
+def _are_marks(context: FileContext, name: str) -> bool:
+    """Return whether a column holds small numbers or yes and no, and nothing else."""
+    words = {*map(simplify, context.sample_cells(context.columns[name].index).to_pylist())}
+    others = (word for word in words - ANSWER_NUMBERS.keys() if not _SMALL_NUMBER.fullmatch(word))
+    return bool(words) and not any(others)
 
 
 def _require_one_score(context: FileContext) -> None:
@@ -244,7 +271,7 @@ def _refuse_taken_off(column: str, *options: str) -> Refusal:
 def _decide_criteria(context: FileContext) -> None:
     """Decide which columns are criteria, and their maxima. Raises Refusal for an unclear one."""
     possible = context.notes.setdefault("possible", {})
-    without_maximum = []
+    without_maximum, shares = [], []
     maxima = _find_maxima(context)
     stated = context.options.scales.get(ALL_CRITERIA)
     for name in find_criteria(context):
@@ -277,9 +304,13 @@ def _decide_criteria(context: FileContext) -> None:
                 raise context.refuse_reversed(ALL_CRITERIA, context.columns[name])
             possible[name] = _decide_possible(context, name, header.out_of, scale)
         elif _are_per_cent(header, evidence) and not stated:
+            shares.append(name)  # of sections, perhaps
             possible[name] = _decide_possible(context, name, 100, None)
         else:
             without_maximum.append(name)
+    if shares and len(shares) < len(find_criteria(context)) and not context.has("score"):
+        options = (*(f"--map ignore={name}" for name in shares), f"--scale {shares[0]}=0-100")
+        raise _refuse_unclear(shares, *options)
     highest = {name: context.evidence[name].highest for name in without_maximum}
     if not highest:
         _weigh_criteria(context)
@@ -354,16 +385,38 @@ def _find_maxima(context: FileContext) -> dict[str, float]:
                 raise _refuse_weights(label)
             context.notes["maxima"] = name
             return {item: number for item, number in numbers.items() if number > 0}
+    numbers = _take_columns_of_maxima(context)
+    if numbers:
+        return numbers
     numbers = {
         item: float(match[1])
         for item in find_criteria(context)
         if (match := _IN_BRACKETS.search(context.columns[item].header.text))
     }
-    marks = {item: context.evidence[item].highest for item in find_criteria(context)}
+    marks = {
+        item: context.evidence[item].highest
+        for item in find_criteria(context)
+        if context.evidence[item].total
+    }
     are_reached = all(
         numbers.get(item, 0) / 2 < mark <= numbers.get(item, 0) for item, mark in marks.items()
     )
     return numbers if are_reached else {}
+
+
+def _take_columns_of_maxima(context: FileContext) -> dict[str, float]:
+    """Take the maxima that columns of one number beside criteria have: `Greeting max`."""
+    words = {name: simplify(name).split() for name in find_criteria(context)}
+    numbers: dict[str, float] = {}
+    for name, own in words.items():
+        for other, longer in words.items():
+            evidence = context.evidence[other]
+            rest = " ".join(word for word in longer if word not in own)
+            is_maximum = rest in _MAXIMA and [*filter(own.__contains__, longer)] == own
+            if is_maximum and evidence.lowest == evidence.highest > 0:
+                numbers[name] = evidence.highest
+                context.drop_replaced(other, name)
+    return numbers
 
 
 def _name_maxima(batch: RowBatch, name: str) -> np.ndarray:
@@ -621,12 +674,24 @@ def _build_long(context: FileContext, batch: RowBatch) -> dict[str, pa.Array]:
         if context.has("possible")
         else _read_possible(context, batch, ["points"])[:, 0]
     )
-    batch.reject(to_numpy(batch.read_text("criterion").is_null()), "missing_criterion")
+    criteria = batch.read_text("criterion")
+    batch.reject(to_numpy(criteria.is_null()), "missing_criterion")
+    sections = batch.read_text("section").to_pylist() if context.has("section") else ()
+    batch.reject(_find_sums(criteria.to_pylist(), sections), "footer")
     batch.reject(points > possible, "off_scale")
     return batch.read_texts("criterion", "section") | {
         "points": as_numbers(points),
         "possible": as_numbers(np.where(np.isnan(points), np.nan, possible)),
     }
+
+
+def _find_sums(criteria: Iterable[str | None], sections: Iterable[str | None]) -> np.ndarray:
+    """Find the rows of sums of all criteria or of a section, as a mask."""
+    known = {"", *(simplify(section or "") for section in sections)}
+    words = [simplify(criterion or "") for criterion in criteria]
+    return np.array(
+        [bool(_TOTAL.search(text)) and _SUM.sub("", text).strip() in known for text in words], bool
+    )
 
 
 def _read_possible(context: FileContext, batch: RowBatch, names: list[str]) -> np.ndarray:

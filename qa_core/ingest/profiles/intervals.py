@@ -21,6 +21,7 @@ from qa_core.ingest.columns.column_inference import (
 )
 from qa_core.ingest.columns.durations import DurationEvidence
 from qa_core.ingest.columns.numbers import NumberEvidence, NumberReading
+from qa_core.ingest.columns.table_bounds import is_footer
 from qa_core.ingest.columns.timestamps import DAY_MINUTES, find_month, parse_period
 from qa_core.ingest.columns.vocabulary import read_direction
 from qa_core.ingest.profiles import starts
@@ -58,7 +59,6 @@ _AVERAGE = build_pattern("average")
 _WEEK = re.compile(r"(?i)(?:week|semaine|sem|wk|kw|woche|semana|settimana|w|s)\.? ?\d{1,2}")
 _OF_WEEK = re.compile(r"\b(?:weeks?|semaine|woche|semana|settimana)\b")
 """Header of the days of weeks."""
-_FOOTERS = list_words("footers")
 _TOTAL = re.compile(r"\b(total|totale|sum|somme|cumul\w*|acd|acw)\b", re.IGNORECASE)
 _SECONDS = re.compile(
     r"(\d{1,4})\s*(?:s|secs?|seconds?|secondes?|sec\.)(?![a-z])|\b[5-9]\d ?/ ?(\d{1,3})\b",
@@ -299,7 +299,7 @@ def _decide_periods(context: FileContext) -> bool:
     if not context.has(name):
         return False
     labels = context.sample_cells(context.columns[name].index).unique().to_pylist()
-    labels = [label for label in labels if header_matching.simplify(label) not in _FOOTERS]
+    labels = [label for label in labels if not is_footer([label])]
     if labels and all(map(_has_no_year, labels)):
         column = context.get_header(name)
         raise Refusal(
@@ -358,7 +358,7 @@ def _decide_start(context: FileContext) -> None:
 def _decide_ends(context: FileContext) -> None:
     """Decide how long before their ends rows start: the shortest time between two of them."""
     name = context.notes["start"][1]
-    column = context.get_header(name)
+    column = context.get_header(name) if name else ""  # an hour stands beside the date
     if not _END.search(column) or context.evidence[name].ranges:
         return
     ends = np.unique(starts.build_own_start(context, context.take_sample())[0])
@@ -435,7 +435,20 @@ def _decide_range(context: FileContext) -> None:
     lengths = {minutes + 1 if minutes % 5 == 4 else minutes for minutes in evidence.range_minutes}
     if len(lengths) > 1 and evidence.ranges:
         raise refuse_unknown_length()
-    context.notes["length"] = next(iter(lengths), None) or None
+    context.notes["length"] = next(iter(lengths), None) or _measure_ends(context)
+
+
+def _measure_ends(context: FileContext) -> int | None:
+    """Measure the length of all rows by a column of their ends; None where there is none."""
+    name, sample = context.notes["start"][1], context.take_sample()
+    for index, text in context.find_unused():
+        if _END.search(header_matching.simplify(text)):
+            ends = context.readings[name].read(sample.cells[index]).clock
+            gaps = (ends - sample.read_moment(name).clock) % np.timedelta64(1, "D")
+            lengths = np.unique(gaps[~np.isnat(gaps)] // np.timedelta64(1, "m")).tolist()
+            if len(lengths) == 1 and lengths[0]:
+                return lengths[0]
+    return None
 
 
 def refuse_unknown_length() -> Refusal:

@@ -27,6 +27,8 @@ CURRENCY = "EUR"
 _LABELS = ("source", "medium", "campaign")
 MIN_MONTHS = 3
 """Different days from which on a file asks, where all are the first of a month or of a week."""
+_A_DAY = re.compile(r"days?|jour|tag|dia|giorno|dag|dzien")
+"""Header of a single day, whatever days of the whole report stand beside it."""
 _CODE = re.compile(rf"\b(?:{CURRENCIES})\b|€|£")
 _OF_ALL = list_words("of_all")
 _TOTAL = re.compile(r"(?:grand |sub)?totals?\b", re.IGNORECASE)
@@ -52,6 +54,8 @@ def decide_columns(context: FileContext) -> None:
     if len(days) >= MIN_MONTHS and (is_monthly or is_weekly) and context.is_open("day"):
         column = context.get_header("day")
         raise _refuse_periods(column, f"--map day={column}")
+    if context.has("last_day") and _A_DAY.fullmatch(simplify(context.get_header("day"))):
+        context.drop_replaced("last_day", "day")
     if context.has("last_day"):
         sample = context.take_sample()
         first, last = (sample.read_moment(name).day for name in ("day", "last_day"))

@@ -15,12 +15,13 @@ from qa_core.ingest.columns.column_inference import FileContext, RowBatch, refus
 from qa_core.ingest.columns.header_matching import RATINGS, parse_header, refuse_missing_column
 from qa_core.ingest.columns.vocabulary import ANSWERS
 from qa_core.ingest.profiles.contacts import IS_RATING, RATED, build_marks
-from qa_core.ingest.profiles.starts import build_moment, decide_zone
+from qa_core.ingest.profiles.starts import build_moment, decide_zone, to_clocks
 from qa_core.ingest.staging.arrays import as_moments, as_numbers, as_words, is_among, to_numpy
 from qa_core.ingest.staging.declaration import Column, Profile, build_fields
 from qa_core.ingest.staging.staged import SURVEY
 from qa_core.ingest.words import tables
 
+LAST_SECOND = np.timedelta64(86_399, "s")
 MIN_QUESTION_WORDS = 4
 """Words from which on a header is a question."""
 STARS = re.compile(r"[★*⭐]")
@@ -67,7 +68,11 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
 
 def decide_columns(context: FileContext) -> None:
     """Drop empty dates, and record how rows are matched to contacts."""
-    context.drop_empty("answered_at", "sent_at")
+    context.drop_empty("answered_at", "sent_at", "time")
+    if context.has("time"):
+        clock, day = context.evidence["time"], context.evidence.get("answered_at")
+        if not context.has("answered_at") or day.has_clock or not clock.has_clock:
+            context.leave_aside("time", clock.example)
     decide_zone(context, "answered_at", "sent_at")
     _leave_out_trials(context)
     _require_answers(context)
@@ -181,9 +186,10 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
         is_trial = is_among(batch.read_text("answer_status"), context.notes["trials"])
         batch.reject(is_trial, "trial")
     batch.require_any(columns, "contact_id", "ticket", "customer_key")
-    for name in ("answered_at", "sent_at"):
-        if context.has(name):
-            columns[name] = as_moments(build_moment(context, batch, name)[0])
+    if context.has("answered_at"):
+        columns["answered_at"] = as_moments(_build_answered(context, batch))
+    if context.has("sent_at"):
+        columns["sent_at"] = as_moments(build_moment(context, batch, "sent_at")[0])
     columns |= build_marks(context, batch)
     if context.has("resolved"):
         columns["survey_resolved"] = as_words(batch.read_word("resolved"), pa.bool_())
@@ -193,6 +199,16 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
         columns["survey_comment"] = mask_contact_details(batch.read_text("comment"))
     columns["survey_sent"] = _build_sent(context, batch, columns)
     return columns
+
+
+def _build_answered(context: FileContext, batch: RowBatch) -> np.ndarray:
+    """Build the moments of answers in UTC; a day alone ends after its contacts."""
+    moments = batch.read_moment("answered_at")
+    clocks = moments.clock
+    if context.has("time"):
+        clocks = np.where(np.isnat(clocks), batch.read_moment("time").clock, clocks)
+    own = moments.day.astype("M8[us]") + np.where(np.isnat(clocks), LAST_SECOND, clocks)
+    return to_clocks(context, own, moments.fixed)[0]
 
 
 def _build_sent(context: FileContext, batch: RowBatch, columns: Mapping[str, pa.Array]) -> pa.Array:

@@ -154,6 +154,12 @@ def _stage_table(
         if source.title and not (parse_period(source.title) or find_month(source.title)):
             titles.setdefault("queue", source.title)
         context.notes["titles"] = {name: titles[name] for name in titles.keys() - columns}
+    titles = dict(enumerate(header.constants, header.width - len(header.constants)))
+    for name, column in columns.items():
+        if column.index in titles:
+            message = N_("{text}, from the title of the table")
+            context.decide(name, message, text=titles[column.index])
+            context.inferred.add(name)
     if header.row:
         header_line = header.line + source.line_offset
         context.decide(
@@ -213,6 +219,7 @@ def _find_table(
     if not header_decisions:
         header, header_decisions = header_rows.complete_header(header, sample, vocabulary)
     header = header_rows.join_date(header, sample)
+    header = header_rows.add_titles(header, sample, profile, source.title)
     return profile, source, sample, header, [*turned, *header_decisions]
 
 
@@ -303,10 +310,13 @@ class _RowReader:
 
     def _read_blocks(self, half: int) -> Iterator[RowBlock]:
         """Yield the data rows, as wide as the header; count or keep the others."""
-        width = self.header.width
+        constants = self.header.constants
+        width = self.header.width - len(constants)
         key_fields = {name for group in self.context.profile.needs for name in group}
         key = tuple(
-            column.index for name, column in self.context.columns.items() if name in key_fields
+            column.index
+            for name, column in self.context.columns.items()
+            if name in key_fields and column.index < width
         )
         self._start()
         for block in read_blocks(self.source, self.header.line, width):
@@ -317,7 +327,8 @@ class _RowReader:
             self._last_line = max(self._last_line, *block.lines[-1:].tolist(), *last_odd)
             parts = self.header.date_parts
             for rows in self._select_data(block, width, key):
-                yield rows.join_date(*parts) if parts else rows
+                rows = rows.join_date(*parts) if parts else rows
+                yield rows.append(constants) if constants else rows
             self._progress(N_("Reading"), (half + block.share) / 2)
 
     def _select_data(self, block: RowBlock, width: int, key: tuple[int, ...]) -> Iterator[RowBlock]:
@@ -361,7 +372,8 @@ class _RowReader:
 
     def _find_moments(self) -> set[int]:
         columns = self.context.columns.values()
-        return {item.index for item in columns if item.field.value_type == ValueType.MOMENT}
+        moments = {item.index for item in columns if item.field.value_type == ValueType.MOMENT}
+        return moments & {*range(self.header.width - len(self.header.constants))}
 
     def _is_summary(self, row: list[str]) -> bool:
         """Return whether a row without a time is named like a total or a header, and all its
