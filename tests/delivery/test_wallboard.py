@@ -89,6 +89,16 @@ def test_days_on_which_nothing_had_come_by_then_count_as_none(
     assert show()["Received today"][1] == "1 by 08:30 · usually 0 (median of 8 days)"
 
 
+def test_a_team_that_had_no_contact_yet_today_has_a_board(today: None) -> None:
+    south = Viewer("sam", Role.TEAM_LEAD, led_teams=(TeamSpan("Sud"),))
+    land([contact("2026-05-05 09:00", "south", team="Sud", queue="Sales")])
+
+    titles = {item.title: (item.value, item.note) for item in wallboard.build(south).numbers}
+
+    assert titles["Received today"] == ("–", "Nothing of today has come yet.")
+    assert titles["Open call-backs"][0] == "0"
+
+
 def test_a_number_is_old_after_twice_the_time_between_imports(
     today: None, set_clock: SetClock
 ) -> None:
