@@ -230,7 +230,9 @@ def test_a_display_token_opens_the_board_and_nothing_else(
         there = f"http://127.0.0.1:{port}"
         assert 'type="password"' in screen.get(f"{there}/display").text
         assert screen.post(f"{there}/display", {"token": script}).status_code == 404
-        assert screen.post(f"{there}/display", {"token": "wrong"}).status_code == 404
+        wrong = screen.post(f"{there}/display", {"token": "wrong"})
+        assert wrong.status_code == 404 and "This token gives no access" in wrong.text
+        assert 'type="password"' in wrong.text  # to try again
         page = screen.post(f"{there}/display", {"token": secret})
         assert page.status_code == 200 and "<b>13</b>" in page.text and "Nord" in page.text
         assert secret not in page.text and "<script" not in page.text
