@@ -85,6 +85,12 @@ def test_a_correction_is_published_where_enough_contacts_of_enough_advisors_came
     differs = {} if is_corrected else {"received": (320, 320 + contacts)}
     assert find_counts("received") == differs
     assert editions.find_differences(EXECUTIVE) == []
+    # A manager of one team reads what differs, and no count of the other teams.
+    add_people({}, {"Nord": "Lille", "Sud": "Nice"})
+    part = Viewer("max", Role.MANAGER, managed_teams=("Nord",))
+    found = editions.find_differences(part)
+    assert {one.kpi for one in found} >= set(differs)
+    assert {(one.published, one.now) for one in found} <= {(None, None)}
     assert editions.publish_due() == []
 
 

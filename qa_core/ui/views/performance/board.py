@@ -72,6 +72,8 @@ def _show_differences(viewer: Viewer) -> None:
 
 def _name_difference(difference: EditionDifference) -> str:
     title = formatting.short_title(get_kpi(difference.kpi))
+    if difference.now is None:
+        return title
     before, now = formatting.number(difference.published), formatting.number(difference.now)
     if difference.published == difference.now:
         return _("{title} (n = {n}, another value)", title=title, n=now)
