@@ -58,6 +58,8 @@ from qa_core.storage.records.editions import Edition, EditionTable
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.people import Team
 
+DAYS_NAMED = 90
+"""Days for which the board sheet names a month that was published anew."""
 LAKE_TABLES = ("contacts", "intervals", "spend")
 GROUPS = {"evaluations": closed_months.ANALYSES, "contacts": closed_months.IDENTITIES}
 """Kind of published tables → the group of months whose people are deleted with it."""
@@ -589,6 +591,18 @@ def find_differences(viewer: Viewer) -> list[EditionDifference]:
                 counts = (before.get("n", 0), now.get("n", 0)) if sees_all else (None, None)
                 differences.append(EditionDifference(month, kpi.key, *counts))
     return differences
+
+
+def find_corrections(viewer: Viewer) -> list[tuple[str, datetime]]:
+    """Find the months that were published anew in the last `DAYS_NAMED` days, the last first, and
+    when.
+    """
+    viewer.require(Permission.SEE_BOARD)
+    since = environment.now() - timedelta(days=DAYS_NAMED)
+    with store.reading() as session:
+        newest = _find_newest(session).values()
+        found = [(one.published_at, one.month) for one in newest if one.number > 1]
+    return [(month, at) for at, month in sorted(found, reverse=True) if at >= since]
 
 
 def _sees_whole_centre(viewer: Viewer) -> bool:
