@@ -528,3 +528,19 @@ def test_a_cell_of_too_few_evaluations_has_no_colour_and_no_number() -> None:
         ("Ann", "closes"),
         ("Bob", "greets"),
     ]
+
+
+def test_an_interval_that_excludes_0_without_a_clear_difference_is_explained(
+    centre: Path, open_app: Callable[..., AppTest], add_person: Callable[..., str]
+) -> None:
+    # 66 and 77 of 100 declared resolved: clear alone, and not among the measures tested.
+    add_people({name: name for name in "abc"}, {"North": "Lyon"})
+    alike = {"csat": 4.0, "csat_scale": "1-5"}
+    hits = {"a": 66, "b": 77, "c": 77}
+    land([row for name, n in hits.items() for row in declared(name, n, 100, **alike)])
+    add_person("max", "manager", sites=("Lyon",))
+
+    shown = text_of(open_app("max", "advisor", id="a", period="91d"))
+
+    assert "No statistically clear difference" in shown and "may exclude 0 by chance" in shown
+    assert "may exclude 0" not in text_of(open_app("max", "advisor", id="b", period="91d"))
