@@ -287,7 +287,7 @@ DATABASE_ITSELF = {
 ASK_FOR_A_SCOPE = {
     # Whether a round or a draw lies in a scope as a whole: its rows outside are looked for.
     "qa_core/metrics/kpi/calibration_metrics.py",
-    "qa_core/quality/sampling/draws.py",
+    "qa_core/quality/sampling/plans.py",
 }
 READS_FOR_NOBODY = {"ingest", "upkeep", "centre", "storage"}
 

@@ -144,14 +144,19 @@ def describe_tried(period: str, compared: int, whole: int) -> str:
     )
 
 
-def conclude(worse: Sequence[Any], better: Sequence[Any], was_tried: bool) -> ChartTitle:
-    """Return the heading of what is worse and better. `was_tried`: something could be compared."""
+def conclude(
+    worse: Sequence[Any], better: Sequence[Any], was_tried: bool, cuts: Sequence[str] = CUTS
+) -> ChartTitle:
+    """Return the heading of what is worse and better. `was_tried`: something could be compared,
+    by these dimensions.
+    """
     if worse:
         return ChartTitle(_("What needs a look"), "attention")
     if better:
         return ChartTitle(_("What stands out"), "better")
     if was_tried:
-        return ChartTitle(_("Nothing stands out in this period"))
+        names = formatting.listing(formatting.dimension(name).lower() for name in cuts)
+        return ChartTitle(_("Nothing stands out by {dimensions}", dimensions=names))
     return ChartTitle(_("Too little data to see what stands out"))
 
 

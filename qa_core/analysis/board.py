@@ -156,7 +156,7 @@ def describe_scope(figures: BoardFigures) -> str:
     if len(named) > MAX_TEAMS:
         return _("Your {n} teams.", n=formatting.number(len(named)))
     names = formatting.listing(team or _("without a team") for team in figures.teams)
-    return _("Teams: {names}.", names=names)
+    return _("Teams: {names}.", names=names or _("none"))
 
 
 def build_lines(figures: BoardFigures) -> list[BoardLine]:

@@ -101,6 +101,8 @@ def add_rule(
         alerts.Rule(kpi, kind, grain, dimension, name, side, value, periods, clear_after),
     )
     yield describe_done(rule.id)
+    if unjudged := alerts.describe_unjudged(rule):
+        yield unjudged
 
 
 ALERTS.act(

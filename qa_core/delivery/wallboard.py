@@ -115,11 +115,14 @@ def _measure(
     """Measure what came today: title, value and note of each number of the viewer's KPIs."""
     kpis, viewer = viewer.kpis, replace(viewer, kpis=())  # others decide what may be shown
     through = query.data_through(viewer)
+    nothing = (_("Received today"), "–", _("Nothing of today has come yet."))
     if through is None or through.date() < today:
-        return ((_("Received today"), "–", _("Nothing of today has come yet.")),)
+        return (nothing,)
     end = through.replace(minute=through.minute // 30 * 30, second=0, microsecond=0)
     days = [today - timedelta(weeks=week) for week in range(WEEKS, -1, -1)]
     received, *before = _count_until(viewer, days[::-1], f"{end:%H:%M}")
+    if received is None:  # of the others alone
+        return (nothing,)
     note = _("{n} by {time}", n=formatting.number(received), time=f"{end:%H:%M}")
     if usual := [count for count in before if count is not None]:
         number = formatting.number(median(usual))

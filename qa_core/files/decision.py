@@ -9,7 +9,7 @@ from typing import Any
 from qa_core.base.errors import make_quotable
 from qa_core.base.i18n import N_, _, ngettext, uncapitalise
 
-SET_BY_PERSON, NO_COLUMN = N_("as set by you"), N_("no column says it")
+SET_BY_PERSON, NO_COLUMN = N_("as chosen"), N_("no column says it")
 """Evidence that is not in the cells: an option of the import, or a default."""
 VALUE = "{value}"
 """Decision that is nothing but its parameter `value`."""

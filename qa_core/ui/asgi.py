@@ -162,25 +162,26 @@ class Wall:
             await self.app(scope, receive, send)
             return
         path = scope["path"]
-        is_replaced = False
+        is_replaced, body = False, b""
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal is_replaced
+            nonlocal is_replaced, body
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 if is_replaced := headers.get("content-type", "").startswith(
                     "text/html"
                 ) and not _may_be_page(path):
                     # Streamlit's page, which answers for every address: there is nothing here.
-                    message["status"], body = 404, b"Not Found"
-                    message["headers"] = [(b"content-type", b"text/plain; charset=utf-8")]
+                    message["status"] = 404
+                    kind, body = _describe_nothing(Request(scope))
+                    message["headers"] = [(b"content-type", f"{kind}; charset=utf-8".encode())]
                     headers = MutableHeaders(scope=message)
                     headers["Content-Length"] = str(len(body))
                 for name, value in headers_for(path).items():
                     headers[name] = value
                 open_metrics.note_answer(message["status"])
             elif is_replaced and message["type"] == "http.response.body":
-                message = {**message, "body": b"" if message.get("more_body") else b"Not Found"}
+                message = {**message, "body": b"" if message.get("more_body") else body}
             elif is_replaced:
                 return  # the path of a file to send
             # Who sent what is no HTTP was answered by the server below already.
@@ -204,6 +205,16 @@ class Wall:
             await PlainTextResponse("Forbidden", 403)(scope, receive, send_with_headers)
         else:
             await self.app(scope, receive, send_with_headers)
+
+
+def _describe_nothing(request: Request) -> tuple[str, bytes]:
+    """Return the kind and the body of "Not Found": for people, a way back."""
+    if "text/html" not in request.headers.get("accept", ""):
+        return "text/plain", b"Not Found"
+    browser.use_language_of(request)
+    text, back = i18n._("There is no page at this address."), i18n._("Go to the first page")
+    page = f'<!doctype html><meta charset="utf-8"><p>{text} <a href="/">{back}</a></p>'
+    return "text/html", page.encode()
 
 
 def _may_be_page(path: str) -> bool:

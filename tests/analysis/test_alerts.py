@@ -82,7 +82,7 @@ def standing() -> list[tuple[str, float, str]]:
 
 
 def test_an_answer_rate_by_team_is_judged_only_where_missed_contacts_have_a_team(
-    centre: Path,
+    centre: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     add_people({}, {"Nord": "Lille"})
     targets.set_target(SYSTEM, "answer_rate", "1.5%", "team", "Nord")
@@ -91,6 +91,12 @@ def test_an_answer_rate_by_team_is_judged_only_where_missed_contacts_have_a_team
     alerts.add(SYSTEM, Rule("received", threshold=50, **above))
     land_weeks([90, 90, 90], team="Nord", of=90)
     land_weeks([0, 0, 0], of=10)  # missed, of no team
+
+    capsys.readouterr()
+    for kpi in ("answer_rate", "csat"):
+        assert run(["alerts", "add", kpi, "--by", "team"]) == 0
+    [_rule, said, _other] = capsys.readouterr().out.splitlines()
+    assert said.startswith("The rule is saved, but no alert can open for now: missed contacts")
 
     assert alerts.evaluate(SYSTEM).opened == 1
     [event] = alerts.find(SYSTEM)

@@ -41,3 +41,11 @@ def test_a_queue_and_a_reason_of_one_name_are_told_from_each_other(centre: Path)
         "**Phone", "**Queue Billing", "**Reason Billing",
     ]  # fmt: skip
     assert [item.values for item in by_campaign.worse] == [{"campaign": "Spring"}]
+
+
+def test_the_heading_says_among_what_nothing_stands_out() -> None:
+    # The tiles above it may have changed clearly.
+    whole, sources = attention.conclude((), (), True), attention.conclude((), (), True, ["source"])
+
+    assert whole.text == "Nothing stands out by queue, reason and channel"
+    assert sources.text == "Nothing stands out by source"

@@ -129,6 +129,7 @@ def test_a_manager_who_sees_no_missed_contact_is_told_so(centre: Path) -> None:
     assert board.describe_scope(figures) == said
     many = replace(figures, teams=(None, "A", "B", "C", "D", "E", "F", "G"))
     assert board.describe_scope(many) == "Your 7 teams."
+    assert board.describe_scope(replace(figures, teams=())) == "Teams: none."
 
 
 def test_each_currency_has_a_line_with_its_own_trend(centre: Path) -> None:

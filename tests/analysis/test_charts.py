@@ -391,3 +391,10 @@ def test_every_point_of_a_chart_is_said_in_words_as_its_hover_label() -> None:
     )
     assert charts.list_points(bars)[0] == ("May", "80.0\u202f%")
     assert charts.list_points(bars)[1][0] == "Hold <b>"
+
+
+def test_the_interval_of_a_difference_has_its_unit_once() -> None:
+    assert charts.format_between(-0.031, 0.004, Unit.RATE) == "−3.1 to +0.4\u00a0pt"
+    assert charts.format_between(-18.5, 26.6, Unit.NPS) == "−18.5 to +26.6\u00a0pt"
+    assert charts.format_between(0.2, 19.2, Unit.SCORE) == "+0.2 to +19.2\u00a0pt"
+    assert charts.format_between(-14, 54, Unit.SECONDS) == "−14\u00a0s to +54\u00a0s"

@@ -492,6 +492,9 @@ def test_the_officer_does_each_act_on_the_page(
     assert act("erase", "", kind="customer", who=KEY) == "Fill in all fields first."
     said = act("erase", "", ("is_sure",), kind="customer", who=KEY)
     assert said.startswith("Done: 3 contacts")
+    # Nothing stays in the form of somebody who is gone, nor the tick for the next one.
+    assert app.text_input(key="act_erase_who").value == ""
+    assert app.checkbox(key="act_erase_is_sure").value is False
     assert find_contacts() == [("d0",)]
     subjects.rectify(SYSTEM, (None, "d0"), {"reason": "moves"}, "said Jeanne Duval")
     assert act("erase_words", "", words="Jeanne Duval") == "Found in texts: Rectifications 1."

@@ -89,6 +89,16 @@ def test_days_on_which_nothing_had_come_by_then_count_as_none(
     assert show()["Received today"][1] == "1 by 08:30 · usually 0 (median of 8 days)"
 
 
+def test_a_team_that_had_no_contact_yet_today_has_a_board(today: None) -> None:
+    south = Viewer("sam", Role.TEAM_LEAD, led_teams=(TeamSpan("Sud"),))
+    land([contact("2026-05-05 09:00", "south", team="Sud", queue="Sales")])
+
+    titles = {item.title: (item.value, item.note) for item in wallboard.build(south).numbers}
+
+    assert titles["Received today"] == ("–", "Nothing of today has come yet.")
+    assert titles["Open call-backs"][0] == "0"
+
+
 def test_a_number_is_old_after_twice_the_time_between_imports(
     today: None, set_clock: SetClock
 ) -> None:
@@ -220,7 +230,9 @@ def test_a_display_token_opens_the_board_and_nothing_else(
         there = f"http://127.0.0.1:{port}"
         assert 'type="password"' in screen.get(f"{there}/display").text
         assert screen.post(f"{there}/display", {"token": script}).status_code == 404
-        assert screen.post(f"{there}/display", {"token": "wrong"}).status_code == 404
+        wrong = screen.post(f"{there}/display", {"token": "wrong"})
+        assert wrong.status_code == 404 and "This token gives no access" in wrong.text
+        assert 'type="password"' in wrong.text  # to try again
         page = screen.post(f"{there}/display", {"token": secret})
         assert page.status_code == 200 and "<b>13</b>" in page.text and "Nord" in page.text
         assert secret not in page.text and "<script" not in page.text

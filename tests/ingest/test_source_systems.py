@@ -38,7 +38,7 @@ def test_the_system_that_is_asked_for_goes_over_the_column_and_the_report_says_s
     said = next(
         decision.as_json() for decision in report.decisions if decision.field == "source_system"
     )
-    assert (said["decision"], said["evidence"]) == ("crm", "source_system: as set by you")
+    assert (said["decision"], said["evidence"]) == ("crm", "source_system: as chosen")
 
 
 def test_a_mapping_saved_under_a_name_leaves_the_file_its_own_systems(centre: Path) -> None:

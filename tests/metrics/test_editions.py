@@ -82,9 +82,17 @@ def test_a_correction_is_published_where_enough_contacts_of_enough_advisors_came
     assert editions.publish_due() == (["2026-05"] if is_corrected else [])
     assert received() == (336 if is_corrected else 320)
     assert find_may() == (("published", 2) if is_corrected else ("changed", 1))
+    told = [month for month, _at in editions.find_corrections(EXECUTIVE)]
+    assert told == (["2026-05"] if is_corrected else [])
     differs = {} if is_corrected else {"received": (320, 320 + contacts)}
     assert find_counts("received") == differs
     assert editions.find_differences(EXECUTIVE) == []
+    # A manager of one team reads what differs, and no count of the other teams.
+    add_people({}, {"Nord": "Lille", "Sud": "Nice"})
+    part = Viewer("max", Role.MANAGER, managed_teams=("Nord",))
+    found = editions.find_differences(part)
+    assert {one.kpi for one in found} >= set(differs)
+    assert {(one.published, one.now) for one in found} <= {(None, None)}
     assert editions.publish_due() == []
 
 

@@ -35,6 +35,8 @@ def test_a_missing_value_is_never_a_zero() -> None:
 
 def test_seconds_read_as_minutes_and_hours() -> None:
     assert formatting.duration(4.2) == f"4.2{NB}s"
+    assert formatting.duration(9.94) == f"9.9{NB}s"
+    assert formatting.duration(9.96) == formatting.duration(10) == f"10{NB}s"
     assert formatting.duration(45) == f"45{NB}s"
     assert formatting.duration(225) == f"3{NB}min{NB}45{NB}s"
     assert formatting.duration(59.6) == f"1{NB}min{NB}00{NB}s"

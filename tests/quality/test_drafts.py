@@ -192,6 +192,16 @@ def test_what_was_restricted_is_neither_listed_as_waiting_nor_as_submitted(room)
     assert find_submitted(eve) == find_worklist(eve) == []
 
 
+def test_an_imported_evaluation_is_among_the_last_ones(room) -> None:
+    eve = viewer_of("eve")
+    number = start(eve, draw("eve"))
+    submit(eve, number, save(eve, number, 1, BEST, {}))
+    with store.writing() as session:  # as one of a file: nobody pressed Submit here
+        session.get_one(Evaluation, number).submitted_at = None
+
+    assert [(one.id, one.submitted_at) for one in find_submitted(eve)] == [(number, None)]
+
+
 def test_what_is_not_answered_is_named_in_the_language_of_the_reader(room) -> None:
     eve, evaluation_id = viewer_of("eve"), start(viewer_of("eve"), draw("eve"))
     version = save(

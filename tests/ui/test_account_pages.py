@@ -6,10 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import sqlalchemy as sa
 from streamlit.testing.v1 import AppTest
 
 from qa_core.storage.records import store
-from qa_core.storage.records.people import ServiceToken
+from qa_core.storage.records.base import now
+from qa_core.storage.records.people import LoginSession, ServiceToken
 
 
 def field_of(app: AppTest, label: str):
@@ -104,3 +106,19 @@ def test_the_glossary_explains_what_its_reader_may_see_and_is_searched_by_words(
 
     field_of(app, "Find").set_value("zzz").run()
     assert "No term matches" in app.info[0].value
+
+
+def test_whose_session_ends_beside_a_form_reads_why_the_sign_in_is_there(
+    open_app: Callable[..., AppTest], add_person: Callable[..., str]
+) -> None:
+    add_person("root", "admin")
+    app = open_app("root", "people")
+    with store.writing() as session:
+        session.execute(sa.update(LoginSession).values(revoked_at=now()))
+
+    field_of(app, "Display name").set_value("Thomas").run()
+
+    assert [error.value.replace("\\", "") for error in app.error] == [
+        "Your session has ended, and what was not saved is lost. Sign in to go on here."
+    ]
+    assert not open_app(None).error  # whoever comes to sign in reads nothing of it

@@ -61,6 +61,20 @@ def test_any_other_unknown_address_is_not_found_without_a_page(
     assert headers["content-type"].startswith("text/plain")
 
 
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [("fr-FR,fr", "Il n’y a pas de page à cette adresse."), ("en", "There is no page at this")],
+)
+def test_a_browser_at_an_unknown_address_is_led_back(
+    centre: Path, page_everywhere: None, language: str, text: str
+) -> None:
+    wanted = {"accept": "text/html,*/*;q=0.8", "accept-language": language}
+    status, headers, body = Wire(None).ask("/overview/x", **wanted)
+
+    assert status == 404 and headers["content-type"].startswith("text/html")
+    assert text in body.decode() and b'<a href="/">' in body and b"the page" not in body
+
+
 def test_every_page_of_the_menu_is_found(centre: Path, page_everywhere: None) -> None:
     for address in ("", *(page.key for page in menu.all_pages())):
         assert Wire(None).ask(f"/{address}")[0] == 200

@@ -528,3 +528,36 @@ def test_a_cell_of_too_few_evaluations_has_no_colour_and_no_number() -> None:
         ("Ann", "closes"),
         ("Bob", "greets"),
     ]
+
+
+def test_an_interval_that_excludes_0_without_a_clear_difference_is_explained(
+    centre: Path, open_app: Callable[..., AppTest], add_person: Callable[..., str]
+) -> None:
+    # 66 and 77 of 100 declared resolved: clear alone, and not among the measures tested.
+    add_people({name: name for name in "abc"}, {"North": "Lyon"})
+    alike = {"csat": 4.0, "csat_scale": "1-5"}
+    hits = {"a": 66, "b": 77, "c": 77}
+    land([row for name, n in hits.items() for row in declared(name, n, 100, **alike)])
+    add_person("max", "manager", sites=("Lyon",))
+
+    shown = text_of(open_app("max", "advisor", id="a", period="91d"))
+
+    assert "No statistically clear difference" in shown and "may exclude 0 by chance" in shown
+    assert "may exclude 0" not in text_of(open_app("max", "advisor", id="b", period="91d"))
+
+
+def test_one_outside_the_funnel_while_no_difference_is_clear_is_explained(
+    centre: Path, open_app: Callable[..., AppTest], add_person: Callable[..., str]
+) -> None:
+    # Twelve with 80 of 100, and one with 66: outside alone, as one of thirteen may be.
+    hits = dict.fromkeys("bcdefghijklm", 80) | {"a": 66}
+    add_people({name: name for name in hits}, {"North": "Lyon"})
+    land([row for name, n in hits.items() for row in declared(name, n, 100)])
+    add_person("max", "manager", sites=("Lyon",))
+
+    measure = {"measure": "first_contact_resolution_declared"}
+    shown = text_of(open_app("max", "advisors", period="91d", **measure))
+
+    assert "no clear difference between the 13" in shown
+    assert "1 of 13 is outside the outer limits" in shown
+    assert "Tested together, all of them show no clear difference." in shown

@@ -60,6 +60,8 @@ def test_a_contact_is_taken_from_the_list_answered_reloaded_and_submitted(room, 
     assert again.text_area(key=f"grid_{evaluation_id}_comment_greeting").value == "Call ••• back"
     again.button(key=f"submit_{evaluation_id}").click().run()
     assert "Criteria without an answer" in texts(again)
+    below_the_answers = [*again.main][-12:]  # where the eyes are after a click on Submit
+    assert any("Criteria without" in str(getattr(one, "value", "")) for one in below_the_answers)
 
     for criterion, points in BEST.items():
         answer(again, evaluation_id, criterion, str(points))

@@ -354,3 +354,27 @@ def test_a_team_whose_waits_nobody_knows_has_no_map_of_the_week(
 
     assert not app.exception
     assert "Too few contacts to compare times" in text_of(app)
+
+
+def test_a_list_of_contacts_of_both_directions_says_so(
+    centre: Path, open_app: Callable[..., AppTest], add_person: Callable[..., str]
+) -> None:
+    # The Overview counts one contact received.
+    land(
+        [
+            contact("2026-05-04 10:00", "in"),
+            contact("2026-05-04 11:00", "out", direction="outbound"),
+        ]
+    )
+    add_people({}, {"North": "Lyon"})
+    add_person("max", "manager", sites=("Lyon",), sees_unassigned=True)
+
+    whole, received = (
+        [*app.markdown, *app.caption]
+        for app in (open_app("max", "contacts"), open_app("max", "contacts", behind="received"))
+    )
+
+    both = "All contacts, inbound and outbound"
+    assert {"##### 2 contacts", both} <= {one.value for one in whole}
+    shown = {one.value for one in received}
+    assert "##### 1 contact" in shown and both not in shown

@@ -10,7 +10,7 @@ from qa_core.analysis.alerts.alerts import (
     find,
     find_acknowledged,
 )
-from qa_core.analysis.alerts.evaluation import EvaluationResult, evaluate
+from qa_core.analysis.alerts.evaluation import EvaluationResult, describe_unjudged, evaluate
 from qa_core.analysis.alerts.rules import (
     DIMENSIONS,
     SUGGESTED,

@@ -14,6 +14,7 @@ from qa_core.analysis.alerts import rules
 from qa_core.analysis.alerts.rules import Rule, RuleKind
 from qa_core.analysis.series import Series, build_series, read_start
 from qa_core.base import environment
+from qa_core.base.i18n import _
 from qa_core.metrics import query
 from qa_core.metrics.kpi.result_rows import SMALL_SAMPLE
 from qa_core.metrics.kpis import Unit, formatting, get_kpi, periods
@@ -92,6 +93,26 @@ def evaluate(viewer: Viewer) -> EvaluationResult:
     if asked_at:
         due_work.settle(ALERTS, asked_at)
     return result
+
+
+def describe_unjudged(rule: Rule) -> str:
+    """Say that a rule cannot be judged: all its values of the last four weeks of data leave out
+    missed contacts that it needs. Empty where it can.
+    """
+    span = query.data_span(Viewer.SYSTEM)
+    if span is None or rule.dimension is None:
+        return ""
+    values = ((rule.dimension, (rule.name,)),) if rule.name else ()
+    where = Filters(Period(span[1] - timedelta(days=27), span[1]), values)
+    rows = query.measure(Viewer.SYSTEM, (rule.kpi,), (rule.dimension,), where)
+    notes = rows.loc[rows[rule.dimension].notna(), "notes"]
+    if notes.empty or not all(query.leaves_out_missed(rule.kpi, one) for one in notes):
+        return ""
+    return _(
+        "The rule is saved, but no alert can open for now: missed contacts have no value of "
+        "“{dimension}”.",
+        dimension=formatting.dimension(rule.dimension),
+    )
 
 
 def _group(active: Sequence[Rule]) -> list[list[Rule]]:

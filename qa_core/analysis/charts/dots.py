@@ -131,11 +131,9 @@ def _tick(value: float, unit: str) -> str:
 
 def format_between(low: float, high: float, unit: str) -> str:
     """Format the interval of a difference, the unit written once: −3.1 to +0.4 pt."""
-    if unit == Unit.RATE:
-        return _("{low} to {high}", low=_signed(100 * low, 1), high=formatting.change(high, unit))
-    return _(
-        "{low} to {high}", low=formatting.change(low, unit), high=formatting.change(high, unit)
-    )
+    points = {Unit.RATE: 100, Unit.SCORE: 1, Unit.NPS: 1}.get(unit)
+    least = formatting.change(low, unit) if points is None else _signed(points * low, 1)
+    return _("{low} to {high}", low=least, high=formatting.change(high, unit))
 
 
 def _signed(value: float, digits: int) -> str:

@@ -56,7 +56,10 @@ from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.editions import Edition, EditionTable
 from qa_core.storage.records.evaluations import Evaluation
+from qa_core.storage.records.people import Team
 
+DAYS_NAMED = 90
+"""Days for which the board sheet names a month that was published anew."""
 LAKE_TABLES = ("contacts", "intervals", "spend")
 GROUPS = {"evaluations": closed_months.ANALYSES, "contacts": closed_months.IDENTITIES}
 """Kind of published tables → the group of months whose people are deleted with it."""
@@ -558,12 +561,14 @@ def _is_large(change: np.ndarray, moved: np.ndarray) -> bool:
 
 @dataclass(frozen=True)
 class EditionDifference:
-    """KPI of a month that is not what its edition says. `published`, `now`: rows counted."""
+    """KPI of a month that is not what its edition says. `published`, `now`: rows counted in the
+    whole centre; None for those who see a part of it.
+    """
 
     month: str
     kpi: str
-    published: int
-    now: int
+    published: int | None
+    now: int | None
 
 
 def find_differences(viewer: Viewer) -> list[EditionDifference]:
@@ -573,6 +578,7 @@ def find_differences(viewer: Viewer) -> list[EditionDifference]:
     viewer.require(Permission.SEE_BOARD)
     if viewer.needs_suppression:
         return []
+    sees_all = _sees_whole_centre(viewer)
     changed = [one.month for one in list_states() if one.edition and one.state != "published"]
     published, differences = load("", changed), []
     for month in changed:
@@ -582,9 +588,27 @@ def find_differences(viewer: Viewer) -> list[EditionDifference]:
         for kpi in KPIS:
             before, now = known.get(kpi.key), present.get(kpi.key, {})
             if before is not None and _read_values(kpi, before) != _read_values(kpi, now):
-                counts = before.get("n", 0), now.get("n", 0)
+                counts = (before.get("n", 0), now.get("n", 0)) if sees_all else (None, None)
                 differences.append(EditionDifference(month, kpi.key, *counts))
     return differences
+
+
+def find_corrections(viewer: Viewer) -> list[tuple[str, datetime]]:
+    """Find the months that were published anew in the last `DAYS_NAMED` days, the last first, and
+    when.
+    """
+    viewer.require(Permission.SEE_BOARD)
+    since = environment.now() - timedelta(days=DAYS_NAMED)
+    with store.reading() as session:
+        newest = _find_newest(session).values()
+        found = [(one.published_at, one.month) for one in newest if one.number > 1]
+    return [(month, at) for at, month in sorted(found, reverse=True) if at >= since]
+
+
+def _sees_whole_centre(viewer: Viewer) -> bool:
+    with store.reading() as session:
+        teams = set(session.scalars(sa.select(Team.name)))
+    return viewer.is_system or (viewer.sees_unassigned and teams <= set(viewer.managed_teams))
 
 
 def _read_values(kpi: Kpi, sums: Sums) -> list[tuple[Any, ...]]:

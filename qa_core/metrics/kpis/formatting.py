@@ -74,7 +74,7 @@ def percent(value: float, digits: int = 1) -> str:
 def duration(seconds: float) -> str:
     """225 → 3 min 45 s; one decimal under 10 s, no seconds from 1 h, only hours from 100 h on."""
     sign, seconds = (MINUS, -seconds) if seconds < 0 else ("", seconds)
-    if seconds < 10:
+    if round(seconds, 1) < 10:
         return f"{sign}{number(seconds, 0 if float(seconds).is_integer() else 1)}{NO_BREAK}s"
     whole = round(seconds)
     if whole < 60:

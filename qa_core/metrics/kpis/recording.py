@@ -39,7 +39,8 @@ ALL: tuple[Kpi, ...] = (
         N_("Recording rate"),
         N_(
             "The share of answered contacts that were recorded. Near 100 %, recording is "
-            "permanent, which the law forbids."
+            "permanent, which the law forbids. Rule R2 also counts outgoing calls and audio kept "
+            "here."
         ),
         N_("recorded / answered, where known"),
         KpiKind.RATIO,

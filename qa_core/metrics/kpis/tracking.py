@@ -72,7 +72,7 @@ ALL: tuple[Kpi, ...] = (
     Kpi(
         "attribution_rate",
         N_("Attribution rate"),
-        N_("The share of inbound contacts whose source is known."),
+        N_("The share of inbound contacts, closed hours included, whose source is known."),
         N_("contacts with a source / contacts"),
         KpiKind.RATIO,
         Unit.RATE,

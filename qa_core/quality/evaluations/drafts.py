@@ -270,12 +270,15 @@ def submit(
 
 @dataclass(frozen=True)
 class SubmittedEvaluation:
-    """Submitted evaluation; `published_at` None: not published (yet)."""
+    """Submitted evaluation; `submitted_at` None: imported; `published_at` None: not published
+    (yet).
+    """
 
     id: int
     kind: str
     local_day: date
-    submitted_at: datetime
+    evaluated_at: datetime
+    submitted_at: datetime | None
     scorecard: str
     score: float | None
     outcome: str | None
@@ -284,14 +287,13 @@ class SubmittedEvaluation:
 
 
 def find_submitted(viewer: Viewer, limit: int = 10) -> list[SubmittedEvaluation]:
-    """Return the evaluations that the viewer submitted last, newest first."""
+    """Return the evaluations that the viewer submitted last, here or elsewhere, newest first."""
     viewer.require(Permission.FILL_SCORECARDS)
     statement = sa.select(Evaluation).where(
-        Evaluation.evaluator == viewer.username,
-        Evaluation.submitted_at.is_not(None),
-        Evaluation.state != "draft",
+        Evaluation.evaluator == viewer.username, Evaluation.state != "draft"
     )
-    newest = statement.order_by(Evaluation.submitted_at.desc(), Evaluation.id.desc())
+    moment = sa.func.coalesce(Evaluation.submitted_at, Evaluation.evaluated_at)
+    newest = statement.order_by(moment.desc(), Evaluation.id.desc())
     with store.reading() as session:
         return [
             build_from_row(SubmittedEvaluation, row, scorecard=row.grid_name)

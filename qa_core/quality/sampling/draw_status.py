@@ -13,7 +13,7 @@ from qa_core.base.errors import Refusal
 from qa_core.base.row_values import build_from_row
 from qa_core.compliance.conditions import accreditations, gates
 from qa_core.metrics.kpi.dimension_sql import Names
-from qa_core.quality.sampling import draws
+from qa_core.quality.sampling import draws, plans
 from qa_core.quality.sampling.fairness import Fairness
 from qa_core.quality.sampling.worklist import DrawnItem
 from qa_core.storage.facts.guard import Scoped
@@ -84,7 +84,7 @@ def find_draws(viewer: Viewer, plan: str) -> list[StoredDraw]:
             .where(ListeningPlan.name == plan, ListeningPlan.purpose != "targeted")
         )
         for stored in session.scalars(statement.order_by(Draw.id.desc())):
-            if not draws.may_see(session, viewer, stored):
+            if not plans.may_see(session, viewer, stored):
                 continue
             short = {names.get(key, key): missing for key, missing in stored.short.items()}
             visible.append(

@@ -22,7 +22,6 @@ from qa_core.metrics.law import sampling_frame
 from qa_core.metrics.law.sampling_frame import DIMENSIONS
 from qa_core.quality.sampling import allocation, assignment, fairness, frame_inputs, plans
 from qa_core.storage import audit_log, lake
-from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import Draw, DrawnContact, ListeningPlan
 from qa_core.storage.records.store import Session
@@ -159,7 +158,7 @@ def verify(viewer: Viewer, draw_id: int) -> DrawVerification:
     viewer.require(Permission.MANAGE_LISTENING)
     with store.reading() as session:
         stored = session.get(Draw, draw_id)
-        if stored is None or not may_see(session, viewer, stored):
+        if stored is None or not plans.may_see(session, viewer, stored):
             raise AccessDenied()
         drawer = find_drawer(session, stored.drawn_by)
         cutoff = DrawCutoff(stored.id, stored.drawn_at)
@@ -207,22 +206,6 @@ def build_entry(row: Mapping[str, Any], evaluator: str | None = None) -> DrawEnt
         {name: row[f"by_{name}"] for name in DIMENSIONS},
         evaluator,
     )
-
-
-def may_see(session: Session, viewer: Viewer, stored: Draw) -> bool:
-    """Return whether the viewer made that draw or has all of its contacts in scope."""
-    if viewer.is_system or stored.drawn_by == viewer.username:
-        return True
-    inside = sa.func.coalesce(viewer.scope(DrawnContact.__table__), sa.false())
-    drawn = sa.select(inside).where(DrawnContact.draw_id == stored.id).distinct()
-    insides = session.scalars(
-        Unscoped(
-            drawn,
-            "A viewer sees a draw if all its contacts are in scope. So the statement checks only "
-            "whether there are contacts outside.",
-        )
-    )
-    return set(map(bool, insides)) == {True}
 
 
 def compute(
@@ -306,7 +289,7 @@ def _find_earlier_draw(
         (
             row
             for row in session.scalars(statement.order_by(Draw.id.desc()))
-            if may_see(session, viewer, row)
+            if plans.may_see(session, viewer, row)
         ),
         None,
     )

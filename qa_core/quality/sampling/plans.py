@@ -19,7 +19,7 @@ from qa_core.quality import scorecards
 from qa_core.quality.sampling.plan_file import PlanContent, describe_unknown, parse_plan, refuse
 from qa_core.quality.scorecards import publication
 from qa_core.storage import audit_log
-from qa_core.storage.facts.guard import Scoped
+from qa_core.storage.facts.guard import Scoped, Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import ScorecardVersion
@@ -118,6 +118,8 @@ def find_plans(viewer: Viewer) -> list[PlanState]:
         }
         draws: dict[int, list[Draw]] = {}
         for draw in session.scalars(sa.select(Draw).order_by(Draw.id)):
+            if not may_see(session, viewer, draw):
+                continue
             draws.setdefault(draw.plan_id, []).append(draw)
         plans = list(session.scalars(sa.select(ListeningPlan)))
     states = [
@@ -187,6 +189,22 @@ def get_row(session: Session, name: str) -> ListeningPlan:
     if plan is None:
         raise build_unknown("unknown_plan", N_("Listening plan"), name)
     return plan
+
+
+def may_see(session: Session, viewer: Viewer, stored: Draw) -> bool:
+    """Return whether the viewer made that draw or has all of its contacts in scope."""
+    if viewer.is_system or stored.drawn_by == viewer.username:
+        return True
+    inside = sa.func.coalesce(viewer.scope(DrawnContact.__table__), sa.false())
+    drawn = sa.select(inside).where(DrawnContact.draw_id == stored.id).distinct()
+    insides = session.scalars(
+        Unscoped(
+            drawn,
+            "A viewer sees a draw if all its contacts are in scope. So the statement checks only "
+            "whether there are contacts outside.",
+        )
+    )
+    return set(map(bool, insides)) == {True}
 
 
 def _build_state(

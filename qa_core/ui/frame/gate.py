@@ -71,6 +71,11 @@ def find_signed_in() -> sessions.SignedIn | None:
         signed_in = sessions.resume(browser.cookie(), here)
         if signed_in is not None:
             sign_in_state().token = browser.cookie()
+        elif token:
+            sign_in_state().refusal = Refusal(
+                "session_over",
+                "Your session has ended, and what was not saved is lost. Sign in to go on here.",
+            )
     connections.note_session(sign_in_state().token if signed_in is not None else None)
     if signed_in is not None and signed_in.viewer.language:
         i18n.use(signed_in.viewer.language)

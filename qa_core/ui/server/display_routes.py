@@ -8,7 +8,7 @@ import logging
 from urllib.parse import parse_qs
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from qa_core.access import service_tokens
@@ -44,18 +44,12 @@ def _show(request: Request, _body: bytes) -> Response:
     browser.use_language_of(request)
     secret = request.cookies.get(COOKIE)
     if not secret:
-        label = html.escape(_("Token of the wallboard"))
-        return _build_page(
-            f'<form method="post"><label>{label}<br><input name="token" type="password" size="50" '
-            f'autocomplete="off"></label> <button type="submit">{html.escape(_("Open"))}</button>'
-            "</form>",
-            status=401,
-        )
+        return _ask_token(401)
     try:
         viewer = service_tokens.open_token(secret, browser.build_for(request), is_display=True)
         board = wallboard.build(viewer)
     except service_tokens.TokenRefused as refusal:
-        response = PlainTextResponse(i18n.format_refusal(refusal), 404)
+        response = _ask_token(404, i18n.format_refusal(refusal))
         response.delete_cookie(COOKIE, PATH)
         return response
     except Exception as error:  # the screen tries again by itself, with its token
@@ -78,8 +72,18 @@ def _enter(request: Request, body: bytes) -> Response:
     try:
         service_tokens.open_token(secret, browser.build_for(request), is_display=True)
     except Refusal as refusal:
-        return PlainTextResponse(i18n.format_refusal(refusal), 404)
+        return _ask_token(404, i18n.format_refusal(refusal))
     return session_routes.lead_on(request, PATH, secret, COOKIE, MAX_TOKEN_DAYS * 86_400, path=PATH)
+
+
+def _ask_token(status: int, refusal: str = "") -> Response:
+    label = html.escape(_("Token of the wallboard"))
+    return _build_page(
+        f'<p>{html.escape(refusal)}</p><form method="post"><label>{label}<br><input name="token" '
+        'type="password" size="50" autocomplete="off"></label> '
+        f'<button type="submit">{html.escape(_("Open"))}</button></form>',
+        status=status,
+    )
 
 
 def _format_number(number: BoardNumber) -> str:

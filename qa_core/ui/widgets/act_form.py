@@ -41,6 +41,11 @@ class ActField:
         explanation = _(self.help_text) if self.help_text else None
         return st.text_input(label, key=key, help=explanation).strip()
 
+    def empty(self, key: str) -> None:
+        """Empty a text and take back a tick: they belonged to the act that is done."""
+        if self.titles is None and isinstance(self.usual, str | bool):
+            st.session_state[f"{key}_{self.name}"] = self.usual
+
 
 def show(
     key: str,
@@ -53,6 +58,9 @@ def show(
     """Show the form. `act` gets the viewer and the fields, and returns its outcome in words
     (None: saved); a Refusal is shown at the form. `text`: what the reader needs to know.
     """
+    if st.session_state.pop(f"{key}_done", False):
+        for field in fields:
+            field.empty(key)
     with st.form(key, border=True):
         if text:
             st.caption(_(text))
@@ -64,4 +72,6 @@ def show(
     elif sent:
         with actions.show_refusals():
             outcome = act(gate.current_viewer(permission), **values)
+            # Without its tick, the act may only have looked: the next one takes the same text.
+            st.session_state[f"{key}_done"] = False not in values.values()
             actions.finish(_("Saved.") if outcome is None else outcome)

@@ -104,6 +104,8 @@ def show_funnel(group: Group, on_select: Callback) -> None:
         )
     outside = sum(distance[peer.name] > group.funnel.half_width(peer.n) for peer in group.peers)
     caption = _explain_funnel(group, outside)
+    if beyond and all(peer.band == "indistinct" for peer in beyond):
+        caption += " " + _("Tested together, all of them show no clear difference.")
     cards.show_chart(
         figure, text, caption, f"funnel_{group.kpi.key}", on_select=on_select, kpi=group.kpi.key
     )

@@ -217,12 +217,14 @@ def _ask_rule(viewer: Viewer) -> None:
     grain = layout.select(first, _("By"), grains, "rule_grain")
     clear_after = second.number_input(_("Close after clear periods"), 1, 12, 2, key="rule_clear")
     if st.button(_("Add"), type="primary", key="rule_add"):
-        with actions.perform(Permission.MANAGE_ALERTS) as acting:
+        with actions.show_refusals():
+            acting = gate.current_viewer(Permission.MANAGE_ALERTS)
             rule = Rule(key, kind, grain, *scope, side, None, int(count), int(clear_after))
             if kind == RuleKind.THRESHOLD:
                 rule = replace(rule, threshold=targets.parse_value(get_kpi(key), value))
             alerts.add(acting, rule)
             after_import.do_due()
+            actions.finish(alerts.describe_unjudged(rule) or _("Saved."))
 
 
 def show_notes(viewer: Viewer) -> None:

@@ -107,6 +107,8 @@ def show_list(viewer: Viewer, asked: ContactsQuery, total: int) -> None:
     left, middle, right = st.columns([5, 2, 1], vertical_alignment="bottom")
     number = formatting.number(total)
     left.markdown("##### " + ngettext("{count} contact", "{count} contacts", total, count=number))
+    if asked.behind is None and "direction" not in dict(asked.where.values):
+        left.caption(_("All contacts, inbound and outbound"))
     with middle, url_state.bind("order", ORDERS, "newest"):
         titles = {key: _(title) for key, title in ORDERS.items()}
         order = layout.select(st, _("Order"), titles, "order")

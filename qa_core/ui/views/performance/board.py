@@ -7,6 +7,7 @@ import streamlit as st
 from qa_core.access.roles import Viewer
 from qa_core.analysis import attention, board, board_pdf, driver_texts
 from qa_core.base.i18n import _
+from qa_core.metrics.kpi import editions
 from qa_core.metrics.kpi.editions import EditionDifference
 from qa_core.metrics.kpis import formatting, get_kpi, periods
 from qa_core.ui.frame import cached, layout, styles
@@ -52,7 +53,20 @@ def show(viewer: Viewer) -> None:
                 _show_line(line, choice)
     _show_drivers(figures)
     st.caption(escape(board_pdf.describe_foot(lines)))
-    _show_differences(viewer)
+    if viewer.needs_suppression:
+        _show_corrections(viewer)
+    else:
+        _show_differences(viewer)
+
+
+def _show_corrections(viewer: Viewer) -> None:
+    """Show the months whose figures changed since they were published first."""
+    months = [
+        f"{formatting.month(month)} ({formatting.local_day(at)})"
+        for month, at in editions.find_corrections(viewer)
+    ]
+    if months:
+        st.caption(_("Published anew, with corrected data: {months}.", months=" · ".join(months)))
 
 
 def _show_differences(viewer: Viewer) -> None:
@@ -72,6 +86,8 @@ def _show_differences(viewer: Viewer) -> None:
 
 def _name_difference(difference: EditionDifference) -> str:
     title = formatting.short_title(get_kpi(difference.kpi))
+    if difference.now is None:
+        return title
     before, now = formatting.number(difference.published), formatting.number(difference.now)
     if difference.published == difference.now:
         return _("{title} (n = {n}, another value)", title=title, n=now)

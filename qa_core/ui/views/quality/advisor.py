@@ -94,7 +94,7 @@ def show_case_mix(viewer: Viewer, side: CaseMixSide) -> None:
         if lately
         else None,
     )
-    with cards.card(_describe_case_mix(standards, sides), _explain(side)):
+    with cards.card(_describe_case_mix(standards, sides), _explain(side, standards, sides)):
         tables.show(MEASURES, columns, "case_mix")
 
 
@@ -162,10 +162,21 @@ def _list_measures(keys: list[str]) -> str:
     return formatting.listing(formatting.short_title(get_kpi(key)) for key in keys)
 
 
-def _explain(side: CaseMixSide) -> str:
+def _explain(
+    side: CaseMixSide, standards: Mapping[str, StandardisedValue | None], sides: Mapping[str, int]
+) -> str:
     rule = _(
         "Expected: colleagues' averages applied to the same contacts (channel, queue, reason)."
     )
+    is_beside = any(
+        standard and (standard.low > 0 or standard.high < 0) and not sides[key]
+        for key, standard in standards.items()
+    )
+    if is_beside:
+        rule += " " + _(
+            "The reading allows for all measures at once: a single interval may exclude 0 by "
+            "chance."
+        )
     if not side.colleagues:
         return rule
     counted = ngettext("{n} colleague", "{n} colleagues", side.colleagues)

@@ -145,14 +145,14 @@ def _show_all_closed(viewer: Viewer) -> None:
         "Alignment over all closed sessions: {alignment}", alignment=formatting.percent(whole.value)
     )
     columns = (
-        tables.text_column(_("Criterion"), lambda key: texts.name("criterion", key[1]), 330),
-        tables.text_column(_("Scorecard"), lambda key: texts.name("grid", key[0])),
+        tables.text_column(_("Criterion"), lambda key: texts.name("criterion", key[1]), 210),
         *(
             tables.interval_column(
                 kpi, lambda key, kpi=kpi: by[key][kpi], heading=formatting.short_title(get_kpi(kpi))
             )
             for kpi in kpis
         ),
+        tables.text_column(_("Scorecard"), lambda key: texts.name("grid", key[0])),
     )
     with cards.card(title):
         lines = sorted(known, key=lambda key: by[key]["alignment"].value)

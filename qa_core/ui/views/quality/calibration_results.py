@@ -89,11 +89,11 @@ def _show_criteria(results: Results) -> None:
         return ("⚠ " if item.is_unclear else "") + describe_text(item.criterion.text)
 
     columns = (
-        tables.text_column(_("Criterion"), name, 345),
+        tables.text_column(_("Criterion"), name, 220),  # leaves room for the next on a phone
+        tables.share_column(_("Alignment"), lambda item: item.alignment.value, 110),
         tables.number_text_column(
             _("Points"), lambda item: format_points(item.criterion.points), 60
         ),
-        tables.share_column(_("Alignment"), lambda item: item.alignment.value, 120),
         tables.number_text_column(
             _("α (95 %)"), lambda item: describe_agreement(item.agreement), 150
         ),
@@ -244,7 +244,7 @@ def _build_columns(
         return _("{name} (reference)", name=title) if is_reference else title
 
     return [
-        tables.text_column(_("Criterion"), name, 345),
+        tables.text_column(_("Criterion"), name, 210),
         *(
             tables.number_text_column(
                 heading(evaluator), lambda line, evaluator=evaluator: mark(line, evaluator)

@@ -217,15 +217,18 @@ def _show_signed(viewer: Viewer, signed: list[SubmittedEvaluation]) -> None:
         return
     texts = scorecard_texts.find_scorecard_texts(viewer)
 
+    def submitted(entry: SubmittedEvaluation) -> str:
+        if entry.submitted_at is None:  # a file gives the day
+            return formatting.local_day(entry.evaluated_at)
+        return formatting.local_moment(entry.submitted_at)
+
     def published(entry: SubmittedEvaluation) -> str | None:
         if entry.published_at is not None or entry.publish_on is None:
             return None
         return _("published on {day}", day=formatting.day(entry.publish_on))
 
     columns = (
-        tables.text_column(
-            _("Submitted"), lambda entry: formatting.local_moment(entry.submitted_at)
-        ),
+        tables.text_column(_("Submitted"), submitted),
         tables.text_column(_("Evaluation"), lambda entry: _(HEADS[entry.kind][0])),
         tables.text_column(_("Scorecard"), lambda entry: texts.name("grid", entry.scorecard)),
         tables.number_text_column(_("Score"), lambda entry: format_score(entry.score, short=True)),
@@ -289,6 +292,8 @@ def _show_contact(draft: Draft) -> None:
 def _show_submit(draft: Draft) -> None:
     with cards.card(gap="small"):
         personal_data.ask_to_keep(f"keep_{draft.id}", *draft.comments.values(), draft.comment)
+        if refusal := st.session_state.pop(f"refused_{draft.id}", None):
+            gate.show_refusal(refusal)
         with layout.row():
             look = {"type": "primary", "shortcut": "Ctrl+Shift+Enter"}
             key, given = f"submit_{draft.id}", (draft.id, draft.scorecard)
@@ -359,7 +364,7 @@ def _submit(draft_id: int, scorecard: scoring.Scorecard) -> None:
     version = scorecard_form.save(draft_id, scorecard)
     if version is None:
         return
-    with actions.keep_refusals():
+    with actions.keep_refusals(f"refused_{draft_id}"):
         keeps = bool(st.session_state.get(f"keep_{draft_id}"))
         drafts.submit(gate.current_viewer(Permission.FILL_SCORECARDS), draft_id, version, keeps)
         scorecard_form.forget(draft_id)

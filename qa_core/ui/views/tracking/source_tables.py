@@ -1,6 +1,6 @@
 """Tables of campaigns (sources, numbers): steps, costs, callers, attribution."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,7 +59,8 @@ def show_overview(viewer: Viewer, state: FilterState, by: tables.Rows, dimension
     finding = _("Contacts and their outcome")
     if costs:
         finding = _describe_costs(list(costs.values()))
-    with cards.card(finding, describe_basis(viewer, state, by, dimension)):
+    basis = describe_basis(viewer, state, by, dimension)
+    with cards.card(finding, f"{basis} {_describe_few(costs.values())}".strip()):
         lines, on_line = _in_order(by, "received"), drill.on_value(viewer, dimension)
         tables.show(lines, columns, "table_overview", on_line, height=330)
         tables.show_hidden(by)
@@ -181,7 +182,7 @@ def show_costs(viewer: Viewer, state: FilterState, dimension: str) -> None:
     by = dimension if dimension in SPEND_DIMENSIONS else "campaign"
     lines = _read_costs(viewer, state, by)
     currencies = sorted({line.currency for line in lines if line.currency})
-    caption = describe_attribution(viewer, state)
+    caption = f"{describe_attribution(viewer, state)} {_describe_few(lines)}".strip()
     if by != dimension:
         asked = formatting.dimension(dimension).lower()
         instead = _("By campaign: the cost by {dimension} is not known.", dimension=asked)
@@ -270,6 +271,14 @@ def _describe_costs(lines: Sequence[CostLine]) -> str:
         most=formatting.money(dear.amount("cost_per_answered"), dear.currency),
         least=formatting.money(cheap.amount("cost_per_answered"), cheap.currency),
     )
+
+
+def _describe_few(lines: Iterable[CostLine]) -> str:
+    """Say from how many contacts on costs are compared, if a cost rests on fewer."""
+    costs = [line.rows["cost_per_answered"] for line in lines if line.amount("cost_per_answered")]
+    if all(row.n >= MIN for row in costs):
+        return ""
+    return _("Costs are compared from {n} answered contacts on.", n=MIN)
 
 
 def _money_column(
@@ -384,7 +393,8 @@ def describe_attribution(viewer: Viewer, state: FilterState) -> str:
     row = cached.headline(viewer, ("attribution_rate",), state.where)["attribution_rate"]
     if not formatting.is_missing(row.value):
         return _(
-            "Attribution rate {rate}: the source of {n} of {whole} contacts is known.",
+            "Attribution rate {rate}: the source of {n} of {whole} contacts is known, closed hours "
+            "included.",
             rate=formatting.percent(row.value),
             n=formatting.number(row.numerator),
             whole=formatting.number(row.n),

@@ -73,8 +73,9 @@ def _show_money(viewer: Viewer, state: FilterState, dimension: str) -> None:
 def _show_attention(viewer: Viewer, state: FilterState, dimension: str) -> None:
     """Show which values of the dimension clearly changed, worse first, and the attribution."""
     series = trend_cards.read_series(viewer, state, attention.WATCHED)
-    found, hint = alert_banner.find(viewer, state, series, cuts=(dimension,))
-    finding = attention.conclude(found.worse, found.better, bool(found.compared))
+    cuts = (dimension,)
+    found, hint = alert_banner.find(viewer, state, series, cuts=cuts)
+    finding = attention.conclude(found.worse, found.better, bool(found.compared), cuts)
     with cards.card(finding, hint):
         alert_banner.show_items(viewer, [*found.worse, *found.better][:MAX_ITEMS])
         st.caption(source_tables.describe_attribution(viewer, state))
