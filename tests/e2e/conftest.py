@@ -22,7 +22,7 @@ from qa_core.ui.server import browser as web_browser
 USUAL = {
     "locale": "en-GB",
     "viewport": {"width": 1440, "height": 900},
-    "reduced_motion": "reduce",  # what moves is drawn sixty times a second
+    "reduced_motion": "reduce",  # animations are drawn sixty times a second
 }
 
 

@@ -518,7 +518,7 @@ def test_managers_draw_within_their_own_teams_alone(listened: Any, add_person: A
         and dict(drawn.short) == {}
     )
     assert [(state.drawn, state.short) for state in sampling.find_plans(lyon)] == [(4, 0)]
-    # Whoever sees nothing of that draw is not told that it found no contact.
+    # A manager who sees nothing of that draw does not read that it found no contact.
     assert [(state.drawn, state.draws) for state in sampling.find_plans(nice)] == [(0, 0)]
     assert sampling.verify(lyon, drawn.draw_id).is_same
     with pytest.raises(AccessDenied):

@@ -121,4 +121,4 @@ def test_whose_session_ends_beside_a_form_reads_why_the_sign_in_is_there(
     assert [error.value.replace("\\", "") for error in app.error] == [
         "Your session has ended, and what was not saved is lost. Sign in to go on here."
     ]
-    assert not open_app(None).error  # whoever comes to sign in reads nothing of it
+    assert not open_app(None).error  # a visitor who signs in for the first time does not read it

@@ -38,7 +38,7 @@ class HeaderRow:
     date_parts: tuple[int, int, int] | None = None
     """Columns of year, month and day; the last one becomes the whole date."""
     constants: tuple[str, ...] = ()
-    """What lines above the table say of all its rows: the cells of its last columns."""
+    """Texts that lines above the table give all its rows: the cells of its last columns."""
 
     @property
     def width(self) -> int:

@@ -82,10 +82,9 @@ def find_draws(viewer: Viewer, plan: str) -> list[StoredDraw]:
             sa.select(Draw)
             .join(ListeningPlan, ListeningPlan.id == Draw.plan_id)
             .where(ListeningPlan.name == plan, ListeningPlan.purpose != "targeted")
+            .where(Draw.id.in_(plans.find_visible(session, viewer)))
         )
         for stored in session.scalars(statement.order_by(Draw.id.desc())):
-            if not plans.may_see(session, viewer, stored):
-                continue
             short = {names.get(key, key): missing for key, missing in stored.short.items()}
             visible.append(
                 build_from_row(

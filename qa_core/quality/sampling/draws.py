@@ -158,7 +158,7 @@ def verify(viewer: Viewer, draw_id: int) -> DrawVerification:
     viewer.require(Permission.MANAGE_LISTENING)
     with store.reading() as session:
         stored = session.get(Draw, draw_id)
-        if stored is None or not plans.may_see(session, viewer, stored):
+        if stored is None or draw_id not in plans.find_visible(session, viewer):
             raise AccessDenied()
         drawer = find_drawer(session, stored.drawn_by)
         cutoff = DrawCutoff(stored.id, stored.drawn_at)
@@ -283,16 +283,12 @@ def _find_earlier_draw(
     if result.drawn:
         return None
     statement = sa.select(Draw).where(
-        Draw.plan_id == plan.id, Draw.seed == seed, Draw.lake_version == _lake_version()
+        Draw.plan_id == plan.id,
+        Draw.seed == seed,
+        Draw.lake_version == _lake_version(),
+        Draw.id.in_(plans.find_visible(session, viewer)),
     )
-    stored = next(
-        (
-            row
-            for row in session.scalars(statement.order_by(Draw.id.desc()))
-            if plans.may_see(session, viewer, row)
-        ),
-        None,
-    )
+    stored = session.scalars(statement.order_by(Draw.id.desc()).limit(1)).first()
     if stored is None:
         return None
     drawn = tuple(

@@ -117,9 +117,8 @@ def find_plans(viewer: Viewer) -> list[PlanState]:
             for row in session.execute(Scoped(counts, viewer))
         }
         draws: dict[int, list[Draw]] = {}
-        for draw in session.scalars(sa.select(Draw).order_by(Draw.id)):
-            if not may_see(session, viewer, draw):
-                continue
+        visible = Draw.id.in_(find_visible(session, viewer))
+        for draw in session.scalars(sa.select(Draw).where(visible).order_by(Draw.id)):
             draws.setdefault(draw.plan_id, []).append(draw)
         plans = list(session.scalars(sa.select(ListeningPlan)))
     states = [
@@ -191,20 +190,23 @@ def get_row(session: Session, name: str) -> ListeningPlan:
     return plan
 
 
-def may_see(session: Session, viewer: Viewer, stored: Draw) -> bool:
-    """Return whether the viewer made that draw or has all of its contacts in scope."""
-    if viewer.is_system or stored.drawn_by == viewer.username:
-        return True
-    inside = sa.func.coalesce(viewer.scope(DrawnContact.__table__), sa.false())
-    drawn = sa.select(inside).where(DrawnContact.draw_id == stored.id).distinct()
-    insides = session.scalars(
+def find_visible(session: Session, viewer: Viewer) -> set[int]:
+    """Find the ids of the draws that the viewer made, or that have all of their contacts in
+    scope.
+    """
+    if viewer.is_system:
+        return set(session.scalars(sa.select(Draw.id)))
+    inside = sa.case((viewer.scope(DrawnContact.__table__), 1), else_=0)
+    is_visible = sa.or_(Draw.drawn_by == viewer.username, sa.func.min(inside) == 1)
+    drawn = sa.select(Draw.id).outerjoin(DrawnContact, DrawnContact.draw_id == Draw.id)
+    ids = session.scalars(
         Unscoped(
-            drawn,
+            drawn.group_by(Draw.id, Draw.drawn_by).having(is_visible),
             "A viewer sees a draw if all its contacts are in scope. So the statement checks only "
             "whether there are contacts outside.",
         )
     )
-    return set(map(bool, insides)) == {True}
+    return set(ids)
 
 
 def _build_state(
