@@ -21,9 +21,10 @@ from qa_core.cli.demo.accounts import Cast
 from qa_core.cli.demo.story import STORY
 from qa_core.compliance.conditions import accreditations, gates, notices
 from qa_core.compliance.conditions.evaluators import EvaluationAuthors, confirm
-from qa_core.compliance.recordings import audio, deletion
+from qa_core.compliance.recordings import audio, deletion, law
 from qa_core.metrics import query
 from qa_core.metrics.kpis.dimensions import Filters, Period, add_months
+from qa_core.metrics.law.legal_obstacles import LegalAct
 from qa_core.quality import sampling
 from qa_core.storage import audit_log
 from qa_core.storage.facts.guard import Scoped
@@ -127,10 +128,9 @@ def record_calls(viewer: Viewer, cast: Cast) -> None:
     chance, calls = cast.plan.chance("recordings"), read_calls()
     chosen = _choose(cast)
     ids, around = [row.contact_id for row in chosen], cast.plan.day(DAYS // 2)
-    known = {
-        (item.source_system, item.contact_id): item
-        for item in query.find_recorded(Viewer.SYSTEM, ids, around)
-    }
+    with store.reading() as session:
+        judged = law.judge(session, Viewer.SYSTEM, LegalAct.KEEP, ids, around)
+    known = {(item.source_system, item.contact_id): item for item in judged}
     understood = {call["file"]: audio.examine(FOLDER / call["file"]) for call in calls}
     with store.one_import_at_a_time(), store.writing() as session:
         kept, purposes = 0, ",".join(gates.PURPOSES)

@@ -323,11 +323,11 @@ def _find_recorded(contact_ids: Iterable[str]) -> list[RecordedContact]:
     # a file that is known does without.
     from qa_core.compliance.conditions import exclusions
     from qa_core.metrics import query
-    from qa_core.metrics.law import recording_flags
+    from qa_core.metrics.law.legal_obstacles import LegalAct, LegalFacts, find_obstacle
 
     with store.reading() as session:
-        is_excluded = exclusions.load(session).build_test()
-    against = sa.case((is_excluded, "excluded"), else_=recording_flags.OBSTACLE)
+        facts = LegalFacts(exclusions=exclusions.load(session))
+    against = find_obstacle(LegalAct.KEEP, facts)
     return query.find_recorded(Viewer.SYSTEM, contact_ids, against=against, with_restricted=True)
 
 

@@ -19,9 +19,12 @@ from qa_core.storage.facts.schema import CONTACT_KEY, CONTACTS, Handler, arrow_s
 
 
 class LegalAct(StrEnum):
-    """Act with a contact that the rules decide about."""
+    """Act with a contact that the rules decide about; `keep`: not to delete at once audio that is
+    stored.
+    """
 
     STORE = "store"
+    KEEP = "keep"
     DRAW = "draw"
     PICK = "pick"
     PLAY = "play"
@@ -144,6 +147,8 @@ class LegalRule:
 
 
 _EVERY = frozenset(LegalAct)
+_ANEW = _EVERY - {LegalAct.KEEP}
+"""Acts that a day entered by mistake may forbid: it deletes nothing that nobody gets back."""
 _CHOOSE = frozenset({LegalAct.DRAW, LegalAct.PICK})
 _JUDGE = frozenset({LegalAct.EVALUATE, LegalAct.CALIBRATE, LegalAct.IMPORT})
 """Acts that need no recording: a chat is judged by its words."""
@@ -152,14 +157,14 @@ RULES: tuple[LegalRule, ...] = (
     LegalRule(
         "in_the_future",
         "R5",
-        _EVERY,
+        _ANEW,
         lambda facts: _c.local_start > sa.literal(facts.moment, sa.DateTime),
     ),
-    LegalRule("before_consultation", "R4", _EVERY, lambda facts: _is_before(facts.consulted_on)),
+    LegalRule("before_consultation", "R4", _ANEW, lambda facts: _is_before(facts.consulted_on)),
     LegalRule(
         "before_callers_informed",
         "R3",
-        _EVERY,
+        _ANEW,
         lambda facts: _is_before(facts.callers_informed_since),
     ),
     LegalRule(
@@ -168,17 +173,17 @@ RULES: tuple[LegalRule, ...] = (
         _CHOOSE | _JUDGE,
         lambda facts: _is(_c.handled_by == sa.literal_column(f"'{Handler.MACHINE}'", sa.Text)),
     ),
-    LegalRule("advisor_not_informed", "R4", _EVERY, _is_uninformed),
+    LegalRule("advisor_not_informed", "R4", _ANEW, _is_uninformed),
     LegalRule("objected", "R3", _EVERY, lambda facts: _is(_c.customer_objected)),
     LegalRule("no_notice", "R3", _EVERY - _CHOOSE, lambda facts: _is(sa.not_(_c.notice_played))),
     LegalRule("no_notice", "R3", _CHOOSE, lambda facts: sa.not_(_is(_c.notice_played))),
     LegalRule("stopped_by_advisor", "R9", _EVERY, lambda facts: _is(_c.stopped_by_advisor)),
     LegalRule("private_line", "R9", _EVERY, lambda facts: _is(_c.private_line)),
     LegalRule("excluded", "R9", _EVERY, lambda facts: facts.exclusions.build_test()),
-    LegalRule("expired", "R5", _EVERY - _JUDGE, lambda facts: _is_before(facts.oldest_recording)),
+    LegalRule("expired", "R5", _ANEW - _JUDGE, lambda facts: _is_before(facts.oldest_recording)),
     LegalRule("too_old", "R6", _JUDGE, lambda facts: _is_before(facts.oldest_analysis)),
     LegalRule("proof", "R23", frozenset({LegalAct.STORE}), lambda facts: names_class(_c)),
-    LegalRule("proof", "R23", _EVERY - {LegalAct.STORE}, LegalFacts.build_sealed_test),
+    LegalRule("proof", "R23", _ANEW - {LegalAct.STORE}, LegalFacts.build_sealed_test),
 )
 """Every rule that a contact itself can break; the first that applies is named. The longer
 obligation comes last: audio that is sealed may break this one.

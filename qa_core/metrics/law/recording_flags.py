@@ -15,19 +15,13 @@ from qa_core.storage.facts.schema import CONTACTS
 
 REQUESTED_IDS = sa.table("wanted", sa.column("contact_id"))
 
-OBSTACLE = sa.case(
-    (CONTACTS.c.customer_objected, "objected"),
-    (sa.not_(CONTACTS.c.notice_played), "no_notice"),
-    (CONTACTS.c.stopped_by_advisor, "stopped_by_advisor"),
-    (CONTACTS.c.private_line, "private_line"),
-)
-"""Reason of the contact against keeping its audio (docs/compliance.md, R3, R9); null: none."""
+_NOTHING: sa.ColumnElement[str] = sa.cast(sa.null(), sa.Text)
 
 
 @dataclass(frozen=True)
 class RecordedContact:
-    """A contact as far as its audio is concerned. `against`: objected, no_notice,
-    stopped_by_advisor or private_line; None: nothing.
+    """A contact as far as its audio is concerned. `against`: the first rule against the act
+    that was asked about; None: nothing.
 
     `has_notice`: the contact's data says that the caller was informed; where it does
     not, the delivery of the audio may.
@@ -46,7 +40,7 @@ def find_recorded(
     viewer: Viewer,
     contact_ids: Iterable[str],
     around: date | None = None,
-    against: sa.ColumnElement[str] = OBSTACLE,
+    against: sa.ColumnElement[str] = _NOTHING,
     tables: Mapping[str, pa.Table] = {},
     with_restricted: bool = False,
 ) -> list[RecordedContact]:
