@@ -483,6 +483,15 @@ def find_sites(viewer: Viewer) -> list[str]:
         return list(session.scalars(sa.select(Site.name).order_by(Site.name)))
 
 
+def find_unknown(
+    viewer: Viewer, teams: Iterable[str], sites: Iterable[str], advisor: str | None
+) -> list[str]:
+    """List which of these teams, sites and advisor nobody has entered yet: `add` makes them."""
+    people = {text.casefold() for pair in find_advisors(viewer) for text in pair}
+    named = [*(set(teams) - {*find_teams(viewer)}), *(set(sites) - {*find_sites(viewer)})]
+    return sorted(named) + [name for name in [advisor] if name and name.casefold() not in people]
+
+
 def is_without_site(username: str) -> bool:
     """Return whether that manager has none of the centre's sites."""
     with store.reading() as session:

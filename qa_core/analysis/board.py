@@ -4,7 +4,7 @@ a year of trend, and what satisfaction goes with. Never a person.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import pandas as pd
@@ -18,6 +18,7 @@ from qa_core.base import environment
 from qa_core.base.errors import require_known
 from qa_core.base.i18n import _, capitalise, ngettext
 from qa_core.metrics import query
+from qa_core.metrics.kpi import editions
 from qa_core.metrics.kpis import Kpi, formatting, get_kpi, periods
 from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.metrics.query import Drivers
@@ -47,6 +48,8 @@ class BoardFigures:
     currency: str | None
     teams: tuple[str | None, ...] | None
     """Teams that the figures are of (None: what has no team); None: the whole centre."""
+    corrections: tuple[tuple[str, datetime], ...]
+    """Months that were published anew of late, and when, for who sees published figures."""
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,7 @@ def find_figures(viewer: Viewer, choice: str = DEFAULT) -> BoardFigures | None:
         drivers,
         exports.find_currency(viewer),
         _find_teams(viewer),
+        tuple(editions.find_corrections(viewer)) if viewer.needs_suppression else (),
     )
 
 
@@ -157,6 +161,17 @@ def describe_scope(figures: BoardFigures) -> str:
         return _("Your {n} teams.", n=formatting.number(len(named)))
     names = formatting.listing(team or _("without a team") for team in figures.teams)
     return _("Teams: {names}.", names=names or _("none"))
+
+
+def describe_corrections(figures: BoardFigures) -> str:
+    """Name the months whose figures are not those that were published first; empty without any."""
+    if not figures.corrections:
+        return ""
+    months = [
+        f"{formatting.month(month)} ({formatting.local_day(at)})"
+        for month, at in figures.corrections
+    ]
+    return _("Published anew, with corrected data: {months}.", months=" · ".join(months))
 
 
 def build_lines(figures: BoardFigures) -> list[BoardLine]:

@@ -58,7 +58,7 @@ def build_pdf(figures: BoardFigures) -> bytes:
         ("RIGHTPADDING", (0, 0), (-1, -1), 6),
     ]
     table = Table(rows, colWidths=widths, style=TableStyle(rules))
-    foot = f"{board.describe_scope(figures)} {describe_foot(lines)}"
+    foot = f"{board.describe_scope(figures)} {describe_foot(figures, lines)}"
     flowables = [
         *printed_pages.lay_out_head(mark_up(title), version),
         table,
@@ -74,13 +74,14 @@ def describe_title(figures: BoardFigures) -> str:
     return _("Board sheet, {period}", period=board.describe_period(figures))
 
 
-def describe_foot(lines: Sequence[BoardLine]) -> str:
-    """Explain the marks of the charts, and add what must be known of the values."""
+def describe_foot(figures: BoardFigures, lines: Sequence[BoardLine]) -> str:
+    """Explain the marks of the charts, and add what must be known of the values and months."""
     marks = _(
         "Line: monthly value. Band: 95 % confidence interval. Dashed grey: control limits. "
         "Green: target."
     )
-    return " ".join(dict.fromkeys([marks, *(note for line in lines for note in line.notes)]))
+    notes = [note for line in lines for note in line.notes]
+    return " ".join(dict.fromkeys([marks, *notes, board.describe_corrections(figures)])).strip()
 
 
 def _lay_out_words(line: BoardLine, styles: dict[str, Any]) -> list[Any]:

@@ -48,6 +48,7 @@ def add(
     store.require_ready()
     starts_on = parse_day(since)
     given = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
+    unknown = accounts.find_unknown(Viewer.SYSTEM, team or (), site or (), advisor)
     one_time = accounts.add(
         Viewer.SYSTEM,
         name,
@@ -62,6 +63,8 @@ def add(
     yield describe_done(name)
     if one_time:
         yield _("One-time password, shown only now: {secret}", secret=one_time)
+    if unknown:
+        yield _("Not known before, and added: {names}.", names=", ".join(unknown))
     needed = {Role.TEAM_LEAD: ("--team", team), Role.ADVISOR: ("--advisor", advisor)}
     if role in needed and not needed[role][1]:
         yield _("Without {option}, {name} sees nothing yet.", option=needed[role][0], name=name)

@@ -196,8 +196,9 @@ def restore(
         result = of_stores.replay(Viewer.SYSTEM, since, "other means", accept_gaps)
     yield result.as_json()
     yield _(
-        "The stores are as of {moment}. Erased again: {customers} customers, {advisors} "
-        "advisors and {count} expired items. Objections entered again: {objections}.",
+        "The stores are as of {moment}. Customers erased again: {customers}. Advisors erased "
+        "again: {advisors}. Expired items deleted again: {count}. Objections entered again: "
+        "{objections}.",
         moment=environment.to_local(result.made_at).isoformat(" ", "minutes"),
         customers=result.customers,
         advisors=result.advisors,

@@ -175,6 +175,8 @@ def _build_board(viewer: Viewer, month: str) -> Digest | None:
         parts = [text, *note_texts.describe_sample(line.row)]
         parts += [] if formatting.is_missing(line.row.target) else [line.target.text]
         rows.append(" · ".join(parts))
+    if corrections := board.describe_corrections(figures):
+        rows.append(corrections)
     sections = (
         (_("In short"), tuple(line.sentence.text for line in lines)),
         (_("Figures"), tuple(rows)),

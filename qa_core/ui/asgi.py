@@ -365,7 +365,10 @@ def _download(request: Request) -> Response:
     try:
         signed_in = _find_ready(request)
         if signed_in is None:
-            return PlainTextResponse("Not Found", 404)
+            raise Refusal(
+                "session_over",
+                "Your session has ended. Sign in, and take the file from its page again.",
+            )
         if signed_in.viewer.language:
             i18n.use(signed_in.viewer.language)
         made = downloads.open_ticket(signed_in, request.path_params["ticket"])

@@ -529,6 +529,7 @@ def test_a_link_to_a_file_opens_while_its_session_lasts_and_in_no_other(
     here = browsers.build(dora.cookies, {"host": "localhost"}, "127.0.0.1")
     sessions.sign_out(dora.cookies[browsers.COOKIE], here)
     assert dora.ask(first)[0] == Wire("dora").ask(first)[0] == 404  # nor in the next session
+    assert dora.ask(first)[2].startswith(b"Your session has ended. Sign in, and take the file")
 
     second = link(dan)
     accounts.change(Viewer.SYSTEM, "dan", AccountTerms(Role.EVALUATOR))

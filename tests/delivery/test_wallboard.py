@@ -138,6 +138,11 @@ def test_callers_waiting_are_those_of_a_followed_log(
     list(Follower(Viewer.SYSTEM, path).catch_up())
     value, note, _is_old = show()["Waiting now"]
     assert value == "2" and note.startswith("longest for 5\u00a0min")
+    # Which queues a team answers that has answered nothing yet is not known.
+    new = Viewer("nia", Role.TEAM_LEAD, led_teams=(TeamSpan("Ouest"),))
+    numbers = {item.title: (item.value, item.note) for item in wallboard.build(new).numbers}
+    unknown = ("–", "The queues of your teams are not known")
+    assert numbers["Waiting now"] == numbers["Open call-backs"] == unknown
 
 
 def test_the_age_of_a_log_is_that_of_the_one_that_is_followed_now(

@@ -17,6 +17,7 @@ from builders.long_seeds import leave_to_long
 from builders.published import EXECUTIVE, MAY, land_all, land_two_queues, of_queue, shown
 
 from qa_core.access.roles import Role, Viewer
+from qa_core.analysis import board, board_pdf
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.centre import settings
@@ -84,6 +85,10 @@ def test_a_correction_is_published_where_enough_contacts_of_enough_advisors_came
     assert find_may() == (("published", 2) if is_corrected else ("changed", 1))
     told = [month for month, _at in editions.find_corrections(EXECUTIVE)]
     assert told == (["2026-05"] if is_corrected else [])
+    sheet = board.find_figures(EXECUTIVE)
+    named = board.describe_corrections(sheet)
+    assert named.startswith("Published anew, with corrected data: May 2026") is is_corrected
+    assert board_pdf.describe_foot(sheet, []).endswith(named)
     differs = {} if is_corrected else {"received": (320, 320 + contacts)}
     assert find_counts("received") == differs
     assert editions.find_differences(EXECUTIVE) == []

@@ -213,9 +213,11 @@ def test_whoever_takes_part_manages_nothing_and_scores_only_as_an_evaluator(open
 
 
 def test_a_manager_chooses_among_the_drawn_contacts_of_their_own_sites(room: int) -> None:
-    drawn_id = draw("eve")
+    # The caller of the second has objected since.
+    drawn = [draw("eve"), draw("eve", "objected")]
     with store.writing() as session:
-        session.get_one(DrawnContact, drawn_id).state = "done"
+        for drawn_id in drawn:
+            session.get_one(DrawnContact, drawn_id).state = "done"
 
     assert [one.key for one in calibration.find_candidates(viewer_of("mona"))] == [KEYS[0]]
     assert calibration.find_candidates(viewer_of("nico")) == []

@@ -94,6 +94,14 @@ def test_each_sees_the_callers_missed_in_the_queues_of_their_teams(
     assert f"{len(expected)} caller" in text_of(app)
 
 
+def test_a_lead_whose_team_answered_nothing_is_not_told_that_nobody_waits(
+    missed: None, open_app: OpenApp, add_person: Callable[..., str]
+) -> None:
+    add_person("nia", "team_lead", teams=("Ouest",))
+    said = text_of(open_app("nia", "call_backs"))
+    assert "The queues of your teams are not known" in said and "0 callers wait" not in said
+
+
 @pytest.mark.parametrize("username", ["evaluator", "advisor", "executive"])
 def test_the_page_is_closed_to_those_who_call_nobody_back(
     missed: None, open_app: OpenApp, username: str

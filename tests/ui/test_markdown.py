@@ -28,7 +28,6 @@ PLAIN_TEXTS = {
         "tile.below",
         "tile.title",
     ],
-    "widgets/download_links": ["title"],
     "widgets/empty_states": ["f'#### {icon} {title}'", "text"],
     "widgets/explain_link": ["f':gray[:material/function: :small[{labe", "help_text"],
     "frame/filter_bar": [

@@ -251,6 +251,7 @@ def test_a_link_about_a_kpi_opens_the_section_that_shows_it(
 
     lines = {line["Campaign"]: line for line in find_table(app, "Returning")}
     assert (lines["Spring"]["First time"], lines["Summer"]["Returning"]) == (4, 1)
+    assert "Customers of closed hours are counted too." in text_of(app)
 
 
 def test_how_sources_were_found_adds_up_to_all_contacts(

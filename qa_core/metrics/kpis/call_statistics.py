@@ -577,7 +577,10 @@ ALL: tuple[Kpi, ...] = (
     _of_callers(
         "first_time_callers",
         N_("First-time callers"),
-        N_("Customers who contacted the centre for the first time, as far back as the data go."),
+        N_(
+            "Customers who contacted the centre for the first time, closed hours included, as far "
+            "back as the data go."
+        ),
         N_("known customers whose very first contact is in the selection"),
         KpiKind.DISTINCT,
         Unit.COUNT,
@@ -588,7 +591,10 @@ ALL: tuple[Kpi, ...] = (
     _of_callers(
         "returning_callers",
         N_("Returning callers"),
-        N_("Customers who had contacted the centre before, as far back as the data go."),
+        N_(
+            "Customers who had contacted the centre before, closed hours included, as far back as "
+            "the data go."
+        ),
         N_("known customers with a contact in the selection after their very first"),
         KpiKind.DISTINCT,
         Unit.COUNT,

@@ -62,7 +62,9 @@ def find_evaluators(viewer: Viewer) -> list[Evaluator]:
 
 
 def find_candidates(viewer: Viewer) -> list[ContactChoice]:
-    """Return the contacts in scope evaluated under plans, newest first."""
+    """Return the contacts in scope evaluated under plans that may still be listened to, newest
+    first.
+    """
     viewer.require(Permission.MANAGE_CALIBRATIONS)
     statement = (
         sa.select(
@@ -82,7 +84,10 @@ def find_candidates(viewer: Viewer) -> list[ContactChoice]:
         candidates = [
             ContactChoice(*row) for row in session.execute(Scoped(statement, viewer)).all()
         ]
-    return list({candidate.key: candidate for candidate in reversed(candidates)}.values())[::-1]
+        legal = law.load(session)
+    found = {candidate.key: candidate for candidate in reversed(candidates)}
+    allowed = listening_rights.find_listenable(viewer, list(found), legal)
+    return [found[contact.key] for contact in reversed(allowed)]
 
 
 def draw_candidates(

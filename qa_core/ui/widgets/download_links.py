@@ -10,6 +10,7 @@ from qa_core.base.i18n import _
 from qa_core.metrics import downloads, spreadsheets
 from qa_core.metrics.kpis.dimensions import Filters
 from qa_core.ui.frame import gate
+from qa_core.ui.frame.markdown import escape
 
 
 def show_download(
@@ -35,7 +36,7 @@ def show_download(
         for form, title in zip(forms, titles, strict=True):
             ticket = downloads.make_ticket(signed_in, kind, **parameters, form=form)
             st.link_button(
-                title,
+                escape(title),
                 f"/download/{ticket}",
                 icon=":material/download:",
                 type="tertiary",

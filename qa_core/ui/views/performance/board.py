@@ -7,7 +7,6 @@ import streamlit as st
 from qa_core.access.roles import Viewer
 from qa_core.analysis import attention, board, board_pdf, driver_texts
 from qa_core.base.i18n import _
-from qa_core.metrics.kpi import editions
 from qa_core.metrics.kpi.editions import EditionDifference
 from qa_core.metrics.kpis import formatting, get_kpi, periods
 from qa_core.ui.frame import cached, layout, styles
@@ -52,21 +51,9 @@ def show(viewer: Viewer) -> None:
             with column:
                 _show_line(line, choice)
     _show_drivers(figures)
-    st.caption(escape(board_pdf.describe_foot(lines)))
-    if viewer.needs_suppression:
-        _show_corrections(viewer)
-    else:
+    st.caption(escape(board_pdf.describe_foot(figures, lines)))
+    if not viewer.needs_suppression:
         _show_differences(viewer)
-
-
-def _show_corrections(viewer: Viewer) -> None:
-    """Show the months whose figures changed since they were published first."""
-    months = [
-        f"{formatting.month(month)} ({formatting.local_day(at)})"
-        for month, at in editions.find_corrections(viewer)
-    ]
-    if months:
-        st.caption(_("Published anew, with corrected data: {months}.", months=" · ".join(months)))
 
 
 def _show_differences(viewer: Viewer) -> None:

@@ -9,7 +9,9 @@ from qa_core.analysis import call_backs
 from qa_core.analysis.call_backs import STATE_TITLES, CallBackState, DueCallBack
 from qa_core.base import environment
 from qa_core.base.i18n import N_, _, ngettext
+from qa_core.metrics import query
 from qa_core.metrics.kpis import formatting
+from qa_core.metrics.rows.callbacks import QUEUE_DAYS
 from qa_core.ui.frame import cached, layout
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import actions, cards, tables
@@ -22,6 +24,14 @@ ACTS = STATE_TITLES | {CallBackState.TAKEN: N_("I take it"), None: N_("set back 
 def show(viewer: Viewer) -> None:
     """Show whom to call back, the longest waiting first."""
     found = call_backs.find_all(viewer, cached.find_missed_callers)
+    if not found and not query.find_own_queues(viewer):
+        text = _(
+            "In the last {n} days of the data your teams answered no contact. What they answer "
+            "says which missed callers are theirs.",
+            n=QUEUE_DAYS,
+        )
+        cards.card(_("The queues of your teams are not known"), text)
+        return
     due = tuple(item for item in found if item.state != CallBackState.DONE)
     count = len(due)
     text = ngettext("{n} caller waits for a call-back", "{n} callers wait for a call-back", count)

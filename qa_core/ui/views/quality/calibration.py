@@ -277,7 +277,9 @@ def _ask_contacts(viewer: Viewer) -> list[tuple[str, str]]:
         return []
     plans = {candidate.plan_id: candidate.plan for candidate in calibration.find_candidates(viewer)}
     if not plans:
-        st.caption(_("No contact of a listening plan has been listened to yet. Choose by number."))
+        st.caption(
+            _("No evaluated contact of a listening plan may be listened to. Choose by number.")
+        )
         return []
     left, middle, right = st.columns(3, gap="small")
     titles = {None: _("All plans"), **plans}

@@ -332,6 +332,7 @@ def show_callers(viewer: Viewer, state: FilterState, by: tables.Rows, dimension:
         count(_("Without a number"), new, "unknown_identity"),
     )
     basis = describe_basis(viewer, state, by, dimension)
+    basis = f"{basis} {_('Customers of closed hours are counted too.')}".strip()
     with cards.card(_describe_callers(rows, dimension), basis):
         lines = _in_order(rows, new)
         tables.show(lines, columns, "table_callers", drill.on_value(viewer, dimension), height=400)
