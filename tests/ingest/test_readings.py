@@ -221,6 +221,21 @@ def test_surveys_are_told_by_the_clock_of_the_centre(centre: Path) -> None:
     )
 
 
+def test_an_answer_of_a_day_alone_is_told_to_be_of_the_last_contact_of_that_day(
+    centre: Path,
+) -> None:
+    by_customer = (
+        "Date;Customer phone;Note (1-5)\n04/05/2026;0611223344;4\n15/05/2026;0611223345;5\n"
+    )
+    by_id = "Date;Call ID;Note (1-5)\n04/05/2026;C1;4\n15/05/2026;C2;5\n"
+
+    joined, named = (read(centre, text, kind="surveys").reading for text in (by_customer, by_id))
+
+    told = "from 4 May 2026 to 15 May 2026; 2 without a time of day, joined to the last contact"
+    assert next(fact.text for fact in joined.facts if fact.fact == "days").startswith(told)
+    assert "time of day" not in next(fact.text for fact in named.facts if fact.fact == "days")
+
+
 @pytest.mark.parametrize("by", [{}, {"profile": "ours"}])
 def test_the_day_of_a_file_without_dates_is_not_taken_for_the_next_one(
     centre: Path, by: dict[str, str]

@@ -207,6 +207,9 @@ def _build_answered(context: FileContext, batch: RowBatch) -> np.ndarray:
     clocks = moments.clock
     if context.has("time"):
         clocks = np.where(np.isnat(clocks), batch.read_moment("time").clock, clocks)
+    if not context.has("contact_id"):
+        is_day = np.isnat(clocks) & ~np.isnat(moments.day) & (batch.reasons == None)  # noqa: E711
+        context.notes["time_missing"] = context.notes.get("time_missing", 0) + int(is_day.sum())
     own = moments.day.astype("M8[us]") + np.where(np.isnat(clocks), LAST_SECOND, clocks)
     return to_clocks(context, own, moments.fixed)[0]
 

@@ -325,8 +325,13 @@ def _build_days(
         )
         counts["weekdays"] = {day: per_weekday.get(day, 0) for day in range(1, 8)}
         message = N_("from {first_day} to {last_day}; Monday to Sunday: {weekdays}")
-        if staged.time_missing:
-            counts["time_missing"] = staged.time_missing
+    if staged.time_missing:
+        counts["time_missing"] = staged.time_missing
+        message = N_(
+            "from {first_day} to {last_day}; {time_missing} without a time of day, joined to the "
+            "last contact of that day"
+        )
+        if staged.kind == "contacts":
             message = N_(
                 "from {first_day} to {last_day}; Monday to Sunday: {weekdays}; {time_missing} "
                 "without a time of day, in no half-hour"
