@@ -64,7 +64,7 @@ def add(
     if one_time:
         yield _("One-time password, shown only now: {secret}", secret=one_time)
     if unknown:
-        yield _("Not known before, and added: {names}.", names=", ".join(unknown))
+        yield _("Not known so far: {names}.", names=", ".join(unknown))
     needed = {Role.TEAM_LEAD: ("--team", team), Role.ADVISOR: ("--advisor", advisor)}
     if role in needed and not needed[role][1]:
         yield _("Without {option}, {name} sees nothing yet.", option=needed[role][0], name=name)

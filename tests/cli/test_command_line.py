@@ -323,7 +323,7 @@ def test_a_manager_of_a_site_sees_contacts_of_no_team_where_it_is_said(calls, ca
 def test_an_advisor_reads_their_own_rows_only(calls, capsys):
     ask(capsys, "import", "contacts", str(calls))
     assert run(["people", "add", "diane", "--role", "advisor", "--advisor", "Diane"]) == 0
-    assert "Not known before" not in capsys.readouterr().out
+    assert "Not known so far" not in capsys.readouterr().out
     _, answer = ask(capsys, "kpi", "received", "--as", "diane")
     assert answer["rows"][0]["value"] == 2
     code, _document = ask(capsys, "kpi", "received", "--by", "advisor", "--as", "diane")
@@ -338,7 +338,7 @@ def test_who_mistypes_an_advisor_a_team_or_a_site_is_told_what_was_added(calls, 
         ("manager", ["--site", "Lyno"], "Lyno"),
     ):
         assert run(["people", "add", f"new.{role}", "--role", role, *bounds]) == 0
-        assert f"Not known before, and added: {added}." in capsys.readouterr().out
+        assert f"Not known so far: {added}." in capsys.readouterr().out
 
 
 def test_whose_figures_an_operator_reads_is_in_the_audit_log(calls, capsys):

@@ -424,6 +424,7 @@ def test_a_restoration_needs_the_secrets_of_the_backup(
         kept.rename(filled / "secrets")
 
     assert run(["restore", str(file)]) == 0
+    assert "Customers erased again: 0. Advisors erased again: 0." in capsys.readouterr().out
 
 
 def test_other_files_and_a_home_with_stores_are_refused(

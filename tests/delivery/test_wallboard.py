@@ -138,7 +138,8 @@ def test_callers_waiting_are_those_of_a_followed_log(
     list(Follower(Viewer.SYSTEM, path).catch_up())
     value, note, _is_old = show()["Waiting now"]
     assert value == "2" and note.startswith("longest for 5\u00a0min")
-    # Which queues a team answers that has answered nothing yet is not known.
+    # Which queues a team answers that has answered nothing for 28 days is not known.
+    land([contact("2026-04-01 09:00", "old", team="Ouest", queue="Billing")])
     new = Viewer("nia", Role.TEAM_LEAD, led_teams=(TeamSpan("Ouest"),))
     numbers = {item.title: (item.value, item.note) for item in wallboard.build(new).numbers}
     unknown = ("–", "The queues of your teams are not known")

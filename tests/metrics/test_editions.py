@@ -22,6 +22,7 @@ from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.centre import settings
 from qa_core.cli.app import run
+from qa_core.delivery import digests
 from qa_core.metrics import query
 from qa_core.metrics.kpi import editions, publication
 from qa_core.metrics.kpis.dimensions import Filters, Period
@@ -89,6 +90,8 @@ def test_a_correction_is_published_where_enough_contacts_of_enough_advisors_came
     named = board.describe_corrections(sheet)
     assert named.startswith("Published anew, with corrected data: May 2026") is is_corrected
     assert board_pdf.describe_foot(sheet, []).endswith(named)
+    mailed = [line for part in digests.build(EXECUTIVE, "2026-05").sections for line in part.lines]
+    assert mailed[-1].startswith("Published anew") is is_corrected
     differs = {} if is_corrected else {"received": (320, 320 + contacts)}
     assert find_counts("received") == differs
     assert editions.find_differences(EXECUTIVE) == []
