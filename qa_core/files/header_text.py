@@ -6,6 +6,7 @@ import unicodedata
 from functools import lru_cache
 
 _WORD = re.compile(r"(?:[^\W_]|[%+])+")
+_JOINTS = re.compile(r"_+|(?<=[a-z0-9])(?=[A-Z])")
 TICK, CROSS = "tick", "cross"
 _LETTERS = str.maketrans({"’": "'", "ł": "l", "ß": "ss", "œ": "oe", "æ": "ae"})
 _TICKS = {**dict.fromkeys("✓✔☑✅√", TICK), **dict.fromkeys("✗✘✖❌☐", CROSS)}
@@ -15,12 +16,17 @@ _TICKS = {**dict.fromkeys("✓✔☑✅√", TICK), **dict.fromkeys("✗✘✖�
 def simplify(text: str) -> str:
     """Simplify to lower case, letters and digits: `CallID`, `call_id` and `Call Id` are equal."""
     text = html.unescape(text) if "&" in text else text
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", _TICKS.get(text.strip("\ufe0f \t"), text))
+    words = separate_words(_TICKS.get(text.strip("\ufe0f \t"), text))
     plain = unicodedata.normalize("NFKD", words.casefold().translate(_LETTERS))
     if not plain.isascii():
         plain = "".join(letter for letter in plain if letter.isascii() or _is_other(letter))
     found = " ".join(_WORD.findall(plain.casefold()))
     return found if found or text.isascii() else text.strip().casefold()
+
+
+def separate_words(text: str) -> str:
+    """Write a header of code with spaces: `cost_eur` as `cost eur`, `AutoFail` as `Auto Fail`."""
+    return _JOINTS.sub(" ", text)
 
 
 def _is_other(letter: str) -> bool:

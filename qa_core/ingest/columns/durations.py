@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from qa_core.base import declared
 from qa_core.base.i18n import N_
 from qa_core.files.decision import SET_BY_PERSON, Decision
+from qa_core.files.header_text import separate_words
 from qa_core.ingest.columns.numbers import (
     CUT_BY_SPREADSHEET,
     NumberEvidence,
@@ -268,7 +269,7 @@ def decide_reading(
 def _decide_pairs(
     evidence: DurationEvidence, requested: str | None, decisions: list[Decision]
 ) -> bool:
-    stated = _PAIR_IN_HEADER.search(evidence.column)
+    stated = _PAIR_IN_HEADER.search(separate_words(evidence.column))
     is_minutes, seen = True, evidence.example
     if requested in ("s", "min"):
         is_minutes, seen = requested == "s", SET_BY_PERSON

@@ -7,7 +7,7 @@ from functools import cache
 
 from qa_core.base.errors import Refusal, build_unlisted
 from qa_core.base.i18n import N_
-from qa_core.files.header_text import simplify
+from qa_core.files.header_text import separate_words, simplify
 from qa_core.files.options import ImportOptions
 from qa_core.ingest.columns import vocabulary
 from qa_core.ingest.columns.durations import OTHER_UNIT
@@ -95,9 +95,9 @@ _STATE_LOG = ("state_headers", "state_starts", "state_ends")
 
 def parse_header(text: str) -> Header:
     """Split a header: `Call_Duration_Min` in minutes, `Note (1-5)` on 1–5, `Accueil /2` of 2."""
-    whole = simplify(text)
-    scale, out_of = _RANGE.search(text) or _ENDS.search(text), _OUT_OF.search(text)
-    bare = _BRACKETS.sub(" ", text)
+    whole, plain = simplify(text), separate_words(text)
+    scale, out_of = _RANGE.search(plain) or _ENDS.search(plain), _OUT_OF.search(plain)
+    bare = _BRACKETS.sub(" ", plain)
     words = simplify(_OUT_OF.sub(" ", bare) if bare.strip() else text)
     words = _ADDS_NOTHING.sub("", words).split()
     brackets = [simplify(bracket) for bracket in _BRACKETS.findall(text)]
@@ -115,7 +115,9 @@ def parse_header(text: str) -> Header:
         unit = _UNITS[words.pop()]
         if len(words) > 1 and words[-1] in ("in", "en"):
             words.pop()
-    currency = CURRENCY.search(text)
+    currency = CURRENCY.search(plain)
+    if currency and len(words) > 1 and words[-1] == currency[0].lower():
+        words.pop()
     return Header(
         text,
         " ".join(words) or whole,
@@ -209,8 +211,9 @@ def find_field(header: Header, vocabulary: Vocabulary) -> Hit | None:
     if hit is None and "." in header.text:  # answers.csat
         hit = vocabulary.get(simplify(header.text.rpartition(".")[2]))
         hit = hit if hit and hit[0].name in RATINGS else None
-    if hit is None and " / " in header.text:  # in two languages
-        halves = [vocabulary.get(parse_header(half).words) for half in header.text.split(" / ")]
+    in_two_languages = separate_words(header.text).split(" / ")
+    if hit is None and in_two_languages[1:]:
+        halves = [vocabulary.get(parse_header(half).words) for half in in_two_languages]
         hit = halves[0] if all(halves) and len({half[0].name for half in halves}) == 1 else None
     is_time = hit and has_unit and hit[0].name == "queue"  # Warteschlange (Sek.)
     return vocabulary.get("wait seconds") if is_time else hit

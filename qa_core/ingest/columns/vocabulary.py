@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from qa_core.base import declared
-from qa_core.files.header_text import TICK, simplify
+from qa_core.files.header_text import TICK, separate_words, simplify
 from qa_core.ingest.staging.arrays import map_texts, to_numpy
 from qa_core.ingest.staging.declaration import ColumnEvidence
 from qa_core.ingest.words import tables
@@ -144,7 +144,7 @@ def read_direction(text: str) -> Direction | None:
 
 def find_legend(header: str, known: Mapping[str, object]) -> dict[str, object]:
     """Find the meanings of codes that a header gives: `Solved (1=yes, 2=no)`."""
-    pairs = [map(simplify, pair) for pair in _LEGEND.findall(header)]
+    pairs = [map(simplify, pair) for pair in _LEGEND.findall(separate_words(header))]
     codes = (pair[::-1] if pair[1].isdigit() else pair for pair in map(tuple, pairs))
     legend = {code: known[word] for code, word in codes if word in known}
     return legend if len(legend) > 1 else {}

@@ -13,7 +13,7 @@ from qa_core.base.i18n import N_
 from qa_core.base.masking import mask_contact_details
 from qa_core.compliance.conditions.evaluators import refuse_emotions
 from qa_core.files.decision import SET_BY_PERSON
-from qa_core.files.header_text import simplify
+from qa_core.files.header_text import separate_words, simplify
 from qa_core.files.options import parse_scale
 from qa_core.ingest.columns.column_inference import (
     ANSWER_NUMBERS,
@@ -145,7 +145,7 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
                 or hit[1] == BESIDE_CONTACT  # Call wrap-up is a criterion.
                 or header.out_of
                 or header.scale
-                or _WEIGHED.search(text)
+                or _WEIGHED.search(separate_words(text))
             )
             and not _is_no_criterion(header)
         ):
@@ -154,7 +154,7 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
 
 def _is_no_criterion(header: Header) -> bool:
     """Return whether a header is of another score, a sum, a weight, a target or a number."""
-    is_weight = _WEIGHT.match(header.words) and not _WEIGHED.search(header.text)
+    is_weight = _WEIGHT.match(header.words) and not _WEIGHED.search(separate_words(header.text))
     words = header.words.removesuffix(" %").split()
     is_mean = not header.out_of and any(map(_MEAN.fullmatch, (*words[:1], *words[-1:])))
     return (
@@ -248,7 +248,7 @@ def _require_additive(context: FileContext, names: Iterable[str]) -> None:
         is_named = name in context.options.columns or context.options.is_stated
         is_fault = any(f" {fault} " in f" {simplify(name)} " for fault in _FAULTS)
         is_fault &= name in context.notes.get("yes_no", ()) or not parse_header(name).out_of
-        if (_FATAL.search(name) or is_fault or _is_added(name)) and not is_named:
+        if (_FATAL.search(separate_words(name)) or is_fault or _is_added(name)) and not is_named:
             raise _refuse_taken_off(name, f"--map {name}={name}")
 
 
@@ -343,7 +343,10 @@ def _weigh_criteria(context: FileContext) -> None:
     headers do not say it.
     """
     criteria, possible = find_criteria(context), context.notes["possible"]
-    found = {name: _WEIGHED.search(context.columns[name].header.text) for name in criteria}
+    found = {
+        name: _WEIGHED.search(separate_words(context.columns[name].header.text))
+        for name in criteria
+    }
     weights = {
         name: float((match[1] or match[2]).replace(",", "."))
         for name, match in found.items()
@@ -391,7 +394,7 @@ def _find_maxima(context: FileContext) -> dict[str, float]:
     numbers = {
         item: float(match[1])
         for item in find_criteria(context)
-        if (match := _IN_BRACKETS.search(context.columns[item].header.text))
+        if (match := _IN_BRACKETS.search(separate_words(context.columns[item].header.text)))
     }
     marks = {
         item: context.evidence[item].highest
@@ -536,7 +539,11 @@ def _require_unweighted(context: FileContext) -> None:
             raise _refuse_taken_off(text)
         words = (simplify(value or "") for value in sample.cells[index].to_pylist())
         is_failed = np.array([bool(ANSWERS.get(word)) for word in words])
-        if _FATAL.search(text) and (marks[is_failed] > 0).any() and not context.options.is_stated:
+        if (
+            _FATAL.search(separate_words(text))
+            and (marks[is_failed] > 0).any()
+            and not context.options.is_stated
+        ):
             raise _refuse_taken_off(text)
         if not _WEIGHT.search(simplify(text)):
             continue

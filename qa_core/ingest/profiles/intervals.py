@@ -11,6 +11,7 @@ import pyarrow as pa
 from qa_core.base.errors import Refusal, require_known
 from qa_core.base.i18n import N_
 from qa_core.files.decision import NO_COLUMN, SET_BY_PERSON
+from qa_core.files.header_text import simplify
 from qa_core.files.options import parse_scale
 from qa_core.ingest.columns import header_matching
 from qa_core.ingest.columns.column_inference import (
@@ -82,7 +83,7 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
     used = {column.index for column in columns.values()}
     candidates_by_field: dict[str, list[tuple[int, int]]] = {}
     for index, text in enumerate(headers):
-        seconds, plain = find_seconds(text), header_matching.simplify(text)
+        seconds, plain = find_seconds(text), simplify(text)
         if index in used:
             continue
         if _is_average(text):
@@ -132,7 +133,7 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
 
 
 def _is_average(header: str) -> bool:
-    return "ø" in header.casefold() or bool(_AVERAGE.search(header_matching.simplify(header)))
+    return "ø" in header.casefold() or bool(_AVERAGE.search(simplify(header)))
 
 
 def _claim_average(columns: dict[str, Column], index: int, header: str) -> None:
@@ -158,7 +159,7 @@ def _decide_sums(context: FileContext) -> None:
         if not context.has(name):
             continue
         counts = context.evidence[name].seen
-        sums = {label for label in counts if header_matching.simplify(label) in _OF_ALL}
+        sums = {label for label in counts if simplify(label) in _OF_ALL}
         sums |= {"*"} & {*counts}
         if sums and len(sums) < len(counts):
             context.notes.setdefault("sums", {})[name] = sorted(sums)
@@ -171,7 +172,7 @@ def _decide_titles(context: FileContext) -> None:
     """Decide which labels above the table hold for all rows; not one of all queues."""
     titles = context.notes["titles"]
     for name, text in list(titles.items()):
-        if header_matching.simplify(text) in _OF_ALL:
+        if simplify(text) in _OF_ALL:
             del titles[name]
         else:
             context.decide(name, "{text}, from the title of the table", text=text)
@@ -359,7 +360,7 @@ def _decide_ends(context: FileContext) -> None:
     """Decide how long before their ends rows start: the shortest time between two of them."""
     name = context.notes["start"][1]
     column = context.get_header(name) if name else ""  # an hour stands beside the date
-    if not _END.search(column) or context.evidence[name].ranges:
+    if not _END.search(simplify(column)) or context.evidence[name].ranges:
         return
     ends = np.unique(starts.build_own_start(context, context.take_sample())[0])
     gaps = np.diff(ends[~np.isnat(ends)])
@@ -382,7 +383,7 @@ def _decide_spacing(context: FileContext) -> None:
         return
     days = np.unique(context.take_sample().read_moment(name).day)
     days = days[~np.isnat(days)]
-    is_week = _OF_WEEK.search(header_matching.simplify(context.get_header(name)))
+    is_week = _OF_WEEK.search(simplify(context.get_header(name)))
     gaps, firsts = np.diff(days).astype(int), days == days.astype("M8[M]").astype("M8[D]")
     if len(gaps) < (0 if is_week else MIN_GAPS) or ((gaps % 7).any() and not firsts.all()):
         return
@@ -442,7 +443,7 @@ def _measure_ends(context: FileContext) -> int | None:
     """Measure the length of all rows by a column of their ends; None where there is none."""
     name, sample = context.notes["start"][1], context.take_sample()
     for index, text in context.find_unused():
-        if _END.search(header_matching.simplify(text)):
+        if _END.search(simplify(text)):
             ends = context.readings[name].read(sample.cells[index]).clock
             gaps = (ends - sample.read_moment(name).clock) % np.timedelta64(1, "D")
             lengths = np.unique(gaps[~np.isnat(gaps)] // np.timedelta64(1, "m")).tolist()
@@ -556,7 +557,7 @@ def _decide_seconds(context: FileContext, name: str) -> None:
         is_stated = (
             name in context.options.columns
             or header.text == name
-            or _TOTAL.search(header_matching.simplify(header.text))
+            or _TOTAL.search(simplify(header.text))
         )
         if not is_stated and not (
             evidence.numbers.total and evidence.numbers.highest > LONG_AVERAGE
@@ -666,7 +667,7 @@ def _build_start(
 def _begin_period(context: FileContext, days: np.ndarray) -> np.ndarray:
     """Find the first day of the weeks or months that days name; notes their lengths."""
     if context.notes["period"] == "week":
-        is_last = _END.search(context.get_header(context.notes["start"][0]))
+        is_last = _END.search(simplify(context.get_header(context.notes["start"][0])))
         context.notes["lengths"] = np.full(len(days), 7 * DAY_MINUTES)
         return days - np.timedelta64(6, "D") if is_last else days
     months = days.astype("M8[M]")

@@ -12,7 +12,7 @@ import numpy as np
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files.decision import NO_COLUMN, SET_BY_PERSON
-from qa_core.files.header_text import simplify
+from qa_core.files.header_text import separate_words, simplify
 from qa_core.ingest.columns import vocabulary
 from qa_core.ingest.columns.column_inference import (
     FLAGS,
@@ -292,7 +292,7 @@ def _require_read(context: FileContext, is_open: bool) -> int | None:
         is_flag = is_named and evidence.words <= set(vocabulary.YES_NO)
         if not evidence.seen or (is_flag and not is_open and _repeats_outcome(context, index)):
             continue
-        if not is_open and _OF_THRESHOLD.search(context.headers[index]):
+        if not is_open and _OF_THRESHOLD.search(separate_words(context.headers[index])):
             continue
         known = {
             word: meaning
