@@ -90,6 +90,8 @@ def test_a_correction_is_published_where_enough_contacts_of_enough_advisors_came
     named = board.describe_corrections(sheet)
     assert named.startswith("Published anew, with corrected data: May 2026") is is_corrected
     assert board_pdf.describe_foot(sheet, []).endswith(named)
+    # Who sees present figures reads what differs instead.
+    assert board.describe_corrections(board.find_figures(Viewer.SYSTEM)) == ""
     mailed = [line for part in digests.build(EXECUTIVE, "2026-05").sections for line in part.lines]
     assert mailed[-1].startswith("Published anew") is is_corrected
     differs = {} if is_corrected else {"received": (320, 320 + contacts)}
