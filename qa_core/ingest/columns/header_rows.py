@@ -238,7 +238,8 @@ def _read_second(
         any(is_named)
         and not all(padded)
         and table_bounds.looks_like_headers(below)
-        and all(bool(cell) != named for cell, named in zip(under, is_named, strict=True))
+        and all(name or cell for name, cell in zip(padded, under, strict=True))
+        and not any(cell and named for cell, named in zip(under, is_named, strict=True))
     ):
         return "header", _combine(padded, under, vocabulary)
     if not table_bounds.looks_like_headers(below) or any(
@@ -310,6 +311,7 @@ def _combine(groups: list[str], names: list[str], vocabulary: Vocabulary) -> lis
             or parse_header(f"x {group}").unit
             or _QUALIFIERS.search(simplify(group))
             or names.count(name) > 1
+            or simplify(name).isdigit()  # the maximum: `/10`
         ):
             combined.append(together or f"{group} {name}")
         else:
