@@ -19,6 +19,7 @@ from qa_core.files.signatures import Headers
 from qa_core.ingest.columns import header_matching
 from qa_core.ingest.columns.column_inference import (
     NAME_OR_IGNORE,
+    READ_AS_DURATION,
     FileContext,
     RowBatch,
     refuse_unread,
@@ -431,8 +432,13 @@ def _require_answers(context: FileContext, sample: RowBatch, own_start: np.ndarr
         length = sample.read_number("duration")
     clock = context.notes["start"][1]
     is_complete = context.has("talk_seconds", "wait_seconds")
-    if length is None or not clock or is_complete or context.options.is_stated:
+    if not clock or is_complete or context.options.is_stated:
         return
+    fields = ("answered_at", "ignore")
+    if length is None:
+        if any(map(context.has, ("answered_at", "wait_seconds", *READ_AS_DURATION))):
+            return
+        length, fields = DAY, ("answered_at", "ended_at", "ignore")
     reading = context.readings["ended_at" if context.has("ended_at") else clock]
     columns = []
     for index, text in context.find_unused():
@@ -442,7 +448,6 @@ def _require_answers(context: FileContext, sample: RowBatch, own_start: np.ndarr
         if between.sum() >= MIN_EARLY and between.sum() > (~np.isnan(after)).sum() / 2:
             columns.append(text)
     if columns:
-        fields = "answered_at", "ignore"
         raise refuse_unread("unread_time", columns, N_("Time of the answer"), fields)
 
 

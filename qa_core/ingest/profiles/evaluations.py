@@ -402,7 +402,7 @@ def _find_maxima(context: FileContext) -> dict[str, float]:
     marks = {
         item: context.evidence[item].highest
         for item in find_criteria(context)
-        if context.evidence[item].total
+        if context.evidence[item].total and item not in context.notes.get("yes_no", ())
     }
     are_reached = all(
         numbers.get(item, 0) / 2 < mark <= numbers.get(item, 0) for item, mark in marks.items()
