@@ -238,8 +238,7 @@ def _read_second(
         any(is_named)
         and not all(padded)
         and table_bounds.looks_like_headers(below)
-        and all(name or cell for name, cell in zip(padded, under, strict=True))
-        and not any(cell and named for cell, named in zip(under, is_named, strict=True))
+        and all(bool(cell) != named for cell, named in zip(under, is_named, strict=True))
     ):
         return "header", _combine(padded, under, vocabulary)
     if not table_bounds.looks_like_headers(below) or any(
