@@ -105,6 +105,13 @@ def test_a_row_of_data_is_never_taken_for_headers(tmp_path: Path) -> None:
     assert staged.tally.skipped_kinds == {}
 
 
+def test_words_in_the_first_row_make_no_headers_below_misspelled_ones(tmp_path: Path) -> None:
+    row = "104500;2026-03-16 09:00;inbound;Support;answered\n"
+    with pytest.raises(Refusal) as asked:
+        read(tmp_path, "Call Id;Strat;Direciton;Que;Satus\n" + row)
+    assert "Strat" in str(asked.value)
+
+
 def test_headers_repeated_on_every_page_are_skipped(tmp_path: Path) -> None:
     head = "Call ID;Date;Heure;Agent;Attente;Conversation\n"
     staged, rows = read(tmp_path, head + ROWS + head + ROWS.replace("C1", "C3").replace("C2", "C4"))

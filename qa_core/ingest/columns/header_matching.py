@@ -72,8 +72,10 @@ _OF_CONTACT = re.compile(
 """Words beside the name of a field that add nothing: `Call talk time`."""
 _RECEIVED = re.compile(r"^(?:inbound|incoming|entrante?s?) ")
 """Word before the name of a count of contacts received: `Entrants répondus`."""
-_ADDS_NOTHING = re.compile(r"^(?:q\d{1,2}|actual) (?=\w)")
-"""Word before a name that adds nothing: `Q1_CSAT`, `Actual AHT` beside a forecast."""
+_ADDS_NOTHING = re.compile(r"^(?:q\d{1,2} (?!score)|actual )(?=\w)")
+"""Word before a name that adds nothing: `Q1_CSAT`, `Actual AHT` beside a forecast. `Q1 Score` is
+the score of one question.
+"""
 _FLAGS = (ValueType.FLAG, ValueType.BOOLEAN)
 RATINGS = ("csat", "nps", "ces")
 _RATED = (ValueType.MARK, ValueType.CRITERION)
@@ -215,6 +217,8 @@ def find_field(header: Header, vocabulary: Vocabulary) -> Hit | None:
     if hit is None and in_two_languages[1:]:
         halves = [vocabulary.get(parse_header(half).words) for half in in_two_languages]
         hit = halves[0] if all(halves) and len({half[0].name for half in halves}) == 1 else None
+    if hit and hit[0].value_type == ValueType.DURATION and header.text.rstrip().endswith("#"):
+        return vocabulary.get(f"{header.words} id")  # Call #
     is_time = hit and has_unit and hit[0].name == "queue"  # Warteschlange (Sek.)
     return vocabulary.get("wait seconds") if is_time else hit
 

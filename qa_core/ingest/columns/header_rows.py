@@ -310,6 +310,7 @@ def _combine(groups: list[str], names: list[str], vocabulary: Vocabulary) -> lis
             or parse_header(f"x {group}").unit
             or _QUALIFIERS.search(simplify(group))
             or names.count(name) > 1
+            or simplify(name).isdigit()  # the maximum: `/10`
         ):
             combined.append(together or f"{group} {name}")
         else:

@@ -67,6 +67,8 @@ def find_header(
         is_second = best is not None and index == best[0] + 1 and score == best_score > 1
         is_second = is_second and sum(map(bool, cells)) > sum(map(bool, best[2]))
         is_better = score > best_score or (is_second and looks_like_headers(cells))
+        # Below a header with unknown names, words such as `answered` are values.
+        is_better &= best is None or looks_like_data(best[2]) or not looks_like_data(cells)
         if is_better and (score > 1 or looks_like_headers(cells)):
             best, best_score = (index, line, cells), score
     if best is None:

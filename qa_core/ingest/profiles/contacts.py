@@ -19,6 +19,7 @@ from qa_core.files.signatures import Headers
 from qa_core.ingest.columns import header_matching
 from qa_core.ingest.columns.column_inference import (
     NAME_OR_IGNORE,
+    READ_AS_DURATION,
     FileContext,
     RowBatch,
     refuse_unread,
@@ -89,6 +90,7 @@ _DIALLED = re.compile(r"^(?!.*track).*\b(?:dnis|diall?ed|called|compose|appele)\
 """Header of a tracking number that holds the customer's where the centre calls."""
 _FROM_US = (Direction.OUTBOUND, Direction.INTERNAL)
 _PHONE = r"^\+?[\d\s().-]{8,}$"
+_DIGITS, _CALLERS = r"^\+?[\d\s().-]+$", r"^(?:\+|\(?0)(?:[\s().-]*\d){8,14}$"
 _FIRST_NAME = build_pattern("first_name")
 _ADVISOR, _CHANNEL = build_pattern("advisor"), build_pattern("channel")
 _NO_PERSON = build_pattern("no_person")
@@ -350,6 +352,8 @@ def _require_inbound(context: FileContext) -> None:
         return
     for _index, evidence in context.unread.items():
         meanings = {DIRECTIONS.get(simplify(word)) for word in evidence.seen}
+        if len(evidence.words) > 1 and evidence.words <= set(ANSWERS):  # Incoming: yes or no
+            meanings = {read_direction(evidence.column)}
         if meanings and None not in meanings and meanings != {Direction.INTERNAL}:
             raise _refuse_unread(evidence, "direction", "ignore")
     dialled = context.columns["tracking_number"].index if context.has("tracking_number") else None
@@ -427,8 +431,14 @@ def _require_answers(context: FileContext, sample: RowBatch, own_start: np.ndarr
     if length is None and context.has("duration"):
         length = sample.read_number("duration")
     clock = context.notes["start"][1]
-    if length is None or not clock or context.has("talk_seconds") or context.options.is_stated:
+    is_complete = context.has("talk_seconds", "wait_seconds")
+    if not clock or is_complete or context.options.is_stated:
         return
+    fields = ("answered_at", "ignore")
+    if length is None:
+        if any(map(context.has, ("answered_at", "wait_seconds", *READ_AS_DURATION))):
+            return
+        length, fields = DAY, ("answered_at", "ended_at", "ignore")
     reading = context.readings["ended_at" if context.has("ended_at") else clock]
     columns = []
     for index, text in context.find_unused():
@@ -438,7 +448,6 @@ def _require_answers(context: FileContext, sample: RowBatch, own_start: np.ndarr
         if between.sum() >= MIN_EARLY and between.sum() > (~np.isnan(after)).sum() / 2:
             columns.append(text)
     if columns:
-        fields = "answered_at", "ignore"
         raise refuse_unread("unread_time", columns, N_("Time of the answer"), fields)
 
 
@@ -507,8 +516,8 @@ def _require_one_advisor(context: FileContext) -> None:
 
 
 def _require_read_texts(context: FileContext) -> None:
-    """Raise Refusal where an unread column may name the advisor or the channel, and no column
-    is known to.
+    """Raise Refusal where an unread column may name the advisor, the customer or the channel,
+    and no column is known to.
     """
     if context.profile.signatures or context.options.is_stated:
         return
@@ -517,6 +526,11 @@ def _require_read_texts(context: FileContext) -> None:
         if advisors:
             fields = "advisor", "ignore"
             raise refuse_unread("unread_advisor", advisors, N_("Advisor"), fields)
+    if not any(map(context.has, ("customer", "caller", "called"))):
+        numbers = [text for at, text in context.find_unused() if _are_callers(context, at)]
+        if numbers:
+            fields = ("customer",) if len(numbers) == 1 else ("caller", "called")
+            raise refuse_unread("unread_customer", numbers, N_("Customer"), (*fields, "ignore"))
     if not context.has("channel"):
         for evidence in context.unread.values():
             channels = {CHANNELS.get(word) for word in evidence.words}
@@ -525,6 +539,13 @@ def _require_read_texts(context: FileContext) -> None:
             if is_named or {"phone"} < channels - {None}:
                 columns, fields = [evidence.column], ("channel", "ignore")
                 raise refuse_unread("unread_channel", columns, N_("Channel"), fields)
+
+
+def _are_callers(context: FileContext, index: int) -> bool:
+    """Return whether a column holds telephone numbers of several people, and short ones at most."""
+    several = len(context.sample_cells(index).unique()) >= MIN_CALLED_BY_ONE
+    are_numbers = several and context.compute_share(index, _DIGITS) > MIN_KNOWN_WAYS
+    return are_numbers and context.compute_share(index, _CALLERS) > 1 / 4
 
 
 def _may_be_advisor(context: FileContext, index: int) -> bool:

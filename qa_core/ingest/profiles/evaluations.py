@@ -382,10 +382,16 @@ def _find_maxima(context: FileContext) -> dict[str, float]:
                 item: np.nanmax(np.delete(values, row), initial=-np.inf)
                 for item, values in marks.items()
             }
-            is_exceeded = any(greatest[item] > numbers[item] for item in marks)
+            stated = {item: context.columns[item].header.out_of for item in marks}
+            is_exceeded = any(
+                greatest[item] > number or stated[item] not in (None, number)
+                for item, number in numbers.items()
+            )
             are_alike = len(set(greatest.values())) == 1 < len(set(numbers.values()))
-            if _WEIGHT.search(simplify(label)) and (is_exceeded or are_alike):
-                raise _refuse_weights(label)
+            is_open = "score" not in context.options.columns
+            if _WEIGHT.search(simplify(label)) and (is_exceeded or are_alike) and is_open:
+                own = [context.get_header("score")] if context.has("score") else []
+                raise _refuse_weights(label, *(f"--map score={text}" for text in own))
             context.notes["maxima"] = name
             return {item: number for item, number in numbers.items() if number > 0}
     numbers = _take_columns_of_maxima(context)
@@ -399,7 +405,7 @@ def _find_maxima(context: FileContext) -> dict[str, float]:
     marks = {
         item: context.evidence[item].highest
         for item in find_criteria(context)
-        if context.evidence[item].total
+        if context.evidence[item].total and item not in context.notes.get("yes_no", ())
     }
     are_reached = all(
         numbers.get(item, 0) / 2 < mark <= numbers.get(item, 0) for item, mark in marks.items()
