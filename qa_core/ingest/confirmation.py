@@ -68,7 +68,7 @@ class Confirmation:
                 )
         if self.layout is not None:
             self._compare(columns)
-        self._interpreter = Interpreter(stage, columns.headers, columns.mapping)
+        self._interpreter = Interpreter(stage, columns.headers, columns.mapping, columns.empty)
         base = self._with_layout(self.given)
         try:
             staged = self._interpreter.interpret(base)
@@ -258,9 +258,8 @@ class Confirmation:
         if self._interpreter is None:
             return False
         base = self._with_layout(self.given.without_answers())
-        other = Interpreter(
-            self._interpreter.stage, self._interpreter.headers, self._interpreter.mapping
-        )
+        known = self._interpreter
+        other = Interpreter(known.stage, known.headers, known.mapping, known.empty)
         try:
             other.interpret(base).discard()
         except Refusal:

@@ -68,12 +68,13 @@ class OpenQuestion:
 @dataclass
 class Interpreter:
     """Reading of one file under several options. `headers` and `mapping`: its columns, and
-    the fields that they are recognised as.
+    the fields that they are recognised as; `empty`: columns that answer no question.
     """
 
     stage: Callable[[ImportOptions], Staged]
     headers: tuple[str, ...]
     mapping: Mapping[str, str]
+    empty: frozenset[str] = frozenset()
     questions: list[OpenQuestion] = field(default_factory=list)
     options: ImportOptions = field(default_factory=ImportOptions)
     tries: int = 0
@@ -236,7 +237,7 @@ class Interpreter:
         if option in _OPEN or "FIELD=" in option or "VALUE=MEANING" in option:
             return
         if option.endswith("=COLUMN"):
-            used = set(self.mapping.values())
+            used = {*self.mapping.values(), *self.empty}
             name = option.removeprefix("--map ").removesuffix("=COLUMN")
             free = [
                 text

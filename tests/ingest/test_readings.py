@@ -221,6 +221,17 @@ def test_surveys_are_told_by_the_clock_of_the_centre(centre: Path) -> None:
     )
 
 
+def test_an_empty_column_answers_no_question(centre: Path) -> None:
+    text = "Call ID,Notes,Start time,Abandoned,Wait (s)\n" + "".join(
+        f"C{number},,2026-03-20 09:{number}0:00,{'Y' if number > 3 else 'N'},10\n"
+        for number in range(6)
+    )
+
+    [question] = read(centre, text).reading.questions
+
+    assert [answer.option for answer in question.answers] == ["--only outcome=answered"]
+
+
 def test_an_answer_of_a_day_alone_is_told_to_be_of_the_last_contact_of_that_day(
     centre: Path,
 ) -> None:

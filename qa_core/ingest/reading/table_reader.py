@@ -225,14 +225,16 @@ def _find_table(
 
 @dataclass(frozen=True)
 class FileColumns:
-    """System and headers of a file, the fields that they name (`mapping`: field → header), and
-    the headers of those that figures rest on; nothing of a file that cannot be read.
+    """System and headers of a file, the fields that they name (`mapping`: field → header), the
+    headers of those that figures rest on, and those without a cell in the first rows; nothing of
+    a file that cannot be read.
     """
 
     system: str = ""
     headers: tuple[str, ...] = ()
     mapping: Mapping[str, str] = field(default_factory=dict)
     deciding: frozenset[str] = frozenset()
+    empty: frozenset[str] = frozenset()
 
 
 def find_columns(
@@ -244,7 +246,7 @@ def find_columns(
         platform, _export = _find_platform(content, kind, options)
         if platform is not None:
             return FileColumns(options.system or system or platform.name, platform.shown)
-        profile, _source, _sample, header, _decisions = _find_table(content, kind, options)
+        profile, _source, sample, header, _decisions = _find_table(content, kind, options)
     except (Refusal, OSError):
         return FileColumns()
     vocabulary = header_matching.build_vocabulary(profile.fields)
@@ -258,7 +260,14 @@ def find_columns(
     named |= {name: text for name, text in options.columns.items() if text in header.names}
     deciding = frozenset(text for text, hit in hits.items() if not hit.is_label)
     system = options.system or system or profile.name
-    return FileColumns(system, header.names, named, deciding)
+    rows = [row for line, row in sample if line > header.line]
+    names = header.names[: header.width - len(header.constants)]
+    empty = {
+        text
+        for at, text in enumerate(names)
+        if not any("".join(row[at : at + 1]).strip() for row in rows)
+    }
+    return FileColumns(system, header.names, named, deciding, frozenset(empty))
 
 
 @contextmanager
