@@ -160,8 +160,9 @@ def complete_header(
     (line, below), (next_line, third) = (*after, (0, []), (0, []))[:2]
     decisions: list[Decision] = []
     second_rows: dict[int, str] = {}
-    kind, names = _read_second(raw_names, below, vocabulary)
-    if kind is None and _are_answer_titles(raw_names, below, [row for _line, row in after[1:]]):
+    rows = [row for _line, row in after[1:]]
+    kind, names = _read_second(raw_names, below, rows, vocabulary)
+    if kind is None and _are_answer_titles(raw_names, below, rows):
         choices = ["" if cell in _RESPONSES else cell for cell in below]
         kind, names = "header", _combine(raw_names, choices, vocabulary)
     if _are_question_ids(below):
@@ -214,9 +215,11 @@ def _are_answer_titles(names: list[str], below: list[str], rows: list[list[str]]
 
 
 def _read_second(
-    names: list[str], below: list[str], vocabulary: Vocabulary
+    names: list[str], below: list[str], rows: list[list[str]], vocabulary: Vocabulary
 ) -> tuple[str | None, list[str]]:
-    """Classify the row under the header (`types`, `header`, None: data), and name the columns."""
+    """Classify the row under the header (`types`, `header`, None: data), and name the columns;
+    `rows`: those below, of which a column that is empty in all says nothing.
+    """
     filled = [cell for cell in below if cell]
     if not filled or len(below) > len(names) + 1:
         return None, names
@@ -233,12 +236,16 @@ def _read_second(
         ]
     padded = [*names, *[""] * (len(below) - len(names))]
     under = [*below, *[""] * (len(padded) - len(below))]
+    has_cells = [any("".join(row[at : at + 1]) for row in rows) for at in range(len(padded))]
     is_named = [bool(name) and bool(find_field(parse_header(name), vocabulary)) for name in padded]
     if (
         any(is_named)
         and not all(padded)
         and table_bounds.looks_like_headers(below)
-        and all(bool(cell) != named for cell, named in zip(under, is_named, strict=True))
+        and all(
+            bool(cell) != named or not (has or cell)
+            for cell, named, has in zip(under, is_named, has_cells, strict=True)
+        )
     ):
         return "header", _combine(padded, under, vocabulary)
     if not table_bounds.looks_like_headers(below) or any(

@@ -376,6 +376,7 @@ def _find_maxima(context: FileContext) -> dict[str, float]:
     for name in ("evaluation_id", "contact_id", "advisor"):
         for row in np.flatnonzero(_name_maxima(sample, name)):
             marks = {item: sample.read_number(item) for item in find_criteria(context)}
+            marks = {item: values for item, values in marks.items() if not np.isnan(values).all()}
             numbers = {item: values[row] for item, values in marks.items()}
             label = sample.read_text(name)[int(row)].as_py()
             greatest = {
