@@ -218,7 +218,7 @@ def _read_second(
     names: list[str], below: list[str], rows: list[list[str]], vocabulary: Vocabulary
 ) -> tuple[str | None, list[str]]:
     """Classify the row under the header (`types`, `header`, None: data), and name the columns;
-    `rows`: those below, of which a column that is empty in all says nothing.
+    `rows`: those below. A column without a cell in them needs no second header.
     """
     filled = [cell for cell in below if cell]
     if not filled or len(below) > len(names) + 1:
