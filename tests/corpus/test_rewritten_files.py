@@ -19,8 +19,8 @@ from qa_core.access.roles import Viewer
 Case = dict[str, str]
 Rows = list[list[str]]
 EMPTY = "Notes"
-TURNED = "calls_in_columns.csv"
-"""Its rows are its columns, so that an empty one is an empty row in the middle of the file."""
+TURNED = ("calls_in_columns.csv", "marks_of_calls_in_columns.csv")
+"""Their rows are their columns, so that an empty one is an empty row in the middle of the file."""
 
 
 def read_rows(case: Case) -> tuple[Rows, str] | None:
@@ -59,12 +59,12 @@ def understand(case: Case, path: Path) -> dict[str, Any]:
     }
 
 
-WAYS = {write_headers_of_code: "", insert_empty_column: TURNED}
+WAYS = {write_headers_of_code: (), insert_empty_column: TURNED}
 REWRITTEN = [
     (way, case)
     for way, but in WAYS.items()
     for case in CASES
-    if case["file"] != but and (found := read_rows(case)) and all(found[0][0])
+    if case["file"] not in but and (found := read_rows(case)) and all(found[0][0])
 ]
 QUICK = {
     "weeks.csv",  # weeks by their last day
