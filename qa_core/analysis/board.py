@@ -49,7 +49,7 @@ class BoardFigures:
     teams: tuple[str | None, ...] | None
     """Teams that the figures are of (None: what has no team); None: the whole centre."""
     corrections: tuple[tuple[str, datetime], ...]
-    """Months that were published anew of late, and when, for who sees published figures."""
+    """Months recently published anew, and when; only for viewers of published figures."""
 
 
 @dataclass(frozen=True)

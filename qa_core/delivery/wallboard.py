@@ -65,20 +65,18 @@ def build(viewer: Viewer) -> Wallboard:
             viewer, find_version().code, environment.today(), i18n.language()
         )
     ]
-    due, own = call_backs.find_due(viewer), query.find_own_queues(viewer)
-    count, note = "–", _("The queues of your teams are not known")
-    if own:
-        taken = sum(item.state is not None for item in due)
-        count, note = (
-            formatting.number(len(due)),
-            _("{n} taken or tried", n=formatting.number(taken)),
-        )
-    numbers.append(BoardNumber(_("Open call-backs"), count, note, as_of, is_old))
+    own = query.find_own_queues(viewer)
+    unknown = ("–", _("The queues of your teams are not known"))
+    due = _count_due(viewer) if own else unknown
+    numbers.append(BoardNumber(_("Open call-backs"), *due, as_of, is_old))
     waiting = queue_log.find_waiting(viewer)
     if waiting is None:
         notes = (_("Callers waiting now are not shown: no followed log tells of them."),)
     else:
-        numbers.insert(0, _count_waiting(own, waiting))
+        callers = _count_waiting(own, waiting) if own else unknown
+        read_at = environment.to_local(waiting.as_of)
+        board_number = BoardNumber(_("Waiting now"), *callers, read_at, _is_old(waiting.as_of))
+        numbers.insert(0, board_number)
         notes = ()
     return Wallboard(scope, tuple(numbers), notes)
 
@@ -158,15 +156,16 @@ def _count_until(viewer: Viewer, days: Sequence[date], time: str) -> list[int | 
     return [int(counts[name]) if (name := str(day)) in counts else None for day in days]
 
 
-def _count_waiting(own: Sequence[str | None], waiting: queue_log.WaitingCallers) -> BoardNumber:
-    as_of = environment.to_local(waiting.as_of)
-    if not own:
-        note = _("The queues of your teams are not known")
-        return BoardNumber(_("Waiting now"), "–", note, as_of, _is_old(waiting.as_of))
+def _count_due(viewer: Viewer) -> tuple[str, str]:
+    due = call_backs.find_due(viewer)
+    taken = sum(item.state is not None for item in due)
+    return formatting.number(len(due)), _("{n} taken or tried", n=formatting.number(taken))
+
+
+def _count_waiting(own: Sequence[str | None], waiting: queue_log.WaitingCallers) -> tuple[str, str]:
     entered = [at for queue, moments in waiting.entered.items() if queue in own for at in moments]
     note = ""
     if entered:
         longest = environment.now().replace(tzinfo=None) - min(entered)
         note = _("longest for {duration}", duration=formatting.duration(longest.total_seconds()))
-    count = formatting.number(len(entered))
-    return BoardNumber(_("Waiting now"), count, note, as_of, _is_old(waiting.as_of))
+    return formatting.number(len(entered)), note

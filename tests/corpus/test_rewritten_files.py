@@ -1,5 +1,5 @@
-"""Files of the corpus written in another way, in which they say the same: with headers as in
-code, `week_ending`, or with a column that is empty. They are read as before.
+"""Equivalent spellings of corpus files, with headers as in code (`week_ending`) or with an
+empty column, are read like the originals.
 """
 
 from __future__ import annotations

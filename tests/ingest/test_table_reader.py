@@ -719,7 +719,7 @@ def test_broken_lines_in_cells_keep_their_line_numbers(tmp_path):
 cells = st.text(st.characters(codec="cp1252", exclude_categories=["Cc", "Cs"]), max_size=12).filter(
     lambda text: DIRECTIONS.keys().isdisjoint(simplify(text).split())
 )
-"""Names of queues that say no direction: of `MADE` is asked whether its calls are outgoing."""
+"""Names of queues without a word of a direction, such as `MADE`, which raises a question."""
 
 
 @pytest.mark.parametrize("examples", leave_to_long([15, 100], but=[15]))

@@ -19,8 +19,8 @@ from qa_core.storage.facts.schema import CONTACT_KEY, CONTACTS, Handler, arrow_s
 
 
 class LegalAct(StrEnum):
-    """Act with a contact that the rules decide about; `keep`: not to delete at once audio that is
-    stored.
+    """Act with a contact that the rules decide about; `keep`: go on keeping stored
+    audio, which is deleted at once otherwise.
     """
 
     STORE = "store"
@@ -148,7 +148,7 @@ class LegalRule:
 
 _EVERY = frozenset(LegalAct)
 _ANEW = _EVERY - {LegalAct.KEEP}
-"""Acts that a day entered by mistake may forbid: it deletes nothing that nobody gets back."""
+"""Acts that rules about days restrict. A mistyped day must not delete audio."""
 _CHOOSE = frozenset({LegalAct.DRAW, LegalAct.PICK})
 _JUDGE = frozenset({LegalAct.EVALUATE, LegalAct.CALIBRATE, LegalAct.IMPORT})
 """Acts that need no recording: a chat is judged by its words."""
