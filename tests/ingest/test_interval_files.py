@@ -305,6 +305,16 @@ def test_a_file_known_already_is_recognised(centre: Path) -> None:
     assert (again.recognised, again.tally.unchanged, again.batch_id) == (True, 3, first.batch_id)
 
 
+def test_the_seconds_of_a_threshold_are_read_in_a_header_of_code_too(centre: Path) -> None:
+    header, *rows = HALF_HOURS.splitlines()
+    text = "\n".join((header.replace(" ", "_"), *rows)) + "\n"
+
+    report = bring(centre, "intervals", text)
+
+    assert report.mapping["answered_in_threshold"] == "Calls_ans_within_20_secs"
+    assert measured("service_level") == {"service_level": 27 / 39}
+
+
 def test_a_service_level_that_is_not_read_is_listed_as_left_out(centre: Path) -> None:
     text = DATED.splitlines()
     columns = ("Niveau de service 20s", "Service level 20s", "SL 80/20")

@@ -11,7 +11,7 @@ import pyarrow as pa
 from qa_core.base.errors import Refusal, require_known
 from qa_core.base.i18n import N_
 from qa_core.files.decision import NO_COLUMN, SET_BY_PERSON
-from qa_core.files.header_text import simplify
+from qa_core.files.header_text import separate_words, simplify
 from qa_core.files.options import parse_scale
 from qa_core.ingest.columns import header_matching
 from qa_core.ingest.columns.column_inference import (
@@ -92,7 +92,8 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
         if seconds is None:
             continue
         name = None
-        if header_matching.name_field(_SECONDS.sub(" ", text), FIELDS) == "service_level":
+        rest = _SECONDS.sub(" ", separate_words(text))
+        if header_matching.name_field(rest, FIELDS) == "service_level":
             name = "service_level"
         elif not _ABANDONS.search(plain):
             name = "answered_in_threshold" if _WITHIN.search(plain) or "<" in text else None
@@ -149,7 +150,7 @@ def _claim_average(columns: dict[str, Column], index: int, header: str) -> None:
 
 def find_seconds(header: str) -> int | None:
     """Find the number of seconds in a header: `Service Level (20 Seconds)`."""
-    match = _SECONDS.search(header)
+    match = _SECONDS.search(separate_words(header))
     return int(match[1] or match[2]) if match else None
 
 
