@@ -41,7 +41,7 @@ _REPEATED = re.compile(r" \(\d\)$")
 """Number that the second of two equal headers gets."""
 _AMOUNT = r"^(?:[2-9]|\d{2,})(?:[.,]\d+)?$"
 _WHOLE = r"^\d+$"
-_CLOCK = r"^\d{1,4}:\d{2}(?::\d{2})?$"
+_CLOCK = rf"(?i)^(?:\d{{1,4}}:\d{{2}}(?::\d{{2}})?|{_SPELT})$"
 
 
 @dataclass
