@@ -241,6 +241,21 @@ def test_what_only_a_rate_says_is_counted_from_it(centre: Path) -> None:
     assert stored("received", "answered", "abandoned") == [(200, 189, 11), (10, 10, 0)]
 
 
+def test_short_and_long_abandons_make_the_abandoned_and_calls_turned_away_are_none(
+    centre: Path,
+) -> None:
+    bring(
+        centre,
+        "intervals",
+        "date,appels offerts,appels décrochés,abandons < 5 s,abandons > 5 s,dissuadés\n"
+        "2025-11-24,24,20,1,2,1\n2025-11-25,28,26,1,1,0\n",
+    )
+    assert stored("received", "answered", "abandoned", "short_abandons") == [
+        (24, 20, 3, 1),
+        (28, 26, 2, 1),
+    ]
+
+
 def test_rows_that_nothing_tells_apart_are_a_question_and_equal_ones_are_duplicates(
     centre: Path,
 ) -> None:

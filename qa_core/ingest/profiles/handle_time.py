@@ -34,14 +34,14 @@ UNREAD = {
 _TIME = build_pattern("time")
 _UNIT = re.compile(r" (?:s|secs?|seconds?|mins?|ms)$")
 _SPELT = r"(?:PT[\dHMS.]+|(?:\d+ ?(?:h|m|s|min|mn|sec|sek|seg|hrs?|std)\b\.? ?){1,3})"
-_DURATION = rf"^(?:\d+(?:[.,]\d+)?|\d{{1,4}}:\d{{2}}(?::\d{{2}})?|{_SPELT})$"
-_CLEAR = rf"(?i)^(?:0?0:\d{{2}}:\d{{2}}|{_SPELT})$"
+_DURATION = rf"^(?:\d+(?:[.,]\d+)?|\d{{1,4}}:\d{{2}}(?::\d{{2}}(?:[.,]\d+)?)?|{_SPELT})$"
+_CLEAR = rf"(?i)^(?:0?0:\d{{2}}:\d{{2}}(?:[.,]\d+)?|{_SPELT})$"
 """Cells that are times for sure, whatever their header says."""
 _REPEATED = re.compile(r" \(\d\)$")
 """Number that the second of two equal headers gets."""
 _AMOUNT = r"^(?:[2-9]|\d{2,})(?:[.,]\d+)?$"
 _WHOLE = r"^\d+$"
-_CLOCK = rf"(?i)^(?:\d{{1,4}}:\d{{2}}(?::\d{{2}})?|{_SPELT})$"
+_CLOCK = rf"(?i)^(?:\d{{1,4}}:\d{{2}}(?::\d{{2}}(?:[.,]\d+)?)?|{_SPELT})$"
 
 
 @dataclass

@@ -54,6 +54,7 @@ LONG_AVERAGE = 7_200
 
 RATES = ("answer_rate", "abandon_rate", "service_level")
 COUNTS = ("received", "answered", "abandoned", "short_abandons", "answered_in_threshold")
+BY_LENGTH = ("short_abandons", "long_abandons")
 LOW_RATE = 0.5
 """No centre answers less than that share of one per cent: such rates are shares of one."""
 _AVERAGE = build_pattern("average")
@@ -494,19 +495,24 @@ def _decide_counts(context: FileContext) -> None:
                     *(["--map threshold_seconds={column}"] if name == "service_level" else []),
                     *NAME_OR_IGNORE[:1],
                 )
-    has_abandoned = has("abandoned") or has("abandon_rate")
+    is_summed = has(*BY_LENGTH) and not has("abandoned") and not has("abandon_rate")
+    is_known = has("abandoned") or is_summed
     has_answered = has("received") and (has("answered") or has("answer_rate"))
+    subtraction = N_("received minus abandoned")
     for count, rate, is_derivable, decision in (
-        ("received", "", has("abandoned"), N_("answered plus abandoned")),
-        ("answered", "answer_rate", has_abandoned, N_("received minus abandoned")),
+        ("received", "", is_known, N_("answered plus abandoned")),
+        ("answered", "answer_rate", is_known or has("abandon_rate"), subtraction),
         ("abandoned", "abandon_rate", has_answered, N_("received minus answered")),
     ):
-        if has(rate) and not has(count):
+        if count == "abandoned" and is_summed:
+            short, long = map(context.get_header, BY_LENGTH)
+            context.decide(count, "{short} plus {long}", short=short, long=long)
+        elif has(rate) and not has(count):
             header = context.get_header(rate)
             context.decide(count, "the share of received contacts in {other}", other=header)
         elif not has(count):
             context.decide(count, decision if is_derivable else N_("not known"), NO_COLUMN)
-    if has("long_abandons"):
+    if has("long_abandons") and not is_summed:
         if has("short_abandons"):
             context.drop_replaced("long_abandons", "short_abandons")
         else:
@@ -761,6 +767,10 @@ def _build_counts(context: FileContext, batch: RowBatch) -> dict[str, np.ndarray
     received, answered, abandoned = (
         numbers.get(name, nothing) for name in ("received", "answered", "abandoned")
     )
+    has_abandons = not {"abandoned", "abandon_rate"}.isdisjoint(numbers)
+    is_summed = not has_abandons and numbers.keys() >= set(BY_LENGTH)
+    if is_summed:
+        abandoned = sum(numbers[name] for name in BY_LENGTH)
     if "received" not in numbers:
         received = answered + abandoned
     if "abandon_rate" in numbers:
@@ -768,7 +778,7 @@ def _build_counts(context: FileContext, batch: RowBatch) -> dict[str, np.ndarray
     if "answered" not in numbers:
         rate = numbers.get("answer_rate")
         answered = received - abandoned if rate is None else np.round(rate * received)
-    if not {"abandoned", "abandon_rate"} & numbers.keys():
+    if not has_abandons and not is_summed:
         abandoned = received - answered
     counts = {"received": received, "answered": answered, "abandoned": abandoned}
     if "short_abandons" in numbers:
