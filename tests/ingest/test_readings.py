@@ -18,7 +18,7 @@ from qa_core.cli import app
 from qa_core.files.options import ImportOptions
 from qa_core.ingest import samples
 from qa_core.ingest.load import layouts
-from qa_core.ingest.reading import table_reader
+from qa_core.ingest.reading import field_titles, registry, table_reader
 from qa_core.ingest.reading.report import FileReport
 from qa_core.ingest.watch.folder import Watch
 from qa_core.storage import lake
@@ -383,3 +383,23 @@ def test_a_saved_mapping_is_listed_with_the_layouts_and_forgotten_like_one(centr
     assert {"hotline"} < {row["layout"] for row in layouts.find_layouts(SYSTEM)}
     layouts.forget(SYSTEM, "hotline")
     assert read(centre, later(EXPORT), profile="hotline").refusal.code == "unknown_profile"
+
+
+def test_totals_are_told_by_the_titles_of_the_page(centre: Path) -> None:
+    text = (
+        "Interval,Queue,Offered,Answered,Abandoned < 5 s,Abandoned > 5 s,ASA (s)\n"
+        "16/03/2026 08:00 - 08:30,Hotline,24,20,1,2,14\n"
+    )
+
+    told = read(centre, text, kind="intervals").reading
+
+    assert told.rows[0].replace("\N{NO-BREAK SPACE}", " ") == (
+        "Line 2: Started: 16 Mar 2026, 08:00 · Minutes in each row: 30 · Queue: Hotline · "
+        "Channel: Phone · Received: 24 · Answered: 20 · Abandoned: 3 · Short abandons: 1 · "
+        "Wait: 4 min 40 s."
+    )
+
+
+def test_every_field_that_a_person_may_map_has_a_title() -> None:
+    fields = {field.name for profile in registry.find_profiles() for field in profile.fields}
+    assert sorted(fields - field_titles.TITLES.keys()) == []

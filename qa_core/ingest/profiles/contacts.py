@@ -130,6 +130,9 @@ ONLY: Mapping[str, tuple[str, ...]] = {"outcome": tuple(Outcome), "direction": t
 """Values that `--only` takes for a field; for texts it takes any."""
 MIN_DAILY = 20
 """Rows all at midnight from which on a column of moments gives days alone."""
+MAX_SHORT_WAIT = 300
+"""Seconds of the median wait below which a minute more or less matters."""
+_BY_MINUTE = r"(?i)(?:^|[ T,])\d{1,2}[:h]\d{2}(?: ?[ap]\.?m\.?)?$"
 MIN_EARLY, MAX_EARLY = 3, 0.05
 """Number and share of moments before what they follow from which on a file asks."""
 ZERO_COLUMNS = ("wait_seconds", "hold_seconds", "wrap_seconds", "csat", "nps", "ces")
@@ -420,7 +423,29 @@ def _decide_times(context: FileContext) -> None:
     wait = sample.read_number("wait_seconds") if context.has("wait_seconds") else answer_seconds
     if wait is None:
         _require_answers(context, sample, own_start)
+    elif wait is answer_seconds:
+        _require_seconds(context, wait)
     decide_times(context, sample, wait)
+
+
+def _require_seconds(context: FileContext, wait: np.ndarray) -> None:
+    """Raise Refusal where short waits would follow from moments that have no seconds."""
+    index = context.columns["answered_at"].index
+    known = wait[~np.isnan(wait)]
+    if (
+        context.is_open("answered_at")
+        and context.compute_share(index, _BY_MINUTE) == 1
+        and len(known)
+        and np.median(known) < MAX_SHORT_WAIT
+    ):
+        raise context.refuse(
+            "moments_without_seconds",
+            "The times in {column} have no seconds, so waits are only known to the minute, and "
+            "many read as 0. Name the column if that is enough for you.",
+            "answered_at",
+            "--map answered_at={column}",
+            "--map ignore={column}",
+        )
 
 
 def _require_answers(context: FileContext, sample: RowBatch, own_start: np.ndarray) -> None:

@@ -426,15 +426,10 @@ def tell_row(kind: str, row: ShownRow) -> str:
     values = {name: value for name, value in row.values.items() if name not in _NOT_SHOWN}
     start = values.get("local_start")
     if kind != "contacts" or start is None:
-        values = {
-            name: formatting.moment(_to_local(name, value))
-            if isinstance(value, datetime)
-            else value
-            for name, value in values.items()
-        }
         shown = " · ".join(
-            _("{what}: {text}", what=field_titles.find_title(name), text=value)
+            _("{what}: {text}", what=field_titles.find_title(name), text=_tell_value(name, value))
             for name, value in values.items()
+            if name != "started_at" or start is None  # which is the same moment
         )
         return _("Line {line}: {values}.", line=row.line, values=shown)
     parts = [
@@ -450,6 +445,20 @@ def tell_row(kind: str, row: ShownRow) -> str:
         parts.append(formatting.name("outcome", values["outcome"]))
     shown = ", ".join((formatting.moment(start), *parts))
     return _("Line {line}: {values}.", line=row.line, values=shown)
+
+
+def _tell_value(name: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return field_titles.find_title_of_meaning("yes" if value else "no")
+    if name.endswith("_seconds"):
+        return formatting.duration(value)
+    if isinstance(value, datetime):
+        return formatting.moment(_to_local(name, value))
+    if isinstance(value, date):
+        return formatting.day(value, year=True)
+    if isinstance(value, float):
+        return formatting.number(value, 0 if value.is_integer() else 2)
+    return formatting.name(name, value) if name in formatting.NAMES else str(value)
 
 
 def _to_local(name: str, moment: datetime) -> datetime:
