@@ -25,8 +25,10 @@ def simplify(text: str) -> str:
 
 
 def separate_words(text: str) -> str:
-    """Write a header of code with spaces: `cost_eur` as `cost eur`, `AutoFail` as `Auto Fail`."""
-    return _JOINTS.sub(" ", text)
+    """Write a header of code with spaces: `cost_eur` as `cost eur`, `AutoFail` as `Auto Fail`.
+    Each break of a line and each other space becomes one too.
+    """
+    return " ".join(_JOINTS.sub(" ", text).split())
 
 
 def _is_other(letter: str) -> bool:

@@ -158,7 +158,10 @@ def build_vocabulary(fields: tuple[Field, ...]) -> dict[str, Hit]:
                 vocabulary.setdefault(_drop_links(f"{other} {rest}"), hit)
     for words, hit in list(vocabulary.items()):
         if len(words) >= MIN_JOINED:
-            vocabulary.setdefault(words.replace(" ", ""), hit)
+            joined = words.replace(" ", "")
+            vocabulary.setdefault(joined, hit)
+            if hit[0].value_type == ValueType.DURATION:
+                vocabulary.setdefault(f"{joined}seconds", hit)  # inqueueseconds
     return vocabulary
 
 
