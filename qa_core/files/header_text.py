@@ -6,7 +6,7 @@ import unicodedata
 from functools import lru_cache
 
 _WORD = re.compile(r"(?:[^\W_]|[%+])+")
-_JOINTS = re.compile(r"_+|(?<=[a-z0-9])(?=[A-Z])")
+_JOINTS = re.compile(r"_+|(?<=[a-z0-9])(?=[A-Z])|(?<=[^\W\d_]{3})[-.](?=[^\W\d_]{3})")
 TICK, CROSS = "tick", "cross"
 _LETTERS = str.maketrans({"’": "'", "ł": "l", "ß": "ss", "œ": "oe", "æ": "ae"})
 _TICKS = {**dict.fromkeys("✓✔☑✅√", TICK), **dict.fromkeys("✗✘✖❌☐", CROSS)}
@@ -25,7 +25,7 @@ def simplify(text: str) -> str:
 
 
 def separate_words(text: str) -> str:
-    """Write a header of code with spaces: `cost_eur` as `cost eur`, `AutoFail` as `Auto Fail`.
+    """Write a header of code with spaces: `cost_eur`, `CostEur`, `cost-each` as words apart.
     Each break of a line and each other space becomes one too.
     """
     return " ".join(_JOINTS.sub(" ", text).split())

@@ -431,6 +431,28 @@ def test_another_secret_gives_other_keys():
     assert FRENCH.find_key("0612345678") != Pseudonyms("FR", b"x" * 32).find_key("0612345678")
 
 
+def test_numbers_that_a_tool_wrote_with_a_decimal_are_the_same_caller():
+    """A column of numbers with a gap becomes one of decimals in many tools."""
+    written = column(["33612345678.0", "", "anonymous", "+33612345678", "612345678.0"])
+    assert FRENCH.find_keys(written).to_pylist() == [
+        FRENCH.find_key("06 12 34 56 78"),
+        None,
+        None,
+        FRENCH.find_key("06 12 34 56 78"),
+        FRENCH.find_key("06 12 34 56 78"),
+    ]
+
+
+def test_decimals_stay_beside_fractions_and_accents_have_one_form():
+    assert column(["10.0", "1.667", None]).to_pylist() == ["10.0", "1.667", None]
+    assert column(["10.0", "-2.0", "n/a"]).to_pylist() == ["10", "-2", None]
+    assert column(["2026-03-20 09:00:00.0", "10.0.0.1"]).to_pylist() == [
+        "2026-03-20 09:00:00.0",
+        "10.0.0.1",
+    ]
+    assert column(["E\u0301te\u0301 2026"]).to_pylist() == ["Été 2026"]
+
+
 @given(
     st.sampled_from(["FR", "BE", "DE", "GB", "CH", "US", "ES"]),
     st.from_regex(r"\A(\+|00|0)?[1-9][0-9]{7,10}\Z"),

@@ -28,6 +28,9 @@ _NON_ANSWERS = tables.list_words("no_rating") | tables.list_words("not_applicabl
 _AS_TEXT = r"^(?:=\"([^\"]*)\"|'([-+=\d][^']*))$"
 """Number that a spreadsheet keeps as text: `="0042"`, `'0042`."""
 
+_WHOLE_WITH_DECIMAL = r"^(-?\d+)\.0$"
+_FRACTION = r"^-?\d+\.\d*[1-9]\d*$"
+
 
 @cache
 def _build_empty_words() -> pa.Array:
@@ -36,12 +39,19 @@ def _build_empty_words() -> pa.Array:
 
 
 def clean_cells(column: list[str] | pa.Array, meanings: Mapping[str, object] = {}) -> pa.Array:
-    """Trim cells; those that say nothing (NULL, NaN …) become null, unless `meanings` has them."""
+    """Trim cells; those that say nothing (NULL, NaN …) become null, unless `meanings` has them.
+    Letters get their accents in one form, and whole numbers lose the decimal that tools give
+    them in columns with a gap: 33612345678.0. Beside fractions they keep it, as a sign of decimals.
+    """
     cells = column if isinstance(column, pa.Array) else pa.array(column, pa.string())
     trimmed = pc.utf8_trim_whitespace(cells)
     letters = bytes(trimmed.buffers()[2] or b"")
     if b"'" in letters or b'="' in letters:
         trimmed = pc.replace_substring_regex(trimmed, _AS_TEXT, r"\1\2")
+    if b"\xcc" in letters or b"\xcd" in letters:  # first bytes of accents that stand alone
+        trimmed = pc.utf8_normalize(trimmed, form="NFC")
+    if b".0" in letters and not pc.any(pc.match_substring_regex(trimmed, _FRACTION)).as_py():
+        trimmed = pc.replace_substring_regex(trimmed, _WHOLE_WITH_DECIMAL, r"\1")
     empty = _build_empty_words()
     if meanings:
         empty = pa.array([word for word in EMPTY if simplify(word) not in meanings], pa.string())

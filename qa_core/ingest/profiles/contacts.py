@@ -284,7 +284,7 @@ def require_only(only: Mapping[str, str]) -> None:
 def _decide_direction(context: FileContext) -> None:
     if context.has("direction"):
         evidence = context.evidence["direction"]
-        header = simplify(context.get_header("direction"))
+        header = simplify(context.get_header("direction")).removeprefix("is")  # isoutbound
         if evidence.words & {"e", "s"}:  # entrant, sortant, interne
             context.words["direction"]["i"] = Direction.INTERNAL
         if evidence.words <= set(ANSWERS) and (way := read_direction(header)):
