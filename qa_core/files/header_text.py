@@ -25,7 +25,7 @@ def simplify(text: str) -> str:
 
 
 def separate_words(text: str) -> str:
-    """Write a header of code with spaces: `cost_eur`, `CostEur`, `cost-each` as words apart.
+    """Write a header of code with spaces: `cost_eur` as `cost eur`, `AutoFail` and `Auto-Fail` as `Auto Fail`.
     Each break of a line and each other space becomes one too.
     """
     return " ".join(_JOINTS.sub(" ", text).split())
