@@ -25,7 +25,8 @@ def simplify(text: str) -> str:
 
 
 def separate_words(text: str) -> str:
-    """Write a header of code with spaces: `cost_eur` as `cost eur`, `AutoFail` and `Auto-Fail` as `Auto Fail`.
+    """Write a header of code with spaces: `cost_eur` as `cost eur`, `AutoFail` as `Auto Fail`.
+    Hyphens and dots between words are written as spaces as well.
     Each break of a line and each other space becomes one too.
     """
     return " ".join(_JOINTS.sub(" ", text).split())
