@@ -433,23 +433,24 @@ def test_another_secret_gives_other_keys():
 
 def test_numbers_that_a_tool_wrote_with_a_decimal_are_the_same_caller():
     """A column of numbers with a gap becomes one of decimals in many tools."""
-    written = column(["33612345678.0", "", "anonymous", "+33612345678", "612345678.0"])
+    written = column(
+        ["33612345678.0", "", "anonymous", "+33612345678", "612345678.0", "2025550123.0"]
+    )
     assert FRENCH.find_keys(written).to_pylist() == [
         FRENCH.find_key("06 12 34 56 78"),
         None,
         None,
         FRENCH.find_key("06 12 34 56 78"),
         FRENCH.find_key("06 12 34 56 78"),
+        FRENCH.find_key("2025550123"),
     ]
 
 
 def test_decimals_stay_beside_fractions_and_accents_have_one_form():
     assert column(["10.0", "1.667", None]).to_pylist() == ["10.0", "1.667", None]
     assert column(["10.0", "-2.0", "n/a"]).to_pylist() == ["10", "-2", None]
-    assert column(["2026-03-20 09:00:00.0", "10.0.0.1"]).to_pylist() == [
-        "2026-03-20 09:00:00.0",
-        "10.0.0.1",
-    ]
+    others = ["2026-03-20 09:00:00.0", "10.0.0.1", "1266833905.0"]
+    assert column(others).to_pylist() == others, "a time, an address, an id of Asterisk"
     assert column(["E\u0301te\u0301 2026"]).to_pylist() == ["Été 2026"]
 
 

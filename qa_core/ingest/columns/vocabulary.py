@@ -28,7 +28,8 @@ _NON_ANSWERS = tables.list_words("no_rating") | tables.list_words("not_applicabl
 _AS_TEXT = r"^(?:=\"([^\"]*)\"|'([-+=\d][^']*))$"
 """Number that a spreadsheet keeps as text: `="0042"`, `'0042`."""
 
-_WHOLE_WITH_DECIMAL = r"^(-?\d+)\.0$"
+_WHOLE_WITH_DECIMAL = r"^(-?(?:\d{1,9}|[02-9]\d{9}|\d{11,}))\.0$"
+"""Whole number with a decimal, and no id of Asterisk: seconds since 1970, which begin with 1."""
 _FRACTION = r"^-?\d+\.\d*[1-9]\d*$"
 
 
